@@ -1,0 +1,21 @@
+# Real models and texts for tests live beside the repository; tests that need them are skipped,
+# saying so, where the folder is absent.
+set(BRIM_SHARED_DATA "${PROJECT_SOURCE_DIR}/../shared/data" CACHE PATH "folder with real test data")
+
+# brim_library(NAME sources... LINK libs...): a static library named brim_NAME, headers included as "NAME/x.h".
+function(brim_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(brim_${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_include_directories(brim_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(brim_${name} PUBLIC ${ARG_LINK})
+endfunction()
+
+# brim_test(NAME sources... LINK libs...): a GoogleTest binary whose cases are ctest tests of their own.
+function(brim_test name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    BRIM_SHARED_DATA="${BRIM_SHARED_DATA}" BRIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()

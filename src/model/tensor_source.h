@@ -1,0 +1,81 @@
+// One interface over all checkpoint formats: tensors by role, read row by row as FP32, so that packing
+// never holds more than a few rows of a model.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "model/description.h"
+
+namespace brim {
+
+// A tensor's role in the model. Matrices are [rows = outputs][columns = inputs], row-major.
+enum class TensorRole : uint8_t {
+  kEmbedding,      // [vocabulary][dim]
+  kAttentionNorm,  // [dim]
+  kQuery,          // [heads * head_size][dim]
+  kKey,            // [kv_heads * head_size][dim]
+  kValue,          // [kv_heads * head_size][dim]
+  kQueryBias,      // [heads * head_size], with qkv_bias
+  kKeyBias,        // [kv_heads * head_size]
+  kValueBias,      // [kv_heads * head_size]
+  kQueryNorm,      // [head_size], with qk_norm
+  kKeyNorm,        // [head_size]
+  kAttentionOut,   // [dim][heads * head_size]
+  kFfnNorm,        // [dim]
+  kGate,           // [hidden][dim]
+  kUp,             // [hidden][dim]
+  kDown,           // [dim][hidden]
+  kFinalNorm,      // [dim]
+  kLmHead,         // [vocabulary][dim]; with tied embeddings the embedding's values
+};
+
+struct TensorId {
+  TensorRole role;
+  uint32_t layer = 0;  // 0 for the roles that are not per layer
+  bool operator==(const TensorId&) const = default;
+};
+
+struct TensorShape {
+  uint64_t rows;     // vectors are one row
+  uint64_t columns;
+};
+
+// The shape that `role` has in `model`.
+TensorShape tensor_shape(const ModelDescription& model, TensorRole role);
+
+// "layer 3 wq": how messages name a tensor.
+std::string tensor_name(TensorId id);
+
+inline constexpr uint32_t kGroup = 128;  // inputs that share one scale and zero-point
+
+// Rows that are already quantised in the image's own arithmetic: value = (q - zero) * scale.
+struct QuantisedRows {
+  std::span<uint8_t> q;         // [rows][columns], 0..15
+  std::span<uint8_t> zeros;     // [rows][columns / kGroup], 0..15
+  std::span<uint16_t> scales;   // [rows][columns / kGroup], FP16 bits
+};
+
+// A checkpoint. Reading is thread-safe. Every method throws Error on malformed or non-finite data.
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+
+  virtual const ModelDescription& description() const = 0;
+
+  // Fills out[rows * columns] with rows [first_row, first_row + rows) of the tensor.
+  virtual void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const = 0;
+
+  // True if the tensor can be taken over without loss by read_quantised_rows (AWQ, group 128).
+  virtual bool is_quantised(TensorId) const { return false; }
+  virtual void read_quantised_rows(TensorId, uint64_t /*first_row*/, uint64_t /*rows*/,
+                                   const QuantisedRows&) const {}
+};
+
+// Opens any supported MODEL argument: "synthetic:NAME", a llama2.c .bin, a Hugging Face directory or a
+// .gguf file. Throws Error saying what is wrong and which forms are supported.
+std::unique_ptr<TensorSource> open_model(const std::string& model);
+
+}  // namespace brim

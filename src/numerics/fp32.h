@@ -1,0 +1,62 @@
+// FP32 rules of Brim: IEEE 754 binary32, round to nearest even, no fused multiply-add, subnormals
+// flushed to zero. docs/numerics.md gives the reasons.
+//
+// A result is flushed when it is below 2^-126 *after* rounding to 24 bits with an unbounded exponent.
+// This is what SSE/AVX do with FTZ set, and what a hardware datapath does that normalises, rounds and
+// then looks at the exponent. (Arm with FPCR.FZ decides before rounding; `fmul` repairs the one binade
+// edge where that differs.) A flushed result keeps its sign.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace brim {
+
+inline constexpr float kMinNormal = 0x1p-126f;
+
+constexpr uint32_t float_bits(float x) { return std::bit_cast<uint32_t>(x); }
+constexpr float float_from_bits(uint32_t bits) { return std::bit_cast<float>(bits); }
+
+// The biased exponent field, 0..255.
+constexpr int32_t exponent_field(float x) { return static_cast<int32_t>((float_bits(x) >> 23) & 0xFF); }
+
+constexpr bool is_finite(float x) { return exponent_field(x) != 255; }
+
+// x, or a zero of the same sign when x is subnormal. For values that come from outside (checkpoints).
+constexpr float flush(float x) {
+  return exponent_field(x) == 0 ? float_from_bits(float_bits(x) & 0x80000000u) : x;
+}
+
+// Sum and difference of normal numbers or zeros. A tiny sum is exact, so every flushing rule agrees.
+constexpr float fadd(float a, float b) { return flush(a + b); }
+constexpr float fsub(float a, float b) { return flush(a - b); }
+
+// Product of normal numbers or zeros. The double product of two binary32 numbers is exact.
+constexpr float fmul(float a, float b) {
+  const double product = static_cast<double>(a) * static_cast<double>(b);
+  const double magnitude = product < 0 ? -product : product;
+  if (magnitude >= 0x1p-126) return static_cast<float>(product);
+  const uint32_t sign = (float_bits(a) ^ float_bits(b)) & 0x80000000u;
+  // Scaled into the normal range this rounds to 24 bits as if the exponent were unbounded.
+  const bool rounds_to_normal = static_cast<float>(magnitude * 0x1p64) >= 0x1p-62f;
+  return float_from_bits(sign | (rounds_to_normal ? float_bits(kMinNormal) : 0u));
+}
+
+// 2^e for e in [-126, 127].
+constexpr float power_of_two(int32_t e) { return float_from_bits(static_cast<uint32_t>(e + 127) << 23); }
+
+// int32 to FP32, round to nearest even.
+constexpr float fl(int32_t x) { return static_cast<float>(x); }
+
+// The larger operand; operands are finite (a zero's sign does not matter to any user of this).
+constexpr float fmax(float a, float b) { return a > b ? a : b; }
+
+constexpr float fabs(float x) { return float_from_bits(float_bits(x) & 0x7FFFFFFFu); }
+
+// The round-to-nearest-even integer of x, |x| < 2^22: adding 1.5 * 2^23 leaves the integer in the low bits.
+constexpr int32_t round_to_int(float x) {
+  constexpr float kMagic = 0x1.8p23f;
+  return static_cast<int32_t>(float_bits(x + kMagic)) - static_cast<int32_t>(float_bits(kMagic));
+}
+
+}  // namespace brim

@@ -1,0 +1,28 @@
+// KV8: one head's K or V vector of one token as int8 with one FP16 scale, symmetric: value = k * s.
+#pragma once
+
+#include <cstdint>
+
+#include "numerics/fp16.h"
+#include "numerics/fp32.h"
+#include "numerics/reciprocal.h"
+
+namespace brim {
+
+// s = FP16(max|x| * fl(1/127)), at most 65504; k = clamp(RNE(x * reciprocal(s)), -127, 127); k = 0 where
+// s = 0. Writes k[0..n) and returns the bits of s.
+constexpr uint16_t quantise_kv8(const float* x, int32_t n, int8_t* k) {
+  float max_abs = 0.0f;
+  for (int32_t i = 0; i < n; ++i) max_abs = fmax(fabs(x[i]), max_abs);
+  uint16_t scale = float_to_fp16(fmul(max_abs, 1.0f / 127.0f));
+  if (scale >= 0x7C00u) scale = 0x7BFFu;
+  const float inverse = scale == 0 ? 0.0f : reciprocal(fp16_to_float(scale));
+  for (int32_t i = 0; i < n; ++i) {
+    float scaled = fmul(x[i], inverse);
+    scaled = scaled > 127.0f ? 127.0f : scaled < -127.0f ? -127.0f : scaled;
+    k[i] = static_cast<int8_t>(round_to_int(scaled));
+  }
+  return scale;
+}
+
+}  // namespace brim
