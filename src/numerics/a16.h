@@ -4,8 +4,9 @@
 // |m| <= 32639 = 127 * 256 + 127, so that m = 256 h + l with h and l in [-127, 127] resp. [-128, 127]:
 // the two int8 digits that integer dot-product instructions want.
 //
-// e is clamped to [-80, 100]. With that, every product of the hot path (group sum x FP16 scale x 2^e)
-// is either zero or a normal number, so no flushing rule is ever consulted there.
+// e is at least -80: every product of the hot path (group sum x FP16 scale x 2^e) is then either zero or
+// at least 2^-104, so no flushing rule is ever consulted there. e is at most 100: scale x 2^e is finite,
+// and exact.
 #pragma once
 
 #include <cstdint>
@@ -41,13 +42,7 @@ constexpr int16_t a16_mantissa(float x, int32_t e) {
 // Converts x[0..n), n <= 128, to mantissas; returns e. An overflowing block gives all m = 0, e = 0 and
 // sets *overflow (it is never cleared): the pass is then reported as failed, and stays deterministic.
 constexpr int32_t to_a16(const float* x, int32_t n, int16_t* m, bool* overflow) {
-  // Bit patterns of magnitudes order like the magnitudes, with NaNs on top: none can hide.
-  uint32_t max_bits = 0;
-  for (int32_t i = 0; i < n; ++i) {
-    const uint32_t bits = float_bits(x[i]) & 0x7FFFFFFFu;
-    if (bits > max_bits) max_bits = bits;
-  }
-  const int32_t e = a16_exponent(float_from_bits(max_bits));
+  const int32_t e = a16_exponent(max_magnitude(x, n));
   if (e > kA16MaxExponent) {
     *overflow = true;
     for (int32_t i = 0; i < n; ++i) m[i] = 0;

@@ -21,6 +21,12 @@ constexpr float float_from_bits(uint32_t bits) { return std::bit_cast<float>(bit
 constexpr int32_t exponent_field(float x) { return static_cast<int32_t>((float_bits(x) >> 23) & 0xFF); }
 
 constexpr bool is_finite(float x) { return exponent_field(x) != 255; }
+constexpr bool is_nan(float x) { return (float_bits(x) & 0x7FFFFFFFu) > 0x7F800000u; }
+
+// The NaN that our own functions return. What fadd and fmul put into a NaN's payload and sign is the
+// processor's choice and no part of the contract: a NaN ends in the overflow flag of an A16 block.
+inline constexpr float kNan = float_from_bits(0x7FC00000u);
+inline constexpr float kInfinity = float_from_bits(0x7F800000u);
 
 // x, or a zero of the same sign when x is subnormal. For values that come from outside (checkpoints).
 constexpr float flush(float x) {
@@ -31,11 +37,12 @@ constexpr float flush(float x) {
 constexpr float fadd(float a, float b) { return flush(a + b); }
 constexpr float fsub(float a, float b) { return flush(a - b); }
 
-// Product of normal numbers or zeros. The double product of two binary32 numbers is exact.
+// Product of normal numbers or zeros; infinities and NaNs behave as in IEEE 754. The double product of
+// two binary32 numbers is exact.
 constexpr float fmul(float a, float b) {
   const double product = static_cast<double>(a) * static_cast<double>(b);
   const double magnitude = product < 0 ? -product : product;
-  if (magnitude >= 0x1p-126) return static_cast<float>(product);
+  if (!(magnitude < 0x1p-126)) return static_cast<float>(product);
   const uint32_t sign = (float_bits(a) ^ float_bits(b)) & 0x80000000u;
   // Scaled into the normal range this rounds to 24 bits as if the exponent were unbounded.
   const bool rounds_to_normal = static_cast<float>(magnitude * 0x1p64) >= 0x1p-62f;
@@ -45,6 +52,14 @@ constexpr float fmul(float a, float b) {
 // 2^e for e in [-126, 127].
 constexpr float power_of_two(int32_t e) { return float_from_bits(static_cast<uint32_t>(e + 127) << 23); }
 
+// x * 2^k by adding k to the exponent field. x and the result are normal.
+constexpr float add_exponent(float x, int32_t k) {
+  return float_from_bits(float_bits(x) + (static_cast<uint32_t>(k) << 23));
+}
+
+// x with its sign changed.
+constexpr float negate(float x) { return float_from_bits(float_bits(x) ^ 0x80000000u); }
+
 // int32 to FP32, round to nearest even.
 constexpr float fl(int32_t x) { return static_cast<float>(x); }
 
@@ -52,6 +67,17 @@ constexpr float fl(int32_t x) { return static_cast<float>(x); }
 constexpr float fmax(float a, float b) { return a > b ? a : b; }
 
 constexpr float fabs(float x) { return float_from_bits(float_bits(x) & 0x7FFFFFFFu); }
+
+// The largest magnitude of x[0..n), n >= 0; +0 for none. Bit patterns of magnitudes order like the
+// magnitudes, with NaNs on top: none can hide.
+constexpr float max_magnitude(const float* x, int32_t n) {
+  uint32_t max_bits = 0;
+  for (int32_t i = 0; i < n; ++i) {
+    const uint32_t bits = float_bits(fabs(x[i]));
+    max_bits = bits > max_bits ? bits : max_bits;
+  }
+  return float_from_bits(max_bits);
+}
 
 // The round-to-nearest-even integer of x, |x| < 2^22: adding 1.5 * 2^23 leaves the integer in the low bits.
 constexpr int32_t round_to_int(float x) {
