@@ -1,0 +1,126 @@
+// A board: its memory, its ports into it and the size of the accelerator on it. Read from a JSON file
+// (boards/*.json); one description serves the planner that lays out images and the timing simulator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace brim {
+
+// DRAM timing in clocks (nCK), named as in JEDEC JESD79-4 (DDR4). Command to command, same rank.
+struct DdrTiming {
+  uint32_t cl = 0;             // RD to first data
+  uint32_t cwl = 0;            // WR to first data
+  uint32_t trcd = 0;           // ACT to RD or WR, same bank
+  uint32_t trp = 0;            // PRE to ACT, same bank
+  uint32_t tras = 0;           // ACT to PRE, same bank
+  uint32_t trc = 0;            // ACT to ACT, same bank
+  uint32_t tccd_s = 0;         // RD to RD and WR to WR, other bank group
+  uint32_t tccd_l = 0;         // RD to RD and WR to WR, same bank group
+  uint32_t trrd_s = 0;         // ACT to ACT, other bank group
+  uint32_t trrd_l = 0;         // ACT to ACT, same bank group
+  uint32_t tfaw = 0;           // window that holds at most four ACT
+  uint32_t trtp = 0;           // RD to PRE, same bank
+  uint32_t twr = 0;            // end of write data to PRE, same bank
+  uint32_t twtr_s = 0;         // end of write data to RD, other bank group
+  uint32_t twtr_l = 0;         // end of write data to RD, same bank group
+  uint32_t read_to_write = 0;  // RD to WR
+  uint32_t trfc = 0;           // REF to ACT or REF
+  uint32_t trefi = 0;          // mean interval of REF
+};
+
+// Which bits of the byte offset into the DRAM make up each part of a DRAM address, least significant
+// first. Together they cover every bit of the capacity exactly once. `byte` selects within a burst.
+struct AddressMap {
+  std::vector<uint8_t> row;
+  std::vector<uint8_t> bank;  // within a bank group
+  std::vector<uint8_t> bank_group;
+  std::vector<uint8_t> column;  // bursts within a row
+  std::vector<uint8_t> byte;
+};
+
+// Queues of the memory controller, in bursts. Writes are drained when `write_high_watermark` of them
+// wait, until only `write_low_watermark` do.
+struct ControllerSizes {
+  uint32_t read_queue = 0;
+  uint32_t write_queue = 0;
+  uint32_t write_high_watermark = 0;
+  uint32_t write_low_watermark = 0;
+};
+
+// One channel, one rank, with bursts of 64 bytes.
+struct DdrDescription {
+  double clock_mhz = 0;  // of the command bus; data moves at twice that rate
+  uint32_t data_width_bits = 0;
+  uint32_t burst_length = 0;
+  uint32_t bank_groups = 0;
+  uint32_t banks_per_group = 0;
+  uint32_t row_bits = 0;
+  uint32_t column_bits = 0;
+  DdrTiming timing;
+  AddressMap address_map;
+  ControllerSizes controller;
+
+  uint32_t banks() const { return bank_groups * banks_per_group; }
+  uint32_t burst_clocks() const { return burst_length / 2; }
+  uint64_t row_bytes() const { return (uint64_t{1} << column_bits) * data_width_bits / 8; }
+  uint64_t capacity_bytes() const { return row_bytes() * banks() << row_bits; }
+  double peak_bytes_per_second() const { return clock_mhz * 1e6 * 2 * data_width_bits / 8; }
+};
+
+// A range of physical addresses.
+struct MemoryRegion {
+  std::string name;
+  uint64_t base = 0;
+  uint64_t bytes = 0;
+};
+
+// The accelerator's ports into the memory system.
+struct AxiDescription {
+  uint32_t ports = 0;
+  uint32_t data_width_bits = 0;
+  double clock_mhz = 0;
+  uint32_t burst_bytes = 0;             // length of the bursts the accelerator asks for
+  uint32_t max_outstanding_bursts = 0;  // per port and direction
+  double fabric_latency_ns = 0;         // request to controller plus data back, without DRAM time
+};
+
+struct AcceleratorDescription {
+  double clock_mhz = 0;
+  uint32_t vpu_lanes = 0;            // weights per cycle
+  uint32_t tokens_per_pass = 0;      // largest T
+  uint32_t prefetch_fifo_beats = 0;  // 64 B each
+  uint32_t score_buffer_bytes = 0;   // attention scores, 4 B per past token, token of the pass and head
+};
+
+struct Board {
+  std::string name;
+  std::string description;
+  DdrDescription ddr;
+  std::vector<MemoryRegion> regions;  // in DRAM order; together they are the whole capacity
+  MemoryRegion firmware;              // inside one region, not available to images
+  AxiDescription axi;
+  AcceleratorDescription accelerator;
+
+  // The byte offset into the DRAM of a physical address: regions follow one another in the DRAM in the
+  // order in which they are listed. Throws Error for an address outside all regions.
+  uint64_t dram_offset(uint64_t physical_address) const;
+};
+
+inline constexpr uint64_t kDdrBurstBytes = 64;
+inline constexpr uint64_t kRegionAlignment = 8192;  // regions and firmware are whole pages of the image
+
+// The board called `name_or_path`: one of builtin_board_names(), or a user's JSON file. Throws Error
+// saying which key of which file is wrong, or which boards there are.
+Board load_board(const std::string& name_or_path);
+
+// Boards whose files are built into the binary, sorted.
+std::vector<std::string_view> builtin_board_names();
+
+// Reads a description from JSON text; `file` names it in messages. Unknown and missing keys and values
+// that cannot be are refused with Error.
+Board parse_board(std::string_view json, const std::string& file);
+
+}  // namespace brim
