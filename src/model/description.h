@@ -17,31 +17,31 @@ struct RopeScaling {
   enum class Kind : uint8_t { kNone, kLinear, kLlama3, kYarn };
   Kind kind = Kind::kNone;
   double factor = 1.0;
-  double low_freq_factor = 1.0;    // llama3
-  double high_freq_factor = 4.0;   // llama3
-  double original_context = 0.0;   // llama3, yarn: context the model was trained with
-  double beta_fast = 32.0;         // yarn
-  double beta_slow = 1.0;          // yarn
-  double attention_factor = 0.0;   // yarn: factor on cos and sin; 0 = 0.1 ln(factor) + 1
+  double low_freq_factor = 1.0;   // llama3
+  double high_freq_factor = 4.0;  // llama3
+  double original_context = 0.0;  // llama3, yarn: context the model was trained with
+  double beta_fast = 32.0;        // yarn
+  double beta_slow = 1.0;         // yarn
+  double attention_factor = 0.0;  // yarn: factor on cos and sin; 0 = 0.1 ln(factor) + 1
 };
 
 struct ModelDescription {
-  std::string name;                // for people: "stories260K", "llama2-7b"
-  uint32_t dim = 0;                // width of the residual
+  std::string name;  // for people: "stories260K", "llama2-7b"
+  uint32_t dim = 0;  // width of the residual
   uint32_t layers = 0;
-  uint32_t heads = 0;              // query heads
-  uint32_t kv_heads = 0;           // divides heads
-  uint32_t head_size = 0;          // even, at most 128; heads * head_size need not be dim
-  uint32_t hidden = 0;             // FFN width
+  uint32_t heads = 0;      // query heads
+  uint32_t kv_heads = 0;   // divides heads
+  uint32_t head_size = 0;  // even, at most 128; heads * head_size need not be dim
+  uint32_t hidden = 0;     // FFN width
   uint32_t vocabulary = 0;
-  uint32_t trained_context = 0;    // positions the model was trained for (0: not known)
+  uint32_t trained_context = 0;  // positions the model was trained for (0: not known)
   float norm_eps = 1e-5f;
   double rope_theta = 10000.0;
   RopePairing rope_pairing = RopePairing::kAdjacent;
   RopeScaling rope_scaling;
-  bool tied_embeddings = false;    // lm_head is the embedding
-  bool qkv_bias = false;           // Qwen2
-  bool qk_norm = false;            // Qwen3: RMSNorm of each q and k head before RoPE
+  bool tied_embeddings = false;  // lm_head is the embedding
+  bool qkv_bias = false;         // Qwen2
+  bool qk_norm = false;          // Qwen3: RMSNorm of each q and k head before RoPE
 
   uint32_t query_width() const { return heads * head_size; }
   uint32_t kv_width() const { return kv_heads * head_size; }
@@ -49,7 +49,8 @@ struct ModelDescription {
 };
 
 // Throws Error, naming the field, unless every size is positive, consistent and within the format's
-// limits (head_size even and <= 128, sizes below 2^24, dim and hidden <= 65536, layers <= 1024).
+// limits (head_size even and <= 128, sizes below 2^24, dim, hidden and heads * head_size <= 65536,
+// layers <= 1024).
 void validate(const ModelDescription& model);
 
 // Weights in the matrices that are streamed for one token (all layers' projections and lm_head).

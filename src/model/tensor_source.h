@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "model/description.h"
 
@@ -39,12 +40,18 @@ struct TensorId {
 };
 
 struct TensorShape {
-  uint64_t rows;     // vectors are one row
+  uint64_t rows;  // vectors are one row
   uint64_t columns;
 };
 
 // The shape that `role` has in `model`.
 TensorShape tensor_shape(const ModelDescription& model, TensorRole role);
+
+// Whether each layer has a tensor of this role.
+bool is_per_layer(TensorRole role);
+
+// Whether `id` exists in `model`: its layer is in range, and biases and q/k norms only where switched on.
+bool has_tensor(const ModelDescription& model, TensorId id);
 
 // "layer 3 wq": how messages name a tensor.
 std::string tensor_name(TensorId id);
@@ -53,10 +60,17 @@ inline constexpr uint32_t kGroup = 128;  // inputs that share one scale and zero
 
 // Rows that are already quantised in the image's own arithmetic: value = (q - zero) * scale.
 struct QuantisedRows {
-  std::span<uint8_t> q;         // [rows][columns], 0..15
-  std::span<uint8_t> zeros;     // [rows][columns / kGroup], 0..15
-  std::span<uint16_t> scales;   // [rows][columns / kGroup], FP16 bits
+  std::span<uint8_t> q;        // [rows][columns], 0..15
+  std::span<uint8_t> zeros;    // [rows][columns / kGroup], 0..15
+  std::span<uint16_t> scales;  // [rows][columns / kGroup], FP16 bits
 };
+
+// Throws Error unless `id` exists in `model`, the rows lie within it and `out_size` is rows * columns.
+void check_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
+                uint64_t out_size);
+
+// Throws Error, naming the tensor and `origin` (a file), if a value is infinite or not a number.
+void check_finite(std::span<const float> values, TensorId id, const std::string& origin);
 
 // A checkpoint. Reading is thread-safe. Every method throws Error on malformed or non-finite data.
 class TensorSource {
@@ -71,7 +85,11 @@ class TensorSource {
   // True if the tensor can be taken over without loss by read_quantised_rows (AWQ, group 128).
   virtual bool is_quantised(TensorId) const { return false; }
   virtual void read_quantised_rows(TensorId, uint64_t /*first_row*/, uint64_t /*rows*/,
-                                   const QuantisedRows&) const {}
+                                   const QuantisedRows&) const;
+
+  // What the user should know about how this checkpoint is read, one line each: "weights are Q4_K: they
+  // are dequantised, and quantised again when packing".
+  virtual std::vector<std::string> notes() const { return {}; }
 };
 
 // Opens any supported MODEL argument: "synthetic:NAME", a llama2.c .bin, a Hugging Face directory or a

@@ -1,0 +1,58 @@
+#include "base/mapped_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "base/error.h"
+
+namespace brim {
+namespace {
+
+std::string temporary_path(const std::string& name) {
+  return (std::filesystem::temp_directory_path() / (name + "." + std::to_string(getpid()))).string();
+}
+
+struct TemporaryFile {
+  explicit TemporaryFile(const std::string& name, const std::string& content) : path(temporary_path(name)) {
+    std::ofstream(path, std::ios::binary) << content;
+  }
+  ~TemporaryFile() { std::filesystem::remove(path); }
+  std::string path;
+};
+
+std::string text_of(const MappedFile& file) { return {file.bytes().begin(), file.bytes().end()}; }
+
+TEST(MappedFile, ShowsTheBytesOfTheFile) {
+  const TemporaryFile file("mapped", std::string("ab\0c", 4));
+  EXPECT_EQ(text_of(MappedFile(file.path)), std::string("ab\0c", 4));
+}
+
+TEST(MappedFile, AnEmptyFileIsAnEmptySpan) {
+  const TemporaryFile file("empty", "");
+  EXPECT_TRUE(MappedFile(file.path).bytes().empty());
+}
+
+TEST(MappedFile, BytesAreTheSameAfterPagesWereGivenBack) {
+  const TemporaryFile file("released", std::string(20000, 'x'));
+  const MappedFile mapped(file.path);
+  const std::string before = text_of(mapped);
+  mapped.note_read(MappedFile::kResidentLimit);
+  EXPECT_EQ(text_of(mapped), before);
+}
+
+TEST(MappedFile, RefusesWhatIsNoReadableRegularFile) {
+  EXPECT_THROW(MappedFile("/nonexistent/file"), Error);
+  EXPECT_THROW(MappedFile(std::filesystem::temp_directory_path().string()), Error);
+  const std::string fifo = temporary_path("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THROW(MappedFile{fifo}, Error);
+  std::filesystem::remove(fifo);
+}
+
+}  // namespace
+}  // namespace brim

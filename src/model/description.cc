@@ -1,0 +1,146 @@
+#include "model/description.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+
+namespace brim {
+namespace {
+
+constexpr uint64_t kMaxSize = (1u << 24) - 1;
+constexpr uint64_t kMaxWidth = 65536;
+constexpr uint64_t kMaxLayers = 1024;
+constexpr uint64_t kMaxHeadSize = 128;
+
+[[noreturn]] void refuse(const ModelDescription& model, const std::string& what) {
+  throw Error("model " + (model.name.empty() ? "(unnamed)" : model.name) + ": " + what);
+}
+
+void require_size(const ModelDescription& model, const char* field, uint64_t value, uint64_t limit) {
+  if (value == 0 || value > limit) {
+    refuse(model, std::string(field) + " is " + std::to_string(value) + ", which must be 1 to " +
+                      std::to_string(limit));
+  }
+}
+
+void require_positive(const ModelDescription& model, const char* field, double value) {
+  if (!(value > 0.0) || !std::isfinite(value)) {
+    refuse(model, std::string(field) + " is " + std::to_string(value) + ", which must be positive");
+  }
+}
+
+void validate_scaling(const ModelDescription& model) {
+  using Kind = RopeScaling::Kind;
+  const RopeScaling& scaling = model.rope_scaling;
+  if (scaling.kind == Kind::kNone) return;
+  require_positive(model, "RoPE scaling factor", scaling.factor);
+  if (scaling.kind == Kind::kLinear) return;
+  require_positive(model, "RoPE scaling's original context", scaling.original_context);
+  if (scaling.kind == Kind::kLlama3) {
+    require_positive(model, "RoPE scaling low_freq_factor", scaling.low_freq_factor);
+    require_positive(model, "RoPE scaling high_freq_factor", scaling.high_freq_factor);
+    if (scaling.high_freq_factor <= scaling.low_freq_factor) {
+      refuse(model, "RoPE scaling high_freq_factor must be above low_freq_factor");
+    }
+    return;
+  }
+  require_positive(model, "RoPE scaling beta_fast", scaling.beta_fast);
+  require_positive(model, "RoPE scaling beta_slow", scaling.beta_slow);
+  if (scaling.attention_factor != 0.0) {
+    require_positive(model, "RoPE scaling attention_factor", scaling.attention_factor);
+  }
+}
+
+// Llama 3.1: long wavelengths are stretched by the factor, short ones are left, between them a blend.
+void scale_llama3(const RopeScaling& scaling, std::vector<double>& frequencies) {
+  for (double& frequency : frequencies) {
+    const double turns = scaling.original_context * frequency / (2.0 * std::numbers::pi);
+    const double keep = std::clamp(
+        (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor), 0.0, 1.0);
+    frequency *= keep + (1.0 - keep) / scaling.factor;
+  }
+}
+
+// YaRN (Peng et al. 2023), as in Hugging Face: like llama3, with a ramp over the pair's index.
+void scale_yarn(const ModelDescription& model, std::vector<double>& frequencies) {
+  const RopeScaling& scaling = model.rope_scaling;
+  const double size = model.head_size;
+  // The (fractional) pair that turns `turns` times within the original context.
+  const auto pair_turning = [&](double turns) {
+    return size * std::log(scaling.original_context / (turns * 2.0 * std::numbers::pi)) /
+           (2.0 * std::log(model.rope_theta));
+  };
+  const double low = std::max(std::floor(pair_turning(scaling.beta_fast)), 0.0);
+  double high = std::min(std::ceil(pair_turning(scaling.beta_slow)), size - 1.0);
+  if (high == low) high += 0.001;
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    const double stretch = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    frequencies[i] *= 1.0 - stretch + stretch / scaling.factor;
+  }
+}
+
+}  // namespace
+
+void validate(const ModelDescription& model) {
+  require_size(model, "dim", model.dim, kMaxWidth);
+  require_size(model, "layers", model.layers, kMaxLayers);
+  require_size(model, "heads", model.heads, kMaxSize);
+  require_size(model, "kv_heads", model.kv_heads, kMaxSize);
+  require_size(model, "head_size", model.head_size, kMaxHeadSize);
+  require_size(model, "hidden", model.hidden, kMaxWidth);
+  require_size(model, "vocabulary", model.vocabulary, kMaxSize);
+  if (model.trained_context != 0) require_size(model, "trained_context", model.trained_context, kMaxSize);
+  if (model.head_size % 2 != 0) {
+    refuse(model, "head_size is " + std::to_string(model.head_size) + ", which must be even");
+  }
+  if (model.heads % model.kv_heads != 0) {
+    refuse(model, "kv_heads (" + std::to_string(model.kv_heads) + ") must divide heads (" +
+                      std::to_string(model.heads) + ")");
+  }
+  require_size(model, "heads * head_size", model.query_width(), kMaxWidth);
+  require_positive(model, "norm_eps", model.norm_eps);
+  require_positive(model, "rope_theta", model.rope_theta);
+  if (model.rope_theta <= 1.0) refuse(model, "rope_theta must be above 1");
+  validate_scaling(model);
+}
+
+uint64_t streamed_weights(const ModelDescription& model) {
+  const uint64_t dim = model.dim;
+  const uint64_t attention = dim * (2ull * model.query_width() + 2ull * model.kv_width());
+  const uint64_t ffn = 3ull * dim * model.hidden;
+  return model.layers * (attention + ffn) + dim * model.vocabulary;
+}
+
+RopeFrequencies rope_frequencies(const ModelDescription& model) {
+  using Kind = RopeScaling::Kind;
+  const RopeScaling& scaling = model.rope_scaling;
+  RopeFrequencies result;
+  result.radians_per_position.resize(model.head_size / 2);
+  for (size_t i = 0; i < result.radians_per_position.size(); ++i) {
+    result.radians_per_position[i] =
+        std::pow(model.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(model.head_size));
+  }
+  switch (scaling.kind) {
+    case Kind::kNone:
+      break;
+    case Kind::kLinear:
+      for (double& frequency : result.radians_per_position) frequency /= scaling.factor;
+      break;
+    case Kind::kLlama3:
+      scale_llama3(scaling, result.radians_per_position);
+      break;
+    case Kind::kYarn:
+      scale_yarn(model, result.radians_per_position);
+      if (scaling.attention_factor != 0.0) {
+        result.amplitude = scaling.attention_factor;
+      } else if (scaling.factor > 1.0) {
+        result.amplitude = 0.1 * std::log(scaling.factor) + 1.0;
+      }
+      break;
+  }
+  return result;
+}
+
+}  // namespace brim

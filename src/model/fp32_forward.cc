@@ -1,0 +1,193 @@
+#include "model/fp32_forward.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace brim {
+namespace {
+
+std::vector<float> read_tensor(const TensorSource& source, TensorRole role, uint32_t layer = 0) {
+  const TensorId id{role, layer};
+  if (!has_tensor(source.description(), id)) return {};
+  const TensorShape shape = tensor_shape(source.description(), role);
+  std::vector<float> values(shape.rows * shape.columns);
+  source.read_rows(id, 0, shape.rows, values);
+  return values;
+}
+
+// Sixteen partial sums, so that the compiler may use vectors without reordering anything.
+float dot(const float* a, const float* b, size_t n) {
+  constexpr size_t kLanes = 16;
+  float lanes[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (size_t l = 0; l < kLanes; ++l) lanes[l] += a[i + l] * b[i + l];
+  }
+  float sum = 0.0f;
+  for (; i < n; ++i) sum += a[i] * b[i];
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+// y = W x (+ bias), W: [y.size()][x.size()].
+void multiply(std::span<const float> w, std::span<const float> x, std::span<const float> bias,
+              std::span<float> y) {
+  for (size_t row = 0; row < y.size(); ++row) {
+    y[row] = dot(&w[row * x.size()], x.data(), x.size()) + (bias.empty() ? 0.0f : bias[row]);
+  }
+}
+
+// y = x / rms(x) * w; y may be x.
+void rms_norm(std::span<const float> x, std::span<const float> w, float eps, std::span<float> y) {
+  const float mean_square = dot(x.data(), x.data(), x.size()) / static_cast<float>(x.size());
+  const float factor = 1.0f / std::sqrt(mean_square + eps);
+  for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] * factor * w[i];
+}
+
+void add_to(std::span<float> x, std::span<const float> y) {
+  for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+}
+
+// Probabilities from scores.
+void softmax(std::span<float> scores) {
+  const float max = *std::max_element(scores.begin(), scores.end());
+  float sum = 0.0f;
+  for (float& score : scores) sum += score = std::exp(score - max);
+  for (float& score : scores) score /= sum;
+}
+
+float silu(float x) { return x / (1.0f + std::exp(-x)); }
+
+}  // namespace
+
+Fp32Forward::Fp32Forward(const TensorSource& source)
+    : model_(source.description()),
+      rope_(rope_frequencies(model_)),
+      embedding_(read_tensor(source, TensorRole::kEmbedding)),
+      final_norm_(read_tensor(source, TensorRole::kFinalNorm)),
+      x_(model_.dim),
+      normed_(model_.dim),
+      branch_(model_.dim),
+      q_(model_.query_width()),
+      attended_(model_.query_width()),
+      k_(model_.kv_width()),
+      v_(model_.kv_width()),
+      gate_(model_.hidden),
+      up_(model_.hidden),
+      cosines_(model_.head_size / 2),
+      sines_(model_.head_size / 2),
+      logits_(model_.vocabulary) {
+  for (uint32_t i = 0; i < model_.layers; ++i) {
+    const auto read = [&](TensorRole role) { return read_tensor(source, role, i); };
+    layers_.push_back({.attention_norm = read(TensorRole::kAttentionNorm),
+                       .wq = read(TensorRole::kQuery),
+                       .wk = read(TensorRole::kKey),
+                       .wv = read(TensorRole::kValue),
+                       .bq = read(TensorRole::kQueryBias),
+                       .bk = read(TensorRole::kKeyBias),
+                       .bv = read(TensorRole::kValueBias),
+                       .q_norm = read(TensorRole::kQueryNorm),
+                       .k_norm = read(TensorRole::kKeyNorm),
+                       .wo = read(TensorRole::kAttentionOut),
+                       .ffn_norm = read(TensorRole::kFfnNorm),
+                       .w_gate = read(TensorRole::kGate),
+                       .w_up = read(TensorRole::kUp),
+                       .w_down = read(TensorRole::kDown),
+                       .keys = {},
+                       .values = {}});
+  }
+  if (!model_.tied_embeddings) lm_head_ = read_tensor(source, TensorRole::kLmHead);
+}
+
+void Fp32Forward::reset() {
+  position_ = 0;
+  for (Layer& layer : layers_) {
+    layer.keys.clear();
+    layer.values.clear();
+  }
+}
+
+// One head, at position_; cosines_ and sines_ hold the position's row.
+void Fp32Forward::rotate(std::span<float> head) const {
+  const size_t pairs = head.size() / 2;
+  const bool adjacent = model_.rope_pairing == RopePairing::kAdjacent;
+  for (size_t i = 0; i < pairs; ++i) {
+    float& a = head[adjacent ? 2 * i : i];
+    float& b = head[adjacent ? 2 * i + 1 : i + pairs];
+    const float rotated_a = a * cosines_[i] - b * sines_[i];
+    b = a * sines_[i] + b * cosines_[i];
+    a = rotated_a;
+  }
+}
+
+// attended_ = for each query head, softmax(q K^T / sqrt(head_size)) V.
+void Fp32Forward::attend(const Layer& layer) {
+  const size_t size = model_.head_size;
+  const size_t stride = model_.kv_width();
+  const float scale = 1.0f / std::sqrt(static_cast<float>(size));
+  scores_.resize(position_ + 1);
+  std::fill(attended_.begin(), attended_.end(), 0.0f);
+  for (size_t head = 0; head < model_.heads; ++head) {
+    const float* q = &q_[head * size];
+    float* out = &attended_[head * size];
+    const size_t kv_offset = head / model_.heads_per_kv() * size;
+    for (size_t t = 0; t <= position_; ++t) {
+      scores_[t] = dot(q, &layer.keys[t * stride + kv_offset], size) * scale;
+    }
+    softmax(scores_);
+    for (size_t t = 0; t <= position_; ++t) {
+      const float* value = &layer.values[t * stride + kv_offset];
+      for (size_t i = 0; i < size; ++i) out[i] += scores_[t] * value[i];
+    }
+  }
+}
+
+std::span<const float> Fp32Forward::step(uint32_t token) {
+  if (token >= model_.vocabulary) {
+    throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
+                std::to_string(model_.vocabulary));
+  }
+  for (size_t i = 0; i < cosines_.size(); ++i) {
+    const double angle = position_ * rope_.radians_per_position[i];
+    cosines_[i] = static_cast<float>(std::cos(angle) * rope_.amplitude);
+    sines_[i] = static_cast<float>(std::sin(angle) * rope_.amplitude);
+  }
+  const size_t size = model_.head_size;
+  const auto each_head = [&](std::span<float> heads, std::span<const float> norm) {
+    for (size_t i = 0; i < heads.size(); i += size) {
+      const std::span<float> head = heads.subspan(i, size);
+      if (!norm.empty()) rms_norm(head, norm, model_.norm_eps, head);
+      rotate(head);
+    }
+  };
+
+  std::copy_n(&embedding_[uint64_t{token} * model_.dim], model_.dim, x_.begin());
+  for (Layer& layer : layers_) {
+    rms_norm(x_, layer.attention_norm, model_.norm_eps, normed_);
+    multiply(layer.wq, normed_, layer.bq, q_);
+    multiply(layer.wk, normed_, layer.bk, k_);
+    multiply(layer.wv, normed_, layer.bv, v_);
+    each_head(q_, layer.q_norm);
+    each_head(k_, layer.k_norm);
+    layer.keys.insert(layer.keys.end(), k_.begin(), k_.end());
+    layer.values.insert(layer.values.end(), v_.begin(), v_.end());
+    attend(layer);
+    multiply(layer.wo, attended_, {}, branch_);
+    add_to(x_, branch_);
+
+    rms_norm(x_, layer.ffn_norm, model_.norm_eps, normed_);
+    multiply(layer.w_gate, normed_, {}, gate_);
+    multiply(layer.w_up, normed_, {}, up_);
+    for (size_t i = 0; i < gate_.size(); ++i) gate_[i] = silu(gate_[i]) * up_[i];
+    multiply(layer.w_down, gate_, {}, branch_);
+    add_to(x_, branch_);
+  }
+  rms_norm(x_, final_norm_, model_.norm_eps, normed_);
+  multiply(model_.tied_embeddings ? embedding_ : lm_head_, normed_, {}, logits_);
+  ++position_;
+  return logits_;
+}
+
+}  // namespace brim

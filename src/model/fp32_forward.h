@@ -1,0 +1,63 @@
+// A LLaMA decoder in plain FP32, straight from the equations and the checkpoint's own tensors. It shares
+// nothing with the images, programs and executors, and so can tell whether they are right.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/tensor_source.h"
+
+namespace brim {
+
+// One sequence. Holds all weights as FP32: 4 bytes for each of them.
+class Fp32Forward {
+ public:
+  // Reads every tensor. Throws Error as the source does.
+  explicit Fp32Forward(const TensorSource& source);
+
+  // Takes the token at the next position; returns its logits, [vocabulary], valid until the next call.
+  // Throws Error if `token` is not in the vocabulary.
+  std::span<const float> step(uint32_t token);
+
+  // Forgets the sequence.
+  void reset();
+
+  uint32_t position() const { return position_; }
+
+ private:
+  using Vector = std::vector<float>;
+
+  struct Layer {
+    Vector attention_norm;  // [dim]
+    Vector wq, wk, wv;      // [heads * head_size][dim], [kv_heads * head_size][dim] twice
+    Vector bq, bk, bv;      // empty without qkv_bias
+    Vector q_norm, k_norm;  // [head_size]; empty without qk_norm
+    Vector wo;              // [dim][heads * head_size]
+    Vector ffn_norm;        // [dim]
+    Vector w_gate, w_up;    // [hidden][dim]
+    Vector w_down;          // [dim][hidden]
+    Vector keys, values;    // [position][kv_heads * head_size]
+  };
+
+  void attend(const Layer& layer);
+  void rotate(std::span<float> head) const;
+
+  ModelDescription model_;
+  RopeFrequencies rope_;
+  Vector embedding_;  // [vocabulary][dim]
+  std::vector<Layer> layers_;
+  Vector final_norm_;  // [dim]
+  Vector lm_head_;     // [vocabulary][dim]; empty with tied embeddings
+
+  uint32_t position_ = 0;
+  Vector x_, normed_, branch_;  // [dim]
+  Vector q_, attended_;         // [heads * head_size]
+  Vector k_, v_;                // [kv_heads * head_size]
+  Vector gate_, up_;            // [hidden]
+  Vector scores_;               // [position + 1]
+  Vector cosines_, sines_;      // [head_size / 2], of the position
+  Vector logits_;               // [vocabulary]
+};
+
+}  // namespace brim

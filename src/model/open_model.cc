@@ -1,0 +1,46 @@
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+#include "base/error.h"
+#include "model/llama2c.h"
+#include "model/synthetic.h"
+#include "model/tensor_source.h"
+
+namespace brim {
+namespace {
+
+constexpr std::string_view kSyntheticPrefix = "synthetic:";
+constexpr const char* kSupportedForms =
+    "; MODEL is a Hugging Face directory, a .gguf file, a llama2.c .bin file, or synthetic:NAME";
+
+std::string first_bytes(const std::string& path, size_t count) {
+  std::string bytes(count, '\0');
+  std::ifstream file(path, std::ios::binary);
+  file.read(bytes.data(), static_cast<std::streamsize>(count));
+  bytes.resize(static_cast<size_t>(file.gcount()));
+  return bytes;
+}
+
+}  // namespace
+
+std::unique_ptr<TensorSource> open_model(const std::string& model) {
+  if (model.starts_with(kSyntheticPrefix)) return open_synthetic(model.substr(kSyntheticPrefix.size()));
+  std::error_code ignored;
+  const std::filesystem::file_status status = std::filesystem::status(model, ignored);
+  if (!std::filesystem::exists(status)) {
+    throw Error("there is no model at '" + model + "'" + kSupportedForms);
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    throw Error("'" + model + "' is no regular file" + kSupportedForms);
+  }
+  const std::string magic = first_bytes(model, 4);
+  if (magic.starts_with("PK\x03\x04") || magic.starts_with("\x80\x02")) {
+    throw Error("'" + model + "' is a PyTorch pickle, which is not read: convert it to safetensors" +
+                kSupportedForms);
+  }
+  if (model.ends_with(".bin")) return open_llama2c(model);
+  throw Error("'" + model + "' is of no supported format" + kSupportedForms);
+}
+
+}  // namespace brim

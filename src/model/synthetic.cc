@@ -1,0 +1,154 @@
+#include "model/synthetic.h"
+
+#include <array>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace brim {
+namespace {
+
+struct PublishedShape {
+  std::string_view name;
+  uint32_t dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context;
+  float norm_eps;
+  double rope_theta;
+  bool tied, qk_norm;
+  RopeScaling scaling;
+};
+
+constexpr RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
+                                         .factor = 32.0,
+                                         .low_freq_factor = 1.0,
+                                         .high_freq_factor = 4.0,
+                                         .original_context = 8192.0};
+
+// Source: config.json of meta-llama/Llama-2-7b-hf, TinyLlama/TinyLlama-1.1B-Chat-v1.0,
+// meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B, Qwen/Qwen3-0.6B and Qwen/Qwen3-1.7B.
+constexpr std::array<PublishedShape, 6> kPublished = {{
+    // name, dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, qk_norm
+    {"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, {}},
+    {"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, {}},
+    {"llama3-8b", 4096, 32, 32, 8, 128, 14336, 128256, 8192, 1e-5f, 5e5, false, false, {}},
+    {"llama3.2-1b", 2048, 16, 32, 8, 64, 8192, 128256, 131072, 1e-5f, 5e5, true, false, kLlama32Scaling},
+    {"qwen3-0.6b", 1024, 28, 16, 8, 128, 3072, 151936, 40960, 1e-6f, 1e6, true, true, {}},
+    {"qwen3-1.7b", 2048, 28, 16, 8, 128, 6144, 151936, 40960, 1e-6f, 1e6, true, true, {}},
+}};
+
+constexpr auto kNames = [] {
+  std::array<std::string_view, kPublished.size()> names;
+  for (size_t i = 0; i < names.size(); ++i) names[i] = kPublished[i].name;
+  return names;
+}();
+
+constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;
+
+// The output function of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters counters.
+constexpr uint64_t scatter(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+  return z ^ (z >> 31);
+}
+
+// The sum of four uniform bytes has mean 510 and variance 4 * (256^2 - 1) / 12 = 21845.
+constexpr int32_t kByteSumMean = 510;
+constexpr float kByteSumSigma = 147.80054f;
+
+// out[i] = mean + unit * (sum of four bytes - 510): two values from each 64-bit word. Element i depends
+// on (key, i) only.
+void fill(uint64_t key, float mean, float unit, std::span<float> out) {
+  // Two sums, in the bits from 0 and from 32 on.
+  const auto sums = [key](size_t pair) {
+    constexpr uint64_t kEvenBytes = 0x00FF00FF00FF00FF;
+    const uint64_t word = scatter(key + pair * kGolden);
+    const uint64_t of_two = (word & kEvenBytes) + ((word >> 8) & kEvenBytes);
+    return of_two + (of_two >> 16);
+  };
+  const auto value = [=](uint64_t sum) {
+    return mean + unit * static_cast<float>(static_cast<int32_t>(sum & 0xFFFF) - kByteSumMean);
+  };
+  const size_t pairs = out.size() / 2;
+  for (size_t i = 0; i < pairs; ++i) {
+    const uint64_t two_sums = sums(i);
+    out[2 * i] = value(two_sums);
+    out[2 * i + 1] = value(two_sums >> 32);
+  }
+  if (out.size() % 2 != 0) out.back() = value(sums(pairs));
+}
+
+class Synthetic final : public TensorSource {
+ public:
+  Synthetic(const ModelDescription& model, uint64_t seed) : model_(model), seed_(seed) { validate(model_); }
+
+  const ModelDescription& description() const override { return model_; }
+
+  void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override {
+    check_read(model_, id, first_row, rows, out.size());
+    if (id.role == TensorRole::kLmHead && model_.tied_embeddings) id.role = TensorRole::kEmbedding;
+    const uint64_t columns = tensor_shape(model_, id.role).columns;
+    const uint64_t tensor = scatter(seed_ ^ scatter((static_cast<uint64_t>(id.role) << 32) | id.layer));
+    float mean = 0.0f;
+    float sigma = 0.0f;
+    switch (id.role) {
+      case TensorRole::kAttentionNorm:
+      case TensorRole::kFfnNorm:
+      case TensorRole::kFinalNorm:
+      case TensorRole::kQueryNorm:
+      case TensorRole::kKeyNorm:
+        mean = 1.0f;
+        sigma = 0.05f;
+        break;
+      case TensorRole::kQueryBias:
+      case TensorRole::kKeyBias:
+      case TensorRole::kValueBias:
+        sigma = 0.1f;
+        break;
+      default:
+        sigma = 1.0f / std::sqrt(static_cast<float>(columns));
+    }
+    for (uint64_t row = 0; row < rows; ++row) {
+      fill(scatter(tensor + (first_row + row) * kGolden), mean, sigma / kByteSumSigma,
+           out.subspan(row * columns, columns));
+    }
+  }
+
+ private:
+  ModelDescription model_;
+  uint64_t seed_;
+};
+
+}  // namespace
+
+std::span<const std::string_view> synthetic_names() { return kNames; }
+
+std::unique_ptr<TensorSource> open_synthetic(const std::string& name) {
+  for (const PublishedShape& shape : kPublished) {
+    if (shape.name != name) continue;
+    ModelDescription model;
+    model.name = name;
+    model.dim = shape.dim;
+    model.layers = shape.layers;
+    model.heads = shape.heads;
+    model.kv_heads = shape.kv_heads;
+    model.head_size = shape.head_size;
+    model.hidden = shape.hidden;
+    model.vocabulary = shape.vocabulary;
+    model.trained_context = shape.context;
+    model.norm_eps = shape.norm_eps;
+    model.rope_theta = shape.rope_theta;
+    model.rope_pairing = RopePairing::kHalfSplit;
+    model.rope_scaling = shape.scaling;
+    model.tied_embeddings = shape.tied;
+    model.qk_norm = shape.qk_norm;
+    return make_synthetic(model, kSyntheticSeed);
+  }
+  std::string known;
+  for (const std::string_view each : kNames) known += (known.empty() ? "" : ", ") + std::string(each);
+  throw Error("there is no synthetic model '" + name + "'; known are " + known);
+}
+
+std::unique_ptr<TensorSource> make_synthetic(const ModelDescription& model, uint64_t seed) {
+  return std::make_unique<Synthetic>(model, seed);
+}
+
+}  // namespace brim

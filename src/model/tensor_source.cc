@@ -1,0 +1,102 @@
+#include "model/tensor_source.h"
+
+#include <array>
+
+#include "base/error.h"
+#include "numerics/fp32.h"
+
+namespace brim {
+namespace {
+
+constexpr std::array<const char*, 17> kRoleNames = {
+    "embedding", "attention_norm", "wq",     "wk",         "wv",     "wq bias",
+    "wk bias",   "wv bias",        "q_norm", "k_norm",     "wo",     "ffn_norm",
+    "w_gate",    "w_up",           "w_down", "final_norm", "lm_head"};
+
+}  // namespace
+
+TensorShape tensor_shape(const ModelDescription& model, TensorRole role) {
+  switch (role) {
+    case TensorRole::kEmbedding:
+    case TensorRole::kLmHead:
+      return {model.vocabulary, model.dim};
+    case TensorRole::kAttentionNorm:
+    case TensorRole::kFfnNorm:
+    case TensorRole::kFinalNorm:
+      return {1, model.dim};
+    case TensorRole::kQuery:
+      return {model.query_width(), model.dim};
+    case TensorRole::kKey:
+    case TensorRole::kValue:
+      return {model.kv_width(), model.dim};
+    case TensorRole::kQueryBias:
+      return {1, model.query_width()};
+    case TensorRole::kKeyBias:
+    case TensorRole::kValueBias:
+      return {1, model.kv_width()};
+    case TensorRole::kQueryNorm:
+    case TensorRole::kKeyNorm:
+      return {1, model.head_size};
+    case TensorRole::kAttentionOut:
+      return {model.dim, model.query_width()};
+    case TensorRole::kGate:
+    case TensorRole::kUp:
+      return {model.hidden, model.dim};
+    case TensorRole::kDown:
+      return {model.dim, model.hidden};
+  }
+  throw Error("tensor_shape: no such tensor role");
+}
+
+bool is_per_layer(TensorRole role) {
+  return role != TensorRole::kEmbedding && role != TensorRole::kFinalNorm && role != TensorRole::kLmHead;
+}
+
+bool has_tensor(const ModelDescription& model, TensorId id) {
+  if (id.layer >= (is_per_layer(id.role) ? model.layers : 1)) return false;
+  switch (id.role) {
+    case TensorRole::kQueryBias:
+    case TensorRole::kKeyBias:
+    case TensorRole::kValueBias:
+      return model.qkv_bias;
+    case TensorRole::kQueryNorm:
+    case TensorRole::kKeyNorm:
+      return model.qk_norm;
+    default:
+      return true;
+  }
+}
+
+std::string tensor_name(TensorId id) {
+  const std::string role = kRoleNames.at(static_cast<size_t>(id.role));
+  return is_per_layer(id.role) ? "layer " + std::to_string(id.layer) + " " + role : role;
+}
+
+void check_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
+                uint64_t out_size) {
+  if (!has_tensor(model, id)) throw Error("model " + model.name + " has no " + tensor_name(id));
+  const TensorShape shape = tensor_shape(model, id.role);
+  if (first_row > shape.rows || rows > shape.rows - first_row) {
+    throw Error(tensor_name(id) + " has " + std::to_string(shape.rows) + " rows: cannot read " +
+                std::to_string(rows) + " from row " + std::to_string(first_row));
+  }
+  if (out_size != rows * shape.columns) {
+    throw Error(tensor_name(id) + ": the destination holds " + std::to_string(out_size) + " values, not " +
+                std::to_string(rows * shape.columns));
+  }
+}
+
+void check_finite(std::span<const float> values, TensorId id, const std::string& origin) {
+  // Branch-free, so that it vectorises: an all-ones exponent field carries into bit 31.
+  uint32_t carry = 0;
+  for (const float value : values) carry |= (float_bits(value) & 0x7FFFFFFFu) + 0x00800000u;
+  if ((carry & 0x80000000u) != 0) {
+    throw Error(origin + ": " + tensor_name(id) + " holds infinities or NaNs: the checkpoint is damaged");
+  }
+}
+
+void TensorSource::read_quantised_rows(TensorId id, uint64_t, uint64_t, const QuantisedRows&) const {
+  throw Error(tensor_name(id) + " is not quantised in this checkpoint");
+}
+
+}  // namespace brim
