@@ -1,0 +1,115 @@
+#include "cli/command.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "base/error.h"
+#include "engine/interpreter.h"
+#include "tokenizer/decoder.h"
+
+namespace brim {
+
+void TargetOptions::add_to(CLI::App& command) {
+  command.add_option("--target", target, "What runs the program")
+      ->check(CLI::IsMember({"reference"}))
+      ->capture_default_str();
+  command.add_option("--tokens-per-pass", tokens_per_pass, "Prompt tokens per pass over the weights")
+      ->check(CLI::Range(1, 1024));
+}
+
+std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options) {
+  constexpr uint32_t kReferenceTokens = 8;
+  return std::make_unique<Interpreter>(image, make_reference_kernels(),
+                                       options.tokens_per_pass ? options.tokens_per_pass : kReferenceTokens);
+}
+
+Text::Text(const MappedImage& image) {
+  const auto blob = image.content(RegionKind::kTokenizer);
+  if (blob.empty()) throw Error(image.path() + ": holds no tokenizer; pack with --tokenizer FILE");
+  if (const auto problem = tokenizer_.attach(blob); !problem.empty()) {
+    throw Error(image.path() + ": tokenizer: bad " + std::string(problem) + "; pack the model again");
+  }
+  if (tokenizer_.vocabulary_size() > image.header().model.vocabulary) {
+    throw Error(image.path() + ": the tokenizer has " + std::to_string(tokenizer_.vocabulary_size()) +
+                " tokens, the model " + std::to_string(image.header().model.vocabulary) +
+                "; pack with the model's own --tokenizer");
+  }
+}
+
+std::vector<uint32_t> Text::encode(std::string_view text, bool add_bos) const {
+  std::vector<uint8_t> scratch(tokenizer_.scratch_bytes(text.size()));
+  std::vector<uint32_t> ids(tokenizer_.max_ids(text.size()));
+  const EncodeResult result = tokenizer_.encode(text, {.add_bos = add_bos}, scratch, ids);
+  if (result.status != EncodeStatus::kOk) {
+    throw Error("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize at once; split it");
+  }
+  ids.resize(result.count);
+  return ids;
+}
+
+std::string Text::decode(std::span<const uint32_t> ids) const {
+  StreamDecoder decoder(tokenizer_);
+  std::string room(decoder.max_text_bytes(), '\0');
+  std::string text;
+  for (const uint32_t id : ids) text += decoder.push(id, room);
+  text += decoder.finish(room);
+  return text;
+}
+
+Progress progress_bar(const std::string& what) {
+  using Clock = std::chrono::steady_clock;
+  if (isatty(STDERR_FILENO) == 0) return {};
+  const auto start = Clock::now();
+  return [=, shown = -1](uint64_t done, uint64_t total) mutable {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    const int percent = total == 0 ? 100 : static_cast<int>(done * 100 / total);
+    if (percent == shown || (seconds < 1.0 && shown < 0)) return;
+    shown = percent;
+    constexpr int kWidth = 40;
+    const std::string bar(static_cast<size_t>(percent * kWidth / 100), '#');
+    std::fprintf(stderr, "\r%s [%-*s] %3d%% %4.0f s", what.c_str(), kWidth, bar.c_str(), percent, seconds);
+    if (done == total) std::fputc('\n', stderr);
+    std::fflush(stderr);
+  };
+}
+
+std::string read_text(const std::string& path) {
+  std::ostringstream text;
+  if (path == "-") {
+    text << std::cin.rdbuf();
+    return text.str();
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file || (file.peek(), file.bad())) throw Error("cannot read " + path + ": " + std::strerror(errno));
+  if (!file.eof()) text << file.rdbuf();
+  return text.str();
+}
+
+void finish_output() {
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw Error("cannot write to standard output");
+}
+
+std::vector<uint32_t> parse_ids(const std::string& list) {
+  std::vector<uint32_t> ids;
+  std::istringstream in(list);
+  for (std::string part; std::getline(in, part, ',');) {
+    uint32_t id = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), id);
+    if (error != std::errc() || end != part.data() + part.size()) {
+      throw Error("'" + part + "' is no token id; give ids as 1,2,3");
+    }
+    ids.push_back(id);
+  }
+  if (ids.empty()) throw Error("no token ids; give them as 1,2,3");
+  return ids;
+}
+
+}  // namespace brim

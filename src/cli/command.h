@@ -1,0 +1,64 @@
+// What the commands of `brim` share. Every command is one file with one `add_...` function that declares its
+// options and what it does.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "engine/executor.h"
+#include "image/mapped_image.h"
+#include "tokenizer/tokenizer.h"
+
+namespace brim {
+
+void add_pack(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_run(CLI::App& app);
+void add_tokenize(CLI::App& app);
+void add_eval(CLI::App& app);
+void add_logits(CLI::App& app);
+void add_verify(CLI::App& app);
+void add_export(CLI::App& app);
+
+// Options that choose and size an executor.
+struct TargetOptions {
+  std::string target = "reference";
+  uint32_t tokens_per_pass = 0;  // 0: the executor's own choice
+
+  void add_to(CLI::App& command);
+};
+
+// Throws Error if the target is not one of this build's.
+std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options);
+
+// An image's tokenizer with memory to work in.
+class Text {
+ public:
+  // Throws Error if the image has no tokenizer, or a damaged one, or one for another vocabulary.
+  explicit Text(const MappedImage& image);
+
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  std::vector<uint32_t> encode(std::string_view text, bool add_bos) const;
+  std::string decode(std::span<const uint32_t> ids) const;
+
+ private:
+  Tokenizer tokenizer_;
+};
+
+// A progress bar on standard error if that is a terminal and the work takes more than a second; else nothing.
+Progress progress_bar(const std::string& what);
+
+// The whole of a text file, or of standard input for "-". Throws Error.
+std::string read_text(const std::string& path);
+
+// Standard output is complete; throws Error if it could not be written (a full disk, a closed pipe).
+void finish_output();
+
+// "1,2,3" as ids. Throws Error naming the part that is no number.
+std::vector<uint32_t> parse_ids(const std::string& list);
+
+}  // namespace brim

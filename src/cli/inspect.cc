@@ -1,0 +1,126 @@
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "image/memory_map_svg.h"
+
+namespace brim {
+
+namespace {
+
+struct Options {
+  std::string image;
+  std::string svg;
+  bool json = false;
+  bool program = false;
+};
+
+uint64_t capacity(const ImageHeader& header) {
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < header.memory_count; ++i) bytes += header.memory[i].bytes;
+  return bytes;
+}
+
+uint64_t used(const MappedImage& image) {
+  uint64_t bytes = 0;
+  for (const RegionEntry& region : image.regions()) bytes += region.bytes;
+  return bytes;
+}
+
+const char* embedding_name(EmbeddingFormat format) {
+  static constexpr const char* kNames[] = {"fp16", "q8", "q4"};
+  return kNames[static_cast<uint32_t>(format)];
+}
+
+void print_json(const MappedImage& image) {
+  const ImageHeader& header = image.header();
+  const ImageModel& model = header.model;
+  nlohmann::json regions = nlohmann::json::array();
+  for (const RegionEntry& region : image.regions()) {
+    regions.push_back({{"name", region.name},
+                       {"address", region.address},
+                       {"bytes", region.bytes},
+                       {"file_offset", region.file_offset},
+                       {"file_bytes", region.file_bytes},
+                       {"crc32c", region.crc}});
+  }
+  const nlohmann::json report = {
+      {"board", header.board},
+      {"capacity_bytes", capacity(header)},
+      {"used_bytes", used(image)},
+      {"capacity_share", static_cast<double>(used(image)) / static_cast<double>(capacity(header))},
+      {"context_tokens", header.context},
+      {"regions", regions},
+      {"model",
+       {{"name", model.name},
+        {"dim", model.dim},
+        {"layers", model.layers},
+        {"heads", model.heads},
+        {"kv_heads", model.kv_heads},
+        {"head_size", model.head_size},
+        {"hidden", model.hidden},
+        {"vocabulary", model.vocabulary},
+        {"trained_context", model.trained_context},
+        {"embedding", embedding_name(model.embedding)},
+        {"quantiser", model.quantiser}}},
+  };
+  std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+void print_table(const MappedImage& image) {
+  const ImageHeader& header = image.header();
+  const ImageModel& model = header.model;
+  std::printf("model    %s: %u layers, dim %u, %u heads (%u KV) of %u, FFN %u, vocabulary %u\n", model.name,
+              model.layers, model.dim, model.heads, model.kv_heads, model.head_size, model.hidden, model.vocabulary);
+  std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s; KV cache 8 bit\n", kGroup,
+              model.quantiser, embedding_name(model.embedding));
+  std::printf("context  %u tokens (trained for %u)\n", header.context, model.trained_context);
+  std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n\n", header.board,
+              static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),
+              100.0 * static_cast<double>(used(image)) / static_cast<double>(capacity(header)));
+  std::printf("%-14s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
+  for (const RegionEntry& region : image.regions()) {
+    std::printf("%-14s %#12llx %14llu", region.name, static_cast<unsigned long long>(region.address),
+                static_cast<unsigned long long>(region.bytes));
+    if (region.file_bytes) {
+      std::printf(" %12llu   %08x", static_cast<unsigned long long>(region.file_offset), region.crc);
+    }
+    std::printf("\n");
+  }
+}
+
+void print_program(const MappedImage& image) {
+  const Program program = image.program();
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    std::cout << i << '\t' << disassemble(program.instructions[i]) << '\n';
+  }
+}
+
+void inspect(const Options& options) {
+  const MappedImage image(options.image);
+  if (!options.svg.empty()) write_memory_map_svg(image, options.svg);
+  if (options.program) {
+    print_program(image);
+  } else if (options.json) {
+    print_json(image);
+  } else {
+    print_table(image);
+  }
+  finish_output();
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("inspect", "Show what an image holds and where");
+  command->add_option("IMAGE", options->image, "Image file")->required();
+  command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--program", options->program, "Print the decode program");
+  command->add_option("--svg", options->svg, "Draw the memory map into this file");
+  command->callback([options] { inspect(*options); });
+}
+
+}  // namespace brim

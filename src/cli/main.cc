@@ -1,0 +1,41 @@
+// brim: packs LLaMA-family models into the memory of a board, decodes and simulates them.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "base/error.h"
+#include "cli/command.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Brim packs LLaMA-family models into the memory of a board and decodes them.\n\n"
+      "  brim pack models/demo -o demo.brim        make an image from a checkpoint\n"
+      "  brim run demo.brim -p \"ROMEO:\" -n 100     decode from it\n"
+      "  brim inspect demo.brim                    see what is in it\n"};
+  app.set_version_flag("--version", "brim " BRIM_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  brim::add_pack(app);
+  brim::add_inspect(app);
+  brim::add_run(app);
+  brim::add_tokenize(app);
+  brim::add_eval(app);
+  brim::add_logits(app);
+  brim::add_verify(app);
+  brim::add_export(app);
+
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& request) {  // --help, --version
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::fputs("brim: out of memory\n", stderr);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "brim: %s\n", error.what());
+  }
+  return 1;
+}

@@ -1,0 +1,139 @@
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "runtime/session.h"
+#include "tokenizer/decoder.h"
+
+namespace brim {
+
+namespace {
+
+struct Options {
+  std::string image;
+  std::string prompt;
+  std::string prompt_file;
+  uint32_t tokens = 256;
+  SamplerOptions sampler;
+  TargetOptions target;
+  bool json = false;
+};
+
+// The first Ctrl-C ends the generation, a second one the program.
+std::atomic<bool> interrupted{false};
+void on_interrupt(int) {
+  interrupted = true;
+  std::signal(SIGINT, SIG_DFL);
+}
+
+const char* describe(StopReason reason) {
+  switch (reason) {
+    case StopReason::kEnd:
+      return "end of text";
+    case StopReason::kLimit:
+      return "token limit";
+    case StopReason::kContextFull:
+      return "context full";
+    case StopReason::kInterrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+double rate(uint64_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0; }
+
+void run(const Options& options) {
+  const MappedImage image(options.image);
+  const Text text(image);
+  const std::string prompt_text = options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
+  std::vector<uint32_t> ids = text.encode(prompt_text, text.tokenizer().adds_bos());
+  if (ids.empty()) {
+    if (text.tokenizer().bos() == kNoToken) throw Error("the prompt is empty; give one with -p");
+    ids.push_back(text.tokenizer().bos());
+  }
+  const size_t prompt_tokens = ids.size();
+
+  const auto executor = make_executor(image, options.target);
+  Session session(*executor);
+  Sampler sampler(options.sampler);
+  StreamDecoder decoder(text.tokenizer());
+  std::string room(decoder.max_text_bytes(), '\0');
+  const auto show = [&](uint32_t id) {
+    if (options.json) return;
+    std::cout << decoder.push(id, room) << std::flush;
+  };
+  for (const uint32_t id : ids) show(id);
+
+  std::signal(SIGINT, on_interrupt);
+  const Generation result = generate(session, text.tokenizer(), sampler, ids,
+                                     {.max_tokens = options.tokens, .on_token = [&](uint32_t token) {
+                                        show(token);
+                                        return !interrupted && std::cout.good();
+                                      }});
+  std::signal(SIGINT, SIG_DFL);
+  ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
+  const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
+
+  if (options.json) {
+    const nlohmann::json report = {
+        {"text", text.decode(ids)},
+        {"generated_text", text.decode(ids).substr(text.decode(std::span(ids).first(prompt_tokens)).size())},
+        {"token_ids", ids},
+        {"prompt_tokens", prompt_tokens},
+        {"generated_tokens", result.tokens.size()},
+        {"prompt_seconds", result.prompt_seconds},
+        {"decode_seconds", result.decode_seconds},
+        {"prompt_tokens_per_second", rate(prompt_tokens, result.prompt_seconds)},
+        {"decode_tokens_per_second", rate(decoded, result.decode_seconds)},
+        {"stop_reason", describe(result.reason)},
+        {"target", executor->name()},
+    };
+    std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    finish_output();
+    return;
+  }
+  std::cout << decoder.finish(room) << '\n';
+  finish_output();
+  if (result.reason == StopReason::kContextFull) {
+    std::fprintf(stderr, "brim: the context of %u tokens is full; pack with a larger --context to go on\n",
+                 executor->context());
+  }
+  if (isatty(STDERR_FILENO)) {
+    std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",
+                 executor->name().c_str(), prompt_tokens, rate(prompt_tokens, result.prompt_seconds),
+                 result.tokens.size(), rate(decoded, result.decode_seconds), describe(result.reason));
+  }
+}
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("run", "Decode text from an image");
+  command->add_option("IMAGE", options->image, "Image file")->required();
+  auto* prompt = command->add_option("-p,--prompt", options->prompt, "Text to go on from");
+  command->add_option("--prompt-file", options->prompt_file, "File with that text, - for standard input")
+      ->excludes(prompt);
+  command->add_option("-n,--tokens", options->tokens, "Most tokens to generate")->capture_default_str();
+  command->add_option("--temp", options->sampler.temperature, "Temperature; 0 takes the most probable token")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--top-k", options->sampler.top_k, "Sample among the k most probable tokens; 0: all")
+      ->capture_default_str();
+  command->add_option("--top-p", options->sampler.top_p, "Then among the fewest that hold this share of probability")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--seed", options->sampler.seed, "Seed of the sampler: the same seed, the same text")
+      ->capture_default_str();
+  options->target.add_to(*command);
+  command->add_flag("--json", options->json, "Print one JSON object when done");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace brim

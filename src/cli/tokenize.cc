@@ -1,0 +1,58 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+
+namespace brim {
+
+namespace {
+
+struct Options {
+  std::string image;
+  std::string text;
+  std::string file;
+  std::string decode;
+  bool json = false;
+};
+
+void tokenize(const Options& options) {
+  const MappedImage image(options.image);
+  const Text text(image);
+  if (!options.decode.empty()) {
+    const std::string decoded = text.decode(parse_ids(options.decode));
+    if (options.json) {
+      std::cout << nlohmann::json{{"text", decoded}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    } else {
+      std::cout << decoded;
+    }
+    std::cout << '\n';
+    finish_output();
+    return;
+  }
+  const std::string input = options.file.empty() ? options.text : read_text(options.file);
+  const auto ids = text.encode(input, text.tokenizer().adds_bos());
+  if (options.json) {
+    std::cout << nlohmann::json{{"ids", ids}} << '\n';
+  } else {
+    for (size_t i = 0; i < ids.size(); ++i) std::cout << (i ? "," : "") << ids[i];
+    std::cout << '\n';
+  }
+  finish_output();
+}
+
+}  // namespace
+
+void add_tokenize(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("tokenize", "Turn text into token ids with an image's tokenizer, or back");
+  command->add_option("IMAGE", options->image, "Image file")->required();
+  auto* input = command->add_option_group("input", "What to convert");
+  input->add_option("-p,--prompt", options->text, "Text");
+  input->add_option("--file", options->file, "File with text, - for standard input");
+  input->add_option("--decode", options->decode, "Ids as 1,2,3, to turn into text");
+  input->require_option(1);
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] { tokenize(*options); });
+}
+
+}  // namespace brim

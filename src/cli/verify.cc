@@ -1,0 +1,85 @@
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "cli/command.h"
+
+namespace brim {
+
+namespace {
+
+struct Options {
+  std::string image;
+  uint32_t tokens = 12;
+};
+
+// One way to run the image.
+struct Variant {
+  std::string name;
+  TargetOptions options;
+};
+
+std::vector<Variant> variants() {
+  std::vector<Variant> result;
+  for (const uint32_t tokens : {1u, 8u}) {
+    result.push_back({"reference, T = " + std::to_string(tokens), {"reference", tokens}});
+  }
+  return result;
+}
+
+// Logits of every position, one after the other.
+std::vector<float> run_all(Executor& executor, std::span<const uint32_t> ids) {
+  std::vector<float> result;
+  for (uint32_t position = 0; position < ids.size();) {
+    const auto part = ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
+    const auto logits = executor.run({.tokens = part, .position = position, .first_logits = 0});
+    result.insert(result.end(), logits.begin(), logits.end());
+    position += static_cast<uint32_t>(part.size());
+  }
+  return result;
+}
+
+void verify(const Options& options) {
+  const MappedImage image(options.image);
+  image.verify(progress_bar("checksums"));
+  std::printf("checksums: all regions are right\n");
+
+  // A spread of ids; any will do, since all executors get the same.
+  const uint32_t vocabulary = image.header().model.vocabulary;
+  const uint32_t count = std::min(options.tokens, image.header().context);
+  std::vector<uint32_t> ids(count);
+  for (uint32_t i = 0; i < count; ++i) ids[i] = static_cast<uint32_t>((i * uint64_t{2654435761u} + 1) % vocabulary);
+
+  std::vector<float> expected;
+  for (const Variant& variant : variants()) {
+    const auto executor = make_executor(image, variant.options);
+    const std::vector<float> logits = run_all(*executor, ids);
+    if (expected.empty()) {
+      expected = logits;
+      std::printf("%s: logits of %u positions taken as the reference\n", variant.name.c_str(), count);
+      continue;
+    }
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (std::memcmp(&logits[i], &expected[i], sizeof(float)) == 0) continue;
+      throw Error(variant.name + ": logit " + std::to_string(i % vocabulary) + " at position " +
+                  std::to_string(i / vocabulary) + " is " + std::to_string(logits[i]) + ", the reference gives " +
+                  std::to_string(expected[i]) + "; this is a fault of brim, please report it");
+    }
+    std::printf("%s: the same bits\n", variant.name.c_str());
+  }
+  finish_output();
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("verify", "Check an image's checksums, and the executors against each other");
+  command->add_option("IMAGE", options->image, "Image file")->required();
+  command->add_option("-n,--tokens", options->tokens, "Positions to compare")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->callback([options] { verify(*options); });
+}
+
+}  // namespace brim

@@ -1,0 +1,89 @@
+// The arithmetic of the VPU and SPU on vectors, as an interface that each instruction set implements. All
+// implementations give the same bits: docs/numerics.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/activations.h"
+#include "isa/layout.h"
+#include "isa/matrix.h"
+
+namespace brim {
+
+// A matrix in the weight stream.
+struct MatrixView {
+  const uint8_t* stream = nullptr;  // start of the run of chunks
+  uint64_t first_page = 0;          // in that run
+  PageShape shape{4, 32};
+  uint32_t rows = 0;
+  uint32_t pages_per_block = 0;     // pages run through the columns of a block of shape.rows rows
+
+  uint32_t row_blocks() const { return (rows + shape.rows - 1) / shape.rows; }
+  const uint8_t* page(uint64_t i) const { return stream + page_offset(first_page + i); }
+  const uint8_t* record(uint64_t i) const { return stream + metadata_offset(first_page + i); }
+};
+
+// K or V of one head in the cache.
+struct KvView {
+  const uint8_t* pages = nullptr;
+  const uint8_t* scales = nullptr;  // FP16 per position
+  uint32_t record_bytes = 0;        // 64 or 128
+
+  const int8_t* record(uint32_t position) const {
+    return reinterpret_cast<const int8_t*>(pages) + kv_record_offset(position, record_bytes);
+  }
+};
+
+class Kernels {
+ public:
+  virtual ~Kernels() = default;
+  virtual std::string name() const = 0;
+
+  // out[t * out_stride + row] = row of the matrix times x[t], for the rows of blocks [first_block, last_block)
+  // and t < tokens.
+  virtual void matvec(const MatrixView& matrix, const Activations& x, uint32_t tokens, uint32_t first_block,
+                      uint32_t last_block, float* out, uint64_t out_stride) const = 0;
+
+  // scores[i] = q . K_i scaled, for positions [first, last). q has one A16 block of kA16Block mantissas, zero
+  // past the head size.
+  virtual void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
+                      uint32_t first, uint32_t last, float* scores) const = 0;
+
+  // p[i] = exp(scores[i] - max), in place; returns their sum in the order of sum16.
+  virtual float softmax(float* scores, uint32_t positions) const = 0;
+
+  // Attention weights p[i] * scale of V_i as A16 blocks of kAttentionBlock positions; mantissas beyond the last
+  // position of a block are zero.
+  virtual void attention_weights(const float* p, const KvView& values, uint32_t positions, int16_t* mantissas,
+                                 int32_t* exponents, bool* overflow) const = 0;
+
+  // out[j] = sum over positions of weight * V, for j < record_bytes.
+  virtual void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents,
+                      uint32_t positions, float* out) const = 0;
+
+  // x[i] = x[i] * factor.
+  virtual void scale(float* x, uint32_t n, float factor) const = 0;
+  // x[i] += y[i].
+  virtual void add(float* x, const float* y, uint32_t n) const = 0;
+  // sum16 of x[i]^2.
+  virtual float sum_of_squares(const float* x, uint32_t n) const = 0;
+  // x[i] = x[i] * w[i] * factor, rounded in this order.
+  virtual void scale_by(float* x, const float* w, float factor, uint32_t n) const = 0;
+  // Rotates pairs (x[2i], x[2i + 1]) by (cos, sin) = (row[2i], row[2i + 1]).
+  virtual void rope(float* x, const float* row, uint32_t n) const = 0;
+
+  // A16 blocks of x[i], resp. of x[i] * w[i]; n elements, the last block padded with zeros.
+  virtual void to_a16(const float* x, uint32_t n, int16_t* mantissas, int32_t* exponents, bool* overflow) const = 0;
+  virtual void to_a16(const float* x, const float* w, uint32_t n, int16_t* mantissas, int32_t* exponents,
+                      bool* overflow) const = 0;
+  // A16 blocks of silu(gate * r) * (up * r); gate_up holds n pairs (gate, up).
+  virtual void swiglu(const float* gate_up, float r, uint32_t n, int16_t* mantissas, int32_t* exponents,
+                      bool* overflow) const = 0;
+};
+
+// Plain scalar C++: the meaning of the above.
+std::unique_ptr<Kernels> make_reference_kernels();
+
+}  // namespace brim

@@ -1,0 +1,96 @@
+#include "image/header.h"
+
+#include "image/crc32c.h"
+
+namespace brim {
+
+namespace {
+
+template <size_t N>
+bool terminated(const char (&text)[N]) {
+  for (char c : text) {
+    if (c == '\0') return true;
+  }
+  return false;
+}
+
+bool overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes) {
+  return a < b + b_bytes && b < a + a_bytes;
+}
+
+// [start, start + bytes) lies in [base, base + size), without overflow.
+bool inside(uint64_t start, uint64_t bytes, uint64_t base, uint64_t size) {
+  return start >= base && bytes <= size && start - base <= size - bytes;
+}
+
+bool in_memory(const ImageHeader& header, const RegionEntry& region) {
+  for (uint32_t i = 0; i < header.memory_count; ++i) {
+    if (inside(region.address, region.bytes, header.memory[i].base, header.memory[i].bytes)) return true;
+  }
+  return false;
+}
+
+const char* check_region(const ImageHeader& header, uint32_t index, uint64_t file_bytes) {
+  const RegionEntry& region = header.regions[index];
+  const auto kind = static_cast<uint32_t>(region.kind);
+  if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kReserved)) return "a region has an unknown kind";
+  if (!terminated(region.name)) return "a region's name is not terminated";
+  if (region.bytes == 0) return "a region is empty";
+  if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
+  if (!in_memory(header, region)) return "a region lies outside the board's memory";
+  if (region.file_bytes != 0) {
+    if (region.file_bytes != region.bytes) return "a region's file size differs from its size";
+    if (region.file_offset % kPageBytes != 0) return "a region's file offset is not page-aligned";
+    if (!inside(region.file_offset, region.file_bytes, 0, file_bytes)) return "a region lies outside the file";
+  }
+  for (uint32_t i = 0; i < index; ++i) {
+    const RegionEntry& other = header.regions[i];
+    if (overlap(region.address, region.bytes, other.address, other.bytes)) return "regions overlap in memory";
+    if (region.file_bytes && other.file_bytes &&
+        overlap(region.file_offset, region.file_bytes, other.file_offset, other.file_bytes)) {
+      return "regions overlap in the file";
+    }
+  }
+  return nullptr;
+}
+
+const char* check_model(const ImageModel& model) {
+  if (!terminated(model.name)) return "the model's name is not terminated";
+  if (!terminated(model.quantiser)) return "the quantiser's name is not terminated";
+  if (static_cast<uint32_t>(model.embedding) > 2) return "the embedding format is unknown";
+  return nullptr;
+}
+
+}  // namespace
+
+uint32_t header_checksum(const void* page) {
+  constexpr size_t kField = offsetof(ImageHeader, crc);
+  constexpr uint8_t kZero[sizeof(ImageHeader::crc)] = {};
+  const auto* bytes = static_cast<const uint8_t*>(page);
+  uint32_t crc = crc32c(bytes, kField);
+  crc = crc32c(kZero, sizeof(kZero), crc);
+  return crc32c(bytes + kField + sizeof(kZero), kImageHeaderBytes - kField - sizeof(kZero), crc);
+}
+
+const char* check_header(const void* page, uint64_t file_bytes) {
+  const auto& header = *static_cast<const ImageHeader*>(page);
+  for (size_t i = 0; i < sizeof(kImageMagic); ++i) {
+    if (header.magic[i] != kImageMagic[i]) return "it is no Brim image (wrong magic)";
+  }
+  if (header.version != kImageVersion) return "its format version is not the one this brim reads";
+  if (header.crc != header_checksum(page)) return "the header's checksum is wrong";
+  if (header.file_bytes != file_bytes) return "the file's size is not the one in the header (truncated?)";
+  if (header.memory_count == 0 || header.memory_count > kMaxMemoryRegions) return "memory_count is out of range";
+  for (uint32_t i = 0; i < header.memory_count; ++i) {
+    if (header.memory[i].bytes > ~header.memory[i].base) return "a memory range is out of range";
+  }
+  if (header.region_count == 0 || header.region_count > kMaxRegions) return "region_count is out of range";
+  if (!terminated(header.board)) return "the board's name is not terminated";
+  if (const char* problem = check_model(header.model)) return problem;
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (const char* problem = check_region(header, i, file_bytes)) return problem;
+  }
+  return nullptr;
+}
+
+}  // namespace brim

@@ -1,0 +1,128 @@
+#include "image/mapped_image.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "image/crc32c.h"
+
+namespace brim {
+
+namespace {
+
+bool is_large(RegionKind kind) { return kind == RegionKind::kWeights || kind == RegionKind::kEmbedding; }
+
+bool is_scratch(const RegionEntry& region) {
+  return region.file_bytes == 0 && region.kind != RegionKind::kReserved;
+}
+
+}  // namespace
+
+MappedImage::MappedImage(const std::filesystem::path& path) : path_(path.string()), file_(path) {
+  const auto refuse = [&](const std::string& why) -> void {
+    throw Error(path_ + ": " + why + "; pack the model again or copy the image again");
+  };
+  if (file_.bytes().size() < kImageHeaderBytes) refuse("too short for an image header");
+  if (const char* problem = check_header(file_.bytes().data(), file_.bytes().size())) refuse(problem);
+  for (const RegionKind kind :
+       {RegionKind::kProgram, RegionKind::kParameters, RegionKind::kRope, RegionKind::kEmbedding,
+        RegionKind::kWeights}) {
+    if (content(kind).empty()) refuse("a region that every image has is missing");
+  }
+  for (const RegionEntry& region : regions()) {
+    if (!is_large(region.kind)) check_region(region, 0, 0, {});
+  }
+}
+
+std::span<const uint8_t> MappedImage::content(const RegionEntry& region) const {
+  return file_.bytes().subspan(region.file_offset, region.file_bytes);
+}
+
+std::span<const uint8_t> MappedImage::content(RegionKind kind) const {
+  for (const RegionEntry& region : regions()) {
+    if (region.kind == kind) return content(region);
+  }
+  return {};
+}
+
+Program MappedImage::program() const {
+  try {
+    return read_program(content(RegionKind::kProgram));
+  } catch (const Error& error) {
+    throw Error(path_ + ": " + error.what());
+  }
+}
+
+void MappedImage::check_region(const RegionEntry& region, uint64_t done, uint64_t total,
+                               const Progress& progress) const {
+  if (region.kind == RegionKind::kHeader || region.file_bytes == 0) return;
+  constexpr uint64_t kStep = 16 << 20;
+  uint32_t crc = 0;
+  const auto bytes = content(region);
+  for (uint64_t offset = 0; offset < bytes.size(); offset += kStep) {
+    const auto part = bytes.subspan(offset, std::min<uint64_t>(kStep, bytes.size() - offset));
+    crc = crc32c(part.data(), part.size(), crc);
+    if (progress) progress(done + offset + part.size(), total);
+  }
+  if (crc != region.crc) {
+    throw Error(path_ + ": the checksum of region " + region.name +
+                " is wrong; pack the model again or copy the image again");
+  }
+}
+
+void MappedImage::verify(const Progress& progress) const {
+  uint64_t total = 0;
+  for (const RegionEntry& region : regions()) total += region.file_bytes;
+  uint64_t done = 0;
+  for (const RegionEntry& region : regions()) {
+    check_region(region, done, total, progress);
+    done += region.file_bytes;
+  }
+}
+
+BoardMemory::BoardMemory(const MappedImage& image) : image_(image) {
+  const auto regions = image.regions();
+  for (size_t i = 0; i < regions.size(); ++i) {
+    if (!is_scratch(regions[i])) continue;
+    offsets_[i] = scratch_bytes_;
+    scratch_bytes_ += regions[i].bytes;
+  }
+  if (scratch_bytes_ == 0) return;
+  void* memory = mmap(nullptr, scratch_bytes_, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    throw Error("no memory for the KV cache (" + std::to_string(scratch_bytes_ >> 20) +
+                " MiB): " + std::strerror(errno) + "; pack with a smaller --context");
+  }
+  scratch_ = static_cast<uint8_t*>(memory);
+}
+
+BoardMemory::~BoardMemory() {
+  if (scratch_) munmap(scratch_, scratch_bytes_);
+}
+
+const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
+  for (const RegionEntry& region : image_.regions()) {
+    if (address >= region.address && bytes <= region.bytes && address - region.address <= region.bytes - bytes) {
+      return region;
+    }
+  }
+  throw Error(image_.path() + ": the program refers to memory outside every region; pack the model again");
+}
+
+const uint8_t* BoardMemory::read(uint64_t address, uint64_t bytes) const {
+  const RegionEntry& region = find(address, bytes);
+  if (region.file_bytes == 0) throw Error(image_.path() + ": the program reads weights from region " + region.name);
+  return image_.content(region).data() + (address - region.address);
+}
+
+uint8_t* BoardMemory::write(uint64_t address, uint64_t bytes) {
+  const RegionEntry& region = find(address, bytes);
+  if (!is_scratch(region)) throw Error(image_.path() + ": the program writes to region " + region.name);
+  return scratch_ + offsets_[&region - image_.regions().data()] + (address - region.address);
+}
+
+}  // namespace brim

@@ -1,0 +1,71 @@
+// Reads an image: the file is mapped, never written; its structure is validated before anything is used.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "base/mapped_file.h"
+#include "base/progress.h"
+#include "image/header.h"
+#include "isa/program.h"
+
+namespace brim {
+
+class MappedImage {
+ public:
+  // Throws Error naming file and field unless the header is sound and the checksums of the small regions
+  // (program, parameters, rope, tokenizer) are right. `verify` checks those of the large ones.
+  explicit MappedImage(const std::filesystem::path& path);
+
+  const std::string& path() const { return path_; }
+  const ImageHeader& header() const { return *reinterpret_cast<const ImageHeader*>(file_.bytes().data()); }
+  std::span<const RegionEntry> regions() const { return {header().regions, header().region_count}; }
+  std::span<const uint8_t> bytes() const { return file_.bytes(); }
+
+  // File content of the region; empty if it has none.
+  std::span<const uint8_t> content(const RegionEntry& region) const;
+
+  // Content of the first region of this kind; empty if there is none.
+  std::span<const uint8_t> content(RegionKind kind) const;
+
+  Program program() const;
+
+  // Computes every region's checksum; throws Error naming the first region that fails.
+  void verify(const Progress& progress = {}) const;
+
+ private:
+  void check_region(const RegionEntry& region, uint64_t done, uint64_t total, const Progress& progress) const;
+
+  std::string path_;
+  MappedFile file_;
+};
+
+// The image as the board's memory: file content read-only, everything else (KV cache, logits) anonymous
+// zeroed memory of this process.
+class BoardMemory {
+ public:
+  explicit BoardMemory(const MappedImage& image);
+  ~BoardMemory();
+  BoardMemory(const BoardMemory&) = delete;
+  BoardMemory& operator=(const BoardMemory&) = delete;
+
+  // Host pointer of physical bytes [address, address + bytes), which must lie inside one region (with content,
+  // resp. without). Throws Error otherwise.
+  const uint8_t* read(uint64_t address, uint64_t bytes) const;
+  uint8_t* write(uint64_t address, uint64_t bytes);
+
+  // Regions without content (KV cache, scales, logits) as one contiguous span.
+  std::span<uint8_t> scratch() { return {scratch_, scratch_bytes_}; }
+
+ private:
+  const RegionEntry& find(uint64_t address, uint64_t bytes) const;
+
+  const MappedImage& image_;
+  uint8_t* scratch_ = nullptr;
+  uint64_t scratch_bytes_ = 0;
+  uint64_t offsets_[kMaxRegions] = {};  // of regions without content in scratch_
+};
+
+}  // namespace brim

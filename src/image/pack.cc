@@ -1,0 +1,415 @@
+#include "image/pack.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "image/crc32c.h"
+#include "image/output_file.h"
+#include "numerics/fp16.h"
+#include "quantize/rtn.h"
+
+namespace brim {
+
+namespace {
+
+// Runs work(i) for every i below count on `threads` threads; rethrows the first exception.
+template <typename Work>
+void for_each_index(uint32_t threads, uint64_t count, const Work& work) {
+  std::atomic<uint64_t> next{0};
+  std::exception_ptr failure;
+  std::mutex failure_mutex;
+  const auto run = [&] {
+    try {
+      for (uint64_t i = next++; i < count; i = next++) work(i);
+    } catch (...) {
+      next = count;
+      const std::lock_guard lock(failure_mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> pool;
+  for (uint32_t t = 1; t < threads; ++t) pool.emplace_back(run);
+  run();
+  for (auto& thread : pool) thread.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+// The weight pages of one row block, and their metadata records, filled group by group.
+class RowBlock {
+ public:
+  RowBlock(const Matrix& matrix) : shape_(matrix.shape()), groups_(matrix.groups()) {
+    pages_.resize(uint64_t{matrix.pages_per_block()} * kPageBytes);
+    records_.resize(uint64_t{matrix.pages_per_block()} * kMetadataRecordBytes);
+  }
+
+  void clear() {
+    std::fill(pages_.begin(), pages_.end(), 0);
+    std::fill(records_.begin(), records_.end(), 0);
+  }
+
+  // q: 128 values 0..15 of column group `column` of row `row` of the block.
+  void set_group(uint32_t row, uint32_t column, const uint8_t* q, GroupParameters parameters) {
+    const uint32_t page = column / shape_.columns;
+    const uint32_t group = column % shape_.columns * shape_.rows + row;
+    uint8_t* packed = &pages_[uint64_t{page} * kPageBytes + group * kGroupBytes];
+    for (uint32_t i = 0; i < kGroupBytes; ++i) packed[i] = static_cast<uint8_t>(q[2 * i] | (q[2 * i + 1] << 4));
+    uint8_t* record = &records_[uint64_t{page} * kMetadataRecordBytes];
+    record[group / 2] = static_cast<uint8_t>(record[group / 2] | (parameters.zero << (group % 2 * 4)));
+    std::memcpy(record + kMetadataZeroBytes + group * 2, &parameters.scale, 2);
+  }
+
+  uint32_t rows() const { return shape_.rows; }
+  uint32_t groups() const { return groups_; }
+  std::span<const uint8_t> page(uint32_t i) const { return {&pages_[uint64_t{i} * kPageBytes], kPageBytes}; }
+  const uint8_t* record(uint32_t i) const { return &records_[uint64_t{i} * kMetadataRecordBytes]; }
+
+ private:
+  PageShape shape_;
+  uint32_t groups_;
+  std::vector<uint8_t> pages_;
+  std::vector<uint8_t> records_;
+};
+
+class Packer {
+ public:
+  Packer(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
+         const Plan& plan, OutputFile& file)
+      : source_(source),
+        model_(source.description()),
+        tokenizer_(tokenizer),
+        options_(options),
+        plan_(plan),
+        file_(file),
+        threads_(options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency())),
+        total_(streamed_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
+
+  void run() {
+    write_region(RegionKind::kProgram, serialise(build_program(model_, plan_.addresses)));
+    write_region(RegionKind::kParameters, parameters());
+    write_region(RegionKind::kRope, rope_table());
+    if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);
+    write_embedding();
+    write_weights();
+    write_header();
+  }
+
+ private:
+  uint64_t file_offset(const PlannedRegion& region) const {
+    uint64_t offset = 0;
+    for (const auto& other : plan_.regions) {
+      if (&other == &region) return offset;
+      if (other.in_file) offset += other.bytes;
+    }
+    throw Error("plan: region not found");
+  }
+
+  void write_region(RegionKind kind, std::span<const uint8_t> content) {
+    file_.write(file_offset(plan_.region(kind)), content);
+  }
+
+  void advance(uint64_t weights) {
+    if (!options_.progress) return;
+    const std::lock_guard lock(progress_mutex_);
+    done_ += weights;
+    options_.progress(done_, total_);
+  }
+
+  std::vector<float> read_vector(TensorRole role, uint32_t layer) const {
+    std::vector<float> values(tensor_shape(model_, role).columns);
+    source_.read_rows({role, layer}, 0, 1, values);
+    for (float& value : values) value = flush(value);
+    return values;
+  }
+
+  // Norm weights, biases and head norms in the order of ParameterLayout.
+  std::vector<uint8_t> parameters() const {
+    const ParameterLayout layout(model_);
+    std::vector<uint8_t> bytes(layout.bytes());
+    const auto put = [&](uint64_t offset, std::span<const float> values) {
+      std::memcpy(&bytes[offset], values.data(), values.size_bytes());
+    };
+    // One head's elements in Brim's order; `rotated` says that RoPE applies to it.
+    const auto head = [&](const std::vector<float>& from, uint32_t index, bool rotated) {
+      std::vector<float> values(model_.head_size);
+      for (uint32_t i = 0; i < model_.head_size; ++i) {
+        values[i] = from[index * model_.head_size + (rotated ? rope_source(model_, i) : i)];
+      }
+      return values;
+    };
+    for (uint32_t layer = 0; layer < model_.layers; ++layer) {
+      put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
+      put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      if (model_.qkv_bias) {
+        const auto query = read_vector(TensorRole::kQueryBias, layer);
+        const auto key = read_vector(TensorRole::kKeyBias, layer);
+        const auto value = read_vector(TensorRole::kValueBias, layer);
+        uint64_t offset = layout.qkv_bias(layer);
+        const auto next = [&](const std::vector<float>& values) {
+          put(offset, values);
+          offset += layout.head_bytes();
+        };
+        for (uint32_t g = 0; g < model_.kv_heads; ++g) {
+          next(head(key, g, true));
+          next(head(value, g, false));
+          for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) next(head(query, g * model_.heads_per_kv() + i, true));
+        }
+      }
+      if (model_.qk_norm) {
+        put(layout.query_norm(layer), head(read_vector(TensorRole::kQueryNorm, layer), 0, true));
+        put(layout.key_norm(layer), head(read_vector(TensorRole::kKeyNorm, layer), 0, true));
+      }
+    }
+    put(layout.final_norm(), read_vector(TensorRole::kFinalNorm, 0));
+    return bytes;
+  }
+
+  std::vector<uint8_t> rope_table() const {
+    const RopeFrequencies frequencies = rope_frequencies(model_);
+    const uint32_t row_bytes = rope_row_bytes(model_.head_size);
+    std::vector<uint8_t> bytes(uint64_t{plan_.addresses.context} * row_bytes);
+    for (uint32_t position = 0; position < plan_.addresses.context; ++position) {
+      for (uint32_t pair = 0; pair < model_.head_size / 2; ++pair) {
+        const double angle = position * frequencies.radians_per_position[pair];
+        const float values[2] = {flush(static_cast<float>(frequencies.amplitude * std::cos(angle))),
+                                 flush(static_cast<float>(frequencies.amplitude * std::sin(angle)))};
+        std::memcpy(&bytes[uint64_t{position} * row_bytes + pair * sizeof(values)], values, sizeof(values));
+      }
+    }
+    return bytes;
+  }
+
+  void write_embedding() {
+    const uint32_t row_bytes = embedding_row_bytes(options_.embedding, model_.dim);
+    const uint64_t start = file_offset(plan_.region(RegionKind::kEmbedding));
+    constexpr uint32_t kBatch = 64;
+    for_each_index(threads_, (model_.vocabulary + kBatch - 1) / kBatch, [&](uint64_t batch) {
+      const uint64_t first = batch * kBatch;
+      const uint64_t rows = std::min<uint64_t>(kBatch, model_.vocabulary - first);
+      std::vector<float> values(rows * model_.dim);
+      source_.read_rows({TensorRole::kEmbedding}, first, rows, values);
+      std::vector<uint8_t> bytes(rows * row_bytes);
+      for (uint64_t row = 0; row < rows; ++row) {
+        encode_embedding_row({&values[row * model_.dim], model_.dim}, &bytes[row * row_bytes]);
+      }
+      file_.write(start + first * row_bytes, bytes);
+      advance(values.size());
+    });
+  }
+
+  void encode_embedding_row(std::span<const float> values, uint8_t* out) const {
+    const uint32_t groups = (model_.dim + kGroup - 1) / kGroup;
+    if (options_.embedding == EmbeddingFormat::kFp16) {
+      for (uint32_t i = 0; i < model_.dim; ++i) {
+        const uint16_t half = finite_fp16(values[i]);
+        std::memcpy(out + 2 * i, &half, 2);
+      }
+      return;
+    }
+    for (uint32_t g = 0; g < groups; ++g) {
+      std::array<float, kGroup> group{};
+      for (uint32_t i = 0; i < kGroup && g * kGroup + i < model_.dim; ++i) group[i] = values[g * kGroup + i];
+      if (options_.embedding == EmbeddingFormat::kQ8) {
+        float max_abs = 0;
+        for (float value : group) max_abs = std::max(max_abs, std::fabs(value));
+        const uint16_t scale = finite_fp16(max_abs / 127.0f);
+        std::memcpy(out + groups * kGroup + 2 * g, &scale, 2);
+        const float inverse = scale ? 1.0f / fp16_to_float(scale) : 0.0f;
+        for (uint32_t i = 0; i < kGroup; ++i) {
+          const auto k = static_cast<int8_t>(std::clamp(std::nearbyint(group[i] * inverse), -127.0f, 127.0f));
+          out[g * kGroup + i] = static_cast<uint8_t>(k);
+        }
+      } else {
+        std::array<uint8_t, kGroup> q;
+        const GroupParameters parameters = quantise_group(group, q);
+        for (uint32_t i = 0; i < kGroupBytes; ++i) {
+          out[g * kGroupBytes + i] = static_cast<uint8_t>(q[2 * i] | (q[2 * i + 1] << 4));
+        }
+        std::memcpy(out + groups * kGroupBytes + 2 * g, &parameters.scale, 2);
+        out[groups * (kGroupBytes + 2) + g] = parameters.zero;
+      }
+    }
+  }
+
+  static uint16_t finite_fp16(float value) {
+    const uint16_t half = float_to_fp16(value);
+    return (half & 0x7FFF) >= 0x7C00 ? static_cast<uint16_t>((half & 0x8000) | 0x7BFF) : half;
+  }
+
+  // Each row block is quantised by one thread and written in place; metadata pages collect the records
+  // of neighbouring row blocks, so they are kept in memory and written at the end of each stream.
+  void write_weights() {
+    const std::vector<Matrix> all = matrices(model_);
+    for (size_t s = 0; s < plan_.addresses.streams.size(); ++s) {
+      const uint32_t first = plan_.addresses.streams[s].matrix;
+      const uint32_t last = s + 1 < plan_.addresses.streams.size() ? plan_.addresses.streams[s + 1].matrix
+                                                                   : static_cast<uint32_t>(all.size());
+      const auto region = std::find_if(plan_.regions.begin(), plan_.regions.end(), [&](const auto& r) {
+        return r.address == plan_.addresses.streams[s].address;
+      });
+      write_stream({&all[first], last - first}, file_offset(*region));
+    }
+  }
+
+  void write_stream(std::span<const Matrix> stream, uint64_t start) {
+    struct Block {
+      const Matrix* matrix;
+      uint32_t index;
+      uint64_t page;
+    };
+    std::vector<Block> blocks;
+    uint64_t pages = 0;
+    for (const Matrix& matrix : stream) {
+      for (uint32_t b = 0; b < matrix.row_blocks(); ++b) {
+        blocks.push_back({&matrix, b, pages});
+        pages += matrix.pages_per_block();
+      }
+    }
+    const uint64_t chunks = (pages + kPagesPerChunk - 1) / kPagesPerChunk;
+    std::vector<uint8_t> metadata(chunks * kPageBytes);
+    for_each_index(threads_, blocks.size(), [&](uint64_t i) {
+      const auto& [matrix, index, first_page] = blocks[i];
+      RowBlock block(*matrix);
+      quantise_rows(*matrix, index, &block);
+      for (uint32_t p = 0; p < matrix->pages_per_block(); ++p) {
+        const uint64_t page = first_page + p;
+        file_.write(start + page_offset(page), block.page(p));
+        std::memcpy(&metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
+                    block.record(p), kMetadataRecordBytes);
+      }
+      advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} * matrix->inputs);
+    });
+    for (uint64_t chunk = 0; chunk < chunks; ++chunk) {
+      file_.write(start + chunk * kChunkBytes, {&metadata[chunk * kPageBytes], kPageBytes});
+    }
+  }
+
+  void quantise_rows(const Matrix& matrix, uint32_t block_index, RowBlock* block) const {
+    const uint32_t groups = matrix.groups();
+    std::vector<float> values(uint64_t{groups} * kGroup);
+    std::vector<uint8_t> q(uint64_t{groups} * kGroup);
+    std::vector<uint8_t> zeros(groups);
+    std::vector<uint16_t> scales(groups);
+    for (uint32_t r = 0; r < block->rows(); ++r) {
+      const uint32_t row = block_index * block->rows() + r;
+      if (row >= matrix.rows) break;
+      const RowSource from = row_source(model_, matrix, row);
+      if (source_.is_quantised(from.tensor)) {
+        source_.read_quantised_rows(from.tensor, from.row, 1, {q, zeros, scales});
+      } else {
+        source_.read_rows(from.tensor, from.row, 1, std::span(values).first(matrix.inputs));
+        for (uint32_t g = 0; g < groups; ++g) {
+          const auto parameters = quantise_group(std::span<const float, kGroup>(&values[g * kGroup], kGroup),
+                                                 std::span<uint8_t, kGroup>(&q[g * kGroup], kGroup));
+          zeros[g] = parameters.zero;
+          scales[g] = parameters.scale;
+        }
+      }
+      for (uint32_t g = 0; g < groups; ++g) block->set_group(r, g, &q[g * kGroup], {scales[g], zeros[g]});
+    }
+  }
+
+  uint32_t region_crc(const PlannedRegion& region) const {
+    std::vector<uint8_t> buffer(1 << 20);
+    uint32_t crc = 0;
+    const uint64_t start = file_offset(region);
+    for (uint64_t done = 0; done < region.bytes; done += buffer.size()) {
+      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.bytes - done));
+      file_.read(start + done, part);
+      crc = crc32c(part.data(), part.size(), crc);
+    }
+    return crc;
+  }
+
+  void write_header() {
+    std::vector<uint8_t> page(kImageHeaderBytes);
+    ImageHeader header{};
+    std::memcpy(header.magic, kImageMagic, sizeof(kImageMagic));
+    header.version = kImageVersion;
+    header.context = plan_.addresses.context;
+    header.tokens_per_pass = options_.board.accelerator.tokens_per_pass;
+    copy_name(header.board, options_.board.name);
+    if (options_.board.regions.size() > kMaxMemoryRegions) throw Error("image: the board has too many memory regions");
+    for (const MemoryRegion& region : options_.board.regions) {
+      header.memory[header.memory_count++] = {region.base, region.bytes};
+    }
+    header.model = model_header();
+
+    if (plan_.regions.size() > kMaxRegions) throw Error("image: too many memory regions");
+    uint64_t offset = 0;
+    for (const PlannedRegion& region : plan_.regions) {
+      RegionEntry& entry = header.regions[header.region_count++];
+      entry = {.kind = region.kind, .crc = 0, .address = region.address, .bytes = region.bytes,
+               .file_offset = 0, .file_bytes = 0, .name = {}};
+      copy_name(entry.name, region.name);
+      if (!region.in_file) continue;
+      entry.file_offset = offset;
+      entry.file_bytes = region.bytes;
+      if (region.kind != RegionKind::kHeader) entry.crc = region_crc(region);
+      offset += region.bytes;
+    }
+    header.file_bytes = offset;
+    std::memcpy(page.data(), &header, sizeof(header));
+    const uint32_t crc = header_checksum(page.data());
+    std::memcpy(page.data() + offsetof(ImageHeader, crc), &crc, sizeof(crc));
+    file_.write(file_offset(plan_.region(RegionKind::kHeader)), page);
+  }
+
+  ImageModel model_header() const {
+    ImageModel model{};
+    copy_name(model.name, model_.name);
+    model.dim = model_.dim;
+    model.layers = model_.layers;
+    model.heads = model_.heads;
+    model.kv_heads = model_.kv_heads;
+    model.head_size = model_.head_size;
+    model.hidden = model_.hidden;
+    model.vocabulary = model_.vocabulary;
+    model.trained_context = model_.trained_context;
+    model.norm_eps = model_.norm_eps;
+    model.flags = (model_.tied_embeddings ? kModelTied : 0) | (model_.qkv_bias ? kModelQkvBias : 0) |
+                  (model_.qk_norm ? kModelQkNorm : 0);
+    model.embedding = options_.embedding;
+    copy_name(model.quantiser, "rtn");
+    return model;
+  }
+
+  template <size_t N>
+  static void copy_name(char (&out)[N], const std::string& name) {
+    std::memcpy(out, name.data(), std::min(name.size(), N - 1));
+  }
+
+  const TensorSource& source_;
+  const ModelDescription& model_;
+  std::span<const uint8_t> tokenizer_;
+  const PackOptions& options_;
+  const Plan& plan_;
+  OutputFile& file_;
+  const uint32_t threads_;
+  const uint64_t total_;
+  uint64_t done_ = 0;
+  std::mutex progress_mutex_;
+};
+
+}  // namespace
+
+Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
+                const std::filesystem::path& path) {
+  validate(source.description());
+  Plan plan = plan_image(source.description(), options.board,
+                         {options.embedding, options.context, tokenizer.size()});
+  uint64_t file_bytes = 0;
+  for (const auto& region : plan.regions) file_bytes += region.in_file ? region.bytes : 0;
+  OutputFile file(path, file_bytes);
+  Packer(source, tokenizer, options, plan, file).run();
+  file.commit();
+  return plan;
+}
+
+}  // namespace brim

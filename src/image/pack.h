@@ -1,0 +1,27 @@
+// Packs a checkpoint into an image file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include "base/progress.h"
+#include "image/planner.h"
+#include "model/tensor_source.h"
+
+namespace brim {
+
+struct PackOptions {
+  Board board;
+  EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  std::optional<uint32_t> context;  // none: the longest that fits
+  uint32_t threads = 0;             // 0: one per CPU
+  Progress progress;                // weights quantised so far, of all; may be empty
+};
+
+// Writes the image of `source` with the given tokenizer tables (may be empty) to `path`. Throws Error if the
+// model does not fit, its weights are not finite or the file cannot be written; then `path` is untouched.
+Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
+                const std::filesystem::path& path);
+
+}  // namespace brim

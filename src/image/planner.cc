@@ -1,0 +1,213 @@
+#include "image/planner.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/error.h"
+#include "isa/matrix.h"
+
+namespace brim {
+
+namespace {
+
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+
+std::string megabytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+
+uint64_t capacity(const Board& board) {
+  return std::accumulate(board.regions.begin(), board.regions.end(), uint64_t{0},
+                         [](uint64_t sum, const MemoryRegion& region) { return sum + region.bytes; });
+}
+
+// Hands out page-aligned ranges of the board's memory outside the firmware's area, first fit.
+class Allocator {
+ public:
+  explicit Allocator(const Board& board) {
+    const auto [name, reserved, reserved_bytes] = board.firmware;
+    for (const MemoryRegion& region : board.regions) {
+      const bool holds_firmware = reserved >= region.base && reserved - region.base < region.bytes;
+      if (!holds_firmware) {
+        free_.push_back({region.base, region.bytes});
+        continue;
+      }
+      const uint64_t after = reserved + reserved_bytes;
+      if (reserved > region.base) free_.push_back({region.base, reserved - region.base});
+      if (after < region.base + region.bytes) free_.push_back({after, region.base + region.bytes - after});
+    }
+  }
+
+  std::optional<uint64_t> allocate(uint64_t bytes) {
+    for (size_t i = 0; i < free_.size(); ++i) {
+      if (free_[i].bytes >= round_up(bytes, kPageBytes)) return take(i, bytes);
+    }
+    return std::nullopt;
+  }
+
+  size_t regions() const { return free_.size(); }
+  uint64_t room(size_t region) const { return free_[region].bytes; }
+  uint64_t take(size_t region, uint64_t bytes) {
+    const uint64_t address = free_[region].base;
+    const uint64_t taken = round_up(bytes, kPageBytes);
+    free_[region].base += taken;
+    free_[region].bytes -= taken;
+    return address;
+  }
+
+ private:
+  std::vector<MemoryRange> free_;
+};
+
+struct Request {
+  RegionKind kind;
+  const char* name;
+  uint64_t bytes;
+  bool in_file;
+};
+
+// One attempt with a given context; fails where something does not fit.
+class Attempt {
+ public:
+  Attempt(const ModelDescription& model, const Board& board, const PlanOptions& options, uint32_t context)
+      : model_(model), board_(board), options_(options), context_(context), allocator_(board) {}
+
+  std::optional<Plan> run() {
+    if (board_.firmware.bytes > 0) {
+      plan_.regions.push_back({RegionKind::kReserved, "firmware", board_.firmware.base, board_.firmware.bytes, false});
+    }
+    plan_.addresses.context = context_;
+    plan_.addresses.embedding_format = options_.embedding;
+    if (!place_single_regions() || !place_weights() || !place_kv()) return std::nullopt;
+
+    std::sort(plan_.regions.begin(), plan_.regions.end(),
+              [](const auto& a, const auto& b) { return a.address < b.address; });
+    for (const auto& region : plan_.regions) plan_.used_bytes += region.bytes;
+    plan_.capacity_bytes = capacity(board_);
+    return std::move(plan_);
+  }
+
+ private:
+  bool place_single_regions() {
+    const uint64_t logits_row = round_up(uint64_t{model_.vocabulary} * sizeof(float), kBeatBytes);
+    const uint64_t heads = uint64_t{model_.layers} * model_.kv_heads;
+    const Request requests[] = {
+        {RegionKind::kHeader, "header", kImageHeaderBytes, true},
+        {RegionKind::kProgram, "program", program_bytes(model_, allocator_.regions()), true},
+        {RegionKind::kParameters, "parameters", ParameterLayout(model_).bytes(), true},
+        {RegionKind::kRope, "rope", uint64_t{context_} * rope_row_bytes(model_.head_size), true},
+        {RegionKind::kTokenizer, "tokenizer", options_.tokenizer_bytes, true},
+        {RegionKind::kEmbedding, "embedding",
+         uint64_t{model_.vocabulary} * embedding_row_bytes(options_.embedding, model_.dim), true},
+        {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
+        {RegionKind::kKvScales, "kv_scales", heads * 2 * kv_scale_bytes(context_), false},
+    };
+    for (const Request& request : requests) {
+      if (request.bytes == 0) continue;
+      const auto address = allocator_.allocate(request.bytes);
+      if (!address) return false;
+      plan_.regions.push_back(
+          {request.kind, request.name, *address, round_up(request.bytes, kPageBytes), request.in_file});
+    }
+    plan_.addresses.parameters = plan_.region(RegionKind::kParameters).address;
+    plan_.addresses.rope = plan_.region(RegionKind::kRope).address;
+    plan_.addresses.embedding = plan_.region(RegionKind::kEmbedding).address;
+    plan_.addresses.logits = plan_.region(RegionKind::kLogits).address;
+    plan_.addresses.kv_scales = plan_.region(RegionKind::kKvScales).address;
+    return true;
+  }
+
+  // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region.
+  bool place_weights() {
+    const std::vector<Matrix> all = matrices(model_);
+    uint32_t next = 0;
+    for (size_t region = 0; region < allocator_.regions() && next < all.size(); ++region) {
+      const uint32_t first = next;
+      uint64_t pages = 0;
+      while (next < all.size() && stream_bytes(pages + all[next].pages()) <= allocator_.room(region)) {
+        pages += all[next++].pages();
+      }
+      if (next == first) continue;
+      const uint64_t bytes = stream_bytes(pages);
+      const uint64_t address = allocator_.take(region, bytes);
+      plan_.addresses.streams.push_back({first, address});
+      plan_.regions.push_back({RegionKind::kWeights,
+                               "weights." + std::to_string(plan_.addresses.streams.size() - 1), address, bytes,
+                               true});
+    }
+    return next == all.size();
+  }
+
+  // Every head's K pages and V pages are contiguous; neighbours in memory form one region.
+  bool place_kv() {
+    const uint64_t tokens = kv_tokens_per_page(model_.head_size);
+    const uint64_t bytes = (context_ + tokens - 1) / tokens * kPageBytes;
+    uint32_t kv_regions = 0;
+    for (uint64_t i = 0; i < uint64_t{model_.layers} * model_.kv_heads * 2; ++i) {
+      const auto address = allocator_.allocate(bytes);
+      if (!address) return false;
+      plan_.addresses.kv.push_back(*address);
+      PlannedRegion& last = plan_.regions.back();
+      if (last.kind == RegionKind::kKv && last.address + last.bytes == *address) {
+        last.bytes += bytes;
+      } else {
+        plan_.regions.push_back({RegionKind::kKv, "kv." + std::to_string(kv_regions++), *address, bytes, false});
+      }
+    }
+    return true;
+  }
+
+  const ModelDescription& model_;
+  const Board& board_;
+  const PlanOptions& options_;
+  const uint32_t context_;
+  Allocator allocator_;
+  Plan plan_;
+};
+
+uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, uint32_t context) {
+  uint64_t pages = 0;
+  for (const Matrix& matrix : matrices(model)) pages += matrix.pages();
+  const uint64_t tokens = kv_tokens_per_page(model.head_size);
+  const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads * 2;
+  return stream_bytes(pages) + uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
+         kv_heads * ((context + tokens - 1) / tokens * kPageBytes + kv_scale_bytes(context)) +
+         uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
+}
+
+}  // namespace
+
+const PlannedRegion& Plan::region(RegionKind kind) const {
+  const auto found =
+      std::find_if(regions.begin(), regions.end(), [&](const auto& region) { return region.kind == kind; });
+  if (found == regions.end()) throw Error("plan: no region of this kind");
+  return *found;
+}
+
+Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
+  const auto attempt = [&](uint64_t blocks) {
+    return Attempt(model, board, options, static_cast<uint32_t>(blocks * kAttentionBlock)).run();
+  };
+  const auto does_not_fit = [&](uint32_t context, const std::string& advice) {
+    return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
+                 megabytes(bytes_needed(model, options, context)) + ", board " + board.name + " has " +
+                 megabytes(capacity(board) - board.firmware.bytes) + " for it; " + advice);
+  };
+
+  if (options.context) {
+    const uint64_t blocks = round_up(*options.context, kAttentionBlock) / kAttentionBlock;
+    if (auto plan = attempt(blocks)) return std::move(*plan);
+    throw does_not_fit(*options.context, "ask for --context max, a smaller embedding (--embedding q4) or another --board");
+  }
+
+  // The longest context: every block adds bytes, so bisection finds it.
+  const uint64_t limit = model.trained_context ? model.trained_context : uint32_t{1} << 20;
+  uint64_t fits = 0;
+  uint64_t fails = round_up(limit, kAttentionBlock) / kAttentionBlock + 1;
+  while (fails - fits > 1) {
+    const uint64_t middle = (fits + fails) / 2;
+    (attempt(middle) ? fits : fails) = middle;
+  }
+  if (fits == 0) throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
+  return std::move(*attempt(fits));
+}
+
+}  // namespace brim

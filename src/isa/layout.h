@@ -1,0 +1,77 @@
+// Geometry of an image in memory: beats, pages, chunks, KV pages, embedding rows. Freestanding; the
+// same constants are generated into the accelerator's SystemVerilog package.
+#pragma once
+
+#include <cstdint>
+
+namespace brim {
+
+inline constexpr uint32_t kBeatBytes = 64;       // one accelerator cycle, one DDR burst
+inline constexpr uint32_t kPageBytes = 8192;     // one DDR row
+inline constexpr uint32_t kSubBlockBytes = 2048; // what one AXI port reads of a page
+inline constexpr uint32_t kPorts = 4;
+
+// A weight page: 128 groups of 128 u4 weights, 64 bytes each, low nibble first.
+inline constexpr uint32_t kGroupBytes = 64;
+inline constexpr uint32_t kGroupsPerPage = kPageBytes / kGroupBytes;
+inline constexpr uint32_t kGroupsPerSubBlock = kGroupsPerPage / kPorts;
+
+// A chunk: one metadata page, then the weight pages it describes. Each weight page has one record:
+// 64 bytes of zero-points (group g's nibble at byte g / 2, low nibble first), then 128 FP16 scales.
+// Group g of a page is its 64 bytes at g * 64.
+inline constexpr uint32_t kPagesPerChunk = 25;
+inline constexpr uint32_t kMetadataRecordBytes = 320;
+inline constexpr uint32_t kMetadataZeroBytes = 64;
+inline constexpr uint64_t kChunkBytes = uint64_t{kPageBytes} * (kPagesPerChunk + 1);
+
+// Bytes that `pages` weight pages occupy as a stream that starts with a chunk of its own.
+constexpr uint64_t stream_bytes(uint64_t pages) {
+  const uint64_t chunks = (pages + kPagesPerChunk - 1) / kPagesPerChunk;
+  return (pages + chunks) * kPageBytes;
+}
+
+// Offset of weight page `page` and of its metadata record from the start of its stream.
+constexpr uint64_t page_offset(uint64_t page) {
+  return page / kPagesPerChunk * kChunkBytes + (1 + page % kPagesPerChunk) * kPageBytes;
+}
+constexpr uint64_t metadata_offset(uint64_t page) {
+  return page / kPagesPerChunk * kChunkBytes + page % kPagesPerChunk * kMetadataRecordBytes;
+}
+
+// A KV page holds the int8 K (or V) vectors of consecutive tokens of one KV head. A token's record is 64
+// bytes for heads up to 64 elements, else 128; elements past the head size are zero. Token t of a page
+// stands in sub-block t mod 4, so that a part-filled page loads all ports alike.
+constexpr uint32_t kv_record_bytes(uint32_t head_size) { return head_size <= 64 ? 64 : 128; }
+constexpr uint32_t kv_tokens_per_page(uint32_t head_size) { return kPageBytes / kv_record_bytes(head_size); }
+
+// Offset of token t's record from the start of its head's K (or V) pages.
+constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
+  const uint32_t tokens = kPageBytes / record_bytes;
+  const uint32_t in_page = token % tokens;
+  return uint64_t{token / tokens} * kPageBytes + in_page % kPorts * kSubBlockBytes + in_page / kPorts * record_bytes;
+}
+
+// Positions that share one A16 block of attention weights; contexts are multiples of it.
+inline constexpr uint32_t kAttentionBlock = 64;
+
+enum class EmbeddingFormat : uint8_t { kFp16 = 0, kQ8 = 1, kQ4 = 2 };
+
+// Bytes of one embedding row of `dim` values, whole beats.
+//   kFp16: dim FP16.
+//   kQ8:   dim int8 k padded to whole groups of 128, then one FP16 scale s per group; value k * s.
+//   kQ4:   64 bytes of u4 q per group, then one FP16 scale per group, then one u8 zero-point per group;
+//          value (q - z) * s.
+constexpr uint32_t embedding_row_bytes(EmbeddingFormat format, uint32_t dim) {
+  const uint32_t groups = (dim + 127) / 128;
+  const uint32_t bytes = format == EmbeddingFormat::kFp16 ? dim * 2
+                         : format == EmbeddingFormat::kQ8 ? groups * (128 + 2)
+                                                          : groups * (64 + 2 + 1);
+  return (bytes + kBeatBytes - 1) / kBeatBytes * kBeatBytes;
+}
+
+// Bytes of one position's RoPE row: cos and sin of each pair in turn, FP32, whole beats.
+constexpr uint32_t rope_row_bytes(uint32_t head_size) {
+  return (head_size * 4 + kBeatBytes - 1) / kBeatBytes * kBeatBytes;
+}
+
+}  // namespace brim

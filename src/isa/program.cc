@@ -1,0 +1,331 @@
+#include "isa/program.h"
+
+#include <cmath>
+#include <cstring>
+#include <sstream>
+
+#include "base/error.h"
+
+namespace brim {
+
+namespace {
+
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+
+constexpr uint32_t beats(uint64_t bytes) { return static_cast<uint32_t>(bytes / kBeatBytes); }
+
+}  // namespace
+
+ParameterLayout::ParameterLayout(const ModelDescription& model)
+    : layers_(model.layers),
+      norm_bytes_(round_up(uint64_t{model.dim} * sizeof(float), kBeatBytes)),
+      head_bytes_(round_up(uint64_t{model.head_size} * sizeof(float), kBeatBytes)),
+      bias_bytes_(model.qkv_bias ? (model.heads + 2 * model.kv_heads) * head_bytes_ : 0),
+      layer_bytes_(2 * norm_bytes_ + bias_bytes_ + (model.qk_norm ? 2 * head_bytes_ : 0)) {}
+
+namespace {
+
+// Appends the instructions of a pass. The parameter buffer P is used as two halves for norm weights that
+// take turns, then the biases, then the head norms of a layer. A vector is loaded only after a matrix has
+// been multiplied that needed every result of the vector's last user, so no load can overtake that user.
+class Builder {
+ public:
+  Builder(const ModelDescription& model, const ProgramAddresses& addresses)
+      : model_(model),
+        addresses_(addresses),
+        parameters_(model),
+        matrices_(matrices(model)),
+        attention_norm_(0),
+        ffn_norm_(beats(parameters_.norm_bytes())),
+        bias_(2 * beats(parameters_.norm_bytes())),
+        query_norm_(bias_ + beats(parameters_.bias_bytes())),
+        key_norm_(query_norm_ + beats(parameters_.head_bytes())) {}
+
+  std::vector<Instruction> build() {
+    add({.opcode = Opcode::kRope,
+         .address = beats(addresses_.rope),
+         .count = beats(rope_row_bytes(model_.head_size))});
+    load(attention_norm_, parameters_.attention_norm(0), parameters_.norm_bytes());
+    add({.opcode = Opcode::kEmbed,
+         .shape = static_cast<uint8_t>(addresses_.embedding_format),
+         .address = beats(addresses_.embedding),
+         .count = beats(embedding_row_bytes(addresses_.embedding_format, model_.dim)),
+         .param = offset(attention_norm_)});
+    for (uint32_t layer = 0; layer < model_.layers; ++layer) {
+      projections(layer);
+      attention(layer);
+      const bool last = layer + 1 == model_.layers;
+      load(attention_norm_, last ? parameters_.final_norm() : parameters_.attention_norm(layer + 1),
+           parameters_.norm_bytes());
+      matvec(ActivationBuffer::kAttention);
+      residual(ffn_norm_);
+      matvec(ActivationBuffer::kNormed);
+      add({.opcode = Opcode::kSwiglu, .rows = 2 * model_.hidden});
+      matvec(ActivationBuffer::kHidden);
+      residual(attention_norm_);
+    }
+    add({.opcode = Opcode::kEndPrompt});
+    matvec(ActivationBuffer::kNormed);
+    add({.opcode = Opcode::kLogits, .rows = model_.vocabulary, .address = beats(addresses_.logits)});
+    add({.opcode = Opcode::kEnd});
+    return std::move(program_);
+  }
+
+ private:
+  void add(const Instruction& instruction) { program_.push_back(instruction); }
+
+  static uint16_t offset(uint32_t beat) {
+    if (beat > UINT16_MAX) throw Error("program: norm weights and biases exceed the parameter buffer (4 MiB)");
+    return static_cast<uint16_t>(beat);
+  }
+
+  void load(uint32_t parameter, uint64_t from, uint64_t bytes) {
+    add({.opcode = Opcode::kLoad,
+         .address = beats(addresses_.parameters + from),
+         .count = beats(bytes),
+         .param = offset(parameter)});
+  }
+
+  void matvec(ActivationBuffer input) {
+    for (const auto& stream : addresses_.streams) {
+      if (stream.matrix == next_matrix_) add({.opcode = Opcode::kStream, .address = beats(stream.address)});
+    }
+    const Matrix& matrix = matrices_[next_matrix_++];
+    add({.opcode = Opcode::kMatvec,
+         .buffer = input,
+         .shape = static_cast<uint8_t>(matrix.shape().columns),
+         .rows = matrix.rows,
+         .count = static_cast<uint32_t>(matrix.pages()),
+         .groups = static_cast<uint16_t>(matrix.groups())});
+  }
+
+  void residual(uint32_t norm) {
+    add({.opcode = Opcode::kResidual, .rows = model_.dim, .param = offset(norm)});
+  }
+
+  uint64_t kv(uint32_t layer, uint32_t kv_head, uint32_t value) const {
+    return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
+  }
+  uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
+    return addresses_.kv_scales + ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) *
+                                      kv_scale_bytes(addresses_.context);
+  }
+
+  // Queries, keys and values of the whole layer, so that the first head's RoPE and A16 conversion run
+  // under the projections of the later ones.
+  void projections(uint32_t layer) {
+    load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
+    if (model_.qkv_bias) load(bias_, parameters_.qkv_bias(layer), parameters_.bias_bytes());
+    if (model_.qk_norm) load(query_norm_, parameters_.query_norm(layer), 2 * parameters_.head_bytes());
+    matvec(ActivationBuffer::kNormed);
+
+    const uint8_t bias = model_.qkv_bias ? kFlagBias : 0;
+    const uint8_t bias_and_norm = bias | (model_.qk_norm ? kFlagNorm : 0);
+    uint32_t head_bias = bias_;
+    const auto next_bias = [&] {
+      const uint32_t current = head_bias;
+      if (model_.qkv_bias) head_bias += beats(parameters_.head_bytes());
+      return offset(current);
+    };
+    for (uint32_t g = 0; g < model_.kv_heads; ++g) {
+      add({.opcode = Opcode::kKey,
+           .flags = bias_and_norm,
+           .address = beats(kv(layer, g, 0)),
+           .address2 = beats(scales(layer, g, 0)),
+           .head = static_cast<uint16_t>(g),
+           .param = next_bias(),
+           .param2 = offset(key_norm_)});
+      add({.opcode = Opcode::kValue,
+           .flags = bias,
+           .address = beats(kv(layer, g, 1)),
+           .address2 = beats(scales(layer, g, 1)),
+           .head = static_cast<uint16_t>(g),
+           .param = next_bias()});
+      for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) {
+        add({.opcode = Opcode::kQuery,
+             .flags = bias_and_norm,
+             .head = static_cast<uint16_t>(g * model_.heads_per_kv() + i),
+             .param = next_bias(),
+             .param2 = offset(query_norm_)});
+      }
+    }
+  }
+
+  // Streams K0 K1 V0 K2 V1 ..., so that the softmax of one head runs under the K of the next.
+  void attention(uint32_t layer) {
+    const auto scores_and_softmax = [&](uint32_t g) {
+      add({.opcode = Opcode::kScores,
+           .address = beats(kv(layer, g, 0)),
+           .address2 = beats(scales(layer, g, 0)),
+           .head = static_cast<uint16_t>(g)});
+      add({.opcode = Opcode::kSoftmax, .head = static_cast<uint16_t>(g)});
+    };
+    scores_and_softmax(0);
+    for (uint32_t g = 0; g < model_.kv_heads; ++g) {
+      if (g + 1 < model_.kv_heads) scores_and_softmax(g + 1);
+      add({.opcode = Opcode::kValues, .address = beats(kv(layer, g, 1)), .head = static_cast<uint16_t>(g)});
+      add({.opcode = Opcode::kOutput, .head = static_cast<uint16_t>(g)});
+    }
+  }
+
+  const ModelDescription& model_;
+  const ProgramAddresses& addresses_;
+  ParameterLayout parameters_;
+  std::vector<Matrix> matrices_;
+  uint32_t attention_norm_, ffn_norm_, bias_, query_norm_, key_norm_;  // offsets into P, beats
+  uint32_t next_matrix_ = 0;
+  std::vector<Instruction> program_;
+};
+
+}  // namespace
+
+Program build_program(const ModelDescription& model, const ProgramAddresses& addresses) {
+  Program program;
+  program.instructions = Builder(model, addresses).build();
+  const auto reciprocal_of = [](double x) { return static_cast<float>(1.0 / x); };
+  program.header = {
+      .head_size = static_cast<uint16_t>(model.head_size),
+      .instructions = static_cast<uint32_t>(program.instructions.size()),
+      .dim = model.dim,
+      .heads = static_cast<uint16_t>(model.heads),
+      .kv_heads = static_cast<uint16_t>(model.kv_heads),
+      .hidden = model.hidden,
+      .vocabulary = model.vocabulary,
+      .context = addresses.context,
+      .logits_stride = beats(round_up(uint64_t{model.vocabulary} * sizeof(float), kBeatBytes)),
+      .norm_eps = model.norm_eps,
+      .inverse_dim = reciprocal_of(model.dim),
+      .inverse_head_size = reciprocal_of(model.head_size),
+      .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size))),
+  };
+  return program;
+}
+
+uint64_t program_bytes(const ModelDescription& model, uint64_t streams) {
+  ProgramAddresses addresses;
+  addresses.context = kAttentionBlock;
+  addresses.kv.resize(uint64_t{model.layers} * model.kv_heads * 2);
+  const uint64_t instructions = build_program(model, addresses).instructions.size() + streams;
+  return sizeof(ProgramHeader) + instructions * sizeof(Instruction);
+}
+
+std::vector<uint8_t> serialise(const Program& program) {
+  std::vector<uint8_t> bytes(sizeof(ProgramHeader) + program.instructions.size() * sizeof(Instruction));
+  std::memcpy(bytes.data(), &program.header, sizeof(ProgramHeader));
+  std::memcpy(bytes.data() + sizeof(ProgramHeader), program.instructions.data(),
+              program.instructions.size() * sizeof(Instruction));
+  return bytes;
+}
+
+Program read_program(std::span<const uint8_t> bytes) {
+  Program program;
+  if (bytes.size() < sizeof(ProgramHeader)) throw Error("program: shorter than its header");
+  std::memcpy(&program.header, bytes.data(), sizeof(ProgramHeader));
+  if (program.header.magic != kProgramMagic) throw Error("program: wrong magic");
+  if (program.header.version != kProgramVersion) {
+    throw Error("program: version " + std::to_string(program.header.version) + ", this brim runs version " +
+                std::to_string(kProgramVersion) + "; pack the model again");
+  }
+  const uint64_t room = (bytes.size() - sizeof(ProgramHeader)) / sizeof(Instruction);
+  if (program.header.instructions == 0 || program.header.instructions > room) {
+    throw Error("program: instruction count " + std::to_string(program.header.instructions) +
+                " exceeds its region");
+  }
+  program.instructions.resize(program.header.instructions);
+  std::memcpy(program.instructions.data(), bytes.data() + sizeof(ProgramHeader),
+              program.instructions.size() * sizeof(Instruction));
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    if (static_cast<uint32_t>(program.instructions[i].opcode) >= kOpcodes) {
+      throw Error("program: instruction " + std::to_string(i) + " has an unknown opcode");
+    }
+  }
+  if (program.instructions.back().opcode != Opcode::kEnd) throw Error("program: does not finish with end");
+  return program;
+}
+
+std::string opcode_name(Opcode opcode) {
+  static constexpr const char* kNames[kOpcodes] = {
+      "end",    "end_prompt", "stream",  "load",   "rope",   "embed",    "matvec", "query", "key",
+      "value",  "scores",     "softmax", "values", "output", "residual", "swiglu", "logits"};
+  const auto index = static_cast<uint32_t>(opcode);
+  return index < kOpcodes ? kNames[index] : "unknown";
+}
+
+std::string disassemble(const Instruction& i) {
+  static constexpr const char* kBuffers[] = {"normed", "attention", "hidden"};
+  static constexpr const char* kFormats[] = {"fp16", "q8", "q4"};
+  std::ostringstream out;
+  out << opcode_name(i.opcode);
+  const auto address = [&](const char* name, uint32_t beat) {
+    out << ' ' << name << "=0x" << std::hex << uint64_t{beat} * kBeatBytes << std::dec;
+  };
+  const auto flags = [&] {
+    if (i.flags & kFlagBias) out << " bias=P[" << i.param << ']';
+    if (i.flags & kFlagNorm) out << " norm=P[" << i.param2 << ']';
+  };
+  switch (i.opcode) {
+    case Opcode::kEnd:
+    case Opcode::kEndPrompt:
+      break;
+    case Opcode::kStream:
+      address("at", i.address);
+      break;
+    case Opcode::kLoad:
+      out << " P[" << i.param << ']';
+      address("from", i.address);
+      out << " beats=" << i.count;
+      break;
+    case Opcode::kRope:
+      address("table", i.address);
+      out << " beats=" << i.count;
+      break;
+    case Opcode::kEmbed:
+      out << ' ' << (i.shape < 3 ? kFormats[i.shape] : "?");
+      address("table", i.address);
+      out << " beats=" << i.count << " norm=P[" << i.param << ']';
+      break;
+    case Opcode::kMatvec: {
+      const auto buffer = static_cast<uint32_t>(i.buffer);
+      out << ' ' << (buffer < 3 ? kBuffers[buffer] : "?") << " rows=" << i.rows << " groups=" << i.groups
+          << " pages=" << i.count << " shape=" << +i.shape << 'x' << (i.shape ? 128 / i.shape : 0);
+      break;
+    }
+    case Opcode::kQuery:
+      out << " head=" << i.head;
+      flags();
+      break;
+    case Opcode::kKey:
+    case Opcode::kValue:
+      out << " kv_head=" << i.head;
+      address("pages", i.address);
+      address("scales", i.address2);
+      flags();
+      break;
+    case Opcode::kScores:
+      out << " kv_head=" << i.head;
+      address("pages", i.address);
+      address("scales", i.address2);
+      break;
+    case Opcode::kValues:
+      out << " kv_head=" << i.head;
+      address("pages", i.address);
+      break;
+    case Opcode::kSoftmax:
+    case Opcode::kOutput:
+      out << " kv_head=" << i.head;
+      break;
+    case Opcode::kResidual:
+      out << " rows=" << i.rows << " norm=P[" << i.param << ']';
+      break;
+    case Opcode::kSwiglu:
+      out << " rows=" << i.rows;
+      break;
+    case Opcode::kLogits:
+      out << " rows=" << i.rows;
+      address("to", i.address);
+      break;
+  }
+  return out.str();
+}
+
+}  // namespace brim

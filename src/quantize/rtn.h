@@ -1,0 +1,22 @@
+// 4-bit groups of 128 weights by rounding to nearest: w ~ (q - z) * s.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "model/tensor_source.h"
+
+namespace brim {
+
+// Scale (FP16 bits) and zero-point of one group; its q stand elsewhere.
+struct GroupParameters {
+  uint16_t scale;
+  uint8_t zero;
+};
+
+// Quantises w[0..kGroup) to q[0..kGroup), each 0..15. Tries the range [min, max] (zero included) and shrunken
+// versions of it, and the symmetric range that puts the largest magnitude at q = 0 or 15; keeps the one with
+// the least squared error, as computed with the FP16 scale that is stored. Weights are finite.
+GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8_t, kGroup> q);
+
+}  // namespace brim

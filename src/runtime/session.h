@@ -1,0 +1,57 @@
+// A conversation's place in an executor's KV cache.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/executor.h"
+#include "runtime/sampler.h"
+#include "tokenizer/tokenizer.h"
+
+namespace brim {
+
+class Session {
+ public:
+  explicit Session(Executor& executor) : executor_(executor) {}
+
+  uint32_t position() const { return static_cast<uint32_t>(tokens_.size()); }
+  uint32_t room() const { return executor_.context() - position(); }
+  std::span<const uint32_t> tokens() const { return tokens_; }
+
+  // Runs `tokens` (at least one) after those before and returns the last one's logits, valid until the next
+  // call. Passes are as wide as the executor allows. Throws Error, before anything is run, if they do not
+  // fit into the context; the session stays as it was.
+  std::span<const float> append(std::span<const uint32_t> tokens);
+
+  // Forgets everything from `position` on.
+  void rewind(uint32_t position) { tokens_.resize(position); }
+
+ private:
+  Executor& executor_;
+  std::vector<uint32_t> tokens_;
+};
+
+enum class StopReason : uint8_t { kEnd, kLimit, kContextFull, kInterrupted };
+
+struct GenerateOptions {
+  uint32_t max_tokens = 256;
+  // Called for each new token as it is chosen; false stops. May be empty.
+  std::function<bool(uint32_t token)> on_token;
+};
+
+struct Generation {
+  std::vector<uint32_t> tokens;  // new ones, without the end token
+  StopReason reason = StopReason::kLimit;
+  double prompt_seconds = 0;
+  double decode_seconds = 0;     // from the first new token to the last
+};
+
+// Runs the prompt, then samples until an end token, max_tokens or the end of the context. The session holds
+// the prompt and all new tokens but the last, which has not been run.
+Generation generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
+                    std::span<const uint32_t> prompt, const GenerateOptions& options);
+
+}  // namespace brim
