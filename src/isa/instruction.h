@@ -95,7 +95,6 @@ constexpr uint8_t units_of(Opcode opcode) {
     case Opcode::kEmbed:
       return kMcu | kVpu | kSpu;
     case Opcode::kStream:
-      return kMcu;
     case Opcode::kLoad:
     case Opcode::kRope:
     case Opcode::kMatvec:
