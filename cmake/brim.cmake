@@ -12,6 +12,9 @@ endfunction()
 
 # brim_test(NAME sources... LINK libs...): a GoogleTest binary whose cases are ctest tests of their own.
 function(brim_test name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)

@@ -1,0 +1,45 @@
+# Everything here is a short name for a CMake preset or a script; see README.md.
+BRIM := build/release/brim
+JOBS := $(shell nproc)
+
+.PHONY: build demo test test-long bench format lint clean
+
+build:
+	@scripts/setup build
+	cmake --preset release -DBUILD_TESTING=OFF
+	cmake --build --preset release -j $(JOBS) --target brim
+
+demo: build
+	$(BRIM) pack models/demo -o build/demo.brim
+	$(BRIM) run build/demo.brim -p "ROMEO:" -n 200 --temp 0.8 --top-p 0.9 --seed 7
+
+test:
+	@scripts/setup test
+	cmake --preset release -DBUILD_TESTING=ON
+	cmake --build --preset release -j $(JOBS)
+	ctest --preset release -j $(JOBS) -LE long
+
+test-long:
+	@scripts/setup all
+	cmake --preset release -DBUILD_TESTING=ON
+	cmake --preset debug
+	cmake --build --preset release -j $(JOBS)
+	cmake --build --preset debug -j $(JOBS)
+	ctest --preset debug -j $(JOBS) -LE long
+	ctest --preset release -j $(JOBS)
+
+bench: build
+	$(BRIM) pack synthetic:llama2-7b -o build/7b.brim
+	$(BRIM) bench build/7b.brim
+
+format:
+	git ls-files '*.h' '*.cc' | xargs clang-format -i
+
+lint:
+	@scripts/setup all
+	git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+	cmake --preset release -DBUILD_TESTING=ON
+	git ls-files 'src/*.cc' | xargs -P $(JOBS) -n 4 clang-tidy -p build/release --quiet
+
+clean:
+	rm -rf build
