@@ -1,4 +1,4 @@
-// The bounds of exp.h and silu.h over every float. Takes about a minute, so
+// The bounds of exp.h and silu.h over every float. Takes a minute or two, so
 // ctest does not run it: build/release/src/numerics/numerics_exhaustive_test
 #include <gtest/gtest.h>
 
