@@ -48,7 +48,8 @@ std::vector<uint32_t> Text::encode(std::string_view text, bool add_bos) const {
   std::vector<uint32_t> ids(tokenizer_.max_ids(text.size()));
   const EncodeResult result = tokenizer_.encode(text, {.add_bos = add_bos}, scratch, ids);
   if (result.status != EncodeStatus::kOk) {
-    throw Error("a text of " + std::to_string(text.size()) + " bytes is too long to tokenize at once; split it");
+    throw Error("a text of " + std::to_string(text.size()) +
+                " bytes is too long to tokenize at once; split it");
   }
   ids.resize(result.count);
   return ids;
@@ -94,7 +95,8 @@ std::string read_text(const std::string& path) {
 
 void finish_output() {
   std::cout.flush();
-  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw Error("cannot write to standard output");
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw Error("cannot write to standard output");
 }
 
 std::vector<uint32_t> parse_ids(const std::string& list) {

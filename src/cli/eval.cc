@@ -24,10 +24,11 @@ void eval(const Options& options) {
   const Text text(image);
   const auto executor = make_executor(image, options.target);
   const auto ids = text.encode(read_text(options.text), false);
-  const uint32_t window = options.context ? std::min(options.context, executor->context()) : executor->context();
-  const Perplexity result =
-      measure_perplexity(*executor, ids, text.tokenizer().adds_bos() ? std::optional(text.tokenizer().bos()) : std::nullopt,
-                         window, progress_bar("evaluating"));
+  const uint32_t window =
+      options.context ? std::min(options.context, executor->context()) : executor->context();
+  const Perplexity result = measure_perplexity(
+      *executor, ids, text.tokenizer().adds_bos() ? std::optional(text.tokenizer().bos()) : std::nullopt,
+      window, progress_bar("evaluating"));
   const double perplexity = std::exp(result.nll / static_cast<double>(result.tokens));
   if (options.json) {
     std::cout << nlohmann::json{{"perplexity", perplexity},

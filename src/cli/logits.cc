@@ -19,7 +19,8 @@ struct Options {
 std::vector<std::vector<float>> all_logits(Executor& executor, std::span<const uint32_t> ids) {
   std::vector<std::vector<float>> result;
   for (uint32_t position = 0; position < ids.size();) {
-    const auto part = ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
+    const auto part =
+        ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
     const auto logits = executor.run({.tokens = part, .position = position, .first_logits = 0});
     for (size_t t = 0; t < part.size(); ++t) {
       const auto row = logits.subspan(t * executor.vocabulary(), executor.vocabulary());

@@ -46,12 +46,15 @@ const char* describe(StopReason reason) {
   return "";
 }
 
-double rate(uint64_t tokens, double seconds) { return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0; }
+double rate(uint64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
 
 void run(const Options& options) {
   const MappedImage image(options.image);
   const Text text(image);
-  const std::string prompt_text = options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
+  const std::string prompt_text =
+      options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
   std::vector<uint32_t> ids = text.encode(prompt_text, text.tokenizer().adds_bos());
   if (ids.empty()) {
     if (text.tokenizer().bos() == kNoToken) throw Error("the prompt is empty; give one with -p");
@@ -126,7 +129,9 @@ void add_run(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--top-k", options->sampler.top_k, "Sample among the k most probable tokens; 0: all")
       ->capture_default_str();
-  command->add_option("--top-p", options->sampler.top_p, "Then among the fewest that hold this share of probability")
+  command
+      ->add_option("--top-p", options->sampler.top_p,
+                   "Then among the fewest that hold this share of probability")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("--seed", options->sampler.seed, "Seed of the sampler: the same seed, the same text")

@@ -21,7 +21,8 @@ void tokenize(const Options& options) {
   if (!options.decode.empty()) {
     const std::string decoded = text.decode(parse_ids(options.decode));
     if (options.json) {
-      std::cout << nlohmann::json{{"text", decoded}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      std::cout << nlohmann::json{{"text", decoded}}.dump(-1, ' ', false,
+                                                          nlohmann::json::error_handler_t::replace);
     } else {
       std::cout << decoded;
     }
@@ -44,7 +45,8 @@ void tokenize(const Options& options) {
 
 void add_tokenize(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("tokenize", "Turn text into token ids with an image's tokenizer, or back");
+  CLI::App* command =
+      app.add_subcommand("tokenize", "Turn text into token ids with an image's tokenizer, or back");
   command->add_option("IMAGE", options->image, "Image file")->required();
   auto* input = command->add_option_group("input", "What to convert");
   input->add_option("-p,--prompt", options->text, "Text");

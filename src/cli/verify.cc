@@ -31,7 +31,8 @@ std::vector<Variant> variants() {
 std::vector<float> run_all(Executor& executor, std::span<const uint32_t> ids) {
   std::vector<float> result;
   for (uint32_t position = 0; position < ids.size();) {
-    const auto part = ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
+    const auto part =
+        ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
     const auto logits = executor.run({.tokens = part, .position = position, .first_logits = 0});
     result.insert(result.end(), logits.begin(), logits.end());
     position += static_cast<uint32_t>(part.size());
@@ -48,7 +49,8 @@ void verify(const Options& options) {
   const uint32_t vocabulary = image.header().model.vocabulary;
   const uint32_t count = std::min(options.tokens, image.header().context);
   std::vector<uint32_t> ids(count);
-  for (uint32_t i = 0; i < count; ++i) ids[i] = static_cast<uint32_t>((i * uint64_t{2654435761u} + 1) % vocabulary);
+  for (uint32_t i = 0; i < count; ++i)
+    ids[i] = static_cast<uint32_t>((i * uint64_t{2654435761u} + 1) % vocabulary);
 
   std::vector<float> expected;
   for (const Variant& variant : variants()) {
@@ -62,8 +64,9 @@ void verify(const Options& options) {
     for (size_t i = 0; i < expected.size(); ++i) {
       if (std::memcmp(&logits[i], &expected[i], sizeof(float)) == 0) continue;
       throw Error(variant.name + ": logit " + std::to_string(i % vocabulary) + " at position " +
-                  std::to_string(i / vocabulary) + " is " + std::to_string(logits[i]) + ", the reference gives " +
-                  std::to_string(expected[i]) + "; this is a fault of brim, please report it");
+                  std::to_string(i / vocabulary) + " is " + std::to_string(logits[i]) +
+                  ", the reference gives " + std::to_string(expected[i]) +
+                  "; this is a fault of brim, please report it");
     }
     std::printf("%s: the same bits\n", variant.name.c_str());
   }
@@ -74,7 +77,8 @@ void verify(const Options& options) {
 
 void add_verify(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("verify", "Check an image's checksums, and the executors against each other");
+  CLI::App* command =
+      app.add_subcommand("verify", "Check an image's checksums, and the executors against each other");
   command->add_option("IMAGE", options->image, "Image file")->required();
   command->add_option("-n,--tokens", options->tokens, "Positions to compare")
       ->check(CLI::Range(1, 4096))

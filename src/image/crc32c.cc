@@ -15,7 +15,8 @@ constexpr std::array<std::array<uint32_t, 256>, 8> make_tables() {
     tables[0][b] = crc;
   }
   for (uint32_t b = 0; b < 256; ++b) {
-    for (size_t k = 1; k < 8; ++k) tables[k][b] = (tables[k - 1][b] >> 8) ^ tables[0][tables[k - 1][b] & 0xFF];
+    for (size_t k = 1; k < 8; ++k)
+      tables[k][b] = (tables[k - 1][b] >> 8) ^ tables[0][tables[k - 1][b] & 0xFF];
   }
   return tables;
 }

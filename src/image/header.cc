@@ -41,7 +41,8 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   if (region.file_bytes != 0) {
     if (region.file_bytes != region.bytes) return "a region's file size differs from its size";
     if (region.file_offset % kPageBytes != 0) return "a region's file offset is not page-aligned";
-    if (!inside(region.file_offset, region.file_bytes, 0, file_bytes)) return "a region lies outside the file";
+    if (!inside(region.file_offset, region.file_bytes, 0, file_bytes))
+      return "a region lies outside the file";
   }
   for (uint32_t i = 0; i < index; ++i) {
     const RegionEntry& other = header.regions[i];
@@ -80,7 +81,8 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   if (header.version != kImageVersion) return "its format version is not the one this brim reads";
   if (header.crc != header_checksum(page)) return "the header's checksum is wrong";
   if (header.file_bytes != file_bytes) return "the file's size is not the one in the header (truncated?)";
-  if (header.memory_count == 0 || header.memory_count > kMaxMemoryRegions) return "memory_count is out of range";
+  if (header.memory_count == 0 || header.memory_count > kMaxMemoryRegions)
+    return "memory_count is out of range";
   for (uint32_t i = 0; i < header.memory_count; ++i) {
     if (header.memory[i].bytes > ~header.memory[i].base) return "a memory range is out of range";
   }

@@ -16,25 +16,25 @@ inline constexpr uint32_t kMaxRegions = 64;
 inline constexpr uint32_t kMaxMemoryRegions = 4;
 
 enum class RegionKind : uint32_t {
-  kHeader = 1,      // this page
+  kHeader = 1,  // this page
   kProgram = 2,
   kParameters = 3,  // FP32 norm weights and biases
   kRope = 4,        // one row of cos and sin per position
   kTokenizer = 5,
   kEmbedding = 6,
-  kWeights = 7,     // chunks of metadata and weight pages
-  kKvScales = 8,    // no file content from here on
+  kWeights = 7,   // chunks of metadata and weight pages
+  kKvScales = 8,  // no file content from here on
   kKv = 9,
   kLogits = 10,
-  kReserved = 11,   // the board's own: firmware
+  kReserved = 11,  // the board's own: firmware
 };
 
 // One contiguous range of physical memory. Regions with content have it at file_offset; the others
 // (file_bytes = 0) start as zeros.
 struct RegionEntry {
   RegionKind kind;
-  uint32_t crc;          // CRC-32C of the content; 0 for the header's own entry and for no content
-  uint64_t address;      // physical, page-aligned
+  uint32_t crc;      // CRC-32C of the content; 0 for the header's own entry and for no content
+  uint64_t address;  // physical, page-aligned
   uint64_t bytes;
   uint64_t file_offset;  // page-aligned
   uint64_t file_bytes;   // 0 or `bytes`
@@ -47,10 +47,10 @@ struct ImageModel {
   char name[64];  // zero-terminated
   uint32_t dim, layers, heads, kv_heads, head_size, hidden, vocabulary, trained_context;
   float norm_eps;
-  uint32_t flags;             // kModel...
+  uint32_t flags;  // kModel...
   EmbeddingFormat embedding;
   uint8_t padding[7];
-  char quantiser[16];         // zero-terminated: "rtn", "awq"
+  char quantiser[16];  // zero-terminated: "rtn", "awq"
 };
 static_assert(sizeof(ImageModel) == 128);
 
@@ -66,13 +66,13 @@ struct MemoryRange {
 struct ImageHeader {
   char magic[8];
   uint32_t version;
-  uint32_t crc;             // CRC-32C of the header page with this field zero
+  uint32_t crc;  // CRC-32C of the header page with this field zero
   uint64_t file_bytes;
   uint32_t region_count;
-  uint32_t memory_count;    // entries of `memory`
-  uint32_t context;         // positions
-  uint32_t tokens_per_pass; // positions whose logits have room
-  char board[32];           // zero-terminated
+  uint32_t memory_count;                  // entries of `memory`
+  uint32_t context;                       // positions
+  uint32_t tokens_per_pass;               // positions whose logits have room
+  char board[32];                         // zero-terminated
   MemoryRange memory[kMaxMemoryRegions];  // the board's DDR
   ImageModel model;
   RegionEntry regions[kMaxRegions];

@@ -27,9 +27,8 @@ MappedImage::MappedImage(const std::filesystem::path& path) : path_(path.string(
   };
   if (file_.bytes().size() < kImageHeaderBytes) refuse("too short for an image header");
   if (const char* problem = check_header(file_.bytes().data(), file_.bytes().size())) refuse(problem);
-  for (const RegionKind kind :
-       {RegionKind::kProgram, RegionKind::kParameters, RegionKind::kRope, RegionKind::kEmbedding,
-        RegionKind::kWeights}) {
+  for (const RegionKind kind : {RegionKind::kProgram, RegionKind::kParameters, RegionKind::kRope,
+                                RegionKind::kEmbedding, RegionKind::kWeights}) {
     if (content(kind).empty()) refuse("a region that every image has is missing");
   }
   for (const RegionEntry& region : regions()) {
@@ -106,7 +105,8 @@ BoardMemory::~BoardMemory() {
 
 const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
   for (const RegionEntry& region : image_.regions()) {
-    if (address >= region.address && bytes <= region.bytes && address - region.address <= region.bytes - bytes) {
+    if (address >= region.address && bytes <= region.bytes &&
+        address - region.address <= region.bytes - bytes) {
       return region;
     }
   }
@@ -115,7 +115,8 @@ const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
 
 const uint8_t* BoardMemory::read(uint64_t address, uint64_t bytes) const {
   const RegionEntry& region = find(address, bytes);
-  if (region.file_bytes == 0) throw Error(image_.path() + ": the program reads weights from region " + region.name);
+  if (region.file_bytes == 0)
+    throw Error(image_.path() + ": the program reads weights from region " + region.name);
   return image_.content(region).data() + (address - region.address);
 }
 

@@ -51,8 +51,8 @@ class BoardMemory {
   BoardMemory(const BoardMemory&) = delete;
   BoardMemory& operator=(const BoardMemory&) = delete;
 
-  // Host pointer of physical bytes [address, address + bytes), which must lie inside one region (with content,
-  // resp. without). Throws Error otherwise.
+  // Host pointer of physical bytes [address, address + bytes), which must lie inside one region (with
+  // content, resp. without). Throws Error otherwise.
   const uint8_t* read(uint64_t address, uint64_t bytes) const;
   uint8_t* write(uint64_t address, uint64_t bytes);
 

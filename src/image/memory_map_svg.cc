@@ -38,7 +38,8 @@ void write_memory_map_svg(const MappedImage& image, const std::filesystem::path&
   const double height = 40 + header.memory_count * (kBarHeight + 40) + kRowHeight * header.region_count + 20;
   std::ostringstream svg;
   svg << "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" << kWidth + 40 << "\" height=\"" << height
-      << "\" font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n";
+      << "\" font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" "
+         "fill=\"white\"/>\n";
   double y = 30;
   for (uint32_t m = 0; m < header.memory_count; ++m) {
     const MemoryRange& memory = header.memory[m];
@@ -48,17 +49,18 @@ void write_memory_map_svg(const MappedImage& image, const std::filesystem::path&
     for (const RegionEntry& region : image.regions()) {
       if (region.address < memory.base || region.address - memory.base >= memory.bytes) continue;
       const double scale = kWidth / static_cast<double>(memory.bytes);
-      svg << "<rect x=\"" << 20 + static_cast<double>(region.address - memory.base) * scale << "\" y=\"" << y + 8
-          << "\" width=\"" << std::max(0.5, static_cast<double>(region.bytes) * scale) << "\" height=\""
-          << kBarHeight << "\" fill=\"" << colour(region.kind) << "\"><title>" << region.name << "</title></rect>\n";
+      svg << "<rect x=\"" << 20 + static_cast<double>(region.address - memory.base) * scale << "\" y=\""
+          << y + 8 << "\" width=\"" << std::max(0.5, static_cast<double>(region.bytes) * scale)
+          << "\" height=\"" << kBarHeight << "\" fill=\"" << colour(region.kind) << "\"><title>"
+          << region.name << "</title></rect>\n";
     }
     y += kBarHeight + 40;
   }
   for (const RegionEntry& region : image.regions()) {
     svg << "<rect x=\"20\" y=\"" << y - 11 << "\" width=\"12\" height=\"12\" fill=\"" << colour(region.kind)
-        << "\"/><text x=\"40\" y=\"" << y << "\">" << region.name << "</text><text x=\"180\" y=\"" << y << "\">0x"
-        << std::hex << region.address << std::dec << "</text><text x=\"320\" y=\"" << y << "\">" << region.bytes
-        << " bytes</text>\n";
+        << "\"/><text x=\"40\" y=\"" << y << "\">" << region.name << "</text><text x=\"180\" y=\"" << y
+        << "\">0x" << std::hex << region.address << std::dec << "</text><text x=\"320\" y=\"" << y << "\">"
+        << region.bytes << " bytes</text>\n";
     y += kRowHeight;
   }
   svg << "</svg>\n";

@@ -23,8 +23,8 @@ OutputFile::OutputFile(std::filesystem::path path, uint64_t bytes) : path_(std::
   if (problem != 0) {
     close(fd_);
     unlink(temporary_.c_str());
-    throw Error("cannot reserve " + std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB for " + path_.string() +
-                ": " + std::strerror(problem));
+    throw Error("cannot reserve " + std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB for " +
+                path_.string() + ": " + std::strerror(problem));
   }
 }
 

@@ -59,7 +59,8 @@ class RowBlock {
     const uint32_t page = column / shape_.columns;
     const uint32_t group = column % shape_.columns * shape_.rows + row;
     uint8_t* packed = &pages_[uint64_t{page} * kPageBytes + group * kGroupBytes];
-    for (uint32_t i = 0; i < kGroupBytes; ++i) packed[i] = static_cast<uint8_t>(q[2 * i] | (q[2 * i + 1] << 4));
+    for (uint32_t i = 0; i < kGroupBytes; ++i)
+      packed[i] = static_cast<uint8_t>(q[2 * i] | (q[2 * i + 1] << 4));
     uint8_t* record = &records_[uint64_t{page} * kMetadataRecordBytes];
     record[group / 2] = static_cast<uint8_t>(record[group / 2] | (parameters.zero << (group % 2 * 4)));
     std::memcpy(record + kMetadataZeroBytes + group * 2, &parameters.scale, 2);
@@ -158,7 +159,8 @@ class Packer {
         for (uint32_t g = 0; g < model_.kv_heads; ++g) {
           next(head(key, g, true));
           next(head(value, g, false));
-          for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) next(head(query, g * model_.heads_per_kv() + i, true));
+          for (uint32_t i = 0; i < model_.heads_per_kv(); ++i)
+            next(head(query, g * model_.heads_per_kv() + i, true));
         }
       }
       if (model_.qk_norm) {
@@ -280,8 +282,9 @@ class Packer {
       for (uint32_t p = 0; p < matrix->pages_per_block(); ++p) {
         const uint64_t page = first_page + p;
         file_.write(start + page_offset(page), block.page(p));
-        std::memcpy(&metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
-                    block.record(p), kMetadataRecordBytes);
+        std::memcpy(
+            &metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
+            block.record(p), kMetadataRecordBytes);
       }
       advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} * matrix->inputs);
     });
@@ -335,7 +338,8 @@ class Packer {
     header.context = plan_.addresses.context;
     header.tokens_per_pass = options_.board.accelerator.tokens_per_pass;
     copy_name(header.board, options_.board.name);
-    if (options_.board.regions.size() > kMaxMemoryRegions) throw Error("image: the board has too many memory regions");
+    if (options_.board.regions.size() > kMaxMemoryRegions)
+      throw Error("image: the board has too many memory regions");
     for (const MemoryRegion& region : options_.board.regions) {
       header.memory[header.memory_count++] = {region.base, region.bytes};
     }
@@ -345,8 +349,13 @@ class Packer {
     uint64_t offset = 0;
     for (const PlannedRegion& region : plan_.regions) {
       RegionEntry& entry = header.regions[header.region_count++];
-      entry = {.kind = region.kind, .crc = 0, .address = region.address, .bytes = region.bytes,
-               .file_offset = 0, .file_bytes = 0, .name = {}};
+      entry = {.kind = region.kind,
+               .crc = 0,
+               .address = region.address,
+               .bytes = region.bytes,
+               .file_offset = 0,
+               .file_bytes = 0,
+               .name = {}};
       copy_name(entry.name, region.name);
       if (!region.in_file) continue;
       entry.file_offset = offset;
@@ -402,8 +411,8 @@ class Packer {
 Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
                 const std::filesystem::path& path) {
   validate(source.description());
-  Plan plan = plan_image(source.description(), options.board,
-                         {options.embedding, options.context, tokenizer.size()});
+  Plan plan =
+      plan_image(source.description(), options.board, {options.embedding, options.context, tokenizer.size()});
   uint64_t file_bytes = 0;
   for (const auto& region : plan.regions) file_bytes += region.in_file ? region.bytes : 0;
   OutputFile file(path, file_bytes);

@@ -72,7 +72,8 @@ class Attempt {
 
   std::optional<Plan> run() {
     if (board_.firmware.bytes > 0) {
-      plan_.regions.push_back({RegionKind::kReserved, "firmware", board_.firmware.base, board_.firmware.bytes, false});
+      plan_.regions.push_back(
+          {RegionKind::kReserved, "firmware", board_.firmware.base, board_.firmware.bytes, false});
     }
     plan_.addresses.context = context_;
     plan_.addresses.embedding_format = options_.embedding;
@@ -130,8 +131,8 @@ class Attempt {
       const uint64_t address = allocator_.take(region, bytes);
       plan_.addresses.streams.push_back({first, address});
       plan_.regions.push_back({RegionKind::kWeights,
-                               "weights." + std::to_string(plan_.addresses.streams.size() - 1), address, bytes,
-                               true});
+                               "weights." + std::to_string(plan_.addresses.streams.size() - 1), address,
+                               bytes, true});
     }
     return next == all.size();
   }
@@ -149,7 +150,8 @@ class Attempt {
       if (last.kind == RegionKind::kKv && last.address + last.bytes == *address) {
         last.bytes += bytes;
       } else {
-        plan_.regions.push_back({RegionKind::kKv, "kv." + std::to_string(kv_regions++), *address, bytes, false});
+        plan_.regions.push_back(
+            {RegionKind::kKv, "kv." + std::to_string(kv_regions++), *address, bytes, false});
       }
     }
     return true;
@@ -168,7 +170,8 @@ uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options,
   for (const Matrix& matrix : matrices(model)) pages += matrix.pages();
   const uint64_t tokens = kv_tokens_per_page(model.head_size);
   const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads * 2;
-  return stream_bytes(pages) + uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
+  return stream_bytes(pages) +
+         uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
          kv_heads * ((context + tokens - 1) / tokens * kPageBytes + kv_scale_bytes(context)) +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }
@@ -195,7 +198,8 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   if (options.context) {
     const uint64_t blocks = round_up(*options.context, kAttentionBlock) / kAttentionBlock;
     if (auto plan = attempt(blocks)) return std::move(*plan);
-    throw does_not_fit(*options.context, "ask for --context max, a smaller embedding (--embedding q4) or another --board");
+    throw does_not_fit(*options.context,
+                       "ask for --context max, a smaller embedding (--embedding q4) or another --board");
   }
 
   // The longest context: every block adds bytes, so bisection finds it.
@@ -206,7 +210,8 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
     const uint64_t middle = (fits + fails) / 2;
     (attempt(middle) ? fits : fails) = middle;
   }
-  if (fits == 0) throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
+  if (fits == 0)
+    throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
   return std::move(*attempt(fits));
 }
 

@@ -15,7 +15,7 @@ namespace brim {
 
 struct PlanOptions {
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
-  std::optional<uint32_t> context;   // positions; none: the longest that fits, up to the trained context
+  std::optional<uint32_t> context;  // positions; none: the longest that fits, up to the trained context
   uint64_t tokenizer_bytes = 0;
 };
 
@@ -31,7 +31,7 @@ struct PlannedRegion {
 struct Plan {
   std::vector<PlannedRegion> regions;  // by address
   ProgramAddresses addresses;
-  uint64_t used_bytes = 0;             // the firmware's area included
+  uint64_t used_bytes = 0;  // the firmware's area included
   uint64_t capacity_bytes = 0;
 
   const PlannedRegion& region(RegionKind kind) const;  // the first of its kind

@@ -8,7 +8,8 @@
 
 namespace brim {
 
-std::vector<std::filesystem::path> split_image(const MappedImage& image, const std::filesystem::path& directory,
+std::vector<std::filesystem::path> split_image(const MappedImage& image,
+                                               const std::filesystem::path& directory,
                                                const Progress& progress) {
   std::error_code problem;
   std::filesystem::create_directories(directory, problem);

@@ -6,9 +6,9 @@
 
 namespace brim {
 
-inline constexpr uint32_t kBeatBytes = 64;       // one accelerator cycle, one DDR burst
-inline constexpr uint32_t kPageBytes = 8192;     // one DDR row
-inline constexpr uint32_t kSubBlockBytes = 2048; // what one AXI port reads of a page
+inline constexpr uint32_t kBeatBytes = 64;        // one accelerator cycle, one DDR burst
+inline constexpr uint32_t kPageBytes = 8192;      // one DDR row
+inline constexpr uint32_t kSubBlockBytes = 2048;  // what one AXI port reads of a page
 inline constexpr uint32_t kPorts = 4;
 
 // A weight page: 128 groups of 128 u4 weights, 64 bytes each, low nibble first.
@@ -48,7 +48,8 @@ constexpr uint32_t kv_tokens_per_page(uint32_t head_size) { return kPageBytes / 
 constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
   const uint32_t tokens = kPageBytes / record_bytes;
   const uint32_t in_page = token % tokens;
-  return uint64_t{token / tokens} * kPageBytes + in_page % kPorts * kSubBlockBytes + in_page / kPorts * record_bytes;
+  return uint64_t{token / tokens} * kPageBytes + in_page % kPorts * kSubBlockBytes +
+         in_page / kPorts * record_bytes;
 }
 
 // Positions that share one A16 block of attention weights; contexts are multiples of it.

@@ -24,9 +24,9 @@ constexpr PageShape page_shape(uint32_t groups) {
 }
 
 enum class MatrixKind : uint8_t {
-  kQkv,      // per KV head: its K rows, its V rows, the Q rows of the query heads that share it
-  kOut,      // attention output projection
-  kGateUp,   // rows of gate and up in turn: gate 0, up 0, gate 1, ...
+  kQkv,     // per KV head: its K rows, its V rows, the Q rows of the query heads that share it
+  kOut,     // attention output projection
+  kGateUp,  // rows of gate and up in turn: gate 0, up 0, gate 1, ...
   kDown,
   kLmHead,
 };
@@ -34,8 +34,8 @@ enum class MatrixKind : uint8_t {
 struct Matrix {
   MatrixKind kind;
   uint32_t layer;
-  uint32_t rows;       // outputs
-  uint32_t inputs;     // inputs before padding to whole groups
+  uint32_t rows;    // outputs
+  uint32_t inputs;  // inputs before padding to whole groups
 
   uint32_t groups() const { return (inputs + kGroup - 1) / kGroup; }
   PageShape shape() const { return page_shape(groups()); }

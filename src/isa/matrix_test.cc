@@ -46,7 +46,8 @@ TEST(Matrices, CoverEveryRowOfEveryProjectionOnce) {
       ++rows;
     }
   }
-  const uint64_t per_layer = model.query_width() + 2 * model.kv_width() + model.dim + 2 * model.hidden + model.dim;
+  const uint64_t per_layer =
+      model.query_width() + 2 * model.kv_width() + model.dim + 2 * model.hidden + model.dim;
   EXPECT_EQ(rows, model.layers * per_layer + model.vocabulary);
 }
 

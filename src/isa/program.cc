@@ -75,7 +75,8 @@ class Builder {
   void add(const Instruction& instruction) { program_.push_back(instruction); }
 
   static uint16_t offset(uint32_t beat) {
-    if (beat > UINT16_MAX) throw Error("program: norm weights and biases exceed the parameter buffer (4 MiB)");
+    if (beat > UINT16_MAX)
+      throw Error("program: norm weights and biases exceed the parameter buffer (4 MiB)");
     return static_cast<uint16_t>(beat);
   }
 
@@ -107,8 +108,8 @@ class Builder {
     return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
   }
   uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
-    return addresses_.kv_scales + ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) *
-                                      kv_scale_bytes(addresses_.context);
+    return addresses_.kv_scales +
+           ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) * kv_scale_bytes(addresses_.context);
   }
 
   // Queries, keys and values of the whole layer, so that the first head's RoPE and A16 conversion run
@@ -245,8 +246,8 @@ Program read_program(std::span<const uint8_t> bytes) {
 
 std::string opcode_name(Opcode opcode) {
   static constexpr const char* kNames[kOpcodes] = {
-      "end",    "end_prompt", "stream",  "load",   "rope",   "embed",    "matvec", "query", "key",
-      "value",  "scores",     "softmax", "values", "output", "residual", "swiglu", "logits"};
+      "end",   "end_prompt", "stream",  "load",   "rope",   "embed",    "matvec", "query", "key",
+      "value", "scores",     "softmax", "values", "output", "residual", "swiglu", "logits"};
   const auto index = static_cast<uint32_t>(opcode);
   return index < kOpcodes ? kNames[index] : "unknown";
 }

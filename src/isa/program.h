@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "isa/layout.h"
 #include "isa/instruction.h"
+#include "isa/layout.h"
 #include "isa/matrix.h"
 #include "model/description.h"
 
@@ -44,8 +44,8 @@ struct ProgramAddresses {
   EmbeddingFormat embedding_format = EmbeddingFormat::kQ8;
   uint64_t kv_scales = 0;
   uint64_t logits = 0;
-  uint32_t context = 0;            // positions, a multiple of kAttentionBlock
-  std::vector<uint64_t> kv;        // [layer][kv head][K, V]: start of the pages
+  uint32_t context = 0;      // positions, a multiple of kAttentionBlock
+  std::vector<uint64_t> kv;  // [layer][kv head][K, V]: start of the pages
 
   // Where a new run of weight chunks starts: before matrix `matrix` of matrices(model).
   struct StreamStart {

@@ -109,30 +109,38 @@ TEST(Program, ResultsAreAllConsumed) {
   }
 }
 
-// Models the units' overlap: instruction i finishes after those it waits for. Two instructions of one unit
-// are ordered; an instruction that reads a buffer is ordered after the one that filled it. Everything else
-// may overlap, so an instruction that fills a buffer must be ordered, through these relations alone, after
-// every reader and writer of the buffer's former contents.
+// Models the units' overlap: a part of an instruction finishes after those it waits for. Two instructions of
+// one unit are ordered; an instruction that reads a buffer is ordered after the one that filled it.
+// Everything else may overlap, so an instruction that fills a buffer must be ordered, through these relations
+// alone, after every reader and writer of the buffer's former contents.
 class Overlap {
  public:
-  explicit Overlap(const Program& program) {
+  explicit Overlap(const Program& program) : heads_per_kv_(program.header.heads / program.header.kv_heads) {
     std::map<Unit, size_t> last_of_unit;
     for (const Instruction& in : program.instructions) {
-      const size_t i = before_.size();
-      before_.emplace_back();
-      // The MCU is not ordered against the others: it runs ahead. Its reads arrive through the VPU's queue.
+      if (in.opcode == Opcode::kLoad) load_starts_.insert(in.param);
+      // The MCU is not ordered against the others: it runs ahead, and what it reads arrives through the VPU.
+      // An instruction of both units passes from the VPU to the SPU, which touches the buffers.
+      std::vector<size_t> parts;
       for (const Unit unit : {kVpu, kSpu}) {
         if (!(units_of(in.opcode) & unit)) continue;
-        if (last_of_unit.contains(unit)) order(i, last_of_unit[unit]);
-        last_of_unit[unit] = i;
+        parts.push_back(before_.size());
+        before_.emplace_back();
+        if (last_of_unit.contains(unit)) order(parts.back(), last_of_unit[unit]);
+        if (parts.size() == 2) order(parts[1], parts[0]);
+        last_of_unit[unit] = parts.back();
       }
+      const size_t i = parts.back();
       for (const auto& buffer : reads(in)) {
         if (writer_.contains(buffer)) order(i, writer_[buffer]);
         readers_[buffer].insert(i);
       }
       for (const auto& buffer : writes(in)) {
-        for (const size_t reader : readers_[buffer]) check(i, reader, buffer);
-        if (writer_.contains(buffer)) check(i, writer_[buffer], buffer);
+        // Results are a queue with back-pressure: nothing in it is ever overwritten.
+        if (buffer != "results") {
+          for (const size_t reader : readers_[buffer]) check(i, reader, buffer);
+          if (writer_.contains(buffer)) check(i, writer_[buffer], buffer);
+        }
         readers_[buffer].clear();
         writer_[buffer] = i;
       }
@@ -154,14 +162,17 @@ class Overlap {
   }
 
   static std::string head(const char* name, uint32_t index) { return name + std::to_string(index); }
-  static std::string parameter(uint32_t beat) { return "P" + std::to_string(beat); }
+  // The vector in P that `beat` lies in: loads are told apart by their start.
+  std::string parameter(uint32_t beat) const {
+    return "P" + std::to_string(*std::prev(load_starts_.upper_bound(beat)));
+  }
 
-  static std::vector<std::string> reads(const Instruction& in) {
+  std::vector<std::string> reads(const Instruction& in) const {
     static const char* kInputs[] = {"normed", "attention", "hidden"};
     std::vector<std::string> result;
     const auto parameters = [&] {
-      if (in.flags & kFlagBias) result.push_back("bias");
-      if (in.flags & kFlagNorm) result.push_back("head_norm");
+      if (in.flags & kFlagBias) result.push_back(parameter(in.param));
+      if (in.flags & kFlagNorm) result.push_back(parameter(in.param2));
     };
     switch (in.opcode) {
       case Opcode::kMatvec:
@@ -183,9 +194,12 @@ class Overlap {
       case Opcode::kLogits:
         return {"results", "r"};
       case Opcode::kScores:
-        return {"queries", head("local_k", in.head)};
+        result = {head("local_k", in.head)};
+        for (uint32_t i = 0; i < heads_per_kv_; ++i)
+          result.push_back(head("query", in.head * heads_per_kv_ + i));
+        return result;
       case Opcode::kSoftmax:
-        return {head("scores", in.head % 2)};
+        return {head("scores", in.head % 2), head("value_scales", in.head % 2)};
       case Opcode::kValues:
         return {head("weights", in.head % 2), head("local_v", in.head)};
       case Opcode::kOutput:
@@ -195,12 +209,15 @@ class Overlap {
     }
   }
 
-  static std::vector<std::string> writes(const Instruction& in) {
+  std::vector<std::string> writes(const Instruction& in) const {
     switch (in.opcode) {
       case Opcode::kLoad:
         return {parameter(in.param)};
       case Opcode::kRope:
         return {"rope"};
+      case Opcode::kMatvec:
+      case Opcode::kValues:
+        return {"results"};
       case Opcode::kEmbed:
       case Opcode::kResidual:
         return {"x", "normed", "r"};
@@ -211,7 +228,7 @@ class Overlap {
       case Opcode::kValue:
         return {head("local_v", in.head)};
       case Opcode::kScores:
-        return {head("scores", in.head % 2)};
+        return {head("scores", in.head % 2), head("value_scales", in.head % 2)};
       case Opcode::kSoftmax:
         return {head("weights", in.head % 2), head("denominator", in.head % 2)};
       case Opcode::kSwiglu:
@@ -223,7 +240,9 @@ class Overlap {
     }
   }
 
-  std::vector<std::set<size_t>> before_;  // for each instruction: those certainly finished
+  const uint32_t heads_per_kv_;
+  std::set<uint32_t> load_starts_;
+  std::vector<std::set<size_t>> before_;  // for each part of an instruction: those certainly finished
   std::map<std::string, size_t> writer_;
   std::map<std::string, std::set<size_t>> readers_;
   std::vector<std::string> hazards_;

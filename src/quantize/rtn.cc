@@ -85,7 +85,8 @@ GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8
   Candidate best{0, 8, INFINITY};
   for (const float shrink : {1.0f, 0.92f, 0.84f, 0.76f}) {
     const float scale = (high - low) * shrink / 15.0f;
-    if (scale > 0) consider(w.data(), scale, std::clamp(std::nearbyint(-low * shrink / scale), 0.0f, 15.0f), &best);
+    if (scale > 0)
+      consider(w.data(), scale, std::clamp(std::nearbyint(-low * shrink / scale), 0.0f, 15.0f), &best);
   }
   if (-low >= high) {
     consider(w.data(), -low / 8.0f, 8.0f, &best);

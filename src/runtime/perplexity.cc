@@ -18,7 +18,8 @@ double negative_log_likelihood(std::span<const float> logits, uint32_t token) {
 Perplexity measure_perplexity(Executor& executor, std::span<const uint32_t> ids, std::optional<uint32_t> bos,
                               uint32_t window, const Progress& progress) {
   const uint32_t lead = bos ? 1 : 0;
-  if (window < 2 || ids.size() + lead < 2) throw Error("nothing to evaluate: give a longer text or --context");
+  if (window < 2 || ids.size() + lead < 2)
+    throw Error("nothing to evaluate: give a longer text or --context");
   Perplexity result;
   std::vector<uint32_t> tokens;
   for (size_t start = 0; start < ids.size(); start += window - lead) {
@@ -29,11 +30,11 @@ Perplexity measure_perplexity(Executor& executor, std::span<const uint32_t> ids,
     // The last token is only predicted, never run.
     for (uint32_t position = 0; position + 1 < tokens.size();) {
       const size_t count = std::min<size_t>(tokens.size() - 1 - position, executor.max_tokens_per_pass());
-      const auto logits =
-          executor.run({.tokens = std::span(tokens).subspan(position, count), .position = position, .first_logits = 0});
+      const auto logits = executor.run(
+          {.tokens = std::span(tokens).subspan(position, count), .position = position, .first_logits = 0});
       for (size_t t = 0; t < count; ++t) {
-        result.nll += negative_log_likelihood(logits.subspan(t * executor.vocabulary(), executor.vocabulary()),
-                                              tokens[position + t + 1]);
+        result.nll += negative_log_likelihood(
+            logits.subspan(t * executor.vocabulary(), executor.vocabulary()), tokens[position + t + 1]);
       }
       position += static_cast<uint32_t>(count);
       result.tokens += count;

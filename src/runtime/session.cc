@@ -9,8 +9,8 @@ namespace brim {
 
 std::span<const float> Session::append(std::span<const uint32_t> tokens) {
   if (tokens.size() > room()) {
-    throw Error("the context holds " + std::to_string(executor_.context()) + " tokens: " +
-                std::to_string(position()) + " are used, " + std::to_string(tokens.size()) +
+    throw Error("the context holds " + std::to_string(executor_.context()) +
+                " tokens: " + std::to_string(position()) + " are used, " + std::to_string(tokens.size()) +
                 " more do not fit; shorten the prompt or pack with a larger --context");
   }
   std::span<const float> logits;

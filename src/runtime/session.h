@@ -46,7 +46,7 @@ struct Generation {
   std::vector<uint32_t> tokens;  // new ones, without the end token
   StopReason reason = StopReason::kLimit;
   double prompt_seconds = 0;
-  double decode_seconds = 0;     // from the first new token to the last
+  double decode_seconds = 0;  // from the first new token to the last
 };
 
 // Runs the prompt, then samples until an end token, max_tokens or the end of the context. The session holds
