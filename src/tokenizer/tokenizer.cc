@@ -1,0 +1,251 @@
+#include "tokenizer/tokenizer.h"
+
+#include <new>
+
+#include "tokenizer/merge.h"
+#include "tokenizer/normalise.h"
+#include "tokenizer/utf8.h"
+
+namespace brim {
+namespace {
+
+// Sizes of the pieces of scratch for a text of n bytes.
+struct ScratchSizes {
+  uint64_t normalised;     // bytes
+  uint64_t symbols;        // Symbol
+  uint64_t unused_splits;  // u32
+
+  ScratchSizes(const TokenizerTables& tables, uint64_t n)
+      : normalised(n * tables.header().normalised_bytes_per_byte + kSpaceSymbol.size()),
+        symbols(n * tables.header().symbols_per_byte + kSpaceSymbol.size()),
+        unused_splits(tables.has_unused() ? tables.header().vocabulary : 0) {}
+
+  uint64_t total() const {
+    constexpr uint64_t kPerSymbol = sizeof(Symbol) + kCandidatesPerSymbol * sizeof(MergeCandidate);
+    return symbols * kPerSymbol + unused_splits * sizeof(uint32_t) + normalised + alignof(uint64_t);
+  }
+};
+
+// Hands out arrays from the caller's scratch, which is known to be large enough.
+class Arena {
+ public:
+  explicit Arena(std::span<uint8_t> memory) : memory_(memory) {
+    while (reinterpret_cast<uintptr_t>(memory_.data()) % alignof(uint64_t) != 0) memory_ = memory_.subspan(1);
+  }
+
+  template <typename T>
+  std::span<T> take(uint64_t count) {
+    T* const first = reinterpret_cast<T*>(memory_.data());
+    for (uint64_t i = 0; i < count; ++i) new (first + i) T;
+    memory_ = memory_.subspan(count * sizeof(T));
+    return {first, static_cast<size_t>(count)};
+  }
+
+ private:
+  std::span<uint8_t> memory_;
+};
+
+class Encoder {
+ public:
+  Encoder(const TokenizerTables& tables, const ScratchSizes& sizes, std::span<uint8_t> scratch,
+          std::span<uint32_t> ids)
+      : tables_(tables), ids_(ids) {
+    Arena arena(scratch);
+    merge_.symbols = arena.take<Symbol>(sizes.symbols);
+    merge_.candidates = arena.take<MergeCandidate>(sizes.symbols * kCandidatesPerSymbol);
+    merge_.unused_splits = arena.take<uint32_t>(sizes.unused_splits);
+    normalised_ = arena.take<char>(sizes.normalised);
+  }
+
+  EncodeResult encode(std::string_view text, const EncodeOptions& options) {
+    const TokenizerHeader& header = tables_.header();
+    if (options.add_bos && header.bos != kNoToken) emit(header.bos);
+    std::span<const TextRange> verbatim = options.verbatim;
+    uint32_t run_begin = 0;
+    uint32_t at = 0;
+    while (at < text.size()) {
+      while (!verbatim.empty() && verbatim.front().end <= at) verbatim = verbatim.subspan(1);
+      const uint32_t special_end =
+          verbatim.empty() ? static_cast<uint32_t>(text.size()) : verbatim.front().begin;
+      const bool special = options.parse_special && at < special_end;
+      const LiteralMatch literal = match_literal(text, at, special ? special_end : at);
+      if (literal.bytes == 0) {
+        ++at;
+        continue;
+      }
+      encode_run(text.substr(run_begin, at - run_begin));
+      emit(literal.id);
+      at += literal.bytes;
+      run_begin = at;
+    }
+    encode_run(text.substr(run_begin));
+    return {status_, count_};
+  }
+
+ private:
+  // The token that stands literally at text[at..], if any: special ones up to `special_end`.
+  LiteralMatch match_literal(std::string_view text, uint32_t at, uint32_t special_end) const {
+    const LiteralMatch special = tables_.match_special(text.substr(at, special_end - at));
+    // SentencePiece looks for its user-defined tokens in the normalised text instead.
+    if (algorithm() == TokenizerAlgorithm::kSentencePiece) return special;
+    const LiteralMatch added = tables_.match_user_defined(text.substr(at));
+    return added.bytes > special.bytes ? added : special;
+  }
+
+  // A stretch of text between two literal tokens.
+  void encode_run(std::string_view text) {
+    if (text.empty() || status_ != EncodeStatus::kOk) return;
+    const NormalisedText run = normalise(tables_, text, normalised_);
+    if (!run.fits) {
+      status_ = EncodeStatus::kScratchTooSmall;
+      return;
+    }
+    for (uint32_t& split : merge_.unused_splits) split = 0;
+    after_unknown_ = false;
+    encode_characters(run.text);
+  }
+
+  // One symbol per character or user-defined token, merged part by part: no merge reaches across a
+  // user-defined token nor, where pieces have spaces at their start only, across the start of a word.
+  void encode_characters(std::string_view run) {
+    const bool by_word = tables_.has(kSpacesStartPieces) && !tables_.has_unused();
+    uint32_t count = 0;
+    bool after_space = true;
+    bool after_literal = false;
+    for (uint32_t at = 0; at < run.size() && status_ == EncodeStatus::kOk;) {
+      const std::string_view rest = run.substr(at);
+      const LiteralMatch literal = algorithm() == TokenizerAlgorithm::kSentencePiece
+                                       ? tables_.match_user_defined(rest)
+                                       : LiteralMatch();
+      const uint32_t bytes = literal.bytes != 0 ? literal.bytes : decode_utf8(rest).bytes;
+      const bool space = rest.substr(0, bytes) == kSpaceSymbol;
+      if (literal.bytes != 0 || after_literal || (by_word && space && !after_space)) {
+        merge_and_emit(run, count);
+        count = 0;
+      }
+      if (literal.bytes != 0) {
+        emit(literal.id);
+        after_unknown_ = false;
+      } else {
+        add_character(run, at, bytes, count);
+      }
+      after_literal = literal.bytes != 0;
+      after_space = space;
+      at += bytes;
+    }
+    merge_and_emit(run, count);
+  }
+
+  void add_character(std::string_view run, uint32_t at, uint32_t bytes, uint32_t& count) {
+    const uint32_t id = tables_.find(run.substr(at, bytes));
+    // Merge lists know byte tokens too, so that these are symbols from the start.
+    const bool split =
+        id == kNoToken && algorithm() == TokenizerAlgorithm::kCharacterMerges && tables_.has(kByteFallback);
+    const uint32_t parts = split ? bytes : 1;
+    if (parts > merge_.symbols.size() - count) {
+      status_ = EncodeStatus::kScratchTooSmall;
+      return;
+    }
+    for (uint32_t i = 0; i < parts; ++i) {
+      merge_.symbols[count++] = {
+          .begin = at + i,
+          .bytes = bytes / parts,
+          .previous = kNoSymbol,
+          .next = kNoSymbol,
+          .id = split ? tables_.byte_token(static_cast<uint8_t>(run[at + i])) : id,
+      };
+    }
+  }
+
+  void merge_and_emit(std::string_view run, uint32_t count) {
+    if (count == 0) return;
+    merge_symbols(tables_, run, count, merge_);
+    for (uint32_t i = 0; i != kNoSymbol; i = merge_.symbols[i].next) emit_symbol(run, merge_.symbols[i]);
+  }
+
+  // Emits a symbol after merging; an unused piece as the parts that it was last formed from.
+  void emit_symbol(std::string_view run, const Symbol& symbol) {
+    // Merging is over, so that its heap can serve as the stack of parts still to be emitted.
+    const std::span<MergeCandidate> stack = merge_.candidates;
+    uint32_t depth = 0;
+    stack[depth++] = {.rank = 0, .left = symbol.begin, .bytes = symbol.bytes, .id = symbol.id};
+    while (depth > 0) {
+      const MergeCandidate part = stack[--depth];
+      const uint32_t split = part.id != kNoToken && tables_.type(part.id) == TokenType::kUnused
+                                 ? merge_.unused_splits[part.id]
+                                 : 0;
+      if (split == 0) {
+        emit_token(part.id, run.substr(part.left, part.bytes));
+        continue;
+      }
+      const uint32_t middle = part.left + split;
+      const uint32_t right = part.bytes - split;
+      stack[depth++] = {
+          .rank = 0, .left = middle, .bytes = right, .id = tables_.find(run.substr(middle, right))};
+      stack[depth++] = {
+          .rank = 0, .left = part.left, .bytes = split, .id = tables_.find(run.substr(part.left, split))};
+    }
+  }
+
+  // Emits the token of `text`, or what stands for text without a token.
+  void emit_token(uint32_t id, std::string_view text) {
+    const uint32_t unknown = tables_.header().unknown;
+    if (id != kNoToken && id != unknown) {
+      emit(id);
+      after_unknown_ = false;
+    } else if (tables_.has(kByteFallback)) {
+      for (const char c : text) emit(tables_.byte_token(static_cast<uint8_t>(c)));
+    } else {
+      if (!after_unknown_ || !tables_.has(kFuseUnknown)) emit(unknown);
+      after_unknown_ = true;
+    }
+  }
+
+  void emit(uint32_t id) {
+    if (id == kNoToken) return;
+    if (count_ == ids_.size()) {
+      status_ = EncodeStatus::kTooManyTokens;
+      return;
+    }
+    ids_[count_++] = id;
+  }
+
+  TokenizerAlgorithm algorithm() const { return static_cast<TokenizerAlgorithm>(tables_.header().algorithm); }
+
+  const TokenizerTables& tables_;
+  const std::span<uint32_t> ids_;
+  uint32_t count_ = 0;
+  EncodeStatus status_ = EncodeStatus::kOk;
+  MergeScratch merge_;
+  std::span<char> normalised_;
+  bool after_unknown_ = false;  // the last token of this run is the unknown one
+};
+
+}  // namespace
+
+bool Tokenizer::is_end(uint32_t id) const {
+  for (const uint32_t end : tables_.header().ends) {
+    if (id == end && id != kNoToken) return true;
+  }
+  return false;
+}
+
+uint64_t Tokenizer::scratch_bytes(uint64_t text_bytes) const {
+  return ScratchSizes(tables_, text_bytes).total();
+}
+
+uint64_t Tokenizer::max_ids(uint64_t text_bytes) const {
+  // Every byte of normalised text may become a byte token; a special token of one byte may be followed by
+  // a dummy prefix of three.
+  return text_bytes * (tables_.header().normalised_bytes_per_byte + uint64_t{1}) + kSpaceSymbol.size() + 1;
+}
+
+EncodeResult Tokenizer::encode(std::string_view text, const EncodeOptions& options,
+                               std::span<uint8_t> scratch, std::span<uint32_t> ids) const {
+  if (text.size() > kMaxTextBytes) return {EncodeStatus::kTextTooLong, 0};
+  const ScratchSizes sizes(tables_, text.size());
+  if (scratch.size() < sizes.total()) return {EncodeStatus::kScratchTooSmall, 0};
+  return Encoder(tables_, sizes, scratch, ids).encode(text, options);
+}
+
+}  // namespace brim
