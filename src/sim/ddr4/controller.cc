@@ -5,6 +5,16 @@
 #include <cassert>
 
 namespace brim::ddr4 {
+namespace {
+
+// Unlike std::max of an initializer list, this stays in registers.
+template <typename... Cycles>
+Cycle latest(Cycle first, Cycles... others) {
+  ((first = first < others ? others : first), ...);
+  return first;
+}
+
+}  // namespace
 
 Controller::Controller(const DdrDescription& ddr, CommandObserver* observer)
     : timing_(ddr.timing),
@@ -43,7 +53,7 @@ bool Controller::accept(bool write, uint64_t offset, uint32_t id) {
   const bool held = other.size() != 0 && other.has_older(request.burst, request.order);
   // A read that queues up behind a hit to its bank while reads are served changes no choice.
   const bool behind_hit =
-      !write && !held && !choice_.direction.write && reads_.oldest_hit(address.bank) != RequestQueue::kNone;
+      !write && !held && !choice_direction_.write && reads_.oldest_hit(address.bank) != RequestQueue::kNone;
   chosen_ = chosen_ && behind_hit;
   queue(write).add(request, held);
   return true;
@@ -76,50 +86,55 @@ Controller::Direction Controller::next_direction() const {
 }
 
 void Controller::choose() {
-  const auto is_column = [](const Choice& c) {
-    return c.kind == CommandKind::kRead || c.kind == CommandKind::kWrite;
-  };
-  const Direction direction = next_direction();
-  const RequestQueue& requests = queue(direction.write);
-  choice_ = {.direction = direction};
-  for (uint32_t rest = requests.eligible_banks(); rest != 0; rest &= rest - 1) {
-    const Choice candidate = choice_of_bank(direction, static_cast<uint32_t>(std::countr_zero(rest)));
-    // First ready; of those, reads and writes before row commands; of those, the oldest.
-    if (candidate.at > choice_.at) continue;
-    if (candidate.at == choice_.at) {
-      if (is_column(choice_) && !is_column(candidate)) continue;
-      if (is_column(choice_) == is_column(candidate) &&
-          requests[choice_.slot].order < requests[candidate.slot].order) {
-        continue;
-      }
-    }
-    choice_ = candidate;
+  choice_direction_ = next_direction();
+  choice_ = choice_direction_.write ? choice_of_request<true>() : choice_of_request<false>();
+  if (choice_.at >= refresh_due_) {
+    choice_ = choice_of_refresh();
+    choice_direction_ = direction_;
   }
-  if (choice_.at >= refresh_due_) choice_ = choice_of_refresh();
   chosen_ = true;
 }
 
-Controller::Choice Controller::choice_of_bank(Direction direction, uint32_t bank) const {
-  const RequestQueue& requests = queue(direction.write);
-  const BankState& state = banks_[bank];
-  const GroupState& group = groups_[group_of(bank)];
-  const RequestQueue::Slot oldest = requests.oldest(bank);
-  if (!state.open) {
-    const Cycle at = std::max(
-        {state.activate, group.activate, rank_.activate, rank_.last_activates[rank_.next_activate], now_});
-    return {at, CommandKind::kActivate, bank, oldest, direction};
-  }
-  const RequestQueue::Slot hit = requests.oldest_hit(bank);
-  const Cycle overdue = requests[oldest].arrival + kMaxBypass;
-  if (hit != RequestQueue::kNone) {
-    const Cycle at = direction.write ? std::max({state.column, group.write, rank_.write, now_})
-                                     : std::max({state.column, group.read, rank_.read, now_});
-    if (hit == oldest || at < overdue) {
-      return {at, direction.write ? CommandKind::kWrite : CommandKind::kRead, bank, hit, direction};
+// First ready; of those, reads and writes before row commands; of those, the oldest.
+template <bool kWrite>
+Controller::Choice Controller::choice_of_request() const {
+  const RequestQueue& requests = queue(kWrite);
+  constexpr CommandKind kColumn = kWrite ? CommandKind::kWrite : CommandKind::kRead;
+  Choice best;
+  Cycle best_key = kNever;
+  for (uint32_t rest = requests.eligible_banks(); rest != 0; rest &= rest - 1) {
+    const Choice candidate = choice_of_bank<kWrite>(static_cast<uint32_t>(std::countr_zero(rest)));
+    const Cycle key = candidate.at << 1 | (candidate.kind != kColumn);
+    if (key < best_key || (key == best_key && requests[candidate.slot].order < requests[best.slot].order)) {
+      best = candidate;
+      best_key = key;
     }
-    return {std::max({state.precharge, overdue, now_}), CommandKind::kPrecharge, bank, oldest, direction};
   }
-  return {std::max(state.precharge, now_), CommandKind::kPrecharge, bank, oldest, direction};
+  return best;
+}
+
+template <bool kWrite>
+Controller::Choice Controller::choice_of_bank(uint32_t bank_index) const {
+  const RequestQueue& requests = queue(kWrite);
+  const BankState& bank = banks_[bank_index];
+  const GroupState& group = groups_[group_of(bank_index)];
+  const uint8_t index = static_cast<uint8_t>(bank_index);
+  const RequestQueue::Slot oldest = requests.oldest(bank_index);
+  if (!bank.open) {
+    const Cycle window = rank_.last_activates[rank_.next_activate];
+    return {latest(bank.activate, group.activate, rank_.activate, window, now_), CommandKind::kActivate,
+            index, oldest};
+  }
+  const RequestQueue::Slot hit = requests.oldest_hit(bank_index);
+  if (hit == RequestQueue::kNone)
+    return {latest(bank.precharge, now_), CommandKind::kPrecharge, index, oldest};
+  const Cycle at = kWrite ? latest(bank.column, group.write, rank_.write, now_)
+                          : latest(bank.column, group.read, rank_.read, now_);
+  if (hit != oldest) {
+    const Cycle overdue = requests[oldest].arrival + kMaxBypass;
+    if (at >= overdue) return {latest(bank.precharge, overdue, now_), CommandKind::kPrecharge, index, oldest};
+  }
+  return {at, kWrite ? CommandKind::kWrite : CommandKind::kRead, index, hit};
 }
 
 Controller::Choice Controller::choice_of_refresh() const {
@@ -131,22 +146,21 @@ Controller::Choice Controller::choice_of_refresh() const {
     closable = std::max(closable, banks_[bank].precharge);
   }
   if (any_open) {
-    return {std::max({closable, refresh_due_, now_}), CommandKind::kPrechargeAll, 0, RequestQueue::kNone,
-            direction_};
+    return {latest(closable, refresh_due_, now_), CommandKind::kPrechargeAll, 0, RequestQueue::kNone};
   }
-  return {std::max({rank_.refresh, refresh_due_, now_}), CommandKind::kRefresh, 0, RequestQueue::kNone,
-          direction_};
+  return {latest(rank_.refresh, refresh_due_, now_), CommandKind::kRefresh, 0, RequestQueue::kNone};
 }
 
 void Controller::issue() {
   const Choice choice = choice_;
+  const bool write = choice_direction_.write;
   now_ = std::max(choice.at, now_);
   if (observer_ != nullptr) report(choice);
-  if (choice.direction.write != direction_.write) batch_ = 0;
-  direction_ = choice.direction;
+  if (write != direction_.write) batch_ = 0;
+  direction_ = choice_direction_;
   switch (choice.kind) {
     case CommandKind::kActivate:
-      issue_activate(choice.bank, queue(choice.direction.write)[choice.slot].row);
+      issue_activate(choice.bank, queue(write)[choice.slot].row);
       break;
     case CommandKind::kPrecharge:
       issue_precharge(choice.bank);
@@ -160,7 +174,7 @@ void Controller::issue() {
       break;
     case CommandKind::kRead:
     case CommandKind::kWrite:
-      issue_column(choice.direction.write, choice.slot);
+      issue_column(write, choice.slot);
       break;
     case CommandKind::kRefresh:
       issue_refresh();
@@ -176,7 +190,7 @@ void Controller::report(const Choice& choice) {
                   .group = group_of(choice.bank),
                   .bank = choice.bank & ((1u << bank_bits_) - 1)};
   if (choice.slot != RequestQueue::kNone && choice.kind != CommandKind::kPrecharge) {
-    const Request& request = queue(choice.direction.write)[choice.slot];
+    const Request& request = queue(choice_direction_.write)[choice.slot];
     command.row = request.row;
     if (choice.kind != CommandKind::kActivate) command.column = request.column;
   }

@@ -107,19 +107,21 @@ class Controller {
     uint32_t drain_until = 0;
   };
 
-  // The command to be issued next. Nothing but `choice_` changes until it is.
+  // A command that may be issued from cycle `at` on. Small, so that it stays in registers.
   struct Choice {
     Cycle at = kNever;
     CommandKind kind = CommandKind::kRefresh;
-    uint32_t bank = 0;
-    RequestQueue::Slot slot = RequestQueue::kNone;  // in the queue of `direction`
-    Direction direction;
+    uint8_t bank = 0;
+    RequestQueue::Slot slot = RequestQueue::kNone;  // of the request it serves
   };
 
   bool accept(bool write, uint64_t offset, uint32_t id);
   void choose();
   Direction next_direction() const;
-  Choice choice_of_bank(Direction direction, uint32_t bank) const;
+  template <bool kWrite>
+  Choice choice_of_request() const;
+  template <bool kWrite>
+  Choice choice_of_bank(uint32_t bank) const;
   Choice choice_of_refresh() const;
   void issue();
   void report(const Choice& choice);
@@ -144,8 +146,12 @@ class Controller {
   Cycle now_ = 0;
   Cycle refresh_due_;
   uint64_t next_order_ = 0;
+
+  // The next command, while `chosen_`, and the direction in which it was sought. Choosing changes nothing
+  // else; issuing does.
   bool chosen_ = false;
   Choice choice_;
+  Direction choice_direction_;
 
   Direction direction_;          // of the last command that served a request
   uint32_t batch_ = 0;           // reads or writes issued since the direction changed

@@ -187,6 +187,18 @@ TEST(Controller, SequentialReadsReachTheRefreshCeiling) {
   EXPECT_LE(rig.efficiency(), 1 - kRefreshLoss + 0.0005);
 }
 
+TEST(Controller, SequentialReadsReachTheRefreshCeilingOfEveryBoard) {
+  for (std::string_view name : builtin_board_names()) {
+    const DdrDescription ddr = load_board(std::string(name)).ddr;
+    const DdrTiming& t = ddr.timing;
+    const double lost = static_cast<double>(t.trtp + t.trp + t.trfc + t.trcd - t.tccd_s) / t.trefi;
+    Rig rig(ddr);
+    rig.run(sequential_reads(40000));
+    const double share = ddr.burst_clocks() * 40000.0 / static_cast<double>(rig.reads.back().at);
+    EXPECT_NEAR(share, 1 - lost, 0.01) << name;
+  }
+}
+
 TEST(Controller, AStreamWithinOneBankGroupIsHeldToTccdL) {
   Rig rig(kv260_group_on_top());
   rig.run(sequential_reads(100000));
@@ -451,6 +463,33 @@ TEST(Controller, RandomTrafficKeepsProtocolConservationAndMemoryOrder) {
       expect_memory_order(rig, accesses);
       ++seed;
     }
+  }
+}
+
+// In a loaded stream of reads every command but the last few is needed, and needed then.
+TEST(Controller, CheckerFindsCommandsDroppedFromOrMovedInARealStream) {
+  const DdrDescription ddr = kv260(false);
+  Rig rig(ddr);
+  rig.run(random_accesses({0, 1 << 22, 2, 64, 0}, 200, 1));
+  const auto is_clean = [&](const std::vector<Command>& commands) {
+    ProtocolChecker checker(ddr);
+    for (const Command& command : commands) checker.on_command(command);
+    return checker.violations().empty();
+  };
+  ASSERT_TRUE(is_clean(rig.commands));
+  for (size_t i = 1; i < rig.commands.size(); ++i) {
+    if (rig.commands[i].kind == kActivate || rig.commands[i].kind == kPrecharge) {
+      std::vector<Command> dropped = rig.commands;
+      dropped.erase(dropped.begin() + static_cast<ptrdiff_t>(i));
+      EXPECT_FALSE(is_clean(dropped)) << "command " << i;
+    }
+    std::vector<Command> moved = rig.commands;
+    moved[i].at = moved[i - 1].at;  // two commands in one clock
+    EXPECT_FALSE(is_clean(moved)) << "command " << i;
+    std::vector<Command> elsewhere = rig.commands;
+    elsewhere[i].row ^= 0x8000;  // a row that nobody reads
+    elsewhere[i].bank ^= 1;
+    EXPECT_FALSE(is_clean(elsewhere)) << "command " << i;
   }
 }
 
