@@ -456,7 +456,7 @@ TEST(Controller, RandomTrafficKeepsProtocolConservationAndMemoryOrder) {
   for (const DdrDescription& ddr : memories) {
     for (const Traffic& traffic : traffics) {
       SCOPED_TRACE(testing::Message() << "seed " << seed);
-      const std::vector<Access> accesses = random_accesses(traffic, 6000, seed);
+      const std::vector<Access> accesses = random_accesses(traffic, 3000, seed);
       Rig rig(ddr);
       run_with_pauses(rig, accesses, traffic.idle_percent, seed);
       expect_each_once(rig, accesses);
