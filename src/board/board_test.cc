@@ -128,6 +128,11 @@ TEST(Board, ImpossibleValuesAreRefusedByName) {
   EXPECT_NE(refusal("/ddr/timing_nck/cl", -17).find("must be an integer"), std::string::npos);
   EXPECT_NE(refusal("/ddr/timing_nck/cl", 17.5).find("must be an integer"), std::string::npos);
   EXPECT_NE(refusal("/ddr/data_width_bits", 32).find("bursts of 32 bytes"), std::string::npos);
+  EXPECT_NE(refusal([](Json& json) {
+              json["ddr"]["row_bits"] = 20;
+              json["ddr"]["column_bits"] = 12;
+            }).find("ddr.row_bits gives more than 128 GiB"),
+            std::string::npos);
   EXPECT_NE(refusal("/ddr/ranks", 2).find("ddr.ranks"), std::string::npos);
   EXPECT_NE(refusal("/ddr/controller/write_low_watermark", 48).find("write_low_watermark"),
             std::string::npos);

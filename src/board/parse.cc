@@ -242,6 +242,7 @@ DdrDescription parse_ddr(Section section) {
   if (ddr.banks() > 32) section.refuse("banks_per_group", "gives more than 32 banks");
   ddr.row_bits = section.integer("row_bits", 8, 20);
   ddr.column_bits = section.integer("column_bits", 8, 12);
+  if (ddr.capacity_bytes() > uint64_t{1} << 37) section.refuse("row_bits", "gives more than 128 GiB");
   ddr.timing = parse_timing(section.section("timing_nck"), ddr);
   ddr.address_map = parse_address_map(section.section("address_map"), ddr);
   ddr.controller = parse_controller(section.section("controller"));
