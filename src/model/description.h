@@ -34,7 +34,9 @@ struct ModelDescription {
   uint32_t head_size = 0;  // even, at most 128; heads * head_size need not be dim
   uint32_t hidden = 0;     // FFN width
   uint32_t vocabulary = 0;
-  uint32_t trained_context = 0;  // positions the model was trained for (0: not known)
+  uint32_t trained_context = 0;   // positions the model was trained for (0: not known)
+  uint32_t attention_window = 0;  // positions that a token attends to (Mistral 0.1); 0: all. Contexts up
+                                  // to the window are exact; longer ones must be refused.
   float norm_eps = 1e-5f;
   double rope_theta = 10000.0;
   RopePairing rope_pairing = RopePairing::kAdjacent;

@@ -109,7 +109,7 @@ class Llama2c final : public TensorSource {
 
   MappedFile file_;
   ModelDescription model_;
-  std::array<uint64_t, 17> offsets_{};  // by role, of layer 0
+  std::array<uint64_t, kTensorRoles> offsets_{};  // by role, of layer 0
 };
 
 }  // namespace

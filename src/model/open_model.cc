@@ -3,6 +3,8 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "model/gguf_checkpoint.h"
+#include "model/hf_checkpoint.h"
 #include "model/llama2c.h"
 #include "model/synthetic.h"
 #include "model/tensor_source.h"
@@ -31,6 +33,7 @@ std::unique_ptr<TensorSource> open_model(const std::string& model) {
   if (!std::filesystem::exists(status)) {
     throw Error("there is no model at '" + model + "'" + kSupportedForms);
   }
+  if (std::filesystem::is_directory(status)) return open_hf_checkpoint(model);
   if (!std::filesystem::is_regular_file(status)) {
     throw Error("'" + model + "' is no regular file" + kSupportedForms);
   }
@@ -38,6 +41,12 @@ std::unique_ptr<TensorSource> open_model(const std::string& model) {
   if (magic.starts_with("PK\x03\x04") || magic.starts_with("\x80\x02")) {
     throw Error("'" + model + "' is a PyTorch pickle, which is not read: convert it to safetensors" +
                 kSupportedForms);
+  }
+  if (magic == "GGUF" || model.ends_with(".gguf")) return open_gguf_checkpoint(model);
+  if (model.ends_with(".safetensors")) {
+    throw Error("'" + model +
+                "' is a part of a Hugging Face model: give the directory that it is in, with its " +
+                "config.json");
   }
   if (model.ends_with(".bin")) return open_llama2c(model);
   throw Error("'" + model + "' is of no supported format" + kSupportedForms);

@@ -8,7 +8,7 @@
 namespace brim {
 namespace {
 
-constexpr std::array<const char*, 17> kRoleNames = {
+constexpr std::array<const char*, kTensorRoles> kRoleNames = {
     "embedding", "attention_norm", "wq",     "wk",         "wv",     "wq bias",
     "wk bias",   "wv bias",        "q_norm", "k_norm",     "wo",     "ffn_norm",
     "w_gate",    "w_up",           "w_down", "final_norm", "lm_head"};
@@ -50,6 +50,22 @@ TensorShape tensor_shape(const ModelDescription& model, TensorRole role) {
 
 bool is_per_layer(TensorRole role) {
   return role != TensorRole::kEmbedding && role != TensorRole::kFinalNorm && role != TensorRole::kLmHead;
+}
+
+bool is_vector(TensorRole role) {
+  switch (role) {
+    case TensorRole::kAttentionNorm:
+    case TensorRole::kQueryBias:
+    case TensorRole::kKeyBias:
+    case TensorRole::kValueBias:
+    case TensorRole::kQueryNorm:
+    case TensorRole::kKeyNorm:
+    case TensorRole::kFfnNorm:
+    case TensorRole::kFinalNorm:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool has_tensor(const ModelDescription& model, TensorId id) {

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "model/description.h"
+#include "model/embedded_tokenizer.h"
 
 namespace brim {
 
@@ -32,6 +34,7 @@ enum class TensorRole : uint8_t {
   kFinalNorm,      // [dim]
   kLmHead,         // [vocabulary][dim]; with tied embeddings the embedding's values
 };
+inline constexpr uint32_t kTensorRoles = 17;
 
 struct TensorId {
   TensorRole role;
@@ -49,6 +52,9 @@ TensorShape tensor_shape(const ModelDescription& model, TensorRole role);
 
 // Whether each layer has a tensor of this role.
 bool is_per_layer(TensorRole role);
+
+// Whether the tensor is a vector (a norm or a bias) and not a matrix.
+bool is_vector(TensorRole role);
 
 // Whether `id` exists in `model`: its layer is in range, and biases and q/k norms only where switched on.
 bool has_tensor(const ModelDescription& model, TensorId id);
@@ -90,6 +96,9 @@ class TensorSource {
   // What the user should know about how this checkpoint is read, one line each: "weights are Q4_K: they
   // are dequantised, and quantised again when packing".
   virtual std::vector<std::string> notes() const { return {}; }
+
+  // The tokenizer that stands in the checkpoint itself (GGUF).
+  virtual std::optional<EmbeddedTokenizer> embedded_tokenizer() const { return std::nullopt; }
 };
 
 // Opens any supported MODEL argument: "synthetic:NAME", a llama2.c .bin, a Hugging Face directory or a

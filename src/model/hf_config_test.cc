@@ -1,0 +1,194 @@
+#include "model/hf_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "model/checkpoint_test_util.h"
+
+namespace brim {
+namespace {
+
+using nlohmann::json;
+
+json llama() {
+  return json::parse(R"({
+    "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "intermediate_size": 96, "vocab_size": 100,
+    "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "hidden_act": "silu"})");
+}
+
+json with(const json& changes) {
+  json config = llama();
+  config.update(changes);
+  return config;
+}
+
+HfConfig parse(const json& config) { return parse_hf_config(config.dump(), "config.json"); }
+
+std::string refusal(const json& changes) {
+  return test::error_of([&] { parse(with(changes)); });
+}
+
+#define EXPECT_CONFIG_REFUSED(changes, part) \
+  EXPECT_NE(refusal(changes).find(part), std::string::npos) << refusal(changes)
+
+TEST(HfConfig, LlamaFieldsArriveInTheDescription) {
+  const ModelDescription model = parse(llama()).model;
+  EXPECT_EQ(model.dim, 64u);
+  EXPECT_EQ(model.layers, 2u);
+  EXPECT_EQ(model.heads, 4u);
+  EXPECT_EQ(model.kv_heads, 2u);
+  EXPECT_EQ(model.head_size, 16u);
+  EXPECT_EQ(model.hidden, 96u);
+  EXPECT_EQ(model.vocabulary, 100u);
+  EXPECT_EQ(model.trained_context, 2048u);
+  EXPECT_EQ(model.norm_eps, 1e-5f);
+  EXPECT_EQ(model.rope_theta, 10000.0);
+  EXPECT_EQ(model.rope_pairing, RopePairing::kHalfSplit);
+  EXPECT_EQ(model.rope_scaling.kind, RopeScaling::Kind::kNone);
+  EXPECT_FALSE(model.tied_embeddings || model.qkv_bias || model.qk_norm);
+}
+
+TEST(HfConfig, MissingAndNullFieldsTakeTheirDefaults) {
+  const ModelDescription model =
+      parse(with({{"num_key_value_heads", nullptr}, {"head_dim", nullptr}, {"rope_scaling", nullptr}})).model;
+  EXPECT_EQ(model.kv_heads, 4u);
+  EXPECT_EQ(model.head_size, 16u);
+}
+
+TEST(HfConfig, QwenFamiliesSwitchBiasesAndHeadNorms) {
+  const ModelDescription qwen2 = parse(with({{"model_type", "qwen2"}, {"sliding_window", 512}})).model;
+  EXPECT_TRUE(qwen2.qkv_bias);
+  EXPECT_FALSE(qwen2.qk_norm);
+  EXPECT_EQ(qwen2.attention_window, 0u);  // use_sliding_window is off
+  const ModelDescription qwen3 = parse(with({{"model_type", "qwen3"}})).model;
+  EXPECT_FALSE(qwen3.qkv_bias);
+  EXPECT_TRUE(qwen3.qk_norm);
+  EXPECT_EQ(qwen3.head_size, 128u);
+}
+
+TEST(HfConfig, ASlidingWindowLimitsTheContextWhereItMatters) {
+  const auto mistral = [](json window) {
+    return parse(with({{"model_type", "mistral"}, {"sliding_window", window}})).model;
+  };
+  EXPECT_EQ(mistral(nullptr).attention_window, 0u);
+  EXPECT_EQ(mistral(2048).attention_window, 0u);
+  EXPECT_EQ(mistral(1024).attention_window, 1024u);
+  EXPECT_EQ(mistral(1024).trained_context, 1024u);
+}
+
+TEST(HfConfig, RopeIsReadFromOldAndNewKeys) {
+  const json llama3 = {{"factor", 8.0},
+                       {"low_freq_factor", 1.0},
+                       {"high_freq_factor", 4.0},
+                       {"original_max_position_embeddings", 512}};
+  json old_type = llama3, old_rope_type = llama3, new_parameters = llama3;
+  old_type["type"] = "llama3";
+  old_rope_type["rope_type"] = "llama3";
+  new_parameters["rope_type"] = "llama3";
+  new_parameters["rope_theta"] = 500000.0;
+  for (const json& config : {with({{"rope_theta", 500000.0}, {"rope_scaling", old_type}}),
+                             with({{"rope_theta", 500000.0}, {"rope_scaling", old_rope_type}}),
+                             with({{"rope_parameters", new_parameters}})}) {
+    const ModelDescription model = parse(config).model;
+    EXPECT_EQ(model.rope_theta, 500000.0);
+    EXPECT_EQ(model.rope_scaling.kind, RopeScaling::Kind::kLlama3);
+    EXPECT_EQ(model.rope_scaling.factor, 8.0);
+    EXPECT_EQ(model.rope_scaling.original_context, 512.0);
+  }
+}
+
+TEST(HfConfig, LinearAndYarnScalingAreRead) {
+  const auto scaling = [](const json& value) {
+    return parse(with({{"rope_scaling", value}})).model.rope_scaling;
+  };
+  EXPECT_EQ(scaling({{"type", "linear"}, {"factor", 2}}).kind, RopeScaling::Kind::kLinear);
+  EXPECT_EQ(scaling({{"rope_type", "default"}}).kind, RopeScaling::Kind::kNone);
+  const RopeScaling yarn =
+      scaling({{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 512}});
+  EXPECT_EQ(yarn.kind, RopeScaling::Kind::kYarn);
+  EXPECT_EQ(yarn.factor, 4.0);
+  EXPECT_EQ(yarn.original_context, 512.0);
+  EXPECT_EQ(yarn.attention_factor, 0.0);
+  const RopeScaling without_factor = scaling({{"type", "yarn"}, {"original_max_position_embeddings", 512}});
+  EXPECT_EQ(without_factor.factor, 2048.0 / 512.0);
+  const RopeScaling mscale =
+      scaling({{"type", "yarn"}, {"factor", 4.0}, {"mscale", 2.0}, {"mscale_all_dim", 0.5}});
+  EXPECT_NEAR(mscale.attention_factor, (0.2 * std::log(4.0) + 1.0) / (0.05 * std::log(4.0) + 1.0), 1e-12);
+}
+
+TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma2"}}),
+                        "config.json: model_type 'gemma2' is not supported");
+  EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}), "num_local_experts: mixtures of experts");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_act", "gelu"}}), "hidden_act 'gelu'");
+  EXPECT_CONFIG_REFUSED((json{{"attention_bias", true}}), "attention_bias");
+  EXPECT_CONFIG_REFUSED((json{{"mlp_bias", true}}), "mlp_bias");
+  EXPECT_CONFIG_REFUSED((json{{"partial_rotary_factor", 0.5}}), "partial_rotary_factor");
+  EXPECT_CONFIG_REFUSED((json{{"pretraining_tp", 2}}), "pretraining_tp 2");
+  EXPECT_CONFIG_REFUSED((json{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}),
+                        "RoPE scaling 'dynamic'");
+  EXPECT_CONFIG_REFUSED((json{{"rope_parameters", {{"sliding_attention", json::object()}}}}),
+                        "differ between layers");
+  EXPECT_CONFIG_REFUSED((json{{"rope_scaling", {{"type", "llama3"}, {"factor", 2.0}}}}),
+                        "low_freq_factor is missing");
+}
+
+TEST(HfConfig, MalformedFieldsAreNamed) {
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", "64"}}), "config.json: hidden_size must be an unsigned");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", -64}}), "hidden_size must be an unsigned");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", 64.5}}), "hidden_size must be an unsigned");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", 1ull << 40}}), "hidden_size must be an unsigned");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", nullptr}}), "hidden_size is missing");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", 0}}), "dim is 0");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", 66}}), "does not divide hidden_size");
+  EXPECT_CONFIG_REFUSED((json{{"num_attention_heads", 0}}), "num_attention_heads does not divide");
+  EXPECT_CONFIG_REFUSED((json{{"num_key_value_heads", 3}}), "kv_heads (3) must divide heads (4)");
+  EXPECT_CONFIG_REFUSED((json{{"tie_word_embeddings", 1}}), "tie_word_embeddings must be true or false");
+  EXPECT_CONFIG_REFUSED((json{{"rope_scaling", 3}}), "rope_scaling must be an object");
+  EXPECT_REFUSED(parse_hf_config("{", "config.json"), "config.json: no valid JSON");
+  EXPECT_REFUSED(parse_hf_config("[]", "config.json"), "config.json: no JSON object");
+  EXPECT_REFUSED(parse_hf_config("{}", "config.json"), "model_type is missing");
+}
+
+TEST(HfConfig, QuantisationIsReadAndOtherKindsAreRefusedByName) {
+  const json awq = {
+      {"quant_method", "awq"}, {"bits", 4}, {"group_size", 128}, {"version", "GEMM"}, {"zero_point", true}};
+  const auto changed = [](json quantisation, const char* key, json value) {
+    quantisation[key] = value;
+    return json{{"quantization_config", quantisation}};
+  };
+  const auto read = parse(with({{"quantization_config", awq}})).quantisation;
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->method, QuantisationConfig::Method::kAwq);
+  EXPECT_EQ(read->group, 128u);
+  EXPECT_CONFIG_REFUSED(changed(awq, "quant_method", "bitsandbytes"), "quant_method 'bitsandbytes'");
+  EXPECT_CONFIG_REFUSED(changed(awq, "bits", 8), "8-bit weights");
+  EXPECT_CONFIG_REFUSED(changed(awq, "version", "gemv"), "AWQ version 'gemv'");
+  EXPECT_CONFIG_REFUSED(changed(awq, "zero_point", false), "AWQ without zero_point");
+  EXPECT_CONFIG_REFUSED(changed(awq, "group_size", 12), "group_size 12");
+
+  const json gptq = {
+      {"quant_method", "gptq"}, {"bits", 4}, {"group_size", 128}, {"desc_act", false}, {"sym", false}};
+  EXPECT_EQ(parse(with({{"quantization_config", gptq}})).quantisation->method,
+            QuantisationConfig::Method::kGptq);
+  EXPECT_EQ(parse(with(changed(gptq, "checkpoint_format", "gptq_v2"))).quantisation->method,
+            QuantisationConfig::Method::kGptq2);
+  EXPECT_CONFIG_REFUSED(changed(gptq, "desc_act", true), "act-order");
+  EXPECT_CONFIG_REFUSED(changed(gptq, "checkpoint_format", "marlin"), "checkpoint_format 'marlin'");
+}
+
+TEST(HfConfig, TinyLlamaIsRead) {
+  const std::string path = std::string(BRIM_SHARED_DATA) + "/tokenizer/tinyllama_config.json";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is absent";
+  const ModelDescription model = parse_hf_config(test::read_file(path), path).model;
+  EXPECT_EQ(model.layers, 22u);
+  EXPECT_EQ(model.kv_heads, 4u);
+  EXPECT_EQ(model.head_size, 64u);
+  EXPECT_EQ(model.hidden, 5632u);
+}
+
+}  // namespace
+}  // namespace brim
