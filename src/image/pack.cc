@@ -1,15 +1,13 @@
 #include "image/pack.h"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cmath>
 #include <cstring>
-#include <exception>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "image/crc32c.h"
 #include "image/output_file.h"
 #include "numerics/fp16.h"
@@ -18,28 +16,6 @@
 namespace brim {
 
 namespace {
-
-// Runs work(i) for every i below count on `threads` threads; rethrows the first exception.
-template <typename Work>
-void for_each_index(uint32_t threads, uint64_t count, const Work& work) {
-  std::atomic<uint64_t> next{0};
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  const auto run = [&] {
-    try {
-      for (uint64_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      next = count;
-      const std::lock_guard lock(failure_mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  std::vector<std::thread> pool;
-  for (uint32_t t = 1; t < threads; ++t) pool.emplace_back(run);
-  run();
-  for (auto& thread : pool) thread.join();
-  if (failure) std::rethrow_exception(failure);
-}
 
 // The weight pages of one row block, and their metadata records, filled group by group.
 class RowBlock {
@@ -88,8 +64,8 @@ class Packer {
         options_(options),
         plan_(plan),
         file_(file),
-        threads_(options.threads ? options.threads : std::max(1u, std::thread::hardware_concurrency())),
-        total_(streamed_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
+        threads_(thread_count(options.threads)),
+        progress_(options.progress, streamed_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
 
   void run() {
     write_region(RegionKind::kProgram, serialise(build_program(model_, plan_.addresses)));
@@ -113,13 +89,6 @@ class Packer {
 
   void write_region(RegionKind kind, std::span<const uint8_t> content) {
     file_.write(file_offset(plan_.region(kind)), content);
-  }
-
-  void advance(uint64_t weights) {
-    if (!options_.progress) return;
-    const std::lock_guard lock(progress_mutex_);
-    done_ += weights;
-    options_.progress(done_, total_);
   }
 
   std::vector<float> read_vector(TensorRole role, uint32_t layer) const {
@@ -201,7 +170,7 @@ class Packer {
         encode_embedding_row({&values[row * model_.dim], model_.dim}, &bytes[row * row_bytes]);
       }
       file_.write(start + first * row_bytes, bytes);
-      advance(values.size());
+      progress_.advance(values.size());
     });
   }
 
@@ -286,11 +255,24 @@ class Packer {
             &metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
             block.record(p), kMetadataRecordBytes);
       }
-      advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} * matrix->inputs);
+      progress_.advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} *
+                        matrix->inputs);
     });
     for (uint64_t chunk = 0; chunk < chunks; ++chunk) {
       file_.write(start + chunk * kChunkBytes, {&metadata[chunk * kPageBytes], kPageBytes});
     }
+  }
+
+  // Group g of a row; `importance` covers its real columns or is empty.
+  static GroupParameters quantise(std::span<const float> row, std::span<const float> importance, uint32_t g,
+                                  std::span<uint8_t> q) {
+    const auto w = row.subspan(g * kGroup).first<kGroup>();
+    const auto levels = q.subspan(g * kGroup).first<kGroup>();
+    if (importance.empty()) return quantise_group(w, levels);
+    std::array<float, kGroup> weights{};
+    const auto columns = importance.subspan(g * kGroup);
+    std::copy_n(columns.begin(), std::min<size_t>(kGroup, columns.size()), weights.begin());
+    return quantise_group(w, weights, levels);
   }
 
   void quantise_rows(const Matrix& matrix, uint32_t block_index, RowBlock* block) const {
@@ -307,9 +289,10 @@ class Packer {
         source_.read_quantised_rows(from.tensor, from.row, 1, {q, zeros, scales});
       } else {
         source_.read_rows(from.tensor, from.row, 1, std::span(values).first(matrix.inputs));
+        const auto importance =
+            options_.importance ? options_.importance(from.tensor) : std::span<const float>();
         for (uint32_t g = 0; g < groups; ++g) {
-          const auto parameters = quantise_group(std::span<const float, kGroup>(&values[g * kGroup], kGroup),
-                                                 std::span<uint8_t, kGroup>(&q[g * kGroup], kGroup));
+          const GroupParameters parameters = quantise(values, importance, g, q);
           zeros[g] = parameters.zero;
           scales[g] = parameters.scale;
         }
@@ -385,7 +368,7 @@ class Packer {
     model.flags = (model_.tied_embeddings ? kModelTied : 0) | (model_.qkv_bias ? kModelQkvBias : 0) |
                   (model_.qk_norm ? kModelQkNorm : 0);
     model.embedding = options_.embedding;
-    copy_name(model.quantiser, "rtn");
+    copy_name(model.quantiser, options_.quantiser);
     return model;
   }
 
@@ -401,9 +384,7 @@ class Packer {
   const Plan& plan_;
   OutputFile& file_;
   const uint32_t threads_;
-  const uint64_t total_;
-  uint64_t done_ = 0;
-  std::mutex progress_mutex_;
+  ProgressCounter progress_;
 };
 
 }  // namespace

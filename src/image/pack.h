@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <span>
+#include <string>
 
 #include "base/progress.h"
 #include "image/planner.h"
@@ -16,6 +19,9 @@ struct PackOptions {
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
   std::optional<uint32_t> context;  // none: the longest that fits
   uint32_t threads = 0;             // 0: one per CPU
+  std::string quantiser = "rtn";    // for the header
+  // Importance of the columns of a matrix for quantise_group; empty: rounding to nearest.
+  std::function<std::span<const float>(TensorId)> importance;
   Progress progress;                // weights quantised so far, of all; may be empty
 };
 

@@ -1,6 +1,7 @@
 #include "quantize/rtn.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "numerics/fp16.h"
@@ -38,7 +39,8 @@ MULTIVERSION void range_of(const float* w, float* low, float* high) {
   *high = *std::max_element(highs, highs + kLanes);
 }
 
-MULTIVERSION float squared_error(const float* w, float scale, float inverse, float zero) {
+MULTIVERSION float squared_error(const float* w, const float* importance, float scale, float inverse,
+                                 float zero) {
   float sums[kLanes] = {};
   for (uint32_t i = 0; i < kGroup; i += kLanes) {
     for (uint32_t l = 0; l < kLanes; ++l) {
@@ -46,7 +48,7 @@ MULTIVERSION float squared_error(const float* w, float scale, float inverse, flo
       level = level < -zero ? -zero : level;
       level = level > 15.0f - zero ? 15.0f - zero : level;
       const float difference = w[i + l] - level * scale;
-      sums[l] += difference * difference;
+      sums[l] += difference * difference * importance[i + l];
     }
   }
   float total = 0;
@@ -66,40 +68,85 @@ MULTIVERSION void round_levels(const float* w, float inverse, float zero, uint8_
 // The rounded FP16 scale decides everything else, since it is the one that decoding uses.
 uint16_t stored_scale(float scale) { return std::min(float_to_fp16(scale), uint16_t{0x7BFF}); }
 
-void consider(const float* w, float scale, float zero, Candidate* best) {
-  const uint16_t bits = stored_scale(scale);
-  if (bits == 0) return;
-  const float stored = fp16_to_float(bits);
-  const float error = squared_error(w, stored, 1.0f / stored, zero);
-  if (error < best->error) *best = {bits, static_cast<uint8_t>(zero), error};
+// The best of the ranges tried so far for one group.
+class Search {
+ public:
+  Search(const float* w, const float* importance) : w_(w), importance_(importance) {
+    range_of(w, &low_, &high_);
+  }
+
+  // [min, max] with zero included, shrunk.
+  void try_range(float shrink) {
+    const float scale = (high_ - low_) * shrink / 15.0f;
+    if (scale > 0) consider(scale, std::clamp(std::nearbyint(-low_ * shrink / scale), 0.0f, 15.0f));
+  }
+
+  // The largest magnitude at q = 0 or q = 15 of a range that is symmetric about q = 8 or 7.
+  void try_symmetric() {
+    const bool negative = -low_ >= high_;
+    consider((negative ? -low_ : high_) / 8.0f, negative ? 8.0f : 7.0f);
+  }
+
+  const Candidate& best() const { return best_; }
+
+ private:
+  void consider(float scale, float zero) {
+    const uint16_t bits = stored_scale(scale);
+    if (bits == 0) return;
+    const float stored = fp16_to_float(bits);
+    const float error = squared_error(w_, importance_, stored, 1.0f / stored, zero);
+    if (error < best_.error) best_ = {bits, static_cast<uint8_t>(zero), error};
+  }
+
+  const float* w_;
+  const float* importance_;
+  float low_ = 0;
+  float high_ = 0;
+  // All weights at q = z is always possible, and exact for a group of zeros.
+  Candidate best_{0, 8, INFINITY};
+};
+
+Candidate search(const float* w, const float* importance, float smallest_shrink, float step) {
+  Search search(w, importance);
+  for (float shrink = 1.0f; shrink >= smallest_shrink; shrink -= step) search.try_range(shrink);
+  search.try_symmetric();
+  return search.best();
+}
+
+GroupParameters apply(const Candidate& best, const float* w, std::span<uint8_t, kGroup> q) {
+  if (best.scale == 0) {
+    std::fill(q.begin(), q.end(), best.zero);
+  } else {
+    round_levels(w, 1.0f / fp16_to_float(best.scale), best.zero, q.data());
+  }
+  return {best.scale, best.zero};
+}
+
+constexpr std::array<float, kGroup> kOnes = [] {
+  std::array<float, kGroup> ones{};
+  ones.fill(1.0f);
+  return ones;
+}();
+
+Candidate weighted_search(const float* w, const float* importance) {
+  return search(w, importance, 0.6f, 0.04f);
 }
 
 }  // namespace
 
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8_t, kGroup> q) {
-  float low = 0;
-  float high = 0;
-  range_of(w.data(), &low, &high);
+  return apply(search(w.data(), kOnes.data(), 0.75f, 0.08f), w.data(), q);
+}
 
-  // All weights at q = z is always possible, and exact for a group of zeros.
-  Candidate best{0, 8, INFINITY};
-  for (const float shrink : {1.0f, 0.92f, 0.84f, 0.76f}) {
-    const float scale = (high - low) * shrink / 15.0f;
-    if (scale > 0)
-      consider(w.data(), scale, std::clamp(std::nearbyint(-low * shrink / scale), 0.0f, 15.0f), &best);
-  }
-  if (-low >= high) {
-    consider(w.data(), -low / 8.0f, 8.0f, &best);
-  } else {
-    consider(w.data(), high / 8.0f, 7.0f, &best);
-  }
+GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const float, kGroup> importance,
+                               std::span<uint8_t, kGroup> q) {
+  return apply(weighted_search(w.data(), importance.data()), w.data(), q);
+}
 
-  if (best.scale == 0) {
-    std::fill(q.begin(), q.end(), best.zero);
-  } else {
-    round_levels(w.data(), 1.0f / fp16_to_float(best.scale), best.zero, q.data());
-  }
-  return {best.scale, best.zero};
+float group_error(std::span<const float, kGroup> w, std::span<const float, kGroup> importance) {
+  const Candidate best = weighted_search(w.data(), importance.data());
+  // With all weights at the zero-point the error was not measured.
+  return best.scale == 0 ? 0.0f : best.error;
 }
 
 }  // namespace brim

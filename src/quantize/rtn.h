@@ -19,4 +19,12 @@ struct GroupParameters {
 // the least squared error, as computed with the FP16 scale that is stored. Weights are finite.
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8_t, kGroup> q);
 
+// The same with squared errors weighted by importance[i] >= 0 (the mean square of the input that w[i] is
+// multiplied with, so that the error is that of the product) and a finer choice of ranges.
+GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const float, kGroup> importance,
+                               std::span<uint8_t, kGroup> q);
+
+// Least sum of importance[i] * (w[i] - (q[i] - z) * s)^2 that the latter finds.
+float group_error(std::span<const float, kGroup> w, std::span<const float, kGroup> importance);
+
 }  // namespace brim

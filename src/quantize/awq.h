@@ -1,0 +1,65 @@
+// Activation-aware quantisation: input channels that carry large activations are scaled up before their
+// weights are rounded, and the inverse goes into the weights that produce the channel, so the model computes
+// the same. After Lin et al., "AWQ: Activation-aware Weight Quantization" (MLSys 2024), with the error of a
+// product estimated from the mean squares of its inputs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/progress.h"
+#include "model/tensor_source.h"
+
+namespace brim {
+
+// Mean square of every input channel over a calibration text, per layer; all channels of `final` once.
+struct InputMoments {
+  std::vector<std::vector<float>> normed_attention;  // [layer][dim]: input of Q, K, V
+  std::vector<std::vector<float>> attention;         // [layer][heads * head_size]: of the output projection
+  std::vector<std::vector<float>> normed_ffn;        // [layer][dim]: of gate and up
+  std::vector<std::vector<float>> hidden;            // [layer][hidden]: of down
+  std::vector<float> final;                          // [dim]: of lm_head
+};
+
+// A checkpoint whose tensors are those of another one with the channel scales folded in. It must outlive
+// this one. Layers that are already quantised are left as they are.
+class AwqSource : public TensorSource {
+ public:
+  // Searches the scales: for every set of matrices with the same input, s = rms^alpha with the alpha from a
+  // grid that gives the least weighted rounding error on a sample of rows. `threads` >= 1.
+  AwqSource(const TensorSource& base, const InputMoments& moments, uint32_t threads,
+            const Progress& progress);
+
+  const ModelDescription& description() const override { return base_.description(); }
+  void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override;
+  bool is_quantised(TensorId id) const override { return base_.is_quantised(id); }
+  void read_quantised_rows(TensorId id, uint64_t first_row, uint64_t rows,
+                           const QuantisedRows& out) const override {
+    base_.read_quantised_rows(id, first_row, rows, out);
+  }
+  std::vector<std::string> notes() const override { return base_.notes(); }
+
+  // What quantise_group wants as importance for the columns of this matrix, after scaling.
+  std::span<const float> importance(TensorId id) const;
+
+ private:
+  // One input that several matrices share.
+  struct Input {
+    std::vector<float> scale;       // [columns]: of the matrices' columns; its inverse of the producer's rows
+    std::vector<float> importance;  // [columns]: mean squares after scaling
+  };
+
+  void search(uint32_t layer, std::span<const TensorRole> matrices, bool heads,
+              const std::vector<float>& moments, Input* input) const;
+  const Input* input_of(TensorId id) const;        // whose columns it has; null: none
+  const Input* producer_scale(TensorId id) const;  // whose inverse its rows carry; null: none
+
+  const TensorSource& base_;
+  uint32_t layers_;
+  std::vector<Input> normed_attention_, attention_, normed_ffn_, hidden_;  // [layer]
+  Input final_;
+};
+
+}  // namespace brim
