@@ -196,6 +196,7 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   };
 
   if (options.context) {
+    check_context(model, *options.context);
     const uint64_t blocks = round_up(*options.context, kAttentionBlock) / kAttentionBlock;
     if (auto plan = attempt(blocks)) return std::move(*plan);
     throw does_not_fit(*options.context,

@@ -106,6 +106,13 @@ void validate(const ModelDescription& model) {
   validate_scaling(model);
 }
 
+void check_context(const ModelDescription& model, uint64_t tokens) {
+  if (model.attention_window == 0 || tokens <= model.attention_window) return;
+  refuse(model, "tokens attend to the last " + std::to_string(model.attention_window) +
+                    " positions only, which is not supported: a context of " + std::to_string(tokens) +
+                    " would give other results; ask for at most the window");
+}
+
 uint64_t streamed_weights(const ModelDescription& model) {
   const uint64_t dim = model.dim;
   const uint64_t attention = dim * (2ull * model.query_width() + 2ull * model.kv_width());

@@ -55,6 +55,9 @@ struct ModelDescription {
 // layers <= 1024).
 void validate(const ModelDescription& model);
 
+// Throws Error if a context of so many tokens reaches beyond the model's attention window.
+void check_context(const ModelDescription& model, uint64_t tokens);
+
 // Weights in the matrices that are streamed for one token (all layers' projections and lm_head).
 uint64_t streamed_weights(const ModelDescription& model);
 

@@ -57,6 +57,14 @@ TEST(Validate, NamesTheFieldThatIsWrong) {
   expect_field("original context", [](auto& m) { m.rope_scaling = {.kind = RopeScaling::Kind::kYarn}; });
 }
 
+TEST(CheckContext, RefusesWhatReachesBeyondTheAttentionWindow) {
+  ModelDescription model = small_model();
+  EXPECT_NO_THROW(check_context(model, 1u << 20));
+  model.attention_window = 64;
+  EXPECT_NO_THROW(check_context(model, 64));
+  EXPECT_THROW(check_context(model, 65), Error);
+}
+
 TEST(StreamedWeights, OfLlama2_7bAreItsMatricesWithoutTheEmbedding) {
   // 6,738,415,616 parameters (Touvron et al. 2023) less 131,072,000 of the embedding and 65 norms.
   EXPECT_EQ(streamed_weights(open_synthetic("llama2-7b")->description()),

@@ -1,0 +1,15 @@
+// DDR images: header, region table, program.
+#include "base/error.h"
+#include "image/mapped_image.h"
+#include "memory_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const brim::fuzz::MemoryFile file(data, size);
+  try {
+    const brim::MappedImage image(file.path());
+    image.program();
+    image.verify();
+  } catch (const brim::Error&) {
+  }
+  return 0;
+}

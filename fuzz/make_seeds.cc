@@ -1,0 +1,198 @@
+// Writes small sound inputs for each fuzzing target: fuzz_seeds CORPUS_DIRECTORY.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "model/checkpoint_writers.h"
+#include "model/ggml_types.h"
+#include "model/synthetic.h"
+
+namespace {
+
+using namespace brim;
+
+std::filesystem::path root;
+
+void write_seed(const std::string& target, const std::string& name, const std::string& content) {
+  std::filesystem::create_directories(root / target);
+  std::ofstream(root / target / name, std::ios::binary) << content;
+}
+
+// The smallest shape in which every format, groups of 128 included, has something to hold.
+ModelDescription tiny_model() {
+  ModelDescription model;
+  model.name = "tiny";
+  model.dim = 128;
+  model.layers = 1;
+  model.heads = 2;
+  model.kv_heads = 1;
+  model.head_size = 64;
+  model.hidden = 128;
+  model.vocabulary = 8;
+  model.trained_context = 16;
+  return model;
+}
+
+std::string values_of(const TensorSource& source, TensorRole role) {
+  const TensorShape shape = tensor_shape(source.description(), role);
+  std::vector<float> values(shape.rows * shape.columns);
+  source.read_rows({role}, 0, shape.rows, values);
+  return test::bytes_of(values);
+}
+
+constexpr TensorRole kFileRoles[] = {
+    TensorRole::kEmbedding, TensorRole::kAttentionNorm, TensorRole::kQuery,
+    TensorRole::kKey,       TensorRole::kValue,         TensorRole::kAttentionOut,
+    TensorRole::kFfnNorm,   TensorRole::kGate,          TensorRole::kDown,
+    TensorRole::kUp,        TensorRole::kFinalNorm};
+
+void write_llama2c(const TensorSource& source) {
+  const ModelDescription& model = source.description();
+  std::string bytes;
+  for (const uint32_t field : {model.dim, model.hidden, model.layers, model.heads, model.kv_heads,
+                               model.vocabulary, model.trained_context}) {
+    test::append(bytes, field);
+  }
+  for (const TensorRole role : kFileRoles) bytes += values_of(source, role);
+  bytes += std::string(model.trained_context * model.head_size * sizeof(float), '\0');
+  write_seed("llama2c", "tied", bytes);
+}
+
+void write_gguf(const TensorSource& source) {
+  const ModelDescription& model = source.description();
+  static constexpr const char* kNames[] = {
+      "token_embd.weight",     "blk.0.attn_norm.weight",   "blk.0.attn_q.weight",   "blk.0.attn_k.weight",
+      "blk.0.attn_v.weight",   "blk.0.attn_output.weight", "blk.0.ffn_norm.weight", "blk.0.ffn_gate.weight",
+      "blk.0.ffn_down.weight", "blk.0.ffn_up.weight",      "output_norm.weight"};
+  // F32, and a block type for the matrices.
+  for (const GgmlType type : {GgmlType::kF32, GgmlType::kQ4_0, GgmlType::kQ8_0, GgmlType::kBf16}) {
+    test::GgufWriter writer;
+    writer.text("general.architecture", "llama");
+    writer.text("llama.rope.scaling.type", "yarn");
+    writer.number("llama.rope.scaling.factor", 4.0f);
+    writer.count("llama.block_count", model.layers);
+    writer.count("llama.embedding_length", model.dim);
+    writer.count("llama.feed_forward_length", model.hidden);
+    writer.count("llama.attention.head_count", model.heads);
+    writer.integers("llama.attention.head_count_kv", {1});
+    writer.count("llama.context_length", model.trained_context);
+    writer.number("llama.attention.layer_norm_rms_epsilon", model.norm_eps);
+    writer.text("tokenizer.ggml.model", "llama");
+    writer.texts("tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "a", "b", "c", "d", "ab"});
+    writer.numbers("tokenizer.ggml.scores", std::vector<float>(8, 0.0f));
+    writer.integers("tokenizer.ggml.token_type", {2, 3, 3, 1, 1, 1, 1, 1});
+    writer.count("tokenizer.ggml.bos_token_id", 1);
+    writer.flag("tokenizer.ggml.add_bos_token", true);
+    for (size_t i = 0; i < std::size(kNames); ++i) {
+      const TensorShape shape = tensor_shape(model, kFileRoles[i]);
+      if (is_vector(kFileRoles[i])) {
+        writer.tensor(kNames[i], 0, {shape.columns}, values_of(source, kFileRoles[i]));
+        continue;
+      }
+      const GgmlBlock block = *ggml_block(type);
+      writer.tensor(kNames[i], static_cast<uint32_t>(type), {shape.columns, shape.rows},
+                    std::string(shape.rows * shape.columns / block.values * block.bytes, '\1'));
+    }
+    write_seed("gguf", ggml_type_name(type), writer.bytes());
+  }
+}
+
+constexpr const char* kConfig =
+    R"({"model_type":"llama","hidden_size":128,"num_hidden_layers":1,"num_attention_heads":2,)"
+    R"("num_key_value_heads":1,"head_dim":64,"intermediate_size":128,"vocab_size":8,)"
+    R"("max_position_embeddings":16,"rms_norm_eps":1e-5,"tie_word_embeddings":true)";
+
+// Extra fields, one variant of config.json each.
+constexpr const char* kPlain = "}";
+constexpr const char* kAwq =
+    R"(,"quantization_config":{"quant_method":"awq","bits":4,"group_size":128,"version":"gemm","zero_point":true}})";
+constexpr const char* kGptq =
+    R"(,"quantization_config":{"quant_method":"gptq","bits":4,"group_size":64,"desc_act":false,"sym":false}})";
+constexpr const char* kLlama3 =
+    R"(,"rope_parameters":{"rope_type":"llama3","rope_theta":5e5,"factor":8.0,"low_freq_factor":1.0,)"
+    R"("high_freq_factor":4.0,"original_max_position_embeddings":8}})";
+constexpr const char* kYarn =
+    R"(,"rope_theta":1e6,"rope_scaling":{"type":"yarn","factor":4.0,"original_max_position_embeddings":8}})";
+
+enum class Packing : uint8_t { kNone, kAwq, kGptq };
+
+std::string safetensors_of(const ModelDescription& model, Packing packing) {
+  static constexpr const char* kModules[] = {"embed_tokens",
+                                             "layers.0.input_layernorm",
+                                             "layers.0.self_attn.q_proj",
+                                             "layers.0.self_attn.k_proj",
+                                             "layers.0.self_attn.v_proj",
+                                             "layers.0.self_attn.o_proj",
+                                             "layers.0.post_attention_layernorm",
+                                             "layers.0.mlp.gate_proj",
+                                             "layers.0.mlp.down_proj",
+                                             "layers.0.mlp.up_proj",
+                                             "norm"};
+  test::SafetensorsWriter writer;
+  for (size_t i = 0; i < std::size(kModules); ++i) {
+    const std::string module = concat("model.", kModules[i]);
+    const auto [rows, columns] = tensor_shape(model, kFileRoles[i]);
+    const uint64_t count = rows * columns;
+    if (is_vector(kFileRoles[i])) {
+      writer.add(module + ".weight", "BF16", {columns}, std::string(2 * count, '\1'));
+    } else if (i == 0 || packing == Packing::kNone) {
+      writer.add(module + ".weight", "F16", {rows, columns}, std::string(2 * count, '\1'));
+    } else {
+      const bool awq = packing == Packing::kAwq;
+      const uint64_t groups = columns / (awq ? 128 : 64);
+      const std::vector<uint64_t> words =
+          awq ? std::vector{columns, rows / 8} : std::vector{columns / 8, rows};
+      writer.add(module + ".qweight", "I32", words, std::string(count / 2, '\1'));
+      writer.add(module + ".qzeros", "I32", {groups, rows / 8}, std::string(groups * rows / 2, '\1'));
+      writer.add(module + ".scales", "F16", {groups, rows}, std::string(2 * groups * rows, '\1'));
+    }
+  }
+  return writer.bytes();
+}
+
+void write_hf(const ModelDescription& model) {
+  const auto add = [&](const std::string& name, const char* extra, Packing packing) {
+    const std::string config = std::string(kConfig) + extra;
+    const std::string tensors = safetensors_of(model, packing);
+    std::string both;
+    test::append(both, static_cast<uint16_t>(config.size()));
+    write_seed("hf_config", name, config);
+    write_seed("safetensors", name, tensors);
+    write_seed("hf_checkpoint", name, both + config + tensors);
+  };
+  add("plain", kPlain, Packing::kNone);
+  add("llama3", kLlama3, Packing::kNone);
+  add("yarn", kYarn, Packing::kNone);
+  add("awq", kAwq, Packing::kAwq);
+  add("gptq", kGptq, Packing::kGptq);
+}
+
+// A llama2.c tokenizer: the longest token's length, then score, length and text of each.
+void write_tokenizers() {
+  std::string bytes;
+  test::append(bytes, int32_t{5});
+  for (const std::string token : {"<unk>", "<s>", "</s>", "a", "b", "ab", " ", " ab"}) {
+    test::append(bytes, 0.0f);
+    test::append(bytes, static_cast<int32_t>(token.size()));
+    bytes += token;
+  }
+  write_seed("sentencepiece", "llama2c", bytes);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: fuzz_seeds CORPUS_DIRECTORY\n");
+    return 2;
+  }
+  root = argv[1];
+  ModelDescription model = tiny_model();
+  model.tied_embeddings = true;
+  const auto source = make_synthetic(model, 1);
+  write_llama2c(*source);
+  write_gguf(*source);
+  write_hf(model);
+  write_tokenizers();
+  return 0;
+}
