@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "tokenizer/tables.h"
+#include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
 
 namespace brim {
@@ -129,6 +130,9 @@ struct Growth {
 Growth growth_of(const TokenizerParts& parts) {
   const std::vector<uint32_t>& trie = parts.character_trie;
   Growth growth;
+  if (parts.algorithm == TokenizerAlgorithm::kByteMerges) {
+    growth.bytes = (parts.flags & kComposeNfc) != 0 ? kNfcBytesPerByte : 1;
+  }
   // Byte fallback gives a symbol for each byte of a character.
   if (parts.algorithm != TokenizerAlgorithm::kSentencePiece) growth.symbols = growth.bytes;
   if (trie.empty()) return growth;

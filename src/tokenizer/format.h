@@ -57,8 +57,10 @@ enum TokenizerFlag : uint32_t {
   kAddBos = 1u << 5,                  // the model expects BOS first
   kComposeNfc = 1u << 6,              // text is brought to Unicode NFC first
   kFuseUnknown = 1u << 7,             // a run of unknown characters is one unknown token
-  kSpacesStartPieces = 1u << 8,  // no piece has U+2581 after another character: words merge by themselves
-  kAllTokenizerFlags = (1u << 9) - 1,
+  kSpacesStartPieces = 1u << 8,   // no piece has U+2581 after another character: words merge by themselves
+  kPrefixOnlyFirst = 1u << 9,     // the dummy prefix only where the text begins, not after special tokens
+  kPrefixUnlessSpace = 1u << 10,  // the dummy prefix only if the text does not begin with a space
+  kAllTokenizerFlags = (1u << 11) - 1,
 };
 
 enum TokenizerSection : uint32_t {

@@ -73,9 +73,16 @@ class Writer {
   bool fits_ = true;
 };
 
+bool wants_prefix(const TokenizerTables& tables, std::string_view text, bool at_start) {
+  if (!tables.has(kAddDummyPrefix)) return false;
+  if (tables.has(kPrefixOnlyFirst) && !at_start) return false;
+  return !tables.has(kPrefixUnlessSpace) || !(text.starts_with(' ') || text.starts_with(kSpaceSymbol));
+}
+
 }  // namespace
 
-NormalisedText normalise(const TokenizerTables& tables, std::string_view text, std::span<char> out) {
+NormalisedText normalise(const TokenizerTables& tables, std::string_view text, bool at_start,
+                         std::span<char> out) {
   const bool squeeze = tables.has(kRemoveExtraWhitespaces);
   const std::string_view space = tables.has(kEscapeWhitespaces) ? kSpaceSymbol : std::string_view(" ");
   if (squeeze) {
@@ -87,7 +94,7 @@ NormalisedText normalise(const TokenizerTables& tables, std::string_view text, s
   }
   Writer writer(out);
   if (text.empty()) return {};
-  if (tables.has(kAddDummyPrefix)) writer.append(space);
+  if (wants_prefix(tables, text, at_start)) writer.append(space);
 
   bool after_space = squeeze;
   while (!text.empty() && writer.fits()) {

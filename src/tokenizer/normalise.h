@@ -15,8 +15,10 @@ struct NormalisedText {
   bool fits = true;       // false: the buffer was too small
 };
 
-// Normalises one run of text into `out`. Enough room: text.size() * normalised_bytes_per_byte + 3.
-// Source: behaviour of SentencePiece's Normalizer (Kudo and Richardson 2018), tested against the library.
-NormalisedText normalise(const TokenizerTables& tables, std::string_view text, std::span<char> out);
+// Normalises one run of text into `out`; `at_start` if no text stands before it. Enough room: text.size() *
+// normalised_bytes_per_byte + 3. Source: behaviour of SentencePiece's Normalizer (Kudo and Richardson 2018),
+// tested against the library.
+NormalisedText normalise(const TokenizerTables& tables, std::string_view text, bool at_start,
+                         std::span<char> out);
 
 }  // namespace brim

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "tokenizer/build.h"
+#include "tokenizer/sources.h"
 #include "tokenizer/test_texts.h"
 
 namespace brim {
@@ -37,8 +38,8 @@ class Oracle {
 };
 
 TestTokenizer ours(const std::string& model) {
-  return TestTokenizer(build_from_sentencepiece(
-      std::span(reinterpret_cast<const uint8_t*>(model.data()), model.size()), "model"));
+  return TestTokenizer(write_blob(
+      read_sentencepiece(std::span(reinterpret_cast<const uint8_t*>(model.data()), model.size()), "model")));
 }
 
 void expect_same(const TestTokenizer& tokenizer, const Oracle& oracle, const std::string& text) {

@@ -4,6 +4,8 @@
 
 #include "tokenizer/merge.h"
 #include "tokenizer/normalise.h"
+#include "tokenizer/pretokenize.h"
+#include "tokenizer/unicode.h"
 #include "tokenizer/utf8.h"
 
 namespace brim {
@@ -14,15 +16,17 @@ struct ScratchSizes {
   uint64_t normalised;     // bytes
   uint64_t symbols;        // Symbol
   uint64_t unused_splits;  // u32
+  uint64_t codes;          // u32
 
   ScratchSizes(const TokenizerTables& tables, uint64_t n)
       : normalised(n * tables.header().normalised_bytes_per_byte + kSpaceSymbol.size()),
         symbols(n * tables.header().symbols_per_byte + kSpaceSymbol.size()),
-        unused_splits(tables.has_unused() ? tables.header().vocabulary : 0) {}
+        unused_splits(tables.has_unused() ? tables.header().vocabulary : 0),
+        codes(tables.has(kComposeNfc) ? 2 * kNfcCodesPerByte * n : 0) {}
 
   uint64_t total() const {
     constexpr uint64_t kPerSymbol = sizeof(Symbol) + kCandidatesPerSymbol * sizeof(MergeCandidate);
-    return symbols * kPerSymbol + unused_splits * sizeof(uint32_t) + normalised + alignof(uint64_t);
+    return symbols * kPerSymbol + (unused_splits + codes) * sizeof(uint32_t) + normalised + alignof(uint64_t);
   }
 };
 
@@ -54,6 +58,7 @@ class Encoder {
     merge_.symbols = arena.take<Symbol>(sizes.symbols);
     merge_.candidates = arena.take<MergeCandidate>(sizes.symbols * kCandidatesPerSymbol);
     merge_.unused_splits = arena.take<uint32_t>(sizes.unused_splits);
+    codes_ = arena.take<uint32_t>(sizes.codes);
     normalised_ = arena.take<char>(sizes.normalised);
   }
 
@@ -73,12 +78,12 @@ class Encoder {
         ++at;
         continue;
       }
-      encode_run(text.substr(run_begin, at - run_begin));
+      encode_run(text.substr(run_begin, at - run_begin), run_begin == 0);
       emit(literal.id);
       at += literal.bytes;
       run_begin = at;
     }
-    encode_run(text.substr(run_begin));
+    encode_run(text.substr(run_begin), run_begin == 0);
     return {status_, count_};
   }
 
@@ -93,16 +98,57 @@ class Encoder {
   }
 
   // A stretch of text between two literal tokens.
-  void encode_run(std::string_view text) {
+  void encode_run(std::string_view text, bool at_start) {
     if (text.empty() || status_ != EncodeStatus::kOk) return;
-    const NormalisedText run = normalise(tables_, text, normalised_);
+    after_unknown_ = false;
+    if (algorithm() == TokenizerAlgorithm::kByteMerges) {
+      encode_words(text);
+      return;
+    }
+    const NormalisedText run = normalise(tables_, text, at_start, normalised_);
     if (!run.fits) {
       status_ = EncodeStatus::kScratchTooSmall;
       return;
     }
     for (uint32_t& split : merge_.unused_splits) split = 0;
-    after_unknown_ = false;
     encode_characters(run.text);
+  }
+
+  void encode_words(std::string_view text) {
+    if (tables_.has(kComposeNfc) && may_change_in_nfc(text)) {
+      const NfcResult composed = compose_nfc(text, normalised_, codes_);
+      if (!composed.fits) {
+        status_ = EncodeStatus::kScratchTooSmall;
+        return;
+      }
+      text = {normalised_.data(), composed.bytes};
+    }
+    const auto rule = static_cast<PreTokenizer>(tables_.header().pre_tokenizer);
+    while (!text.empty() && status_ == EncodeStatus::kOk) {
+      const uint32_t bytes = first_word(rule, text);
+      encode_word(text.substr(0, bytes));
+      text.remove_prefix(bytes);
+    }
+  }
+
+  // One symbol per byte.
+  void encode_word(std::string_view word) {
+    if (tables_.has(kIgnoreMerges)) {
+      const uint32_t id = tables_.find(word);
+      if (id != kNoToken && tables_.type(id) == TokenType::kNormal) {
+        emit(id);
+        return;
+      }
+    }
+    if (word.size() > merge_.symbols.size()) {
+      status_ = EncodeStatus::kScratchTooSmall;
+      return;
+    }
+    for (uint32_t i = 0; i < word.size(); ++i) {
+      const uint32_t id = tables_.byte_token(static_cast<uint8_t>(word[i]));
+      merge_.symbols[i] = {.begin = i, .bytes = 1, .previous = kNoSymbol, .next = kNoSymbol, .id = id};
+    }
+    merge_and_emit(word, static_cast<uint32_t>(word.size()));
   }
 
   // One symbol per character or user-defined token, merged part by part: no merge reaches across a
@@ -217,6 +263,7 @@ class Encoder {
   uint32_t count_ = 0;
   EncodeStatus status_ = EncodeStatus::kOk;
   MergeScratch merge_;
+  std::span<uint32_t> codes_;
   std::span<char> normalised_;
   bool after_unknown_ = false;  // the last token of this run is the unknown one
 };

@@ -4,8 +4,7 @@
 #include <bit>
 
 #include "base/error.h"
-#include "tokenizer/blob_writer.h"
-#include "tokenizer/build.h"
+#include "tokenizer/sources.h"
 #include "tokenizer/tables.h"
 #include "tokenizer/utf8.h"
 
@@ -34,7 +33,7 @@ TokenType type_of(uint32_t id) {
 
 }  // namespace
 
-std::vector<uint8_t> build_from_llama2c(std::span<const uint8_t> bin, const std::string& name) {
+TokenizerParts read_llama2c(std::span<const uint8_t> bin, const std::string& name) {
   TokenizerParts parts;
   parts.name = name;
   parts.algorithm = TokenizerAlgorithm::kSentencePiece;
@@ -73,7 +72,7 @@ std::vector<uint8_t> build_from_llama2c(std::span<const uint8_t> bin, const std:
   parts.special = {1, 2};
   parts.unknown_surface = " \xE2\x81\x87 ";  // U+2047, SentencePiece's default
   find_byte_tokens(parts);
-  return write_blob(parts);
+  return parts;
 }
 
 }  // namespace brim

@@ -1,11 +1,9 @@
 // From a SentencePiece .model: a protobuf ModelProto (sentencepiece_model.proto; field numbers below).
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
-#include "tokenizer/blob_writer.h"
-#include "tokenizer/build.h"
 #include "tokenizer/protobuf.h"
+#include "tokenizer/sources.h"
 
 namespace brim {
 namespace {
@@ -114,7 +112,7 @@ void read_character_map(std::span<const uint8_t> map, TokenizerParts& parts) {
 
 }  // namespace
 
-std::vector<uint8_t> build_from_sentencepiece(std::span<const uint8_t> bytes, const std::string& name) {
+TokenizerParts read_sentencepiece(std::span<const uint8_t> bytes, const std::string& name) {
   const Model model = read_model(bytes, name);
   refuse_unsupported(model, name);
 
@@ -156,7 +154,7 @@ std::vector<uint8_t> build_from_sentencepiece(std::span<const uint8_t> bytes, co
   }
   if (parts.unknown == kNoToken) throw Error(name + ": has no unknown token; the file is damaged");
   if (model.byte_fallback) find_byte_tokens(parts);
-  return write_blob(parts);
+  return parts;
 }
 
 }  // namespace brim
