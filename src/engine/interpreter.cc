@@ -5,37 +5,41 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "engine/flush_to_zero.h"
 #include "numerics/fp16.h"
-#include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
 #include "numerics/rsqrt.h"
 
 namespace brim {
 
-Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels, uint32_t max_tokens_per_pass)
-    : image_(image), memory_(image), kernels_(std::move(kernels)), max_tokens_(max_tokens_per_pass) {
+Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels,
+                         const InterpreterOptions& options)
+    : image_(image),
+      memory_(image, options.load),
+      kernels_(std::move(kernels)),
+      pool_(options.threads, options.pin),
+      max_tokens_(options.max_tokens_per_pass) {
   const Program program = image.program();
   header_ = program.header;
   resolve(program);
+  group_steps();
 
   const uint64_t tokens = max_tokens_;
   residual_.resize(tokens * header_.dim);
   inverse_rms_.resize(tokens);
-  const uint32_t query_width = uint32_t{header_.heads} * header_.head_size;
   buffers_[0] = Activations(max_tokens_, header_.dim);
-  buffers_[1] = Activations(max_tokens_, query_width);
+  buffers_[1] = Activations(max_tokens_, query_width());
   buffers_[2] = Activations(max_tokens_, header_.hidden);
-  queries_ = Activations(max_tokens_, header_.heads * kA16Block);
-  attention_output_.resize(tokens * query_width);
-  logits_.resize(tokens * header_.vocabulary);
+  queries_.resize(tokens * header_.heads * kA16Block);
+  query_exponents_.resize(tokens * header_.heads);
+  attention_output_.resize(tokens * query_width());
   results_.resize(tokens * results_stride_);
   rope_.resize(tokens * rope_stride_);
-  const uint64_t max_pairs = tokens * heads_per_kv();
-  for (AttentionState& state : attention_) {
-    state.scores.resize(max_pairs * header_.context);
-    state.denominators.resize(max_pairs);
-    state.weights.resize(max_pairs * header_.context);
-    state.exponents.resize(max_pairs * header_.context / kAttentionBlock);
+  attention_scratch_.resize(pool_.threads());
+  for (AttentionScratch& scratch : attention_scratch_) {
+    scratch.scores.resize(uint64_t{heads_per_kv()} * header_.context);
+    scratch.weights.resize(header_.context);
+    scratch.exponents.resize(header_.context / kAttentionBlock);
   }
 }
 
@@ -75,13 +79,10 @@ void Interpreter::resolve(const Program& program) {
   if (h.vocabulary == 0 || h.vocabulary > 1 << 24) throw header_error("vocabulary");
   if (h.context == 0 || h.context % kAttentionBlock != 0 || h.context > 1 << 24) throw header_error("context");
 
-  const uint32_t query_width = uint32_t{h.heads} * h.head_size;
-  const uint32_t inputs[] = {h.dim, query_width, h.hidden};
-  const uint32_t record_bytes = kv_record_bytes(h.head_size);
+  const uint32_t inputs[] = {h.dim, query_width(), h.hidden};
   const uint32_t page_tokens = kv_tokens_per_page(h.head_size);
   const uint64_t kv_bytes = uint64_t{(h.context + page_tokens - 1) / page_tokens} * kPageBytes;
   const uint64_t scale_bytes = kv_scale_bytes(h.context);
-  const uint32_t values_rows = record_bytes * heads_per_kv();
   const uint32_t head_beats = (h.head_size * 4 + kBeatBytes - 1) / kBeatBytes;
   const uint32_t norm_beats = (h.dim * 4 + kBeatBytes - 1) / kBeatBytes;
 
@@ -89,8 +90,8 @@ void Interpreter::resolve(const Program& program) {
   uint64_t stream_address = 0;
   uint64_t next_page = 0;
   uint32_t results_left = 0;        // rows of the last matrix that wait for a consumer
+  size_t last_matrix = 0;           // its step
   uint32_t loaded_beats = 0;        // of P
-  uint32_t max_results = values_rows;
 
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     Step step;
@@ -99,6 +100,7 @@ void Interpreter::resolve(const Program& program) {
     const Resolver at(image_, i, in);
     const auto consume = [&](uint32_t rows) {
       at.require(rows <= results_left, "takes more results than the matrix gives");
+      step.first_result = steps_[last_matrix].instruction.rows - results_left;
       results_left -= rows;
     };
     const auto parameter = [&](uint32_t beat, uint32_t beats) {
@@ -149,7 +151,7 @@ void Interpreter::resolve(const Program& program) {
         next_page += pages;
         memory_.read(stream_address, stream_bytes(next_page));
         results_left = in.rows;
-        max_results = std::max(max_results, in.rows);
+        last_matrix = steps_.size();
         break;
       }
       case Opcode::kQuery:
@@ -170,14 +172,10 @@ void Interpreter::resolve(const Program& program) {
         break;
       case Opcode::kValues:
         cache(false, 0);
-        results_left = values_rows;
         break;
       case Opcode::kSoftmax:
-        at.require(in.head < h.kv_heads, "KV head out of range");
-        break;
       case Opcode::kOutput:
         at.require(in.head < h.kv_heads, "KV head out of range");
-        consume(values_rows);
         break;
       case Opcode::kResidual:
         at.require(in.rows == h.dim, "wrong number of rows");
@@ -191,12 +189,91 @@ void Interpreter::resolve(const Program& program) {
       case Opcode::kLogits:
         at.require(in.rows == h.vocabulary, "wrong number of rows");
         consume(in.rows);
+        at.require(step.first_result == 0 && results_left == 0, "not all rows of the matrix");
+        steps_[last_matrix].to_logits = true;
         break;
     }
     steps_.push_back(step);
   }
   parameters_.resize(uint64_t{loaded_beats} * (kBeatBytes / 4));
-  results_stride_ = max_results;
+  for (const Step& step : steps_) {
+    if (step.instruction.opcode == Opcode::kMatvec && !step.to_logits) {
+      results_stride_ = std::max<uint64_t>(results_stride_, step.instruction.rows);
+    }
+  }
+}
+
+// --- From steps to sections. ---
+
+namespace {
+
+bool is_head_vector(Opcode opcode) {
+  return opcode == Opcode::kQuery || opcode == Opcode::kKey || opcode == Opcode::kValue;
+}
+
+bool is_attention(Opcode opcode) {
+  return opcode == Opcode::kScores || opcode == Opcode::kSoftmax || opcode == Opcode::kValues ||
+         opcode == Opcode::kOutput;
+}
+
+}  // namespace
+
+void Interpreter::group_steps() {
+  const auto count = static_cast<uint32_t>(steps_.size());
+  for (uint32_t first = 0; first < count;) {
+    const auto end_of_run = [&](bool (*belongs)(Opcode)) {
+      uint32_t last = first;
+      while (last < count && belongs(steps_[last].instruction.opcode)) ++last;
+      return last;
+    };
+    Section section{first, first + 1, static_cast<uint32_t>(kv_heads_.size())};
+    const Opcode opcode = steps_[first].instruction.opcode;
+    if (is_head_vector(opcode)) section.last = end_of_run(is_head_vector);
+    if (is_attention(opcode)) {
+      section.last = end_of_run(is_attention);
+      group_attention(section);
+    }
+    sections_.push_back(section);
+    first = section.last;
+  }
+}
+
+// All KV heads' attention is independent, so it may run side by side; each head's own four steps must be there,
+// once and in order.
+void Interpreter::group_attention(const Section& section) {
+  std::vector<KvHead> heads(header_.kv_heads);
+  std::vector<Opcode> next(header_.kv_heads, Opcode::kScores);
+  const uint32_t record_bytes = kv_record_bytes(header_.head_size);
+  for (uint32_t i = section.first; i < section.last; ++i) {
+    const Step& step = steps_[i];
+    const Instruction& in = step.instruction;
+    if (in.opcode != next[in.head]) {
+      throw Error(image_.path() + ": program: the attention of KV head " + std::to_string(in.head) +
+                  " is out of order; pack the model again");
+    }
+    KvHead& head = heads[in.head];
+    switch (in.opcode) {
+      case Opcode::kScores:
+        head.keys = {step.pages, step.scales, record_bytes};
+        head.values.scales = step.scales + kv_scale_bytes(header_.context);
+        next[in.head] = Opcode::kSoftmax;
+        break;
+      case Opcode::kSoftmax:
+        next[in.head] = Opcode::kValues;
+        break;
+      case Opcode::kValues:
+        head.values = {step.pages, head.values.scales, record_bytes};
+        next[in.head] = Opcode::kOutput;
+        break;
+      default:
+        next[in.head] = Opcode::kEnd;
+        break;
+    }
+  }
+  if (std::any_of(next.begin(), next.end(), [](Opcode opcode) { return opcode != Opcode::kEnd; })) {
+    throw Error(image_.path() + ": program: attention without all KV heads; pack the model again");
+  }
+  kv_heads_.insert(kv_heads_.end(), heads.begin(), heads.end());
 }
 
 // --- A pass. ---
@@ -224,15 +301,17 @@ std::span<const float> Interpreter::run(const Pass& pass) {
   position_ = pass.position;
   first_logits_ = std::min(pass.first_logits, tokens_);
   overflow_ = false;
+  const uint64_t logits_wanted = uint64_t{tokens_ - first_logits_} * header_.vocabulary;
+  if (logits_.size() < logits_wanted) logits_.resize(logits_wanted);
 
-  const bool prompt_only = first_logits_ == tokens_;
-  for (const Step& step : steps_) {
-    if (step.instruction.opcode == Opcode::kEnd) break;
-    if (step.instruction.opcode == Opcode::kEndPrompt && prompt_only) break;
+  for (const Section& section : sections_) {
+    const Step& step = steps_[section.first];
     switch (step.instruction.opcode) {
       case Opcode::kEnd:
-      case Opcode::kEndPrompt:
       case Opcode::kStream:
+        break;
+      case Opcode::kEndPrompt:
+        if (logits_wanted == 0) return finish(0);
         break;
       case Opcode::kLoad:
         load(step);
@@ -247,25 +326,15 @@ std::span<const float> Interpreter::run(const Pass& pass) {
         matvec(step);
         break;
       case Opcode::kQuery:
-        query(step);
-        break;
       case Opcode::kKey:
-        key(step);
-        break;
       case Opcode::kValue:
-        value(step);
+        heads(section);
         break;
       case Opcode::kScores:
-        scores(step);
-        break;
       case Opcode::kSoftmax:
-        softmax(step);
-        break;
       case Opcode::kValues:
-        values(step);
-        break;
       case Opcode::kOutput:
-        output(step);
+        attention(section);
         break;
       case Opcode::kResidual:
         residual(step);
@@ -278,12 +347,26 @@ std::span<const float> Interpreter::run(const Pass& pass) {
         break;
     }
   }
-  const std::span<const float> result(logits_.data(), uint64_t{tokens_ - first_logits_} * header_.vocabulary);
+  return finish(logits_wanted);
+}
+
+std::span<const float> Interpreter::finish(uint64_t logits) const {
+  const std::span<const float> result(logits_.data(), logits);
   if (overflow_ || !std::all_of(result.begin(), result.end(), is_finite)) {
     throw Error(image_.path() + ": values left the number range at position " + std::to_string(position_) +
                 "; the model's weights are damaged or unsuitable");
   }
   return result;
+}
+
+template <typename Body>
+void Interpreter::for_each(uint32_t count, uint32_t grain, const Body& body) {
+  pool_.run(count, grain, [&](uint32_t first, uint32_t last, uint32_t) {
+    const FlushToZero flush;
+    bool overflow = false;
+    for (uint32_t unit = first; unit < last; ++unit) body(unit, &overflow);
+    if (overflow) overflow_.store(true, std::memory_order_relaxed);
+  });
 }
 
 void Interpreter::load(const Step& step) {
@@ -304,7 +387,7 @@ void Interpreter::embed(const Step& step) {
     std::memcpy(&bits, from, 2);
     return fp16_to_float(bits);
   };
-  for (uint32_t t = 0; t < tokens_; ++t) {
+  for_each(tokens_, 1, [&](uint32_t t, bool* overflow) {
     const uint8_t* row = step.table + token_ids_[t] * byte_address(in.count);
     float* x = residual_row(t);
     for (uint32_t i = 0; i < header_.dim; ++i) {
@@ -324,63 +407,56 @@ void Interpreter::embed(const Step& step) {
         }
       }
     }
-    norm(t, in);
-  }
+    norm(t, in, overflow);
+  });
 }
 
 // The deferred RMSNorm: matrices take A16(x * w); their results are multiplied by r later.
-void Interpreter::norm(uint32_t token, const Instruction& in) {
+void Interpreter::norm(uint32_t token, const Instruction& in, bool* overflow) {
   const float* x = residual_row(token);
-  Activations& normed = buffer(ActivationBuffer::kNormed);
-  kernels_->to_a16(x, &parameters_[in.param * (kBeatBytes / 4)], header_.dim, normed.mantissas(token),
-                   &normed.exponent(token, 0), &overflow_);
+  kernels_->to_a16(x, parameter(in.param), header_.dim, buffer(ActivationBuffer::kNormed).row(token), overflow);
   const float mean = fmul(kernels_->sum_of_squares(x, header_.dim), header_.inverse_dim);
   inverse_rms_[token] = rsqrt(fadd(mean, header_.norm_eps));
 }
 
 void Interpreter::matvec(const Step& step) {
-  kernels_->matvec(step.matrix, buffer(step.instruction.buffer), tokens_, 0, step.matrix.row_blocks(),
-                   results_.data(), results_stride_);
-  next_result_ = 0;
+  const MatrixView& matrix = step.matrix;
+  const uint32_t first_token = step.to_logits ? first_logits_ : 0;
+  const A16View x = buffer(step.instruction.buffer).view(first_token, tokens_ - first_token);
+  float* out = step.to_logits ? logits_.data() : results_.data();
+  const uint64_t stride = step.to_logits ? header_.vocabulary : results_stride_;
+  // Some 128 KiB of weights at a time: handing them out costs nothing, and no thread waits long at the end.
+  constexpr uint32_t kPagesPerGrain = 16;
+  const uint32_t grain = std::max(1u, kPagesPerGrain / matrix.pages_per_block);
+  pool_.run(matrix.row_blocks(), grain, [&](uint32_t first, uint32_t last, uint32_t) {
+    const FlushToZero flush;
+    kernels_->matvec(matrix, x, first, last, out, stride);
+  });
 }
 
-// The next head_size results of the token as a q, k or v vector: * r, bias, norm.
-float* Interpreter::head_vector(const Step& step, uint32_t token) {
-  const Instruction& in = step.instruction;
+// Results become q, k and v vectors: * r, bias, norm; then RoPE for q and k.
+void Interpreter::heads(const Section& section) {
   const uint32_t d = header_.head_size;
-  float* x = results(token) + next_result_;
-  kernels_->scale(x, d, inverse_rms_[token]);
-  if (in.flags & kFlagBias) kernels_->add(x, &parameters_[in.param * (kBeatBytes / 4)], d);
-  if (in.flags & kFlagNorm) {
-    const float mean = fmul(kernels_->sum_of_squares(x, d), header_.inverse_head_size);
-    const float r = rsqrt(fadd(mean, header_.norm_eps));
-    kernels_->scale_by(x, &parameters_[in.param2 * (kBeatBytes / 4)], r, d);
-  }
-  return x;
-}
-
-void Interpreter::query(const Step& step) {
-  for (uint32_t t = 0; t < tokens_; ++t) {
-    float* q = head_vector(step, t);
-    kernels_->rope(q, &rope_[t * rope_stride_], header_.head_size);
-    const uint32_t head = step.instruction.head;
-    kernels_->to_a16(q, header_.head_size, queries_.mantissas(t, head), &queries_.exponent(t, head), &overflow_);
-  }
-  next_result_ += header_.head_size;
-}
-
-void Interpreter::key(const Step& step) {
-  for (uint32_t t = 0; t < tokens_; ++t) {
-    float* k = head_vector(step, t);
-    kernels_->rope(k, &rope_[t * rope_stride_], header_.head_size);
-    cache(step, t, k);
-  }
-  next_result_ += header_.head_size;
-}
-
-void Interpreter::value(const Step& step) {
-  for (uint32_t t = 0; t < tokens_; ++t) cache(step, t, head_vector(step, t));
-  next_result_ += header_.head_size;
+  constexpr uint32_t kGrain = 8;
+  for_each((section.last - section.first) * tokens_, kGrain, [&](uint32_t unit, bool* overflow) {
+    const Step& step = steps_[section.first + unit / tokens_];
+    const uint32_t token = unit % tokens_;
+    const Instruction& in = step.instruction;
+    float* x = results(token, step);
+    kernels_->scale(x, d, inverse_rms_[token]);
+    if (in.flags & kFlagBias) kernels_->add(x, parameter(in.param), d);
+    if (in.flags & kFlagNorm) {
+      const float mean = fmul(kernels_->sum_of_squares(x, d), header_.inverse_head_size);
+      kernels_->scale_by(x, parameter(in.param2), rsqrt(fadd(mean, header_.norm_eps)), d);
+    }
+    if (in.opcode != Opcode::kValue) kernels_->rope(x, &rope_[token * rope_stride_], d);
+    if (in.opcode == Opcode::kQuery) {
+      const uint64_t head = uint64_t{token} * header_.heads + in.head;
+      query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * kA16Block], overflow);
+    } else {
+      cache(step, token, x);
+    }
+  });
 }
 
 void Interpreter::cache(const Step& step, uint32_t token, const float* x) {
@@ -388,88 +464,84 @@ void Interpreter::cache(const Step& step, uint32_t token, const float* x) {
   const uint32_t position = position_ + token;
   auto* record = reinterpret_cast<int8_t*>(step.pages + kv_record_offset(position, record_bytes));
   std::fill(record + header_.head_size, record + record_bytes, int8_t{0});
-  const uint16_t scale = quantise_kv8(x, header_.head_size, record);
+  const uint16_t scale = kernels_->to_kv8(x, header_.head_size, record);
   std::memcpy(step.scales + 2 * uint64_t{position}, &scale, sizeof(scale));
 }
 
-void Interpreter::scores(const Step& step) {
-  AttentionState& state = attention_[step.instruction.head % 2];
-  const KvView keys{step.pages, step.scales, kv_record_bytes(header_.head_size)};
-  state.value_scales = step.scales + kv_scale_bytes(header_.context);
-  for (uint32_t pair = 0; pair < pairs(); ++pair) {
-    const uint32_t token = pair / heads_per_kv();
-    const uint32_t head = step.instruction.head * heads_per_kv() + pair % heads_per_kv();
-    kernels_->scores(keys, queries_.mantissas(token, head), queries_.exponent(token, head),
-                     header_.inverse_sqrt_head_size, 0, last_position(pair) + 1,
-                     &state.scores[uint64_t{pair} * header_.context]);
-  }
+// The query heads of a KV head stay together where there are enough KV heads and tokens for all threads: they
+// share the reading of K and V.
+void Interpreter::attention(const Section& section) {
+  const uint32_t units = header_.kv_heads * tokens_;
+  const uint32_t parts = std::min(heads_per_kv(), (pool_.threads() + units - 1) / units);
+  pool_.run(units * parts, 1, [&](uint32_t first, uint32_t last, uint32_t thread) {
+    const FlushToZero flush;
+    bool overflow = false;
+    for (uint32_t unit = first; unit < last; ++unit) {
+      const uint32_t part = unit % parts, token = unit / parts % tokens_, kv_head = unit / parts / tokens_;
+      const auto head = [&](uint32_t n) { return kv_head * heads_per_kv() + heads_per_kv() * n / parts; };
+      attend(kv_heads_[section.first_head + kv_head], token, head(part), head(part + 1),
+             attention_scratch_[thread], &overflow);
+    }
+    if (overflow) overflow_.store(true, std::memory_order_relaxed);
+  });
+  const uint32_t width = query_width();
+  for_each(tokens_, 1, [&](uint32_t t, bool* overflow) {
+    kernels_->to_a16(&attention_output_[uint64_t{t} * width], width, buffer(ActivationBuffer::kAttention).row(t),
+                     overflow);
+  });
 }
 
-void Interpreter::softmax(const Step& step) {
-  AttentionState& state = attention_[step.instruction.head % 2];
-  const KvView values{nullptr, state.value_scales, kv_record_bytes(header_.head_size)};
-  for (uint32_t pair = 0; pair < pairs(); ++pair) {
-    const uint64_t row = uint64_t{pair} * header_.context;
-    const uint32_t positions = last_position(pair) + 1;
-    state.denominators[pair] = kernels_->softmax(&state.scores[row], positions);
-    kernels_->attention_weights(&state.scores[row], values, positions, &state.weights[row],
-                                &state.exponents[row / kAttentionBlock], &overflow_);
-  }
-}
+// Query heads [first_head, last_head) of a token over all positions up to its own.
+void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
+                         AttentionScratch& scratch, bool* overflow) {
+  const uint32_t positions = position_ + token + 1;
+  const uint32_t d = header_.head_size;
+  const auto scores = [&](uint32_t head) { return &scratch.scores[uint64_t{head - first_head} * header_.context]; };
 
-void Interpreter::values(const Step& step) {
-  const AttentionState& state = attention_[step.instruction.head % 2];
-  const KvView values{step.pages, state.value_scales, kv_record_bytes(header_.head_size)};
-  for (uint32_t pair = 0; pair < pairs(); ++pair) {
-    const uint64_t row = uint64_t{pair} * header_.context;
-    float* out = results(pair / heads_per_kv()) + pair % heads_per_kv() * values.record_bytes;
-    kernels_->values(values, &state.weights[row], &state.exponents[row / kAttentionBlock], last_position(pair) + 1,
-                     out);
+  constexpr uint32_t kPositions = 256;  // whose K stay in the nearest cache for the group's other heads
+  for (uint32_t first = 0; first < positions; first += kPositions) {
+    const uint32_t last = std::min(first + kPositions, positions);
+    for (uint32_t head = first_head; head < last_head; ++head) {
+      const uint64_t query = uint64_t{token} * header_.heads + head;
+      kernels_->scores(kv.keys, &queries_[query * kA16Block], query_exponents_[query],
+                       header_.inverse_sqrt_head_size, first, last, scores(head));
+    }
   }
-  next_result_ = 0;
-}
-
-void Interpreter::output(const Step& step) {
-  const AttentionState& state = attention_[step.instruction.head % 2];
-  const uint32_t width = uint32_t{header_.heads} * header_.head_size;
-  const uint32_t record_bytes = kv_record_bytes(header_.head_size);
-  for (uint32_t pair = 0; pair < pairs(); ++pair) {
-    const uint32_t token = pair / heads_per_kv();
-    const uint32_t head_in_group = pair % heads_per_kv();
-    const uint32_t head = step.instruction.head * heads_per_kv() + head_in_group;
-    float* from = results(token) + head_in_group * record_bytes;
-    kernels_->scale(from, header_.head_size, reciprocal(state.denominators[pair]));
-    std::copy_n(from, header_.head_size, &attention_output_[uint64_t{token} * width + head * header_.head_size]);
-  }
-  if (step.instruction.head + 1u < header_.kv_heads) return;
-  Activations& attention = buffer(ActivationBuffer::kAttention);
-  for (uint32_t t = 0; t < tokens_; ++t) {
-    kernels_->to_a16(&attention_output_[uint64_t{t} * width], width, attention.mantissas(t),
-                     &attention.exponent(t, 0), &overflow_);
+  for (uint32_t head = first_head; head < last_head; ++head) {
+    float* p = scores(head);
+    const float denominator = kernels_->softmax(p, positions);
+    kernels_->attention_weights(p, kv.values.scales, positions, scratch.weights.data(), scratch.exponents.data(),
+                                overflow);
+    float out[kA16Block];
+    kernels_->values(kv.values, scratch.weights.data(), scratch.exponents.data(), positions, out);
+    kernels_->scale(out, d, reciprocal(denominator));
+    std::copy_n(out, d, &attention_output_[uint64_t{token} * query_width() + uint64_t{head} * d]);
   }
 }
 
 void Interpreter::residual(const Step& step) {
-  for (uint32_t t = 0; t < tokens_; ++t) {
-    kernels_->add(residual_row(t), results(t) + next_result_, header_.dim);
-    norm(t, step.instruction);
-  }
+  for_each(tokens_, 1, [&](uint32_t t, bool* overflow) {
+    kernels_->add(residual_row(t), results(t, step), header_.dim);
+    norm(t, step.instruction, overflow);
+  });
 }
 
-void Interpreter::swiglu(const Step&) {
-  Activations& hidden = buffer(ActivationBuffer::kHidden);
-  for (uint32_t t = 0; t < tokens_; ++t) {
-    kernels_->swiglu(results(t) + next_result_, inverse_rms_[t], header_.hidden, hidden.mantissas(t),
-                     &hidden.exponent(t, 0), &overflow_);
-  }
+void Interpreter::swiglu(const Step& step) {
+  const uint32_t blocks = (header_.hidden + kA16Block - 1) / kA16Block;
+  constexpr uint32_t kGrain = 8;
+  for_each(tokens_ * blocks, kGrain, [&](uint32_t unit, bool* overflow) {
+    const uint32_t t = unit / blocks, block = unit % blocks;
+    const uint32_t first = block * kA16Block;
+    const uint32_t n = std::min<uint32_t>(kA16Block, header_.hidden - first);
+    kernels_->swiglu(results(t, step) + 2 * first, inverse_rms_[t], n, buffer(ActivationBuffer::kHidden).row(t) + block,
+                     overflow);
+  });
 }
 
 void Interpreter::logits(const Step&) {
-  for (uint32_t t = first_logits_; t < tokens_; ++t) {
-    float* out = &logits_[uint64_t{t - first_logits_} * header_.vocabulary];
-    std::copy_n(results(t) + next_result_, header_.vocabulary, out);
-    kernels_->scale(out, header_.vocabulary, inverse_rms_[t]);
-  }
+  for_each(tokens_ - first_logits_, 1, [&](uint32_t i, bool*) {
+    kernels_->scale(&logits_[uint64_t{i} * header_.vocabulary], header_.vocabulary, inverse_rms_[first_logits_ + i]);
+  });
 }
 
 }  // namespace brim

@@ -1,6 +1,7 @@
 // Runs an image's decode program on this machine, with the arithmetic of any `Kernels`.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,17 +10,25 @@
 #include "engine/activations.h"
 #include "engine/executor.h"
 #include "engine/kernels.h"
+#include "engine/thread_pool.h"
 #include "image/mapped_image.h"
 
 namespace brim {
+
+struct InterpreterOptions {
+  uint32_t max_tokens_per_pass = 8;
+  uint32_t threads = 1;
+  bool pin = false;  // threads to CPUs
+  Load load = Load::kMap;
+};
 
 class Interpreter : public Executor {
  public:
   // Resolves every address of the image's program; throws Error on a program that leaves its regions or
   // buffers. The image must outlive the interpreter.
-  Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels, uint32_t max_tokens_per_pass);
+  Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels, const InterpreterOptions& options);
 
-  std::string name() const override { return kernels_->name(); }
+  std::string name() const override { return std::string(kernels_->name()); }
   uint32_t vocabulary() const override { return header_.vocabulary; }
   uint32_t context() const override { return header_.context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
@@ -33,74 +42,94 @@ class Interpreter : public Executor {
     uint8_t* pages = nullptr;        // kKey, kValue, kScores, kValues: K or V pages of the head
     uint8_t* scales = nullptr;       // kKey, kValue, kScores: their scales
     MatrixView matrix;               // kMatvec
+    bool to_logits = false;          // kMatvec: the results are logits
+    uint32_t first_result = 0;       // of those that the step takes from the last matrix
   };
 
-  // Attention of one KV head between kScores and kOutput; two of them are under way at a time. Rows are
-  // (token, query head of the group) pairs, token-major.
-  struct AttentionState {
-    std::vector<float> scores;         // [pairs][context]
-    std::vector<float> denominators;   // [pairs]
-    std::vector<int16_t> weights;      // [pairs][context]
-    std::vector<int32_t> exponents;    // [pairs][context / kAttentionBlock]
-    const uint8_t* value_scales = nullptr;
+  // Steps that run as one parallel operation: one step, or the kQuery, kKey and kValue of a layer, or the
+  // attention of all its heads. Bears the opcode of the first one.
+  struct Section {
+    uint32_t first = 0, last = 0;  // of steps_
+    uint32_t first_head = 0;       // attention: of kv_heads_
+  };
+
+  // K and V of a KV head of a layer.
+  struct KvHead {
+    KvView keys, values;
+  };
+
+  // What a thread needs for the attention of one KV head and token.
+  struct AttentionScratch {
+    std::vector<float> scores;       // [query heads of the group][context]
+    std::vector<int16_t> weights;    // [context]
+    std::vector<int32_t> exponents;  // [context / kAttentionBlock]
   };
 
   void resolve(const Program& program);
+  void group_steps();
+  void group_attention(const Section& section);
   void check_pass(const Pass& pass) const;
+
+  std::span<const float> finish(uint64_t logits) const;
+
+  // body(unit, &overflow) for every unit < count, shared among the threads `grain` at a time.
+  template <typename Body>
+  void for_each(uint32_t count, uint32_t grain, const Body& body);
 
   void load(const Step& step);
   void rope(const Step& step);
   void embed(const Step& step);
-  void norm(uint32_t token, const Instruction& instruction);
+  void norm(uint32_t token, const Instruction& instruction, bool* overflow);
   void matvec(const Step& step);
-  float* head_vector(const Step& step, uint32_t token);
-  void query(const Step& step);
-  void key(const Step& step);
-  void value(const Step& step);
+  void heads(const Section& section);
   void cache(const Step& step, uint32_t token, const float* x);
-  void scores(const Step& step);
-  void softmax(const Step& step);
-  void values(const Step& step);
-  void output(const Step& step);
+  void attention(const Section& section);
+  void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head, AttentionScratch& scratch,
+              bool* overflow);
   void residual(const Step& step);
   void swiglu(const Step& step);
   void logits(const Step& step);
 
-  float* results(uint32_t token) { return &results_[uint64_t{token} * results_stride_]; }
+  float* results(uint32_t token, const Step& step) {
+    return &results_[token * results_stride_ + step.first_result];
+  }
   float* residual_row(uint32_t token) { return &residual_[uint64_t{token} * header_.dim]; }
+  const float* parameter(uint16_t beat) const { return &parameters_[beat * (kBeatBytes / sizeof(float))]; }
   Activations& buffer(ActivationBuffer which) { return buffers_[static_cast<uint32_t>(which)]; }
   uint32_t heads_per_kv() const { return header_.heads / header_.kv_heads; }
-  uint32_t pairs() const { return tokens_ * heads_per_kv(); }
-  uint32_t last_position(uint32_t pair) const { return position_ + pair / heads_per_kv(); }
+  uint32_t query_width() const { return uint32_t{header_.heads} * header_.head_size; }
 
   const MappedImage& image_;
   BoardMemory memory_;
   std::unique_ptr<Kernels> kernels_;
+  ThreadPool pool_;
   const uint32_t max_tokens_;
   ProgramHeader header_;
   std::vector<Step> steps_;
+  std::vector<Section> sections_;
+  std::vector<KvHead> kv_heads_;  // [layers][kv_heads]
 
   // The pass under way.
   std::span<const uint32_t> token_ids_;
   uint32_t tokens_ = 0;
   uint32_t position_ = 0;
   uint32_t first_logits_ = 0;
-  bool overflow_ = false;
+  std::atomic<bool> overflow_ = false;
 
   // Vector buffers, each for max_tokens_ tokens.
-  std::vector<float> parameters_;       // P
-  std::vector<float> rope_;             // R: [tokens][row]
+  std::vector<float> parameters_;         // P
+  std::vector<float> rope_;               // R: [tokens][row]
   uint32_t rope_stride_ = 0;
-  std::vector<float> residual_;         // X: [tokens][dim]
-  std::vector<float> inverse_rms_;      // r: [tokens]
-  Activations buffers_[3];              // by ActivationBuffer
-  Activations queries_;                 // one block per head
-  std::vector<float> results_;          // [tokens][rows]: what a matrix or kValues gave
+  std::vector<float> residual_;           // X: [tokens][dim]
+  std::vector<float> inverse_rms_;        // r: [tokens]
+  Activations buffers_[3];                // by ActivationBuffer
+  std::vector<int16_t> queries_;          // Q: [tokens][heads][kA16Block]
+  std::vector<int32_t> query_exponents_;  // [tokens][heads]
+  std::vector<float> results_;            // [tokens][rows]: what a matrix gave
   uint64_t results_stride_ = 0;
-  uint32_t next_result_ = 0;            // row that the next consumer takes
-  std::vector<float> attention_output_; // [tokens][heads * head_size]
-  AttentionState attention_[2];         // by KV head mod 2
-  std::vector<float> logits_;           // [tokens][vocabulary]
+  std::vector<AttentionScratch> attention_scratch_;  // [threads]
+  std::vector<float> attention_output_;   // [tokens][heads * head_size]
+  std::vector<float> logits_;             // [tokens that want them][vocabulary]
 };
 
 }  // namespace brim

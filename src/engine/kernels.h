@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/activations.h"
 #include "isa/layout.h"
@@ -25,7 +27,8 @@ struct MatrixView {
   const uint8_t* record(uint64_t i) const { return stream + metadata_offset(first_page + i); }
 };
 
-// K or V of one head in the cache.
+// K or V of one head in the cache. Memory is readable (and any bytes will do) up to a multiple of
+// kAttentionBlock positions.
 struct KvView {
   const uint8_t* pages = nullptr;
   const uint8_t* scales = nullptr;  // FP16 per position
@@ -36,27 +39,29 @@ struct KvView {
   }
 };
 
+// Callers hold a FlushToZero. `overflow` flags are set, never cleared. Where a length is said to be padded, an
+// implementation may write up to the next multiple of it; inputs are never read past their length.
 class Kernels {
  public:
   virtual ~Kernels() = default;
-  virtual std::string name() const = 0;
+  virtual std::string_view name() const = 0;
 
-  // out[t * out_stride + row] = row of the matrix times x[t], for the rows of blocks [first_block, last_block)
-  // and t < tokens.
-  virtual void matvec(const MatrixView& matrix, const Activations& x, uint32_t tokens, uint32_t first_block,
-                      uint32_t last_block, float* out, uint64_t out_stride) const = 0;
+  // out[t * out_stride + row] = row of the matrix times x's row t, for the rows of blocks
+  // [first_block, last_block) and t < x.tokens.
+  virtual void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+                      float* out, uint64_t out_stride) const = 0;
 
-  // scores[i] = q . K_i scaled, for positions [first, last). q has one A16 block of kA16Block mantissas, zero
-  // past the head size.
+  // scores[i] = q . K_i scaled, for i in [first, last), `first` a multiple of kAttentionBlock, `last` padded to
+  // one. q has one A16 block of kA16Block mantissas, zero past the head size.
   virtual void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
                       uint32_t first, uint32_t last, float* scores) const = 0;
 
-  // p[i] = exp(scores[i] - max), in place; returns their sum in the order of sum16.
+  // p[i] = exp(scores[i] - max), in place, padded to kAttentionBlock; returns their sum in the order of sum16.
   virtual float softmax(float* scores, uint32_t positions) const = 0;
 
   // Attention weights p[i] * scale of V_i as A16 blocks of kAttentionBlock positions; mantissas beyond the last
-  // position of a block are zero.
-  virtual void attention_weights(const float* p, const KvView& values, uint32_t positions, int16_t* mantissas,
+  // position of a block are zero. `scales`: FP16 per position.
+  virtual void attention_weights(const float* p, const uint8_t* scales, uint32_t positions, int16_t* mantissas,
                                  int32_t* exponents, bool* overflow) const = 0;
 
   // out[j] = sum over positions of weight * V, for j < record_bytes.
@@ -74,16 +79,25 @@ class Kernels {
   // Rotates pairs (x[2i], x[2i + 1]) by (cos, sin) = (row[2i], row[2i + 1]).
   virtual void rope(float* x, const float* row, uint32_t n) const = 0;
 
+  // One A16 block of n <= kA16Block elements, padded with zeros to kA16Block mantissas; returns the exponent.
+  virtual int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const = 0;
   // A16 blocks of x[i], resp. of x[i] * w[i]; n elements, the last block padded with zeros.
-  virtual void to_a16(const float* x, uint32_t n, int16_t* mantissas, int32_t* exponents, bool* overflow) const = 0;
-  virtual void to_a16(const float* x, const float* w, uint32_t n, int16_t* mantissas, int32_t* exponents,
-                      bool* overflow) const = 0;
+  virtual void to_a16(const float* x, uint32_t n, A16Digits* out, bool* overflow) const = 0;
+  virtual void to_a16(const float* x, const float* w, uint32_t n, A16Digits* out, bool* overflow) const = 0;
   // A16 blocks of silu(gate * r) * (up * r); gate_up holds n pairs (gate, up).
-  virtual void swiglu(const float* gate_up, float r, uint32_t n, int16_t* mantissas, int32_t* exponents,
-                      bool* overflow) const = 0;
+  virtual void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const = 0;
+
+  // KV8 of n <= 128 elements; returns the bits of the scale.
+  virtual uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const = 0;
 };
 
 // Plain scalar C++: the meaning of the above.
 std::unique_ptr<Kernels> make_reference_kernels();
+
+// Names of the kernels that this processor can run, the fastest first and "reference" last.
+std::vector<std::string_view> available_kernels();
+
+// Kernels by one of these names. Throws Error naming the available ones.
+std::unique_ptr<Kernels> make_kernels(std::string_view name);
 
 }  // namespace brim

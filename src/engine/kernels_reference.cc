@@ -6,6 +6,7 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv8.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"
 
@@ -20,25 +21,24 @@ float load_fp16(const uint8_t* from) {
 }
 
 // The exact integer sum of m_k (q_k - z) over a group.
-int32_t group_dot(const uint8_t* packed, const int16_t* m, int32_t zero) {
+int32_t group_dot(const uint8_t* packed, const A16Digits& x, int32_t zero) {
   int32_t sum = 0;
   for (uint32_t i = 0; i < kGroupBytes; ++i) {
-    sum += m[2 * i] * ((packed[i] & 15) - zero);
-    sum += m[2 * i + 1] * ((packed[i] >> 4) - zero);
+    sum += x.mantissa(2 * i) * ((packed[i] & 15) - zero);
+    sum += x.mantissa(2 * i + 1) * ((packed[i] >> 4) - zero);
   }
   return sum;
 }
 
 // Row `row` of a page: contributions of its column groups, added pairwise.
-float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint32_t row, const int16_t* m,
-               const int32_t* exponents) {
+float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint32_t row, const A16Digits* x) {
   float c[4];
   for (uint32_t column = 0; column < shape.columns; ++column) {
     const uint32_t group = column * shape.rows + row;
     const int32_t zero = (record[group / 2] >> (group % 2 * 4)) & 15;
     const float scale = load_fp16(record + kMetadataZeroBytes + 2 * group);
-    const int32_t dot = group_dot(page + group * kGroupBytes, m + column * kGroup, zero);
-    c[column] = fmul(fl(dot), fmul(scale, power_of_two(exponents[column])));
+    const int32_t dot = group_dot(page + group * kGroupBytes, x[column], zero);
+    c[column] = fmul(fl(dot), fmul(scale, power_of_two(x[column].exponent)));
   }
   switch (shape.columns) {
     case 4:
@@ -52,22 +52,20 @@ float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint
 
 class ReferenceKernels : public Kernels {
  public:
-  std::string name() const override { return "reference"; }
+  std::string_view name() const override { return "reference"; }
 
-  void matvec(const MatrixView& matrix, const Activations& x, uint32_t tokens, uint32_t first_block,
-              uint32_t last_block, float* out, uint64_t out_stride) const override {
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block, float* out,
+              uint64_t out_stride) const override {
     const auto [columns, rows] = matrix.shape;
     for (uint32_t block = first_block; block < last_block; ++block) {
       const uint32_t rows_here = std::min(rows, matrix.rows - block * rows);
-      for (uint32_t t = 0; t < tokens; ++t) {
+      for (uint32_t t = 0; t < x.tokens; ++t) {
         for (uint32_t row = 0; row < rows_here; ++row) {
           float sum = 0;
           for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
             const uint64_t page = uint64_t{block} * matrix.pages_per_block + p;
-            int32_t exponents[4];
-            for (uint32_t c = 0; c < columns; ++c) exponents[c] = x.exponent(t, p * columns + c);
             sum = fadd(sum, page_row(matrix.page(page), matrix.record(page), matrix.shape, row,
-                                     x.mantissas(t, p * columns), exponents));
+                                     x.row(t) + p * columns));
           }
           out[t * out_stride + block * rows + row] = sum;
         }
@@ -93,13 +91,13 @@ class ReferenceKernels : public Kernels {
     return sum16({scores, positions});
   }
 
-  void attention_weights(const float* p, const KvView& values, uint32_t positions, int16_t* mantissas,
+  void attention_weights(const float* p, const uint8_t* scales, uint32_t positions, int16_t* mantissas,
                          int32_t* exponents, bool* overflow) const override {
     for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
       float weights[kAttentionBlock] = {};
       const uint32_t n = std::min(kAttentionBlock, positions - first);
       for (uint32_t i = 0; i < n; ++i) {
-        weights[i] = fmul(p[first + i], load_fp16(values.scales + 2 * (first + i)));
+        weights[i] = fmul(p[first + i], load_fp16(scales + 2 * (first + i)));
       }
       exponents[first / kAttentionBlock] = brim::to_a16(weights, kAttentionBlock, mantissas + first, overflow);
     }
@@ -146,29 +144,38 @@ class ReferenceKernels : public Kernels {
     }
   }
 
-  void to_a16(const float* x, uint32_t n, int16_t* mantissas, int32_t* exponents, bool* overflow) const override {
-    convert([&](uint32_t i) { return x[i]; }, n, mantissas, exponents, overflow);
+  int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
+    std::fill(mantissas + n, mantissas + kA16Block, int16_t{0});
+    return brim::to_a16(x, static_cast<int32_t>(n), mantissas, overflow);
   }
 
-  void to_a16(const float* x, const float* w, uint32_t n, int16_t* mantissas, int32_t* exponents,
-              bool* overflow) const override {
-    convert([&](uint32_t i) { return fmul(x[i], w[i]); }, n, mantissas, exponents, overflow);
+  void to_a16(const float* x, uint32_t n, A16Digits* out, bool* overflow) const override {
+    convert([&](uint32_t i) { return x[i]; }, n, out, overflow);
   }
 
-  void swiglu(const float* gate_up, float r, uint32_t n, int16_t* mantissas, int32_t* exponents,
-              bool* overflow) const override {
-    convert([&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); }, n,
-            mantissas, exponents, overflow);
+  void to_a16(const float* x, const float* w, uint32_t n, A16Digits* out, bool* overflow) const override {
+    convert([&](uint32_t i) { return fmul(x[i], w[i]); }, n, out, overflow);
+  }
+
+  void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const override {
+    convert([&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); }, n, out,
+            overflow);
+  }
+
+  uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {
+    return quantise_kv8(x, static_cast<int32_t>(n), k);
   }
 
  private:
   // A16 blocks of element(0) ... element(n - 1).
   template <typename Element>
-  static void convert(const Element& element, uint32_t n, int16_t* mantissas, int32_t* exponents, bool* overflow) {
+  static void convert(const Element& element, uint32_t n, A16Digits* out, bool* overflow) {
     for (uint32_t first = 0; first < n; first += kA16Block) {
       float block[kA16Block] = {};
       for (uint32_t i = first; i < std::min(first + kA16Block, n); ++i) block[i - first] = element(i);
-      exponents[first / kA16Block] = brim::to_a16(block, kA16Block, mantissas + first, overflow);
+      int16_t mantissas[kA16Block];
+      const int32_t exponent = brim::to_a16(block, kA16Block, mantissas, overflow);
+      out[first / kA16Block].assign(mantissas, exponent);
     }
   }
 };

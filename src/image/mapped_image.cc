@@ -1,9 +1,6 @@
 #include "image/mapped_image.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "base/error.h"
@@ -82,25 +79,26 @@ void MappedImage::verify(const Progress& progress) const {
   }
 }
 
-BoardMemory::BoardMemory(const MappedImage& image) : image_(image) {
+BoardMemory::BoardMemory(const MappedImage& image, Load load) : image_(image) {
   const auto regions = image.regions();
+  uint64_t scratch_bytes = 0;
   for (size_t i = 0; i < regions.size(); ++i) {
     if (!is_scratch(regions[i])) continue;
-    offsets_[i] = scratch_bytes_;
-    scratch_bytes_ += regions[i].bytes;
+    offsets_[i] = scratch_bytes;
+    scratch_bytes += regions[i].bytes;
   }
-  if (scratch_bytes_ == 0) return;
-  void* memory = mmap(nullptr, scratch_bytes_, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) {
-    throw Error("no memory for the KV cache (" + std::to_string(scratch_bytes_ >> 20) +
-                " MiB): " + std::strerror(errno) + "; pack with a smaller --context");
+  try {
+    scratch_ = AnonymousMemory(scratch_bytes);
+  } catch (const Error& error) {
+    throw Error("KV cache: " + std::string(error.what()) + "; pack with a smaller --context");
   }
-  scratch_ = static_cast<uint8_t*>(memory);
-}
-
-BoardMemory::~BoardMemory() {
-  if (scratch_) munmap(scratch_, scratch_bytes_);
+  if (load == Load::kMap) return;
+  try {
+    copy_ = AnonymousMemory(image.bytes().size());
+  } catch (const Error& error) {
+    throw Error("copy of " + image.path() + ": " + error.what() + "; use --load map");
+  }
+  std::memcpy(copy_.bytes().data(), image.bytes().data(), image.bytes().size());
 }
 
 const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
@@ -117,13 +115,14 @@ const uint8_t* BoardMemory::read(uint64_t address, uint64_t bytes) const {
   const RegionEntry& region = find(address, bytes);
   if (region.file_bytes == 0)
     throw Error(image_.path() + ": the program reads weights from region " + region.name);
-  return image_.content(region).data() + (address - region.address);
+  const std::span<const uint8_t> file = copy_.bytes().empty() ? image_.bytes() : copy_.bytes();
+  return file.data() + region.file_offset + (address - region.address);
 }
 
 uint8_t* BoardMemory::write(uint64_t address, uint64_t bytes) {
   const RegionEntry& region = find(address, bytes);
   if (!is_scratch(region)) throw Error(image_.path() + ": the program writes to region " + region.name);
-  return scratch_ + offsets_[&region - image_.regions().data()] + (address - region.address);
+  return scratch_.bytes().data() + offsets_[&region - image_.regions().data()] + (address - region.address);
 }
 
 }  // namespace brim

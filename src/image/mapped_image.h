@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/anonymous_memory.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
 #include "image/header.h"
@@ -42,14 +43,15 @@ class MappedImage {
   MappedFile file_;
 };
 
+// How an image's content gets into memory: kMap reads the file's pages in the page cache, kCopy a copy of them
+// in anonymous memory, in huge pages where the system has them.
+enum class Load : uint8_t { kMap, kCopy };
+
 // The image as the board's memory: file content read-only, everything else (KV cache, logits) anonymous
-// zeroed memory of this process.
+// zeroed memory of this process, in huge pages where the system has them.
 class BoardMemory {
  public:
-  explicit BoardMemory(const MappedImage& image);
-  ~BoardMemory();
-  BoardMemory(const BoardMemory&) = delete;
-  BoardMemory& operator=(const BoardMemory&) = delete;
+  explicit BoardMemory(const MappedImage& image, Load load = Load::kMap);
 
   // Host pointer of physical bytes [address, address + bytes), which must lie inside one region (with
   // content, resp. without). Throws Error otherwise.
@@ -57,14 +59,14 @@ class BoardMemory {
   uint8_t* write(uint64_t address, uint64_t bytes);
 
   // Regions without content (KV cache, scales, logits) as one contiguous span.
-  std::span<uint8_t> scratch() { return {scratch_, scratch_bytes_}; }
+  std::span<uint8_t> scratch() { return scratch_.bytes(); }
 
  private:
   const RegionEntry& find(uint64_t address, uint64_t bytes) const;
 
   const MappedImage& image_;
-  uint8_t* scratch_ = nullptr;
-  uint64_t scratch_bytes_ = 0;
+  AnonymousMemory copy_;     // of the file; empty: its mapping is used
+  AnonymousMemory scratch_;
   uint64_t offsets_[kMaxRegions] = {};  // of regions without content in scratch_
 };
 

@@ -1,0 +1,500 @@
+// Kernels for x86 with AVX-512 F, BW, DQ, VL and VNNI (Intel from Ice Lake on, AMD from Zen 4 on).
+#include "engine/kernels_simd.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "numerics/exp.h"
+#include "numerics/fp16.h"
+#include "numerics/fp32.h"
+#include "numerics/kv8.h"
+#include "numerics/reciprocal.h"
+#include "numerics/silu.h"
+#include "numerics/sums.h"
+
+// Only what is defined from here on is compiled for AVX-512: inline functions of the headers above stay
+// baseline code, whichever copy the linker keeps.
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+namespace brim {
+
+namespace {
+
+#include "engine/simd_spu.h"
+
+struct Avx512 {
+  static constexpr uint32_t kLanes = 16;
+  using F = __m512;
+  using I = __m512i;
+  using M = __mmask16;
+
+  static F load(const float* from) { return _mm512_loadu_ps(from); }
+  static void store(float* to, F x) { _mm512_storeu_ps(to, x); }
+  static F set(float x) { return _mm512_set1_ps(x); }
+  static F load_fp16(const uint8_t* from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+
+  static I bits(F x) { return _mm512_castps_si512(x); }
+  static F floats(I x) { return _mm512_castsi512_ps(x); }
+  static F to_float(I x) { return _mm512_cvtepi32_ps(x); }
+  static I set_int(int32_t x) { return _mm512_set1_epi32(x); }
+  static I bit_and(I a, I b) { return _mm512_and_si512(a, b); }
+  static I bit_or(I a, I b) { return _mm512_or_si512(a, b); }
+  static I add_int(I a, I b) { return _mm512_add_epi32(a, b); }
+  static I sub_int(I a, I b) { return _mm512_sub_epi32(a, b); }
+  template <uint32_t n>
+  static I shift_left(I x) { return _mm512_slli_epi32(x, n); }
+  template <uint32_t n>
+  static I shift_right(I x) { return _mm512_srai_epi32(x, n); }
+  static I max_unsigned(I a, I b) { return _mm512_max_epu32(a, b); }
+  static uint32_t reduce_max(I x) { return _mm512_reduce_max_epu32(x); }
+
+  static M less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+  static M equal_int(I a, I b) { return _mm512_cmpeq_epi32_mask(a, b); }
+  static M greater_int(I a, I b) { return _mm512_cmpgt_epi32_mask(a, b); }
+  static F select(M condition, F a, F b) { return _mm512_mask_blend_ps(condition, b, a); }
+
+  static F lookup64(const float* table, I index) {
+    const F low = _mm512_permutex2var_ps(load(table), index, load(table + 16));
+    const F high = _mm512_permutex2var_ps(load(table + 32), index, load(table + 48));
+    return select(_mm512_test_epi32_mask(index, set_int(32)), high, low);
+  }
+  static void store_int16(int16_t* to, I x) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(x));
+  }
+  static void store_int8(int8_t* to, I x) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(x));
+  }
+  static void load_pairs(const float* from, F* even, F* odd) {
+    const F a = load(from), b = load(from + 16);
+    const I evens = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    *even = _mm512_permutex2var_ps(a, evens, b);
+    *odd = _mm512_permutex2var_ps(a, bit_or(evens, set_int(1)), b);
+  }
+  static F swap_pairs(F x) { return _mm512_permute_ps(x, 0xB1); }
+  static F even_of_pairs(F x) { return _mm512_moveldup_ps(x); }
+  static F odd_of_pairs(F x) { return _mm512_movehdup_ps(x); }
+  static F negate_even(F x) {
+    return _mm512_castsi512_ps(_mm512_xor_si512(bits(x), _mm512_set1_epi64(0x80000000)));
+  }
+};
+
+// How far ahead of the weights a single token's pass prefetches: docs/performance.md.
+#ifndef PFB
+#define PFB 4096
+#endif
+constexpr uint32_t kPrefetchBytes = PFB;
+
+__m512i load_bytes(const void* from) { return _mm512_loadu_si512(from); }
+
+// The sums of a's lanes of 32 bits, b's, ... for 16 vectors: as a tree whose nodes hold partial sums of the
+// vectors below them, side by side. Vector i is leaf(i).
+template <uint32_t vectors, typename Leaf>
+inline __m512i add_across(const Leaf& leaf, uint32_t first) {
+  if constexpr (vectors == 1) {
+    return leaf(first);
+  } else {
+    // The order of the leaves makes lane i of the root the sum of leaf(i).
+    const __m512i a = add_across<vectors / 2>(leaf, first);
+    const __m512i b = add_across<vectors / 2>(leaf, first + vectors / 2);
+    if constexpr (vectors == 2) {
+      return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    } else if constexpr (vectors == 4) {
+      return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    } else {
+      return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
+    }
+  }
+}
+
+// 16 zero-points from 8 bytes, as int32.
+__m512i load_zeros(const uint8_t* from) {
+  const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+  const __m128i nibble = _mm_set1_epi8(15);
+  const __m128i even = _mm_and_si128(packed, nibble);
+  const __m128i odd = _mm_and_si128(_mm_srli_epi16(packed, 4), nibble);
+  return _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));
+}
+
+class Avx512Kernels final : public SimdSpu<Avx512> {
+ public:
+  std::string_view name() const override { return "avx512"; }
+
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block, float* out,
+              uint64_t out_stride) const override {
+    switch (matrix.shape.columns) {
+      case 4:
+        return matvec_shape<4>(matrix, x, first_block, last_block, out, out_stride);
+      case 2:
+        return matvec_shape<2>(matrix, x, first_block, last_block, out, out_stride);
+      default:
+        return matvec_shape<1>(matrix, x, first_block, last_block, out, out_stride);
+    }
+  }
+
+  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
+              uint32_t first, uint32_t last, float* scores) const override {
+    if (keys.record_bytes == 64) {
+      scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+    } else {
+      scores_record<128>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+    }
+  }
+
+  void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
+              float* out) const override {
+    for (uint32_t offset = 0; offset < values.record_bytes; offset += 64) {
+      values_beat(values, offset, mantissas, exponents, positions, out + offset);
+    }
+  }
+
+ private:
+  template <uint32_t columns>
+  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+                           float* out, uint64_t out_stride) {
+    if (x.tokens == 1) {
+      matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
+    } else {
+      matvec_many<columns>(matrix, x, first_block, last_block, out, out_stride);
+    }
+  }
+
+  // One token: bound by memory. A page is read from start to end, 16 rows of a column at a time.
+  template <uint32_t columns>
+  static void matvec_one(const MatrixView& matrix, const A16Digits* x, uint32_t first_block, uint32_t last_block,
+                         float* out) {
+    constexpr uint32_t kRows = kGroupsPerPage / columns;
+    constexpr uint32_t kVectors = kRows / 16;
+    uint64_t page_index = uint64_t{first_block} * matrix.pages_per_block;
+    for (uint32_t block = first_block; block < last_block; ++block) {
+      __m512 sum[kVectors];
+      for (__m512& s : sum) s = _mm512_setzero_ps();
+      for (uint32_t p = 0; p < matrix.pages_per_block; ++p, ++page_index) {
+        const uint8_t* page = matrix.page(page_index);
+        const uint8_t* record = matrix.record(page_index);
+        __m512 c[kVectors][columns];
+        for (uint32_t column = 0; column < columns; ++column) {
+          const A16Digits& digits = x[p * columns + column];
+          for (uint32_t v = 0; v < kVectors; ++v) {
+            const uint32_t group = column * kRows + v * 16;
+            c[v][column] = contributions(page + group * kGroupBytes, record, group, digits);
+          }
+        }
+        for (uint32_t v = 0; v < kVectors; ++v) sum[v] = _mm512_add_ps(sum[v], tree<columns>(c[v]));
+      }
+      store_rows(sum, kVectors, matrix.rows - block * kRows, out + block * kRows);
+    }
+  }
+
+  // t of the contract: the contributions of a page's columns.
+  template <uint32_t columns>
+  static __m512 tree(const __m512 (&c)[columns]) {
+    if constexpr (columns == 4) {
+      return _mm512_add_ps(_mm512_add_ps(c[0], c[1]), _mm512_add_ps(c[2], c[3]));
+    } else if constexpr (columns == 2) {
+      return _mm512_add_ps(c[0], c[1]);
+    } else {
+      return c[0];
+    }
+  }
+
+  // c of 16 rows of a column: dot product, less zero-point times sum, times scale.
+  static __m512 contributions(const uint8_t* weights, const uint8_t* record, uint32_t group,
+                              const A16Digits& x) {
+    const __m512i high_even = load_bytes(x.high[0]), high_odd = load_bytes(x.high[1]);
+    const __m512i low_even = load_bytes(x.low[0]), low_odd = load_bytes(x.low[1]);
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const auto dot = [&](uint32_t row) {
+      const uint8_t* at = weights + row * kGroupBytes;
+      prefetch(at + kPrefetchBytes);
+      const __m512i packed = load_bytes(at);
+      const __m512i even = _mm512_and_si512(packed, nibble);
+      const __m512i odd = _mm512_and_si512(_mm512_srli_epi16(packed, 4), nibble);
+      __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), even, high_even);
+      sum = _mm512_slli_epi32(_mm512_dpbusd_epi32(sum, odd, high_odd), 8);
+      sum = _mm512_dpbusd_epi32(sum, even, low_even);
+      return _mm512_dpbusd_epi32(sum, odd, low_odd);
+    };
+    const __m512i zero_part = _mm512_mullo_epi32(load_zeros(record + group / 2), _mm512_set1_epi32(x.sum));
+    const __m512i sums = _mm512_sub_epi32(add_across<16>(dot, 0), zero_part);
+    const __m512 scale = _mm512_mul_ps(Avx512::load_fp16(record + kMetadataZeroBytes + 2 * group),
+                                       _mm512_set1_ps(power_of_two(x.exponent)));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
+  }
+
+  // --- Several tokens: bound by arithmetic. ---
+
+  // A page with its nibbles spread to bytes and transposed, so that lanes are rows: dword k of 16 rows, for
+  // k < 16, even elements in [0], odd ones in [1]. A dword of activations then serves 16 rows by broadcasting,
+  // and nothing needs to be added across lanes.
+  struct UnpackedPage {
+    __m512i weights[8][16][2];  // [group / 16][dword][odd]
+    __m512i zeros[8];
+    __m512 scales[8];
+  };
+
+  static void unpack(const uint8_t* page, const uint8_t* record, UnpackedPage& to) {
+    for (uint32_t v = 0; v < 8; ++v) {
+      const uint8_t* from = page + v * 16 * kGroupBytes;
+      __m512i rows[16];
+      for (uint32_t i = 0; i < 16; ++i) {
+        prefetch(from + i * kGroupBytes + kPageBytes);
+        rows[i] = load_bytes(from + i * kGroupBytes);
+      }
+      transpose(rows);
+      const __m512i nibble = _mm512_set1_epi8(15);
+      for (uint32_t k = 0; k < 16; ++k) {
+        to.weights[v][k][0] = _mm512_and_si512(rows[k], nibble);
+        to.weights[v][k][1] = _mm512_and_si512(_mm512_srli_epi16(rows[k], 4), nibble);
+      }
+      to.zeros[v] = load_zeros(record + v * 8);
+      to.scales[v] = Avx512::load_fp16(record + kMetadataZeroBytes + v * 32);
+    }
+  }
+
+  template <uint32_t columns>
+  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+                          float* out, uint64_t out_stride) {
+    constexpr uint32_t kRows = kGroupsPerPage / columns;
+    constexpr uint32_t kTokens = 4;  // whose sums fit into registers
+    UnpackedPage page;
+    std::vector<float> sums(uint64_t{x.tokens} * kRows);  // [tokens][kRows]
+    for (uint32_t block = first_block; block < last_block; ++block) {
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
+        const uint64_t index = uint64_t{block} * matrix.pages_per_block + p;
+        unpack(matrix.page(index), matrix.record(index), page);
+        const A16Digits* digits = x.digits + p * columns;
+        uint32_t t = 0;
+        for (; t + kTokens <= x.tokens; t += kTokens) {
+          add_page<columns, kTokens>(page, digits + uint64_t{t} * x.blocks, x.blocks, &sums[t * kRows]);
+        }
+        for (; t < x.tokens; ++t) {
+          add_page<columns, 1>(page, digits + uint64_t{t} * x.blocks, x.blocks, &sums[t * kRows]);
+        }
+      }
+      for (uint32_t t = 0; t < x.tokens; ++t) {
+        const uint32_t rows = std::min(kRows, matrix.rows - block * kRows);
+        std::copy_n(&sums[t * kRows], rows, out + t * out_stride + block * kRows);
+      }
+    }
+  }
+
+  // sums[t][...] += the page times token t; the digits of the next token are `stride` blocks away.
+  template <uint32_t columns, uint32_t tokens>
+  static void add_page(const UnpackedPage& page, const A16Digits* digits, uint32_t stride, float* sums) {
+    constexpr uint32_t kVectors = kGroupsPerPage / columns / 16;
+    for (uint32_t v = 0; v < kVectors; v += 2) {
+      __m512 c[tokens][2][columns];
+      for (uint32_t column = 0; column < columns; ++column) {
+        add_column<columns, tokens>(page, column * kVectors + v, digits + column, stride, column, c);
+      }
+      for (uint32_t t = 0; t < tokens; ++t) {
+        for (uint32_t half = 0; half < 2; ++half) {
+          float* sum = sums + (t * kVectors + v + half) * 16;
+          _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), tree<columns>(c[t][half])));
+        }
+      }
+    }
+  }
+
+  // Contributions of 32 rows of a column, for each token.
+  template <uint32_t columns, uint32_t tokens>
+  static void add_column(const UnpackedPage& page, uint32_t v, const A16Digits* digits, uint32_t stride,
+                         uint32_t column, __m512 (&c)[tokens][2][columns]) {
+    __m512i high[tokens][2], low[tokens][2];
+    for (uint32_t t = 0; t < tokens; ++t) {
+      for (uint32_t half = 0; half < 2; ++half) high[t][half] = low[t][half] = _mm512_setzero_si512();
+    }
+    for (uint32_t k = 0; k < 16; ++k) {
+      for (uint32_t odd = 0; odd < 2; ++odd) {
+        const __m512i w0 = page.weights[v][k][odd], w1 = page.weights[v + 1][k][odd];
+        for (uint32_t t = 0; t < tokens; ++t) {
+          const A16Digits& x = digits[uint64_t{t} * stride];
+          const __m512i h = broadcast(x.high[odd] + 4 * k), l = broadcast(x.low[odd] + 4 * k);
+          high[t][0] = _mm512_dpbusd_epi32(high[t][0], w0, h);
+          high[t][1] = _mm512_dpbusd_epi32(high[t][1], w1, h);
+          low[t][0] = _mm512_dpbusd_epi32(low[t][0], w0, l);
+          low[t][1] = _mm512_dpbusd_epi32(low[t][1], w1, l);
+        }
+      }
+    }
+    for (uint32_t t = 0; t < tokens; ++t) {
+      const A16Digits& x = digits[uint64_t{t} * stride];
+      const __m512i sum = _mm512_set1_epi32(x.sum);
+      const __m512 power = _mm512_set1_ps(power_of_two(x.exponent));
+      for (uint32_t half = 0; half < 2; ++half) {
+        const __m512i dot = _mm512_add_epi32(_mm512_slli_epi32(high[t][half], 8), low[t][half]);
+        const __m512i sums = _mm512_sub_epi32(dot, _mm512_mullo_epi32(page.zeros[v + half], sum));
+        c[t][half][column] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(page.scales[v + half], power));
+      }
+    }
+  }
+
+  static __m512i broadcast(const int8_t* four) {
+    int32_t bits;
+    std::memcpy(&bits, four, sizeof(bits));
+    return _mm512_set1_epi32(bits);
+  }
+
+  // rows[i] lane k becomes rows[k] lane i.
+  static void transpose(__m512i (&rows)[16]) {
+    __m512i quads[4][4];  // [row / 4][dword % 4], 128-bit lane L: dword 4 L + i of four rows
+    for (uint32_t g = 0; g < 4; ++g) {
+      const __m512i* r = rows + 4 * g;
+      const __m512i ab_low = _mm512_unpacklo_epi32(r[0], r[1]), ab_high = _mm512_unpackhi_epi32(r[0], r[1]);
+      const __m512i cd_low = _mm512_unpacklo_epi32(r[2], r[3]), cd_high = _mm512_unpackhi_epi32(r[2], r[3]);
+      quads[g][0] = _mm512_unpacklo_epi64(ab_low, cd_low);
+      quads[g][1] = _mm512_unpackhi_epi64(ab_low, cd_low);
+      quads[g][2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+      quads[g][3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+    }
+    for (uint32_t i = 0; i < 4; ++i) {
+      __m512i lanes[4] = {quads[0][i], quads[1][i], quads[2][i], quads[3][i]};
+      transpose_lanes(lanes);
+      for (uint32_t lane = 0; lane < 4; ++lane) rows[4 * lane + i] = lanes[lane];
+    }
+  }
+
+  // x[i]'s 128-bit lane k becomes x[k]'s lane i.
+  static void transpose_lanes(__m512i (&x)[4]) {
+    const __m512i a = _mm512_shuffle_i32x4(x[0], x[1], 0x44), b = _mm512_shuffle_i32x4(x[2], x[3], 0x44);
+    const __m512i c = _mm512_shuffle_i32x4(x[0], x[1], 0xEE), d = _mm512_shuffle_i32x4(x[2], x[3], 0xEE);
+    x[0] = _mm512_shuffle_i32x4(a, b, 0x88);
+    x[1] = _mm512_shuffle_i32x4(a, b, 0xDD);
+    x[2] = _mm512_shuffle_i32x4(c, d, 0x88);
+    x[3] = _mm512_shuffle_i32x4(c, d, 0xDD);
+  }
+
+  // --- Attention. ---
+
+  template <uint32_t record_bytes>
+  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
+                            uint32_t begin, uint32_t end, float* scores) {
+    constexpr uint32_t kParts = record_bytes / 32;
+    __m512i query[kParts];
+    for (uint32_t part = 0; part < kParts; ++part) query[part] = load_bytes(q + 32 * part);
+    const __m512 power = _mm512_set1_ps(power_of_two(exponent));
+    const __m512 factor = _mm512_set1_ps(inverse_sqrt_head_size);
+    for (uint32_t first = begin; first < end; first += 16) {
+      // A page holds positions 4 i + s in sub-block s.
+      const int8_t* records = keys.record(first);
+      const auto dot = [&](uint32_t i) {
+        const int8_t* k = records + i % kPorts * kSubBlockBytes + i / kPorts * record_bytes;
+        __m512i sum = _mm512_setzero_si512();
+        for (uint32_t part = 0; part < kParts; ++part) {
+          const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(k + 32 * part));
+          sum = _mm512_dpwssd_epi32(sum, _mm512_cvtepi8_epi16(bytes), query[part]);
+        }
+        return sum;
+      };
+      const __m512 dots = _mm512_cvtepi32_ps(add_across<16>(dot, 0));
+      const __m512 scale = _mm512_mul_ps(_mm512_mul_ps(Avx512::load_fp16(keys.scales + 2 * first), power), factor);
+      _mm512_storeu_ps(scores + first, _mm512_mul_ps(dots, scale));
+    }
+  }
+
+  // 64 elements of the output, from those bytes of each V record. V + 128 is unsigned, as the dot product of
+  // bytes wants one factor; 128 times the sum of the weights is taken off again.
+  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas, const int32_t* exponents,
+                          uint32_t positions, float* out) {
+    __m512 sum[4];
+    for (__m512& s : sum) s = _mm512_setzero_ps();
+    const __m512i flip = _mm512_set1_epi8(-128);
+    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
+      alignas(64) int8_t high[kAttentionBlock], low[kAttentionBlock];
+      int32_t total = split(mantissas + first, high, low);
+      const int8_t* records = values.record(first) + offset;
+      const uint32_t quads = (std::min(kAttentionBlock, positions - first) + 3) / 4;
+      __m512i h[4], l[4];
+      for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
+      for (uint32_t quad = 0; quad < quads; ++quad) {
+        const int8_t* at = records + quad * values.record_bytes;
+        const __m512i a = load_bytes(at), b = load_bytes(at + kSubBlockBytes);
+        const __m512i c = load_bytes(at + 2 * kSubBlockBytes), d = load_bytes(at + 3 * kSubBlockBytes);
+        const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+        const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+        // Dword j of lane L of abcd[i]: element 16 L + 4 i + j of four positions.
+        const __m512i abcd[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
+                                 _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
+        const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
+        for (uint32_t i = 0; i < 4; ++i) {
+          const __m512i v = _mm512_xor_si512(abcd[i], flip);
+          h[i] = _mm512_dpbusd_epi32(h[i], v, weights_high);
+          l[i] = _mm512_dpbusd_epi32(l[i], v, weights_low);
+        }
+      }
+      const __m512 power = _mm512_set1_ps(power_of_two(exponents[first / kAttentionBlock]));
+      const __m512i excess = _mm512_set1_epi32(128 * total);
+      for (uint32_t i = 0; i < 4; ++i) {
+        const __m512i dot = _mm512_sub_epi32(_mm512_add_epi32(_mm512_slli_epi32(h[i], 8), l[i]), excess);
+        sum[i] = _mm512_add_ps(sum[i], _mm512_mul_ps(_mm512_cvtepi32_ps(dot), power));
+      }
+    }
+    __m512i ordered[4];
+    for (uint32_t i = 0; i < 4; ++i) ordered[i] = _mm512_castps_si512(sum[i]);
+    transpose_lanes(ordered);
+    for (uint32_t i = 0; i < 4; ++i) _mm512_storeu_si512(out + 16 * i, ordered[i]);
+  }
+
+  // Digits of 64 mantissas; returns their sum.
+  static int32_t split(const int16_t* mantissas, int8_t* high, int8_t* low) {
+    __m512i sum = _mm512_setzero_si512();
+    for (uint32_t i = 0; i < kAttentionBlock; i += 32) {
+      const __m512i m = load_bytes(mantissas + i);
+      const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(m, _mm512_set1_epi16(128)), 8);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + i), _mm512_cvtepi16_epi8(h));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + i), _mm512_cvtepi16_epi8(m));
+      sum = _mm512_dpwssd_epi32(sum, m, _mm512_set1_epi16(1));
+    }
+    return _mm512_reduce_add_epi32(sum);
+  }
+
+  static void prefetch(const uint8_t* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
+
+  static void store_rows(const __m512* sum, uint32_t vectors, uint32_t rows, float* out) {
+    for (uint32_t v = 0; v < vectors && v * 16 < rows; ++v) {
+      const uint32_t here = std::min(rows - v * 16, 16u);
+      _mm512_mask_storeu_ps(out + v * 16, static_cast<__mmask16>((1u << here) - 1), sum[v]);
+    }
+  }
+};
+
+}  // namespace
+
+}  // namespace brim
+
+#pragma GCC pop_options
+
+namespace brim {
+
+std::unique_ptr<Kernels> make_avx512_kernels() {
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl") ||
+      !__builtin_cpu_supports("avx512vnni")) {
+    return nullptr;
+  }
+  return std::make_unique<Avx512Kernels>();
+}
+
+}  // namespace brim
+
+#else
+
+namespace brim {
+
+std::unique_ptr<Kernels> make_avx512_kernels() { return nullptr; }
+
+}  // namespace brim
+
+#endif

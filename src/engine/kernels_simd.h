@@ -1,0 +1,14 @@
+// The kernels of each instruction set; null where this processor cannot run them.
+#pragma once
+
+#include <memory>
+
+#include "engine/kernels.h"
+
+namespace brim {
+
+std::unique_ptr<Kernels> make_avx512_kernels();
+std::unique_ptr<Kernels> make_avx2_kernels();
+std::unique_ptr<Kernels> make_neon_kernels();
+
+}  // namespace brim

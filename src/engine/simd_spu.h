@@ -1,0 +1,266 @@
+// The SPU's operations on vectors of any instruction set, lane by lane the same FP32 operations as in
+// src/numerics. A kernels_*.cc includes this file inside its target region, after everything it uses, so that
+// what is defined here, and only that, is compiled for the instruction set.
+//
+// Simd names kLanes (a divisor of 16), F (FP32 lanes), I (int32 lanes), M (a mask), and has
+//   F load(const float*), set(float), load_fp16(const uint8_t*); void store(float*, F)
+//   F add(F, F), sub(F, F), mul(F, F): fadd, fsub and fmul, for a thread that holds a FlushToZero
+//   I bits(F), set_int(int32_t), bit_and(I, I), bit_or(I, I), add_int(I, I), sub_int(I, I), shift_left<n>(I),
+//     shift_right<n>(I) (arithmetic), max_unsigned(I, I); F floats(I), to_float(I); uint32_t reduce_max(I)
+//   M less(F, F), equal_int(I, I), greater_int(I, I); F select(M, F, F)
+//   F lookup64(const float* table, I): table[i] for i in 0..63
+//   void store_int16(int16_t*, I), store_int8(int8_t*, I); void load_pairs(const float*, F* even, F* odd)
+//   F swap_pairs(F), even_of_pairs(F), odd_of_pairs(F), negate_even(F)
+
+template <class Simd>
+class SimdSpu : public Kernels {
+  using F = typename Simd::F;
+  using I = typename Simd::I;
+  using M = typename Simd::M;
+  static constexpr uint32_t kLanes = Simd::kLanes;
+
+ public:
+  float softmax(float* scores, uint32_t positions) const override {
+    const uint32_t padded = (positions + 15) / 16 * 16;
+    std::fill(scores + positions, scores + padded, -kInfinity);  // their exponential is +0
+    F max = Simd::set(-kInfinity);
+    for (uint32_t i = 0; i < padded; i += kLanes) {
+      const F x = Simd::load(scores + i);
+      max = Simd::select(Simd::less(max, x), x, max);
+    }
+    float lanes[kLanes];
+    Simd::store(lanes, max);
+    const F largest = Simd::set(*std::max_element(lanes, lanes + kLanes));
+
+    F partial[16 / kLanes];
+    for (F& sum : partial) sum = Simd::set(0.0f);
+    for (uint32_t first = 0; first < padded; first += 16) {
+      for (uint32_t part = 0; part < 16 / kLanes; ++part) {
+        float* at = scores + first + part * kLanes;
+        const F p = exp(Simd::sub(Simd::load(at), largest));
+        Simd::store(at, p);
+        partial[part] = Simd::add(partial[part], p);
+      }
+    }
+    return total(partial);
+  }
+
+  void attention_weights(const float* p, const uint8_t* scales, uint32_t positions, int16_t* mantissas,
+                         int32_t* exponents, bool* overflow) const override {
+    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
+      const uint32_t n = std::min(kAttentionBlock, positions - first);
+      alignas(64) float weights[kAttentionBlock] = {};
+      uint32_t i = 0;
+      for (; i + kLanes <= n; i += kLanes) {
+        Simd::store(weights + i, Simd::mul(Simd::load(p + first + i), Simd::load_fp16(scales + 2 * (first + i))));
+      }
+      for (; i < n; ++i) {
+        uint16_t scale;
+        std::memcpy(&scale, scales + 2 * (first + i), sizeof(scale));
+        weights[i] = fmul(p[first + i], fp16_to_float(scale));
+      }
+      exponents[first / kAttentionBlock] = convert_block<kAttentionBlock>(weights, mantissas + first, overflow);
+    }
+  }
+
+  void scale(float* x, uint32_t n, float factor) const override {
+    const F f = Simd::set(factor);
+    uint32_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) Simd::store(x + i, Simd::mul(Simd::load(x + i), f));
+    for (; i < n; ++i) x[i] = fmul(x[i], factor);
+  }
+
+  void add(float* x, const float* y, uint32_t n) const override {
+    uint32_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) Simd::store(x + i, Simd::add(Simd::load(x + i), Simd::load(y + i)));
+    for (; i < n; ++i) x[i] = fadd(x[i], y[i]);
+  }
+
+  float sum_of_squares(const float* x, uint32_t n) const override {
+    F partial[16 / kLanes];
+    for (F& sum : partial) sum = Simd::set(0.0f);
+    const auto add_16 = [&](const float* from) {
+      for (uint32_t part = 0; part < 16 / kLanes; ++part) {
+        const F v = Simd::load(from + part * kLanes);
+        partial[part] = Simd::add(partial[part], Simd::mul(v, v));
+      }
+    };
+    uint32_t i = 0;
+    for (; i + 16 <= n; i += 16) add_16(x + i);
+    if (i < n) {
+      float rest[16] = {};
+      std::copy(x + i, x + n, rest);
+      add_16(rest);
+    }
+    return total(partial);
+  }
+
+  void scale_by(float* x, const float* w, float factor, uint32_t n) const override {
+    const F f = Simd::set(factor);
+    uint32_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+      Simd::store(x + i, Simd::mul(Simd::mul(Simd::load(x + i), Simd::load(w + i)), f));
+    }
+    for (; i < n; ++i) x[i] = fmul(fmul(x[i], w[i]), factor);
+  }
+
+  void rope(float* x, const float* row, uint32_t n) const override {
+    uint32_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+      const F v = Simd::load(x + i), r = Simd::load(row + i);
+      const F straight = Simd::mul(v, Simd::even_of_pairs(r));                    // a cos, b cos
+      const F crossed = Simd::mul(Simd::swap_pairs(v), Simd::odd_of_pairs(r));    // b sin, a sin
+      Simd::store(x + i, Simd::add(straight, Simd::negate_even(crossed)));
+    }
+    for (; i < n; i += 2) {
+      const float a = x[i], b = x[i + 1];
+      const float cosine = row[i], sine = row[i + 1];
+      x[i] = fsub(fmul(a, cosine), fmul(b, sine));
+      x[i + 1] = fadd(fmul(a, sine), fmul(b, cosine));
+    }
+  }
+
+  int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
+    alignas(64) float block[kA16Block] = {};
+    std::copy(x, x + n, block);
+    return convert_block<kA16Block>(block, mantissas, overflow);
+  }
+
+  void to_a16(const float* x, uint32_t n, A16Digits* out, bool* overflow) const override {
+    convert([&](uint32_t i) { return Simd::load(x + i); }, [&](uint32_t i) { return x[i]; }, n, out, overflow);
+  }
+
+  void to_a16(const float* x, const float* w, uint32_t n, A16Digits* out, bool* overflow) const override {
+    convert([&](uint32_t i) { return Simd::mul(Simd::load(x + i), Simd::load(w + i)); },
+            [&](uint32_t i) { return fmul(x[i], w[i]); }, n, out, overflow);
+  }
+
+  void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const override {
+    const F factor = Simd::set(r);
+    const auto lanes = [&](uint32_t i) {
+      F gate, up;
+      Simd::load_pairs(gate_up + 2 * i, &gate, &up);
+      const F x = Simd::mul(gate, factor);
+      const F denominator = Simd::add(Simd::set(1.0f), exp(negate_lanes(x)));
+      return Simd::mul(Simd::mul(x, reciprocal_lanes(denominator)), Simd::mul(up, factor));
+    };
+    const auto one = [&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); };
+    convert(lanes, one, n, out, overflow);
+  }
+
+  uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {
+    alignas(64) float padded[kA16Block] = {};
+    std::copy(x, x + n, padded);
+    uint16_t scale = float_to_fp16(fmul(max_magnitude_of<kA16Block>(padded), 1.0f / 127.0f)) & 0x7FFFu;
+    if (scale >= 0x7C00u) scale = 0x7BFFu;
+    const F inverse = Simd::set(scale == 0 ? 0.0f : reciprocal(fp16_to_float(scale)));
+    const F lowest = Simd::set(-127.0f), highest = Simd::set(127.0f);
+    alignas(64) int8_t bytes[kA16Block];
+    for (uint32_t i = 0; i < n; i += kLanes) {
+      F scaled = Simd::mul(Simd::load(padded + i), inverse);
+      scaled = Simd::select(Simd::less(lowest, scaled), scaled, lowest);
+      scaled = Simd::select(Simd::less(scaled, highest), scaled, highest);
+      Simd::store_int8(bytes + i, round_lanes(scaled));
+    }
+    std::copy(bytes, bytes + n, k);
+    return scale;
+  }
+
+ private:
+  static F bits_or(F a, I b) { return Simd::floats(Simd::bit_or(Simd::bits(a), b)); }
+  static I magnitude_bits(F x) { return Simd::bit_and(Simd::bits(x), Simd::set_int(0x7FFFFFFF)); }
+
+  static F negate_lanes(F x) {
+    const I sign = Simd::set_int(INT32_MIN);
+    return Simd::floats(Simd::add_int(Simd::bits(x), sign));  // adding the top bit flips it
+  }
+
+  // round_to_int of every lane.
+  static I round_lanes(F x) {
+    const F magic = Simd::set(0x1.8p23f);
+    return Simd::sub_int(Simd::bits(Simd::add(x, magic)), Simd::bits(magic));
+  }
+
+  // exp_fp32 of every lane.
+  static F exp(F x) {
+    const F lowest = Simd::set(kExpLowest), highest = Simd::set(kExpHighest);
+    const M is_low = Simd::less(x, lowest);
+    const F clamped = Simd::select(is_low, lowest, Simd::select(Simd::less(x, highest), x, highest));
+    const I n = round_lanes(Simd::mul(clamped, Simd::set(kExpStepsPerUnit)));
+    const F steps = Simd::to_float(n);
+    const F r = Simd::sub(Simd::sub(clamped, Simd::mul(steps, Simd::set(kExpStepHigh))),
+                          Simd::mul(steps, Simd::set(kExpStepLow)));
+    const F p = Simd::add(r, Simd::mul(Simd::mul(r, r), Simd::set(0.5f)));
+    const F t = Simd::lookup64(kExpTable.data(), Simd::bit_and(n, Simd::set_int(63)));
+    const F scaled = Simd::add(t, Simd::mul(t, p));
+    const I exponent = Simd::template shift_left<23>(Simd::template shift_right<6>(n));
+    const F result = Simd::floats(Simd::add_int(Simd::bits(scaled), exponent));
+    const F or_zero = Simd::select(is_low, Simd::set(0.0f), result);
+    return Simd::select(is_nan_lanes(x), Simd::set(kNan), or_zero);
+  }
+
+  static M is_nan_lanes(F x) { return Simd::greater_int(magnitude_bits(x), Simd::set_int(0x7F800000)); }
+
+  // reciprocal of every lane.
+  static F reciprocal_lanes(F x) {
+    const I bits = Simd::bits(x);
+    const I sign = Simd::bit_and(bits, Simd::set_int(INT32_MIN));
+    const I field = Simd::bit_and(Simd::template shift_right<23>(bits), Simd::set_int(0xFF));
+    const F m = bits_or(Simd::set(1.0f), Simd::bit_and(bits, Simd::set_int(0x7FFFFF)));
+    const F y0 = Simd::lookup64(kReciprocalTable.data(),
+                                Simd::bit_and(Simd::template shift_right<17>(bits), Simd::set_int(63)));
+    const F y1 = Simd::mul(y0, Simd::sub(Simd::set(2.0f), Simd::mul(m, y0)));
+    const F y2 = Simd::add(y1, Simd::mul(y1, Simd::sub(Simd::set(1.0f), Simd::mul(m, y1))));
+    const I exponent = Simd::template shift_left<23>(Simd::sub_int(Simd::set_int(127), field));
+    F result = Simd::floats(Simd::add_int(Simd::bits(y2), exponent));
+    result = Simd::select(Simd::greater_int(field, Simd::set_int(126 + 126)), Simd::set(0.0f), result);
+    result = Simd::select(Simd::equal_int(field, Simd::set_int(0)), Simd::set(kInfinity), result);
+    return Simd::select(is_nan_lanes(x), Simd::set(kNan), bits_or(result, sign));
+  }
+
+  // Sum16::total of partial sums that stand in lanes.
+  static float total(const F (&partial)[16 / kLanes]) {
+    Sum16 sum;
+    for (uint32_t part = 0; part < 16 / kLanes; ++part) Simd::store(&sum.partial[part * kLanes], partial[part]);
+    return sum.total();
+  }
+
+  template <uint32_t n>
+  static float max_magnitude_of(const float* x) {
+    I max = Simd::set_int(0);
+    for (uint32_t i = 0; i < n; i += kLanes) max = Simd::max_unsigned(max, magnitude_bits(Simd::load(x + i)));
+    return float_from_bits(Simd::reduce_max(max));
+  }
+
+  // brim::to_a16 of n elements.
+  template <uint32_t n>
+  static int32_t convert_block(const float* x, int16_t* mantissas, bool* overflow) {
+    int32_t e = a16_exponent(max_magnitude_of<n>(x));
+    if (e > kA16MaxExponent) {
+      *overflow = true;
+      std::fill(mantissas, mantissas + n, int16_t{0});
+      return 0;
+    }
+    const F factor = Simd::set(power_of_two(-e));
+    for (uint32_t i = 0; i < n; i += kLanes) {
+      Simd::store_int16(mantissas + i, round_lanes(Simd::mul(Simd::load(x + i), factor)));
+    }
+    return e;
+  }
+
+  // A16 blocks of n elements: lanes(i) gives elements i .. i + kLanes - 1, one(i) element i.
+  template <typename Lanes, typename One>
+  static void convert(const Lanes& lanes, const One& one, uint32_t n, A16Digits* out, bool* overflow) {
+    for (uint32_t first = 0; first < n; first += kA16Block) {
+      const uint32_t here = std::min<uint32_t>(kA16Block, n - first);
+      alignas(64) float block[kA16Block];
+      if (here < kA16Block) std::fill(block, block + kA16Block, 0.0f);
+      uint32_t i = 0;
+      for (; i + kLanes <= here; i += kLanes) Simd::store(block + i, lanes(first + i));
+      for (; i < here; ++i) block[i] = one(first + i);
+      alignas(64) int16_t mantissas[kA16Block];
+      const int32_t exponent = convert_block<kA16Block>(block, mantissas, overflow);
+      out[first / kA16Block].assign(mantissas, exponent);
+    }
+  }
+};
