@@ -8,26 +8,48 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <sstream>
 
 #include "base/error.h"
-#include "engine/interpreter.h"
+#include "engine/kernels.h"
+#include "engine/thread_pool.h"
 #include "tokenizer/decoder.h"
 
 namespace brim {
 
 void TargetOptions::add_to(CLI::App& command) {
-  command.add_option("--target", target, "What runs the program")
-      ->check(CLI::IsMember({"reference"}))
+  command
+      .add_option("--target", target,
+                  "What runs the program: cpu (the fastest kernels this processor has), or one of "
+                  "reference, avx512, avx2, neon")
+      ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon"}))
       ->capture_default_str();
-  command.add_option("--tokens-per-pass", tokens_per_pass, "Prompt tokens per pass over the weights")
+  command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")->check(CLI::Range(1, 1024));
+  command.add_flag("--pin", pin, "Tie each thread to a CPU");
+  command
+      .add_option("--load", load,
+                  "map: read the image where the system caches the file. copy: read it into huge pages first, which "
+                  "takes as much memory again")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Load>{{"map", Load::kMap}, {"copy", Load::kCopy}}))
+      ->default_str("map");
+  command
+      .add_option("--tokens-per-pass", tokens_per_pass,
+                  "Prompt tokens per pass over the weights (default: 64, reference: 8)")
       ->check(CLI::Range(1, 1024));
 }
 
-std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options) {
+std::unique_ptr<Interpreter> make_executor(const MappedImage& image, const TargetOptions& options) {
   constexpr uint32_t kReferenceTokens = 8;
-  return std::make_unique<Interpreter>(image, make_reference_kernels(),
-                                       options.tokens_per_pass ? options.tokens_per_pass : kReferenceTokens);
+  constexpr uint32_t kCpuTokens = 64;  // by measurement: docs/performance.md
+  auto kernels = options.target == "cpu" ? make_kernels(available_kernels().front()) : make_kernels(options.target);
+  const uint32_t tokens = kernels->name() == "reference" ? kReferenceTokens : kCpuTokens;
+  return std::make_unique<Interpreter>(
+      image, std::move(kernels),
+      InterpreterOptions{.max_tokens_per_pass = options.tokens_per_pass ? options.tokens_per_pass : tokens,
+                         .threads = options.thread_count(),
+                         .pin = options.pin,
+                         .load = options.load});
 }
 
 Text::Text(const MappedImage& image) {

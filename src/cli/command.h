@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "engine/executor.h"
+#include "engine/interpreter.h"
 #include "image/mapped_image.h"
 #include "tokenizer/tokenizer.h"
 
@@ -21,19 +21,25 @@ void add_run(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_logits(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_export(CLI::App& app);
 
 // Options that choose and size an executor.
 struct TargetOptions {
-  std::string target = "reference";
+  std::string target = "cpu";    // "cpu": the fastest kernels of this processor; or kernels by name
   uint32_t tokens_per_pass = 0;  // 0: the executor's own choice
+  uint32_t threads = 0;          // 0: one per physical core
+  bool pin = false;
+  Load load = Load::kMap;
 
   void add_to(CLI::App& command);
+
+  uint32_t thread_count() const { return threads ? threads : physical_cores(); }
 };
 
-// Throws Error if the target is not one of this build's.
-std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options);
+// Throws Error if this processor cannot run the target.
+std::unique_ptr<Interpreter> make_executor(const MappedImage& image, const TargetOptions& options);
 
 // An image's tokenizer with memory to work in.
 class Text {

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "engine/kernels.h"
 
 namespace brim {
 
@@ -19,10 +21,23 @@ struct Variant {
   TargetOptions options;
 };
 
+// All kernels of this processor, one and several tokens per pass, one and two threads; the plainest first.
 std::vector<Variant> variants() {
   std::vector<Variant> result;
-  for (const uint32_t tokens : {1u, 8u}) {
-    result.push_back({"reference, T = " + std::to_string(tokens), {"reference", tokens}});
+  std::vector<std::string_view> kernels = available_kernels();
+  std::rotate(kernels.begin(), kernels.end() - 1, kernels.end());
+  for (const std::string_view target : kernels) {
+    for (const uint32_t tokens : {1u, 5u}) {
+      for (const uint32_t threads : {1u, 2u}) {
+        Variant variant{std::string(target) + ", " + std::to_string(tokens) + " per pass, " +
+                            std::to_string(threads) + (threads == 1 ? " thread" : " threads"),
+                        {}};
+        variant.options.target = target;
+        variant.options.tokens_per_pass = tokens;
+        variant.options.threads = threads;
+        result.push_back(variant);
+      }
+    }
   }
   return result;
 }

@@ -34,6 +34,10 @@ class Interpreter : public Executor {
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   std::span<const float> run(const Pass& pass) override;
 
+  // Gives every position of the KV cache some finite content of its own memory, so that a decode at any
+  // position can be timed without the ones before it.
+  void fill_cache();
+
  private:
   // An instruction with its addresses turned into pointers.
   struct Step {

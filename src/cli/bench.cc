@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "engine/read_bandwidth.h"
+#include "engine/token_bytes.h"
+#include "runtime/sampler.h"
+
+namespace brim {
+
+namespace {
+
+struct Options {
+  std::string image;
+  std::string positions;
+  uint32_t prompt_tokens = 128;
+  uint32_t rounds = 11;
+  TargetOptions target;
+  bool json = false;
+};
+
+// Results of one measurement in all rounds.
+class Samples {
+ public:
+  void add(double value) { values_.insert(std::ranges::upper_bound(values_, value), value); }
+  double median() const { return values_[values_.size() / 2]; }
+  double least() const { return values_.front(); }
+  double most() const { return values_.back(); }
+
+ private:
+  std::vector<double> values_;  // ascending
+};
+
+struct Decode {
+  uint32_t position;
+  uint64_t bytes;            // token_bytes
+  Samples tokens_per_second;
+  Samples read_bandwidth;    // measured before each decode
+  double share() const {
+    return tokens_per_second.median() * static_cast<double>(bytes) / read_bandwidth.median();
+  }
+};
+
+template <typename Work>
+double seconds(const Work& work) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Two positions by default: an empty context, and a long one.
+std::vector<uint32_t> positions(const Options& options, uint32_t context) {
+  constexpr uint32_t kLong = 1023;
+  if (options.positions.empty()) return {0, std::min(kLong, context - 1)};
+  std::vector<uint32_t> result = parse_ids(options.positions);
+  for (const uint32_t position : result) {
+    if (position < context) continue;
+    throw Error("position " + std::to_string(position) + " is outside the image's context of " +
+                std::to_string(context) + " tokens");
+  }
+  return result;
+}
+
+// A whole prompt at position 0, in passes as wide as the executor's.
+void run_prompt(Executor& executor, uint32_t count) {
+  std::vector<uint32_t> ids(count);
+  for (uint32_t i = 0; i < count; ++i) ids[i] = (i * 7919 + 1) % executor.vocabulary();
+  for (uint32_t first = 0; first < count;) {
+    const auto part = std::span<const uint32_t>(ids).subspan(first, std::min(count - first, executor.max_tokens_per_pass()));
+    const auto size = static_cast<uint32_t>(part.size());
+    const bool last = first + size == count;
+    executor.run({.tokens = part, .position = first, .first_logits = last ? size - 1 : size});
+    first += size;
+  }
+}
+
+void bench(const Options& options) {
+  const MappedImage image(options.image);
+  const Program program = image.program();
+  ReadBandwidth bandwidth(options.target.thread_count(), options.target.pin);
+  const auto executor = make_executor(image, options.target);
+  executor->fill_cache();
+  const uint32_t prompt_tokens = std::min(options.prompt_tokens, executor->context());
+
+  std::vector<Decode> decodes;
+  for (const uint32_t position : positions(options, executor->context())) {
+    decodes.push_back({position, token_bytes(program, position), {}, {}});
+  }
+  uint32_t token = 1 % executor->vocabulary();
+  const auto decode = [&](uint32_t position) {
+    token = argmax(executor->run({.tokens = {&token, 1}, .position = position, .first_logits = 0}));
+  };
+
+  const Progress progress = progress_bar("measuring");
+  decode(0);  // the first pass brings the image into memory
+  constexpr uint32_t kDecodesPerRound = 3;
+  for (uint32_t round = 0; round < options.rounds; ++round) {
+    for (Decode& result : decodes) {
+      result.read_bandwidth.add(bandwidth.measure());
+      const double time = seconds([&] {
+        for (uint32_t i = 0; i < kDecodesPerRound; ++i) decode(result.position);
+      });
+      result.tokens_per_second.add(kDecodesPerRound / time);
+    }
+    if (progress) progress(round + 1, options.rounds);
+  }
+  Samples prompt;
+  const uint32_t prompt_rounds = prompt_tokens == 0 ? 0 : std::min(options.rounds, 3u);
+  for (uint32_t round = 0; round < prompt_rounds; ++round) {
+    prompt.add(prompt_tokens / seconds([&] { run_prompt(*executor, prompt_tokens); }));
+  }
+
+  const char* load = options.target.load == Load::kMap ? "map" : "copy";
+  if (options.json) {
+    nlohmann::json report = {{"target", executor->name()},
+                             {"threads", options.target.thread_count()},
+                             {"load", load},
+                             {"rounds", options.rounds},
+                             {"tokens_per_pass", executor->max_tokens_per_pass()},
+                             {"decode_tokens_per_second", decodes[0].tokens_per_second.median()},
+                             {"bytes_per_token", decodes[0].bytes},
+                             {"read_bandwidth", decodes[0].read_bandwidth.median()},
+                             {"bandwidth_share", decodes[0].share()}};
+    for (const Decode& result : decodes) {
+      report["decode"].push_back({{"position", result.position},
+                                  {"tokens_per_second", result.tokens_per_second.median()},
+                                  {"tokens_per_second_least", result.tokens_per_second.least()},
+                                  {"tokens_per_second_most", result.tokens_per_second.most()},
+                                  {"bytes_per_token", result.bytes},
+                                  {"read_bandwidth", result.read_bandwidth.median()},
+                                  {"read_bandwidth_least", result.read_bandwidth.least()},
+                                  {"read_bandwidth_most", result.read_bandwidth.most()},
+                                  {"bandwidth_share", result.share()}});
+    }
+    if (prompt_rounds != 0) {
+      report["prompt_tokens"] = prompt_tokens;
+      report["prompt_tokens_per_second"] = prompt.median();
+      report["prompt_tokens_per_second_least"] = prompt.least();
+      report["prompt_tokens_per_second_most"] = prompt.most();
+    }
+    std::cout << report << '\n';
+    finish_output();
+    return;
+  }
+  std::printf("%s: %s kernels, %u thread%s, --load %s; medians (least - most) of %u rounds\n\n",
+              image.header().model.name, executor->name().c_str(), options.target.thread_count(),
+              options.target.thread_count() == 1 ? "" : "s", load, options.rounds);
+  std::printf("| test               | token/s                | MB/token | read GB/s              | share of read |\n");
+  std::printf("|--------------------|------------------------|----------|------------------------|---------------|\n");
+  for (const Decode& result : decodes) {
+    std::printf("| decode at %-8u | %6.2f (%6.2f - %6.2f) | %8.1f | %6.2f (%6.2f - %6.2f) | %13.3f |\n",
+                result.position, result.tokens_per_second.median(), result.tokens_per_second.least(),
+                result.tokens_per_second.most(), static_cast<double>(result.bytes) / 1e6,
+                result.read_bandwidth.median() / 1e9, result.read_bandwidth.least() / 1e9,
+                result.read_bandwidth.most() / 1e9, result.share());
+  }
+  if (prompt_rounds != 0) {
+    std::printf("| prompt of %-8u | %6.2f (%6.2f - %6.2f) | %8s | %22s | %13s |\n", prompt_tokens, prompt.median(),
+                prompt.least(), prompt.most(), "", "", "");
+  }
+  finish_output();
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("bench", "Measure decoding and prompts against the memory's read bandwidth");
+  command->add_option("IMAGE", options->image, "Image file")->required();
+  command->add_option("--positions", options->positions, "Positions to decode at, as 0,1023 (default: 0 and 1023)");
+  command->add_option("--prompt-tokens", options->prompt_tokens, "Length of the prompt; 0: none")
+      ->capture_default_str();
+  command->add_option("--rounds", options->rounds, "Rounds; medians are reported")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  options->target.add_to(*command);
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options] { bench(*options); });
+}
+
+}  // namespace brim
