@@ -1,10 +1,16 @@
 #include "image/pack.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "cli/command.h"
+#include "model/tensor_source.h"
+#include "quantize/awq.h"
+#include "runtime/calibrate.h"
 #include "tokenizer/build.h"
 
 namespace brim {
@@ -18,6 +24,7 @@ struct Options {
   std::string context = "max";
   std::string tokenizer;
   std::string quantiser = "rtn";
+  std::string calibration;
   std::string embedding = "q8";
   uint32_t threads = 0;
 };
@@ -37,40 +44,97 @@ EmbeddingFormat embedding_format(const std::string& name) {
   return name == "fp16" ? EmbeddingFormat::kFp16 : name == "q8" ? EmbeddingFormat::kQ8 : EmbeddingFormat::kQ4;
 }
 
-// --tokenizer, else what stands beside the checkpoint: in its directory, or, for a single file, nothing.
-std::vector<uint8_t> find_tokenizer(const Options& options) {
+// --tokenizer, else the one in the checkpoint, else what stands beside it in its directory, else none.
+std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& source) {
   if (!options.tokenizer.empty()) return build_tokenizer(options.tokenizer);
+  if (const auto embedded = source.embedded_tokenizer()) return build_tokenizer_from_arrays(*embedded);
   if (std::filesystem::is_directory(options.model)) {
     for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
-      if (std::filesystem::exists(std::filesystem::path(options.model) / name))
+      if (std::filesystem::exists(std::filesystem::path(options.model) / name)) {
         return build_tokenizer(options.model);
+      }
     }
   }
   return {};
 }
 
+// An image that lives as long as this object: the model rounded to nearest, to see its activations with.
+class TemporaryImage {
+ public:
+  TemporaryImage(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& pack,
+                 const std::string& beside)
+      : path_(beside + ".calibration." + std::to_string(getpid())) {
+    pack_image(source, tokenizer, pack, path_);
+  }
+  ~TemporaryImage() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  TemporaryImage(const TemporaryImage&) = delete;
+  TemporaryImage& operator=(const TemporaryImage&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Channel scales and importances from running the calibration text through the model.
+AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options,
+                     const PackOptions& pack) {
+  if (options.calibration.empty()) throw Error("--quant awq needs a text to calibrate with: --calib FILE");
+  if (tokenizer.empty()) throw Error("--quant awq needs the model's tokenizer: --tokenizer FILE");
+  PackOptions first = pack;
+  first.progress = progress_bar("packing for calibration");
+  const TemporaryImage temporary(source, tokenizer, first, options.output);
+  const MappedImage image(temporary.path());
+  const Text text(image);
+  const auto executor = make_executor(image, {.threads = options.threads});
+  // Some thousand tokens settle the mean squares; more text costs time only.
+  constexpr size_t kTokens = 8192;
+  auto ids = text.encode(read_text(options.calibration), false);
+  ids.resize(std::min(ids.size(), kTokens));
+  EvalWindows windows{.window = std::min(executor->context(), 512u), .stride = 0};
+  if (text.tokenizer().adds_bos()) windows.bos = text.tokenizer().bos();
+  const InputMoments moments =
+      calibrate(*executor, source.description(), ids, windows, progress_bar("calibrating"));
+  return AwqSource(source, moments, thread_count(options.threads), progress_bar("searching scales"));
+}
+
+Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
+  PackOptions pack{.board = load_board(options.board),
+                   .embedding = embedding_format(options.embedding),
+                   .context = context_tokens(options.context),
+                   .threads = options.threads,
+                   .quantiser = options.quantiser};
+  if (options.quantiser == "rtn") {
+    pack.progress = progress_bar("packing");
+    return pack_image(source, tokenizer, pack, options.output);
+  }
+  const AwqSource scaled = search_awq(source, tokenizer, options, pack);
+  pack.progress = progress_bar("packing");
+  pack.importance = [&](TensorId id) { return scaled.importance(id); };
+  return pack_image(scaled, tokenizer, pack, options.output);
+}
+
 void pack(const Options& options) {
   const auto source = open_model(options.model);
   const ModelDescription& model = source->description();
-  const std::vector<uint8_t> tokenizer = find_tokenizer(options);
+  for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
+  const std::vector<uint8_t> tokenizer = find_tokenizer(options, *source);
   if (!tokenizer.empty() && vocabulary_size(tokenizer) > model.vocabulary) {
     throw Error("the tokenizer has " + std::to_string(vocabulary_size(tokenizer)) + " tokens, " +
                 options.model + " only " + std::to_string(model.vocabulary) +
                 "; give the model's own with --tokenizer FILE");
   }
-  const Plan plan = pack_image(*source, tokenizer,
-                               {.board = load_board(options.board),
-                                .embedding = embedding_format(options.embedding),
-                                .context = context_tokens(options.context),
-                                .threads = options.threads,
-                                .progress = progress_bar("packing")},
-                               options.output);
+  const Plan plan = pack_with(*source, tokenizer, options);
   std::printf("%s: %s for %s, context %u, %.1f MiB of %.0f MiB used (%.2f%%)%s\n", options.output.c_str(),
               model.name.c_str(), options.board.c_str(), plan.addresses.context,
               static_cast<double>(plan.used_bytes) / (1 << 20),
               static_cast<double>(plan.capacity_bytes) / (1 << 20),
               100.0 * static_cast<double>(plan.used_bytes) / static_cast<double>(plan.capacity_bytes),
               tokenizer.empty() ? "; no tokenizer: give one with --tokenizer to run on text" : "");
+  finish_output();
 }
 
 }  // namespace
@@ -89,10 +153,16 @@ void add_pack(CLI::App& app) {
       ->add_option("--context", options->context,
                    "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
       ->capture_default_str()
-      ->check(CLI::Validator(check_context, "TOKENS|max"));
-  command->add_option(
-      "--tokenizer", options->tokenizer,
-      "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the one beside the model)");
+      ->check([](const std::string& text) { return check_context(text); }, "TOKENS|max");
+  command->add_option("--tokenizer", options->tokenizer,
+                      "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)");
+  command
+      ->add_option(
+          "--quant", options->quantiser,
+          "rtn: round to nearest. awq: scale channels by what a text shows to matter (needs --calib)")
+      ->check(CLI::IsMember({"rtn", "awq"}))
+      ->capture_default_str();
+  command->add_option("--calib", options->calibration, "Text file to calibrate --quant awq with");
   command->add_option("--embedding", options->embedding, "How the embedding table is stored")
       ->check(CLI::IsMember({"fp16", "q8", "q4"}))
       ->capture_default_str();

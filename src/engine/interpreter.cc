@@ -300,6 +300,7 @@ std::span<const float> Interpreter::run(const Pass& pass) {
   tokens_ = static_cast<uint32_t>(pass.tokens.size());
   position_ = pass.position;
   first_logits_ = std::min(pass.first_logits, tokens_);
+  next_matrix_ = 0;
   overflow_ = false;
   const uint64_t logits_wanted = uint64_t{tokens_ - first_logits_} * header_.vocabulary;
   if (logits_.size() < logits_wanted) logits_.resize(logits_wanted);
@@ -428,6 +429,12 @@ void Interpreter::matvec(const Step& step) {
   const MatrixView& matrix = step.matrix;
   const uint32_t first_token = step.to_logits ? first_logits_ : 0;
   const A16View x = buffer(step.instruction.buffer).view(first_token, tokens_ - first_token);
+  if (observer_) {
+    const bool normed = step.instruction.buffer == ActivationBuffer::kNormed;
+    const auto factors = normed ? inverse_rms_ : std::vector<float>(tokens_, 1.0f);
+    observer_(next_matrix_, x, std::span(factors).subspan(first_token, x.tokens));
+  }
+  ++next_matrix_;
   float* out = step.to_logits ? logits_.data() : results_.data();
   const uint64_t stride = step.to_logits ? header_.vocabulary : results_stride_;
   // Some 128 KiB of weights at a time: handing them out costs nothing, and no thread waits long at the end.

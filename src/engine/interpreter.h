@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,12 @@ class Interpreter : public Executor {
   uint32_t context() const override { return header_.context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   std::span<const float> run(const Pass& pass) override;
+
+  // Called before every matrix of a pass with its index in stream order, its inputs, and the factors that its
+  // results will be multiplied with: r of each token where the input is normed, else 1.
+  using InputObserver =
+      std::function<void(uint32_t matrix, const A16View& inputs, std::span<const float> factors)>;
+  void observe_inputs(InputObserver observer) { observer_ = std::move(observer); }
 
   // Gives every position of the KV cache some finite content of its own memory, so that a decode at any
   // position can be timed without the ones before it.
@@ -88,8 +95,8 @@ class Interpreter : public Executor {
   void heads(const Section& section);
   void cache(const Step& step, uint32_t token, const float* x);
   void attention(const Section& section);
-  void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head, AttentionScratch& scratch,
-              bool* overflow);
+  void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
+              AttentionScratch& scratch, bool* overflow);
   void residual(const Step& step);
   void swiglu(const Step& step);
   void logits(const Step& step);
@@ -112,17 +119,19 @@ class Interpreter : public Executor {
   std::vector<Step> steps_;
   std::vector<Section> sections_;
   std::vector<KvHead> kv_heads_;  // [layers][kv_heads]
+  InputObserver observer_;        // may be empty
 
   // The pass under way.
   std::span<const uint32_t> token_ids_;
   uint32_t tokens_ = 0;
   uint32_t position_ = 0;
   uint32_t first_logits_ = 0;
+  uint32_t next_matrix_ = 0;  // in stream order
   std::atomic<bool> overflow_ = false;
 
   // Vector buffers, each for max_tokens_ tokens.
-  std::vector<float> parameters_;         // P
-  std::vector<float> rope_;               // R: [tokens][row]
+  std::vector<float> parameters_;  // P
+  std::vector<float> rope_;        // R: [tokens][row]
   uint32_t rope_stride_ = 0;
   std::vector<float> residual_;           // X: [tokens][dim]
   std::vector<float> inverse_rms_;        // r: [tokens]
@@ -132,8 +141,8 @@ class Interpreter : public Executor {
   std::vector<float> results_;            // [tokens][rows]: what a matrix gave
   uint64_t results_stride_ = 0;
   std::vector<AttentionScratch> attention_scratch_;  // [threads]
-  std::vector<float> attention_output_;   // [tokens][heads * head_size]
-  std::vector<float> logits_;             // [tokens that want them][vocabulary]
+  std::vector<float> attention_output_;              // [tokens][heads * head_size]
+  std::vector<float> logits_;                        // [tokens that want them][vocabulary]
 };
 
 }  // namespace brim

@@ -153,7 +153,7 @@ class GgufCheckpoint final : public TensorSource {
     return notes;
   }
 
-  std::optional<EmbeddedTokenizer> embedded_tokenizer() const override { return tokenizer_; }
+  std::optional<TokenizerArrays> embedded_tokenizer() const override { return tokenizer_; }
 
  private:
   static uint64_t index(TensorId id) {
@@ -186,7 +186,7 @@ class GgufCheckpoint final : public TensorSource {
   MappedFile file_;
   Gguf gguf_;
   ModelDescription model_;
-  std::optional<EmbeddedTokenizer> tokenizer_;
+  std::optional<TokenizerArrays> tokenizer_;
   std::vector<const GgufTensor*> entries_;  // [layer][role], into gguf_
 };
 
@@ -263,11 +263,12 @@ ModelDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   return model;
 }
 
-std::optional<EmbeddedTokenizer> gguf_tokenizer(const Gguf& gguf, const std::string& origin) {
+std::optional<TokenizerArrays> gguf_tokenizer(const Gguf& gguf, const std::string& origin) {
   const GgufMetadata metadata(gguf, origin);
   const auto key = [](const char* name) { return concat("tokenizer.ggml.", name); };
   if (!metadata.has(key("tokens"))) return std::nullopt;
-  EmbeddedTokenizer tokenizer;
+  TokenizerArrays tokenizer;
+  tokenizer.name = origin;
   tokenizer.model = metadata.text(key("model")).value_or("");
   tokenizer.pre = metadata.text(key("pre")).value_or("");
   tokenizer.tokens = metadata.strings(key("tokens"));
@@ -275,12 +276,13 @@ std::optional<EmbeddedTokenizer> gguf_tokenizer(const Gguf& gguf, const std::str
   tokenizer.types = metadata.integers(key("token_type"));
   tokenizer.merges = metadata.strings(key("merges"));
   tokenizer.bos = metadata.count(key("bos_token_id"));
-  tokenizer.eos = metadata.count(key("eos_token_id"));
   tokenizer.unknown = metadata.count(key("unknown_token_id"));
-  tokenizer.padding = metadata.count(key("padding_token_id"));
+  for (const char* end : {"eos_token_id", "eot_token_id"}) {
+    if (const auto id = metadata.count(key(end))) tokenizer.ends.push_back(*id);
+  }
   tokenizer.add_bos = metadata.flag(key("add_bos_token"));
-  tokenizer.add_eos = metadata.flag(key("add_eos_token"));
-  tokenizer.add_space_prefix = metadata.flag(key("add_space_prefix"));
+  tokenizer.add_space_prefix = metadata.flag(key("add_space_prefix")).value_or(true);
+  tokenizer.remove_extra_whitespaces = metadata.flag(key("remove_extra_whitespaces")).value_or(false);
   tokenizer.chat_template = metadata.text("tokenizer.chat_template").value_or("");
 
   const size_t count = tokenizer.tokens.size();
@@ -288,8 +290,12 @@ std::optional<EmbeddedTokenizer> gguf_tokenizer(const Gguf& gguf, const std::str
       (!tokenizer.types.empty() && tokenizer.types.size() != count)) {
     metadata.refuse("the tokenizer's tokens, scores and token_type are not of one length");
   }
-  for (const auto& id : {tokenizer.bos, tokenizer.eos, tokenizer.unknown, tokenizer.padding}) {
-    if (id && *id >= count) metadata.refuse(concat("the tokenizer's special token ", *id, " does not exist"));
+  std::vector<uint32_t> special = tokenizer.ends;
+  for (const auto& id : {tokenizer.bos, tokenizer.unknown}) {
+    if (id) special.push_back(*id);
+  }
+  for (const uint32_t id : special) {
+    if (id >= count) metadata.refuse(concat("the tokenizer's special token ", id, " does not exist"));
   }
   return tokenizer;
 }

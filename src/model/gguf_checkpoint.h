@@ -13,7 +13,7 @@ namespace brim {
 ModelDescription describe_gguf(const Gguf& gguf, const std::string& origin);
 
 // The tokenizer in the metadata; nothing if there is none. Throws Error if its arrays do not fit together.
-std::optional<EmbeddedTokenizer> gguf_tokenizer(const Gguf& gguf, const std::string& origin);
+std::optional<TokenizerArrays> gguf_tokenizer(const Gguf& gguf, const std::string& origin);
 
 // Maps the file and checks that exactly the tensors of the described model are there, in their shapes and
 // in readable types. Throws Error naming file and tensor.

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "model/description.h"
-#include "model/embedded_tokenizer.h"
+#include "tokenizer/arrays.h"
 
 namespace brim {
 
@@ -98,7 +98,7 @@ class TensorSource {
   virtual std::vector<std::string> notes() const { return {}; }
 
   // The tokenizer that stands in the checkpoint itself (GGUF).
-  virtual std::optional<EmbeddedTokenizer> embedded_tokenizer() const { return std::nullopt; }
+  virtual std::optional<TokenizerArrays> embedded_tokenizer() const { return std::nullopt; }
 };
 
 // Opens any supported MODEL argument: "synthetic:NAME", a llama2.c .bin, a Hugging Face directory or a

@@ -1,0 +1,73 @@
+#include "runtime/calibrate.h"
+
+#include "isa/matrix.h"
+
+namespace brim {
+
+namespace {
+
+// Sums of squares of one matrix's input channels.
+struct Sums {
+  std::vector<double> squares;
+  uint64_t tokens = 0;
+
+  void add(const A16View& inputs, std::span<const float> factors) {
+    for (uint32_t t = 0; t < inputs.tokens; ++t) {
+      const A16Digits* row = inputs.row(t);
+      for (size_t c = 0; c < squares.size(); ++c) {
+        const A16Digits& block = row[c / kA16Block];
+        const double x = static_cast<double>(block.mantissa(c % kA16Block)) *
+                         static_cast<double>(power_of_two(block.exponent)) * static_cast<double>(factors[t]);
+        squares[c] += x * x;
+      }
+    }
+    tokens += inputs.tokens;
+  }
+
+  std::vector<float> means() const {
+    std::vector<float> result(squares.size());
+    for (size_t c = 0; c < result.size(); ++c) {
+      result[c] = static_cast<float>(squares[c] / static_cast<double>(tokens));
+    }
+    return result;
+  }
+};
+
+}  // namespace
+
+InputMoments calibrate(Interpreter& interpreter, const ModelDescription& model, std::span<const uint32_t> ids,
+                       const EvalWindows& windows, const Progress& progress) {
+  const std::vector<Matrix> all = matrices(model);
+  std::vector<Sums> sums(all.size());
+  for (size_t i = 0; i < all.size(); ++i) sums[i].squares.resize(all[i].inputs);
+
+  interpreter.observe_inputs([&](uint32_t matrix, const A16View& inputs, std::span<const float> factors) {
+    sums[matrix].add(inputs, factors);
+  });
+  measure_perplexity(interpreter, ids, windows, progress);
+  interpreter.observe_inputs({});
+
+  InputMoments moments;
+  for (size_t i = 0; i < all.size(); ++i) {
+    switch (all[i].kind) {
+      case MatrixKind::kQkv:
+        moments.normed_attention.push_back(sums[i].means());
+        break;
+      case MatrixKind::kOut:
+        moments.attention.push_back(sums[i].means());
+        break;
+      case MatrixKind::kGateUp:
+        moments.normed_ffn.push_back(sums[i].means());
+        break;
+      case MatrixKind::kDown:
+        moments.hidden.push_back(sums[i].means());
+        break;
+      case MatrixKind::kLmHead:
+        moments.final = sums[i].means();
+        break;
+    }
+  }
+  return moments;
+}
+
+}  // namespace brim
