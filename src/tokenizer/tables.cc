@@ -42,12 +42,10 @@ std::string_view TokenizerTables::attach(std::span<const uint8_t> blob) {
   merges_ = U32View(section(kMerges));
   merge_table_ = U32View(section(kMergeTable));
   byte_tokens_ = U32View(section(kByteTokens));
-  user_defined_ = U32View(section(kUserDefined));
-  special_ = U32View(section(kSpecial));
   if (const auto bad = check_pieces(); !bad.empty()) return bad;
   if (const auto bad = check_merges(); !bad.empty()) return bad;
-  if (const auto bad = check_literals(user_defined_, "user_defined"); !bad.empty()) return bad;
-  return check_literals(special_, "special");
+  if (const auto bad = attach_literals(kUserDefined, user_defined_); !bad.empty()) return bad;
+  return attach_literals(kSpecial, special_);
 }
 
 std::string_view TokenizerTables::check_header(std::span<const uint8_t> blob) const {
@@ -130,10 +128,13 @@ std::string_view TokenizerTables::check_merges() const {
   return is_sound_table(merge_table_, merges_.size() / 3) ? kValid : "merge_table";
 }
 
-std::string_view TokenizerTables::check_literals(U32View ids, std::string_view name) const {
-  for (uint32_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] >= header_.vocabulary || piece(ids[i]).empty()) return name;
-    if (i > 0 && !(piece(ids[i - 1]) < piece(ids[i]))) return name;
+std::string_view TokenizerTables::attach_literals(TokenizerSection s, Literals& literals) const {
+  literals.ids = U32View(section(s));
+  for (uint32_t i = 0; i < literals.ids.size(); ++i) {
+    const uint32_t id = literals.ids[i];
+    if (id >= header_.vocabulary || piece(id).empty()) return kTokenizerSectionNames[s];
+    if (i > 0 && !(piece(literals.ids[i - 1]) < piece(id))) return kTokenizerSectionNames[s];
+    literals.first_byte[static_cast<uint8_t>(piece(id)[0])] = true;
   }
   return kValid;
 }
@@ -157,8 +158,10 @@ MergeMatch TokenizerTables::find_merge(uint32_t left, uint32_t right) const {
 }
 
 // Narrows the range of literals that share the first `depth` bytes with the text, one byte at a time.
-LiteralMatch TokenizerTables::match(U32View ids, std::string_view text) const {
+LiteralMatch TokenizerTables::match(const Literals& literals, std::string_view text) const {
   LiteralMatch longest;
+  if (text.empty() || !literals.first_byte[static_cast<uint8_t>(text[0])]) return longest;
+  const U32View ids = literals.ids;
   uint32_t low = 0;
   uint32_t high = ids.size();
   for (uint32_t depth = 0; low < high && depth < text.size(); ++depth) {

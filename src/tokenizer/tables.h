@@ -1,6 +1,7 @@
 // A validated view of a tokenizer blob and the look-ups that encoding and decoding need. Freestanding.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,7 +30,6 @@ class U32View {
   uint32_t size_ = 0;
 };
 
-// Tokens whose text is matched literally: ids sorted by their bytes.
 struct LiteralMatch {
   uint32_t id = kNoToken;
   uint32_t bytes = 0;  // 0: no literal starts here
@@ -82,8 +82,14 @@ class TokenizerTables {
   std::string_view check_sections() const;
   std::string_view check_pieces();
   std::string_view check_merges() const;
-  std::string_view check_literals(U32View ids, std::string_view name) const;
-  LiteralMatch match(U32View ids, std::string_view text) const;
+  // Tokens whose text is matched literally.
+  struct Literals {
+    U32View ids;                         // sorted by their bytes
+    std::array<bool, 256> first_byte{};  // whether some token starts with the byte
+  };
+
+  std::string_view attach_literals(TokenizerSection section, Literals& literals) const;
+  LiteralMatch match(const Literals& literals, std::string_view text) const;
 
   std::span<const uint8_t> blob_;
   TokenizerHeader header_{};
@@ -95,8 +101,8 @@ class TokenizerTables {
   U32View merges_;
   U32View merge_table_;
   U32View byte_tokens_;
-  U32View user_defined_;
-  U32View special_;
+  Literals user_defined_;
+  Literals special_;
   bool has_unused_ = false;
 };
 
