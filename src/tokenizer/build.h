@@ -3,9 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "tokenizer/arrays.h"

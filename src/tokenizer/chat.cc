@@ -98,10 +98,10 @@ const Layout& layout_of(ChatTemplate family) {
 constexpr uint64_t kMarkupBytes = 256;
 
 std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\r\n\f\v";
-  const size_t begin = text.find_first_not_of(kSpaces);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpaces) + 1 - begin);
+  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 class Renderer {

@@ -17,7 +17,7 @@ class StreamDecoder::Output {
   void put_visible(std::string_view text) {
     while (!text.empty()) {
       const bool space = text.starts_with(kSpaceSymbol);
-      put(space ? std::string_view(" ") : text.substr(0, 1));
+      put(space ? std::string_view(" ") : slice(text, 0, 1));
       text.remove_prefix(space ? kSpaceSymbol.size() : 1);
     }
   }
@@ -47,7 +47,7 @@ void StreamDecoder::feed(char byte, Output& out) {
     const Utf8Character character = decode_utf8(pending);
     uint32_t done = character.bytes;
     if (character.valid) {
-      out.put(pending.substr(0, done));
+      out.put(slice(pending, 0, done));
     } else {
       if (incomplete_utf8(pending) != 0) return;
       // The last byte is what broke the character: the others were a proper prefix of one.

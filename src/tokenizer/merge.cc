@@ -1,5 +1,7 @@
 #include "tokenizer/merge.h"
 
+#include "tokenizer/utf8.h"
+
 namespace brim {
 namespace {
 
@@ -73,7 +75,7 @@ class Merger {
   }
 
   MergeMatch find_by_text(const Symbol& left, uint32_t bytes) {
-    const uint32_t id = tables_.find(run_.substr(left.begin, bytes));
+    const uint32_t id = tables_.find(slice(run_, left.begin, bytes));
     if (id == kNoToken) return {};
     switch (tables_.type(id)) {
       case TokenType::kUnused:

@@ -41,11 +41,11 @@ Replacement map_character(const TokenizerTables& tables, std::string_view text) 
 
 Replacement normalise_prefix(const TokenizerTables& tables, std::string_view text) {
   if (const auto literal = tables.match_user_defined(text); literal.bytes != 0) {
-    return {text.substr(0, literal.bytes), literal.bytes};
+    return {slice(text, 0, literal.bytes), literal.bytes};
   }
   if (const auto mapped = map_character(tables, text); mapped.bytes != 0) return mapped;
   const Utf8Character character = decode_utf8(text);
-  return {character.valid ? text.substr(0, character.bytes) : kReplacementUtf8, character.bytes};
+  return {character.valid ? slice(text, 0, character.bytes) : kReplacementUtf8, character.bytes};
 }
 
 class Writer {
@@ -101,7 +101,7 @@ NormalisedText normalise(const TokenizerTables& tables, std::string_view text, b
     const Replacement next = normalise_prefix(tables, text);
     std::string_view piece = next.text;
     while (after_space && piece.starts_with(' ')) piece.remove_prefix(1);
-    for (size_t i = 0; i < piece.size(); ++i) writer.append(piece[i] == ' ' ? space : piece.substr(i, 1));
+    for (size_t i = 0; i < piece.size(); ++i) writer.append(piece[i] == ' ' ? space : slice(piece, i, 1));
     if (!piece.empty()) after_space = squeeze && piece.ends_with(' ');
     text.remove_prefix(next.bytes);
   }

@@ -18,7 +18,7 @@ struct Character {
 
 Character character_at(std::string_view text, uint32_t at) {
   if (at >= text.size()) return {};
-  const Utf8Character c = decode_utf8(text.substr(at));
+  const Utf8Character c = decode_utf8(slice(text, at));
   return {c.code, c.bytes, c.valid ? character_class(c.code) : CharacterClass::kOther};
 }
 
@@ -58,7 +58,7 @@ uint32_t contraction_bytes(std::string_view text, bool fold) {
     case 'l':
       return letter(2) == 'l' ? 3 : 0;
     default:
-      return fold && text.substr(1).starts_with(kLongS) ? 1 + static_cast<uint32_t>(kLongS.size()) : 0;
+      return fold && slice(text, 1).starts_with(kLongS) ? 1 + static_cast<uint32_t>(kLongS.size()) : 0;
   }
 }
 
@@ -99,8 +99,10 @@ uint32_t llama3_word(std::string_view text, uint32_t digits) {
     return line_breaks_end(text, run_end(text, body, CharacterClass::kOther));
   }
   const uint32_t end = run_end(text, 0, CharacterClass::kSpace);
-  const size_t last_break = text.substr(0, end).find_last_of("\r\n");
-  if (last_break != std::string_view::npos) return static_cast<uint32_t>(last_break) + 1;
+  for (uint32_t after_break = end; after_break > 0; --after_break) {
+    const char last = text[after_break - 1];
+    if (last == '\r' || last == '\n') return after_break;
+  }
   return space_word(text, end, end == text.size());
 }
 

@@ -78,22 +78,22 @@ class Encoder {
         ++at;
         continue;
       }
-      encode_run(text.substr(run_begin, at - run_begin), run_begin == 0);
+      encode_run(slice(text, run_begin, at - run_begin), run_begin == 0);
       emit(literal.id);
       at += literal.bytes;
       run_begin = at;
     }
-    encode_run(text.substr(run_begin), run_begin == 0);
+    encode_run(slice(text, run_begin), run_begin == 0);
     return {status_, count_};
   }
 
  private:
   // The token that stands literally at text[at..], if any: special ones up to `special_end`.
   LiteralMatch match_literal(std::string_view text, uint32_t at, uint32_t special_end) const {
-    const LiteralMatch special = tables_.match_special(text.substr(at, special_end - at));
+    const LiteralMatch special = tables_.match_special(slice(text, at, special_end - at));
     // SentencePiece looks for its user-defined tokens in the normalised text instead.
     if (algorithm() == TokenizerAlgorithm::kSentencePiece) return special;
-    const LiteralMatch added = tables_.match_user_defined(text.substr(at));
+    const LiteralMatch added = tables_.match_user_defined(slice(text, at));
     return added.bytes > special.bytes ? added : special;
   }
 
@@ -126,7 +126,7 @@ class Encoder {
     const auto rule = static_cast<PreTokenizer>(tables_.header().pre_tokenizer);
     while (!text.empty() && status_ == EncodeStatus::kOk) {
       const uint32_t bytes = first_word(rule, text);
-      encode_word(text.substr(0, bytes));
+      encode_word(slice(text, 0, bytes));
       text.remove_prefix(bytes);
     }
   }
@@ -159,12 +159,12 @@ class Encoder {
     bool after_space = true;
     bool after_literal = false;
     for (uint32_t at = 0; at < run.size() && status_ == EncodeStatus::kOk;) {
-      const std::string_view rest = run.substr(at);
+      const std::string_view rest = slice(run, at);
       const LiteralMatch literal = algorithm() == TokenizerAlgorithm::kSentencePiece
                                        ? tables_.match_user_defined(rest)
                                        : LiteralMatch();
       const uint32_t bytes = literal.bytes != 0 ? literal.bytes : decode_utf8(rest).bytes;
-      const bool space = rest.substr(0, bytes) == kSpaceSymbol;
+      const bool space = slice(rest, 0, bytes) == kSpaceSymbol;
       if (literal.bytes != 0 || after_literal || (by_word && space && !after_space)) {
         merge_and_emit(run, count);
         count = 0;
@@ -183,7 +183,7 @@ class Encoder {
   }
 
   void add_character(std::string_view run, uint32_t at, uint32_t bytes, uint32_t& count) {
-    const uint32_t id = tables_.find(run.substr(at, bytes));
+    const uint32_t id = tables_.find(slice(run, at, bytes));
     // Merge lists know byte tokens too, so that these are symbols from the start.
     const bool split =
         id == kNoToken && algorithm() == TokenizerAlgorithm::kCharacterMerges && tables_.has(kByteFallback);
@@ -221,15 +221,15 @@ class Encoder {
                                  ? merge_.unused_splits[part.id]
                                  : 0;
       if (split == 0) {
-        emit_token(part.id, run.substr(part.left, part.bytes));
+        emit_token(part.id, slice(run, part.left, part.bytes));
         continue;
       }
       const uint32_t middle = part.left + split;
       const uint32_t right = part.bytes - split;
       stack[depth++] = {
-          .rank = 0, .left = middle, .bytes = right, .id = tables_.find(run.substr(middle, right))};
+          .rank = 0, .left = middle, .bytes = right, .id = tables_.find(slice(run, middle, right))};
       stack[depth++] = {
-          .rank = 0, .left = part.left, .bytes = split, .id = tables_.find(run.substr(part.left, split))};
+          .rank = 0, .left = part.left, .bytes = split, .id = tables_.find(slice(run, part.left, split))};
     }
   }
 

@@ -1,6 +1,7 @@
 // UTF-8, strictly (no overlong forms, surrogates or values above U+10FFFF). Freestanding.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -9,6 +10,13 @@ namespace brim {
 inline constexpr uint32_t kReplacementCharacter = 0xFFFD;
 inline constexpr std::string_view kReplacementUtf8 = "\xEF\xBF\xBD";  // U+FFFD
 inline constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";      // U+2581, SentencePiece's visible space
+
+// The part of a text from `begin`, which is within it, of at most `bytes` bytes. (std::string_view::substr
+// throws.)
+constexpr std::string_view slice(std::string_view text, size_t begin, size_t bytes = std::string_view::npos) {
+  const size_t rest = text.size() - begin;
+  return {text.data() + begin, bytes < rest ? bytes : rest};
+}
 
 struct Utf8Character {
   uint32_t code;   // U+FFFD when invalid
