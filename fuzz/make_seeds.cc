@@ -3,9 +3,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "board/board.h"
+#include "image/pack.h"
 #include "model/checkpoint_writers.h"
 #include "model/ggml_types.h"
 #include "model/synthetic.h"
+#include "tokenizer/build.h"
 
 namespace {
 
@@ -167,8 +170,9 @@ void write_hf(const ModelDescription& model) {
   add("gptq", kGptq, Packing::kGptq);
 }
 
-// A llama2.c tokenizer: the longest token's length, then score, length and text of each.
-void write_tokenizers() {
+// A llama2.c tokenizer: the longest token's length, then score, length and text of each. And its blob,
+// after a text with its length, and in an image.
+void write_tokenizers_and_image(const TensorSource& source) {
   std::string bytes;
   test::append(bytes, int32_t{5});
   for (const std::string token : {"<unk>", "<s>", "</s>", "a", "b", "ab", " ", " ab"}) {
@@ -177,6 +181,19 @@ void write_tokenizers() {
     bytes += token;
   }
   write_seed("sentencepiece", "llama2c", bytes);
+
+  const std::vector<uint8_t> blob =
+      build_from_llama2c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "seed");
+  write_seed("tokenizer_blob", "llama2c", std::string("\5ab ab") + std::string(blob.begin(), blob.end()));
+
+  std::filesystem::create_directories(root / "image");
+  pack_image(source, blob,
+             {.board = load_board("kv260"),
+              .embedding = EmbeddingFormat::kQ4,
+              .context = 64,
+              .threads = 1,
+              .progress = {}},
+             root / "image" / "tiny");
 }
 
 }  // namespace
@@ -193,6 +210,6 @@ int main(int argc, char** argv) {
   write_llama2c(*source);
   write_gguf(*source);
   write_hf(model);
-  write_tokenizers();
+  write_tokenizers_and_image(*source);
   return 0;
 }
