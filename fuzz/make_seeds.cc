@@ -174,8 +174,15 @@ void write_hf(const ModelDescription& model) {
 // after a text with its length, and in an image.
 void write_tokenizers_and_image(const TensorSource& source) {
   std::string bytes;
-  test::append(bytes, int32_t{5});
-  for (const std::string token : {"<unk>", "<s>", "</s>", "a", "b", "ab", " ", " ab"}) {
+  test::append(bytes, int32_t{6});
+  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
+  for (int byte = 0; byte < 256; ++byte) {
+    char token[8];
+    std::snprintf(token, sizeof token, "<0x%02X>", byte);
+    tokens.push_back(token);
+  }
+  tokens.insert(tokens.end(), {"a", "b", "ab", " ", " ab"});
+  for (const std::string& token : tokens) {
     test::append(bytes, 0.0f);
     test::append(bytes, static_cast<int32_t>(token.size()));
     bytes += token;
