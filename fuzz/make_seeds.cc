@@ -3,9 +3,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "board/board.h"
+#include "image/pack.h"
 #include "model/checkpoint_writers.h"
 #include "model/ggml_types.h"
 #include "model/synthetic.h"
+#include "tokenizer/build.h"
 
 namespace {
 
@@ -18,18 +21,19 @@ void write_seed(const std::string& target, const std::string& name, const std::s
   std::ofstream(root / target / name, std::ios::binary) << content;
 }
 
-// The smallest shape in which every format, groups of 128 included, has something to hold.
-ModelDescription tiny_model() {
+// Small, because small inputs fuzz fast: `width` needs to be 128 only for groups of 128.
+ModelDescription tiny_model(uint32_t width) {
   ModelDescription model;
   model.name = "tiny";
-  model.dim = 128;
+  model.dim = width;
   model.layers = 1;
   model.heads = 2;
   model.kv_heads = 1;
-  model.head_size = 64;
-  model.hidden = 128;
+  model.head_size = width / 2;
+  model.hidden = width;
   model.vocabulary = 8;
   model.trained_context = 16;
+  model.tied_embeddings = true;
   return model;
 }
 
@@ -97,10 +101,14 @@ void write_gguf(const TensorSource& source) {
   }
 }
 
-constexpr const char* kConfig =
-    R"({"model_type":"llama","hidden_size":128,"num_hidden_layers":1,"num_attention_heads":2,)"
-    R"("num_key_value_heads":1,"head_dim":64,"intermediate_size":128,"vocab_size":8,)"
-    R"("max_position_embeddings":16,"rms_norm_eps":1e-5,"tie_word_embeddings":true)";
+// Without the closing brace.
+std::string config_of(const ModelDescription& model) {
+  return concat(R"({"model_type":"llama","hidden_size":)", model.dim, R"(,"num_hidden_layers":)",
+                model.layers, R"(,"num_attention_heads":)", model.heads, R"(,"num_key_value_heads":)",
+                model.kv_heads, R"(,"head_dim":)", model.head_size, R"(,"intermediate_size":)", model.hidden,
+                R"(,"vocab_size":)", model.vocabulary, R"(,"max_position_embeddings":)",
+                model.trained_context, R"(,"rms_norm_eps":1e-5,"tie_word_embeddings":true)");
+}
 
 // Extra fields, one variant of config.json each.
 constexpr const char* kPlain = "}";
@@ -150,9 +158,10 @@ std::string safetensors_of(const ModelDescription& model, Packing packing) {
   return writer.bytes();
 }
 
-void write_hf(const ModelDescription& model) {
-  const auto add = [&](const std::string& name, const char* extra, Packing packing) {
-    const std::string config = std::string(kConfig) + extra;
+void write_hf() {
+  const auto add = [](const std::string& name, const char* extra, Packing packing) {
+    const ModelDescription model = tiny_model(packing == Packing::kNone ? 8 : 128);
+    const std::string config = config_of(model) + extra;
     const std::string tensors = safetensors_of(model, packing);
     std::string both;
     test::append(both, static_cast<uint16_t>(config.size()));
@@ -167,16 +176,37 @@ void write_hf(const ModelDescription& model) {
   add("gptq", kGptq, Packing::kGptq);
 }
 
-// A llama2.c tokenizer: the longest token's length, then score, length and text of each.
-void write_tokenizers() {
+// A llama2.c tokenizer: the longest token's length, then score, length and text of each. And its blob,
+// after a text with its length, and in an image.
+void write_tokenizers_and_image(const TensorSource& source) {
   std::string bytes;
-  test::append(bytes, int32_t{5});
-  for (const std::string token : {"<unk>", "<s>", "</s>", "a", "b", "ab", " ", " ab"}) {
+  test::append(bytes, int32_t{6});
+  std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
+  for (int byte = 0; byte < 256; ++byte) {
+    char token[8];
+    std::snprintf(token, sizeof token, "<0x%02X>", byte);
+    tokens.push_back(token);
+  }
+  tokens.insert(tokens.end(), {"a", "b", "ab", " ", " ab"});
+  for (const std::string& token : tokens) {
     test::append(bytes, 0.0f);
     test::append(bytes, static_cast<int32_t>(token.size()));
     bytes += token;
   }
   write_seed("sentencepiece", "llama2c", bytes);
+
+  const std::vector<uint8_t> blob =
+      build_from_llama2c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "seed");
+  write_seed("tokenizer_blob", "llama2c", std::string("\5ab ab") + std::string(blob.begin(), blob.end()));
+
+  std::filesystem::create_directories(root / "image");
+  pack_image(source, blob,
+             {.board = load_board("kv260"),
+              .embedding = EmbeddingFormat::kQ4,
+              .context = 64,
+              .threads = 1,
+              .progress = {}},
+             root / "image" / "tiny");
 }
 
 }  // namespace
@@ -187,12 +217,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   root = argv[1];
-  ModelDescription model = tiny_model();
-  model.tied_embeddings = true;
-  const auto source = make_synthetic(model, 1);
-  write_llama2c(*source);
-  write_gguf(*source);
-  write_hf(model);
-  write_tokenizers();
+  write_llama2c(*make_synthetic(tiny_model(8), kSyntheticSeed));
+  write_gguf(*make_synthetic(tiny_model(32), kSyntheticSeed));
+  write_hf();
+  write_tokenizers_and_image(*make_synthetic(tiny_model(8), kSyntheticSeed));
   return 0;
 }

@@ -380,7 +380,11 @@ class HfCheckpoint final : public TensorSource {
 }  // namespace
 
 std::unique_ptr<TensorSource> open_hf_checkpoint(const std::string& directory) {
-  return std::make_unique<HfCheckpoint>(directory);
+  try {
+    return std::make_unique<HfCheckpoint>(directory);
+  } catch (const fs::filesystem_error& error) {
+    throw Error(concat("cannot read ", directory, ": ", error.code().message()));
+  }
 }
 
 }  // namespace brim

@@ -114,6 +114,9 @@ void refuse_unsupported(const Fields& config) {
   if (config.number("partial_rotary_factor").value_or(1.0) != 1.0) {
     config.refuse("partial_rotary_factor: rotating a part of each head is not supported");
   }
+  if (config.flag("rope_interleaved", false)) {
+    config.refuse("rope_interleaved: RoPE of adjacent pairs is not supported in Hugging Face models");
+  }
   const uint32_t slices = config.count("pretraining_tp").value_or(1);
   if (slices > 1) {
     config.refuse(
@@ -212,6 +215,8 @@ QuantisationConfig gptq_config(const Fields& fields) {
   if (fields.flag("desc_act", false)) {
     fields.refuse("desc_act: GPTQ with act-order is not supported; quantise with desc_act false");
   }
+  if (fields.flag("is_marlin_format", false))
+    fields.refuse("is_marlin_format: Marlin files are not supported");
   const std::string format = fields.text("checkpoint_format").value_or("gptq");
   if (format != "gptq" && format != "gptq_v2") {
     fields.refuse("GPTQ checkpoint_format '" + format + "' is not supported; gptq and gptq_v2 are");

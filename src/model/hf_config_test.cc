@@ -127,6 +127,7 @@ TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
   EXPECT_CONFIG_REFUSED((json{{"attention_bias", true}}), "attention_bias");
   EXPECT_CONFIG_REFUSED((json{{"mlp_bias", true}}), "mlp_bias");
   EXPECT_CONFIG_REFUSED((json{{"partial_rotary_factor", 0.5}}), "partial_rotary_factor");
+  EXPECT_CONFIG_REFUSED((json{{"rope_interleaved", true}}), "rope_interleaved");
   EXPECT_CONFIG_REFUSED((json{{"pretraining_tp", 2}}), "pretraining_tp 2");
   EXPECT_CONFIG_REFUSED((json{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}),
                         "RoPE scaling 'dynamic'");
@@ -176,6 +177,7 @@ TEST(HfConfig, QuantisationIsReadAndOtherKindsAreRefusedByName) {
             QuantisationConfig::Method::kGptq);
   EXPECT_EQ(parse(with(changed(gptq, "checkpoint_format", "gptq_v2"))).quantisation->method,
             QuantisationConfig::Method::kGptq2);
+  EXPECT_CONFIG_REFUSED(changed(gptq, "is_marlin_format", true), "is_marlin_format");
   EXPECT_CONFIG_REFUSED(changed(gptq, "desc_act", true), "act-order");
   EXPECT_CONFIG_REFUSED(changed(gptq, "checkpoint_format", "marlin"), "checkpoint_format 'marlin'");
 }
