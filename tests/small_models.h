@@ -91,10 +91,7 @@ class PackedModel {
                        uint32_t context = 128, const Board& board = load_board("kv260"),
                        std::span<const uint8_t> tokenizer = {})
       : path_(folder_.path() + "/image.brim"),
-        plan_(pack_image(
-            source, tokenizer,
-            {.board = board, .embedding = embedding, .context = context, .threads = 2, .progress = {}},
-            path_)),
+        plan_(pack_image(source, tokenizer, options(board, embedding, context), path_)),
         image_(std::make_unique<MappedImage>(path_)) {}
 
   const std::string& path() const { return path_; }
@@ -103,6 +100,15 @@ class PackedModel {
   const MappedImage& image() const { return *image_; }
 
  private:
+  static PackOptions options(const Board& board, EmbeddingFormat embedding, uint32_t context) {
+    PackOptions options;
+    options.board = board;
+    options.embedding = embedding;
+    options.context = context;
+    options.threads = 2;
+    return options;
+  }
+
   TemporaryFolder folder_;
   std::string path_;
   Plan plan_;
