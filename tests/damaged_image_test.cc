@@ -43,17 +43,18 @@ class Forgery {
     return {reinterpret_cast<Instruction*>(program.data() + sizeof(head)), head.instructions};
   }
 
-  // What opening the image and running two passes says; "" if nothing is wrong with it.
+  // What opening the image and running three passes says; "" if nothing is wrong with it.
   std::string attempt() {
     put_checksums_right();
     const std::string path = folder_.write("forged.brim", content_);
     try {
       const MappedImage image(path);
-      Interpreter executor(image, make_reference_kernels(), 3);
+      Interpreter executor(image, make_reference_kernels(), {.max_tokens_per_pass = 3});
       if (executor.context() > 1 << 20 || executor.vocabulary() > 1 << 20) return "";
       const uint32_t tokens[] = {1, 2, 3};
       executor.run({.tokens = tokens, .position = 0, .first_logits = 2});
-      executor.run({.tokens = std::span(tokens).first(1), .position = 3, .first_logits = 0});
+      executor.run({.tokens = tokens, .position = 3, .first_logits = 3});
+      executor.run({.tokens = std::span(tokens).first(1), .position = 6, .first_logits = 0});
     } catch (const Error& error) {
       return error.what();
     } catch (const std::bad_alloc&) {

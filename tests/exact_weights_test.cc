@@ -26,7 +26,7 @@ TEST(ExactWeights, GreedyIdsOfStories260KAreTheOnesOfLlama2c) {
   BRIM_NEED_STORIES260K();
   const auto source = open_model(stories260k_folder() + "stories260K.bin");
   const PackedModel packed(*source, EmbeddingFormat::kFp16, 512);
-  Interpreter executor(packed.image(), std::make_unique<ExactKernels>(*source), 1);
+  Interpreter executor(packed.image(), std::make_unique<ExactKernels>(*source), {.max_tokens_per_pass = 1});
   const auto golden = golden_ids();
   ASSERT_EQ(golden.size(), 257u);
   std::vector<uint32_t> ids = {golden[0]};

@@ -125,7 +125,7 @@ std::vector<std::vector<double>> clean_logits(const TensorSource& source, const 
 // The largest |executor - oracle| at each position, as a share of the noise's.
 std::vector<double> error_shares(const PackedModel& packed, const TensorSource& oracle_source, Cache cache) {
   const DequantisedSource source(packed.image());
-  Interpreter executor(packed.image(), make_reference_kernels(), kPositions);
+  Interpreter executor(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = kPositions});
   std::vector<uint32_t> ids(kPositions);
   for (uint32_t i = 0; i < kPositions; ++i) ids[i] = (i * 2654435761u >> 7) % executor.vocabulary();
 

@@ -32,8 +32,8 @@ std::vector<uint32_t> logit_bits(Executor& executor, std::span<const uint32_t> i
 
 void expect_no_dependence_on_pass_width(const TensorSource& source, EmbeddingFormat embedding) {
   const PackedModel packed(source, embedding);
-  Interpreter one(packed.image(), make_reference_kernels(), 1);
-  Interpreter many(packed.image(), make_reference_kernels(), 8);
+  Interpreter one(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 1});
+  Interpreter many(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
   // Past one attention block of 64 positions, and no multiple of either width.
   const auto ids = some_ids(77, one.vocabulary());
   const auto expected = logit_bits(one, ids, 1);
@@ -41,6 +41,9 @@ void expect_no_dependence_on_pass_width(const TensorSource& source, EmbeddingFor
   EXPECT_EQ(logit_bits(many, ids, 8), expected) << "T = 8";
   EXPECT_EQ(logit_bits(many, ids, 3), expected) << "T = 3, over the cache that T = 8 left";
   EXPECT_EQ(logit_bits(many, ids, 1), expected) << "T = 1 in an executor made for 8";
+  Interpreter fastest(packed.image(), make_kernels(available_kernels().front()),
+                      {.max_tokens_per_pass = 16, .threads = 2});
+  EXPECT_EQ(logit_bits(fastest, ids, 16), expected) << fastest.name() << " kernels, T = 16, two threads";
 
   // Back to position 60, something else there, then the old continuation again.
   const auto other = some_ids(90, one.vocabulary());
@@ -66,7 +69,7 @@ TEST(PassWidthStories260K, LogitsAreTheSameBitsForAnyWidthAndAfterRewinding) {
 
 TEST(Pass, LogitsOfTheLastTokenAloneAreThoseOfAllTokens) {
   const PackedModel packed(*make_synthetic(small_model("plain"), 3));
-  Interpreter executor(packed.image(), make_reference_kernels(), 8);
+  Interpreter executor(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
   const auto ids = some_ids(8, executor.vocabulary());
   const auto all = logit_bits(executor, ids, 8);
   const auto last = executor.run({.tokens = ids, .position = 0, .first_logits = 7});
@@ -77,9 +80,23 @@ TEST(Pass, LogitsOfTheLastTokenAloneAreThoseOfAllTokens) {
   EXPECT_TRUE(executor.run({.tokens = ids, .position = 0, .first_logits = 8}).empty());
 }
 
+TEST(Pass, LogitsDoNotDependOnWhereInTheBoardsMemoryTheImageStands) {
+  const auto source = make_synthetic(small_model("plain"), 3);
+  const PackedModel one_memory(*source);
+  Board board = load_board("kv260");
+  board.regions = {{"high", 0x800000000, 64 << 20}, {"low", 0x10000, 192 << 10}};
+  board.firmware = {"firmware", 0x10000 + (64 << 10), 16 << 10};  // three stretches of memory
+  const PackedModel several(*source, EmbeddingFormat::kQ8, 128, board);
+  ASSERT_GT(several.plan().addresses.streams.size(), 1u) << "the test wants more than one run of weights";
+  const auto ids = some_ids(20, source->description().vocabulary);
+  Interpreter a(one_memory.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+  Interpreter b(several.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+  EXPECT_EQ(logit_bits(a, ids, 8), logit_bits(b, ids, 8));
+}
+
 TEST(Pass, RefusesTokensPositionsAndWidthsOutOfRange) {
   const PackedModel packed(*make_synthetic(small_model("plain"), 3));
-  Interpreter executor(packed.image(), make_reference_kernels(), 8);
+  Interpreter executor(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
   const std::vector<uint32_t> ids(9, 1);
   const auto run = [&](size_t count, uint32_t position) {
     executor.run({.tokens = std::span(ids).first(count), .position = position, .first_logits = 0});
