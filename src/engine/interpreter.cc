@@ -77,7 +77,7 @@ void Interpreter::resolve(const Program& program) {
   if (h.kv_heads == 0 || h.heads == 0 || h.heads % h.kv_heads != 0) throw header_error("head counts");
   if (h.dim == 0 || h.dim > 1 << 16 || h.hidden == 0 || h.hidden > 1 << 20) throw header_error("widths");
   if (h.vocabulary == 0 || h.vocabulary > 1 << 24) throw header_error("vocabulary");
-  if (h.context == 0 || h.context % kAttentionBlock != 0 || h.context > 1 << 24) throw header_error("context");
+  if (h.context == 0 || h.context % kAttentionBlock != 0 || h.context > kMaxContext) throw header_error("context");
 
   const uint32_t inputs[] = {h.dim, query_width(), h.hidden};
   const uint32_t page_tokens = kv_tokens_per_page(h.head_size);

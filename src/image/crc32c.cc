@@ -50,11 +50,14 @@ __attribute__((target("sse4.2"))) uint32_t update_sse42(const uint8_t* p, size_t
 }  // namespace
 
 uint32_t crc32c(const void* data, size_t bytes, uint32_t crc) {
-  const auto* p = static_cast<const uint8_t*>(data);
 #if defined(__x86_64__) && __STDC_HOSTED__
-  if (__builtin_cpu_supports("sse4.2")) return ~update_sse42(p, bytes, ~crc);
+  if (__builtin_cpu_supports("sse4.2")) return ~update_sse42(static_cast<const uint8_t*>(data), bytes, ~crc);
 #endif
-  return ~update_portable(p, bytes, ~crc);
+  return crc32c_portable(data, bytes, crc);
+}
+
+uint32_t crc32c_portable(const void* data, size_t bytes, uint32_t crc) {
+  return ~update_portable(static_cast<const uint8_t*>(data), bytes, ~crc);
 }
 
 }  // namespace brim

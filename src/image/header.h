@@ -73,7 +73,7 @@ struct ImageHeader {
   uint32_t context;                       // positions
   uint32_t tokens_per_pass;               // positions whose logits have room
   char board[32];                         // zero-terminated
-  MemoryRange memory[kMaxMemoryRegions];  // the board's DDR
+  MemoryRange memory[kMaxMemoryRegions];  // the board's DDR, ascending
   ImageModel model;
   RegionEntry regions[kMaxRegions];
 };

@@ -13,6 +13,11 @@
 namespace brim {
 
 OutputFile::OutputFile(std::filesystem::path path, uint64_t bytes) : path_(std::move(path)) {
+  // Renaming would put the new file in the place of a device or fail at the very end on a directory.
+  std::error_code none;
+  const auto present = std::filesystem::status(path_, none);
+  if (std::filesystem::exists(present) && !std::filesystem::is_regular_file(present))
+    throw Error("cannot write " + path_.string() + ": it is not a regular file");
   temporary_ = path_.string() + ".XXXXXX";
   fd_ = mkstemp(temporary_.data());
   if (fd_ < 0) throw Error("cannot write " + path_.string() + ": " + std::strerror(errno));

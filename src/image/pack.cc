@@ -321,11 +321,11 @@ class Packer {
     header.context = plan_.addresses.context;
     header.tokens_per_pass = options_.board.accelerator.tokens_per_pass;
     copy_name(header.board, options_.board.name);
-    if (options_.board.regions.size() > kMaxMemoryRegions)
-      throw Error("image: the board has too many memory regions");
     for (const MemoryRegion& region : options_.board.regions) {
       header.memory[header.memory_count++] = {region.base, region.bytes};
     }
+    std::sort(header.memory, header.memory + header.memory_count,
+              [](const auto& a, const auto& b) { return a.base < b.base; });
     header.model = model_header();
 
     if (plan_.regions.size() > kMaxRegions) throw Error("image: too many memory regions");

@@ -19,7 +19,8 @@ uint64_t capacity(const Board& board) {
                          [](uint64_t sum, const MemoryRegion& region) { return sum + region.bytes; });
 }
 
-// Hands out page-aligned ranges of the board's memory outside the firmware's area, first fit.
+// Hands out page-aligned ranges of the board's memory outside the firmware's area, at the lowest address
+// where they fit: the header, which comes first, is then first in the file, too.
 class Allocator {
  public:
   explicit Allocator(const Board& board) {
@@ -34,6 +35,7 @@ class Allocator {
       if (reserved > region.base) free_.push_back({region.base, reserved - region.base});
       if (after < region.base + region.bytes) free_.push_back({after, region.base + region.bytes - after});
     }
+    std::sort(free_.begin(), free_.end(), [](const auto& a, const auto& b) { return a.base < b.base; });
   }
 
   std::optional<uint64_t> allocate(uint64_t bytes) {
@@ -186,6 +188,14 @@ const PlannedRegion& Plan::region(RegionKind kind) const {
 }
 
 Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
+  if (board.regions.size() > kMaxMemoryRegions) {
+    throw Error("board " + board.name + " has " + std::to_string(board.regions.size()) +
+                " memory regions, an image can describe " + std::to_string(kMaxMemoryRegions));
+  }
+  if (options.context && (*options.context == 0 || *options.context > kMaxContext)) {
+    throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
+                std::to_string(kMaxContext) + ", or for --context max");
+  }
   const auto attempt = [&](uint64_t blocks) {
     return Attempt(model, board, options, static_cast<uint32_t>(blocks * kAttentionBlock)).run();
   };

@@ -54,6 +54,7 @@ constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
 
 // Positions that share one A16 block of attention weights; contexts are multiples of it.
 inline constexpr uint32_t kAttentionBlock = 64;
+inline constexpr uint32_t kMaxContext = 1u << 24;  // positions
 
 enum class EmbeddingFormat : uint8_t { kFp16 = 0, kQ8 = 1, kQ4 = 2 };
 

@@ -14,15 +14,17 @@ std::span<const float> Session::append(std::span<const uint32_t> tokens) {
                 " more do not fit; shorten the prompt or pack with a larger --context");
   }
   std::span<const float> logits;
-  while (!tokens.empty()) {
-    const auto part = tokens.first(std::min<size_t>(tokens.size(), executor_.max_tokens_per_pass()));
-    const bool last = part.size() == tokens.size();
+  uint32_t next = position();
+  for (auto rest = tokens; !rest.empty();) {
+    const auto part = rest.first(std::min<size_t>(rest.size(), executor_.max_tokens_per_pass()));
+    const bool last = part.size() == rest.size();
     logits = executor_.run({.tokens = part,
-                            .position = position(),
+                            .position = next,
                             .first_logits = static_cast<uint32_t>(last ? part.size() - 1 : part.size())});
-    tokens_.insert(tokens_.end(), part.begin(), part.end());
-    tokens = tokens.subspan(part.size());
+    next += static_cast<uint32_t>(part.size());
+    rest = rest.subspan(part.size());
   }
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   return logits;
 }
 

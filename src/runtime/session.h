@@ -23,11 +23,13 @@ class Session {
 
   // Runs `tokens` (at least one) after those before and returns the last one's logits, valid until the next
   // call. Passes are as wide as the executor allows. Throws Error, before anything is run, if they do not
-  // fit into the context; the session stays as it was.
+  // fit into the context, and where the executor does; the session stays as it was.
   std::span<const float> append(std::span<const uint32_t> tokens);
 
   // Forgets everything from `position` on.
-  void rewind(uint32_t position) { tokens_.resize(position); }
+  void rewind(uint32_t position) {
+    if (position < tokens_.size()) tokens_.resize(position);
+  }
 
  private:
   Executor& executor_;
@@ -49,8 +51,9 @@ struct Generation {
   double decode_seconds = 0;  // from the first new token to the last
 };
 
-// Runs the prompt, then samples until an end token, max_tokens or the end of the context. The session holds
-// the prompt and all new tokens but the last, which has not been run.
+// Runs the prompt (at least one token), then samples until an end token, max_tokens or the end of the
+// context. The session then holds the prompt and the new tokens; but the last one has not been run yet,
+// unless an end token followed it.
 Generation generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
                     std::span<const uint32_t> prompt, const GenerateOptions& options);
 

@@ -1,0 +1,198 @@
+#include "image/planner.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "isa/matrix.h"
+#include "model/synthetic.h"
+#include "tests/small_models.h"
+
+namespace brim {
+namespace {
+
+using test::error_of;
+using test::small_model;
+
+ModelDescription published(const std::string& name) { return open_synthetic(name)->description(); }
+
+// A board with these memories; everything else as on the KV260.
+Board board_with(std::vector<MemoryRegion> regions, MemoryRegion firmware) {
+  Board board = load_board("kv260");
+  board.name = "made-up";
+  board.regions = std::move(regions);
+  board.firmware = std::move(firmware);
+  return board;
+}
+
+constexpr uint64_t kMiB = 1 << 20;
+
+// What must hold of every plan.
+void expect_sound(const Plan& plan, const ModelDescription& model, const Board& board) {
+  uint64_t used = 0;
+  uint64_t end = 0;
+  for (const PlannedRegion& region : plan.regions) {
+    SCOPED_TRACE(region.name);
+    EXPECT_EQ(region.address % kPageBytes, 0u);
+    EXPECT_EQ(region.bytes % kPageBytes, 0u);
+    EXPECT_GT(region.bytes, 0u);
+    EXPECT_GE(region.address, end) << "overlaps the region before, or is out of order";
+    end = region.address + region.bytes;
+    used += region.bytes;
+    EXPECT_TRUE(std::ranges::any_of(board.regions, [&](const MemoryRegion& memory) {
+      return region.address >= memory.base && end <= memory.base + memory.bytes;
+    })) << "not inside one memory";
+    const bool in_firmware =
+        region.address < board.firmware.base + board.firmware.bytes && board.firmware.base < end;
+    EXPECT_EQ(in_firmware, region.kind == RegionKind::kReserved);
+  }
+  EXPECT_EQ(plan.used_bytes, used);
+  EXPECT_LE(plan.used_bytes, plan.capacity_bytes);
+  EXPECT_EQ(plan.addresses.context % kAttentionBlock, 0u);
+
+  // Everything that the program refers to lies inside the region it belongs to.
+  const auto within = [&](RegionKind kind, uint64_t address, uint64_t bytes) {
+    return std::ranges::any_of(plan.regions, [&](const PlannedRegion& region) {
+      return region.kind == kind && address >= region.address &&
+             address + bytes <= region.address + region.bytes;
+    });
+  };
+  const ProgramAddresses& a = plan.addresses;
+  EXPECT_TRUE(within(RegionKind::kParameters, a.parameters, ParameterLayout(model).bytes()));
+  EXPECT_TRUE(within(RegionKind::kRope, a.rope, uint64_t{a.context} * rope_row_bytes(model.head_size)));
+  EXPECT_TRUE(within(RegionKind::kEmbedding, a.embedding,
+                     uint64_t{model.vocabulary} * embedding_row_bytes(a.embedding_format, model.dim)));
+  EXPECT_TRUE(within(RegionKind::kLogits, a.logits,
+                     uint64_t{4} * model.vocabulary * board.accelerator.tokens_per_pass));
+  ASSERT_EQ(a.kv.size(), uint64_t{model.layers} * model.kv_heads * 2);
+  EXPECT_TRUE(within(RegionKind::kKvScales, a.kv_scales, a.kv.size() * a.context * 2));
+  const uint64_t kv_bytes =
+      (a.context * kv_record_bytes(model.head_size) + kPageBytes - 1) / kPageBytes * kPageBytes;
+  std::vector<uint64_t> kv = a.kv;
+  std::ranges::sort(kv);
+  for (size_t i = 0; i < kv.size(); ++i) {
+    EXPECT_TRUE(within(RegionKind::kKv, kv[i], kv_bytes));
+    if (i == 0) continue;
+    EXPECT_GE(kv[i], kv[i - 1] + kv_bytes) << "two heads share a page";
+  }
+  // Runs of weights start with matrix 0 and hold all matrices between them.
+  const auto all = matrices(model);
+  ASSERT_FALSE(a.streams.empty());
+  EXPECT_EQ(a.streams[0].matrix, 0u);
+  for (size_t s = 0; s < a.streams.size(); ++s) {
+    const size_t last = s + 1 < a.streams.size() ? a.streams[s + 1].matrix : all.size();
+    uint64_t pages = 0;
+    for (size_t m = a.streams[s].matrix; m < last; ++m) pages += all[m].pages();
+    EXPECT_TRUE(within(RegionKind::kWeights, a.streams[s].address, stream_bytes(pages)));
+  }
+  EXPECT_LE(serialise(build_program(model, a)).size(), plan.region(RegionKind::kProgram).bytes);
+}
+
+TEST(Planner, Llama2SevenBillionFillsTheKv260ToTheBrim) {
+  const ModelDescription model = published("llama2-7b");
+  const Board board = load_board("kv260");
+  const Plan plan = plan_image(model, board, {.context = {}, .tokenizer_bytes = 1 << 20});
+  expect_sound(plan, model, board);
+  EXPECT_GE(static_cast<double>(plan.used_bytes) / static_cast<double>(plan.capacity_bytes), 0.99);
+  EXPECT_EQ(plan.capacity_bytes, 4096 * kMiB);
+  EXPECT_GE(plan.addresses.context, 2600u);
+  EXPECT_LE(plan.addresses.context, model.trained_context);
+}
+
+TEST(Planner, EveryPublishedShapeGetsASoundPlanOrAReasonOnEveryBoard) {
+  for (const std::string_view name : synthetic_names()) {
+    const ModelDescription model = published(std::string(name));
+    for (const std::string_view board_name : builtin_board_names()) {
+      SCOPED_TRACE(std::string(name) + " on " + std::string(board_name));
+      const Board board = load_board(std::string(board_name));
+      for (const EmbeddingFormat format :
+           {EmbeddingFormat::kFp16, EmbeddingFormat::kQ8, EmbeddingFormat::kQ4}) {
+        try {
+          const Plan plan = plan_image(model, board, {.embedding = format, .context = {}});
+          expect_sound(plan, model, board);
+          const auto next = plan.addresses.context + kAttentionBlock;
+          if (next > model.trained_context) continue;
+          EXPECT_THROW(plan_image(model, board, {.embedding = format, .context = next}), Error)
+              << "a longer context would have fitted";
+        } catch (const Error& error) {
+          EXPECT_NE(std::string(error.what()).find("needs"), std::string::npos) << error.what();
+        }
+      }
+    }
+  }
+}
+
+TEST(Planner, SmallModelsGetTheContextThatIsAskedForInWholeBlocks) {
+  for (const ModelDescription& model : test::small_models()) {
+    SCOPED_TRACE(model.name);
+    const Board board = load_board("kv260");
+    for (const uint32_t context : {1u, 64u, 65u, 100u, 4096u}) {
+      const Plan plan = plan_image(model, board, {.context = context});
+      expect_sound(plan, model, board);
+      EXPECT_EQ(plan.addresses.context, (context + 63) / 64 * 64);
+    }
+    EXPECT_EQ(plan_image(model, board, {}).addresses.context, model.trained_context)
+        << "no longer than the model was trained for";
+  }
+}
+
+TEST(Planner, FirmwareMayStandAtTheEndInTheMiddleOrInTheSecondMemory) {
+  const ModelDescription model = small_model("plain");
+  const std::vector<MemoryRegion> one = {{"ddr", 0x40000000, 64 * kMiB}};
+  const std::vector<MemoryRegion> two = {{"low", 0, 8 * kMiB}, {"high", 0x800000000, 56 * kMiB}};
+  const struct {
+    std::vector<MemoryRegion> regions;
+    MemoryRegion firmware;
+  } cases[] = {
+      {one, {"firmware", 0x40000000, 2 * kMiB}},
+      {one, {"firmware", 0x40000000 + 62 * kMiB, 2 * kMiB}},
+      {one, {"firmware", 0x40000000 + 3 * kMiB, 2 * kMiB}},
+      {one, {"firmware", 0x40000000 + kPageBytes, 2 * kMiB}},
+      {two, {"firmware", 0, 2 * kMiB}},
+      {two, {"firmware", 0x800000000 + 5 * kMiB, 2 * kMiB}},
+      {two, {"firmware", 0, 8 * kMiB}},  // all of the first memory
+  };
+  for (const auto& [regions, firmware] : cases) {
+    const Board board = board_with(regions, firmware);
+    expect_sound(plan_image(model, board, {}), model, board);
+    // The longest context that memory allows, where training sets no limit.
+    ModelDescription untrained = model;
+    untrained.trained_context = 0;
+    const Plan longest = plan_image(untrained, board, {});
+    expect_sound(longest, model, board);
+    EXPECT_GT(longest.addresses.context, 10000u);
+    EXPECT_GE(static_cast<double>(longest.used_bytes) / static_cast<double>(longest.capacity_bytes), 0.9);
+  }
+}
+
+TEST(Planner, MemoriesMayBeListedInAnyOrder) {
+  const ModelDescription model = small_model("plain");
+  const Board board =
+      board_with({{"high", 0x800000000, 32 << 10}, {"low", 0, 32 * kMiB}}, {"firmware", 0, 2 * kMiB});
+  const Plan plan = plan_image(model, board, {});
+  expect_sound(plan, model, board);
+  const auto first = std::ranges::find_if(plan.regions, [](const PlannedRegion& r) { return r.in_file; });
+  EXPECT_EQ(first->kind, RegionKind::kHeader) << "readers look for the header at the start of the file";
+}
+
+TEST(Planner, ARefusalNamesModelContextNeedAndRoomAndSaysWhatToDo) {
+  const std::string too_large =
+      error_of([] { plan_image(published("llama3-8b"), load_board("ultra96-v2"), {}); });
+  EXPECT_EQ(too_large.find("llama3-8b with a context of 64 tokens needs "), 0u) << too_large;
+  EXPECT_NE(too_large.find("board ultra96-v2 has 2046 MiB for it"), std::string::npos) << too_large;
+  EXPECT_NE(too_large.find("--embedding q4"), std::string::npos) << too_large;
+
+  const std::string too_long =
+      error_of([] { plan_image(published("llama2-7b"), load_board("kv260"), {.context = 4096}); });
+  EXPECT_EQ(too_long.find("llama2-7b with a context of 4096 tokens needs "), 0u) << too_long;
+  EXPECT_NE(too_long.find("--context max"), std::string::npos) << too_long;
+}
+
+TEST(Planner, RefusesContextsThatNoImageCanHave) {
+  for (const uint32_t context : {0u, (1u << 24) + 1, UINT32_MAX - 10, UINT32_MAX}) {
+    EXPECT_REFUSED(plan_image(small_model("plain"), load_board("kv260"), {.context = context}), "context");
+  }
+}
+
+}  // namespace
+}  // namespace brim
