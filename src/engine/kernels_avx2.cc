@@ -26,8 +26,8 @@ namespace brim {
 
 namespace {
 
-#include "engine/simd_spu.h"
 #include "engine/simd_dot.h"
+#include "engine/simd_spu.h"
 
 struct Avx2 {
   static constexpr uint32_t kLanes = 8;
@@ -54,9 +54,13 @@ struct Avx2 {
   static I add_int(I a, I b) { return _mm256_add_epi32(a, b); }
   static I sub_int(I a, I b) { return _mm256_sub_epi32(a, b); }
   template <uint32_t n>
-  static I shift_left(I x) { return _mm256_slli_epi32(x, n); }
+  static I shift_left(I x) {
+    return _mm256_slli_epi32(x, n);
+  }
   template <uint32_t n>
-  static I shift_right(I x) { return _mm256_srai_epi32(x, n); }
+  static I shift_right(I x) {
+    return _mm256_srai_epi32(x, n);
+  }
   static I max_unsigned(I a, I b) { return _mm256_max_epu32(a, b); }
   static uint32_t reduce_max(I x) {
     uint32_t lanes[kLanes];
@@ -161,8 +165,8 @@ class Avx2Kernels final : public SimdDot<Avx2> {
  private:
   static constexpr uint32_t kElements = 64;  // of the output, whose sums fit into registers
 
-  static void values_part(const KvView& values, uint32_t offset, const int16_t* mantissas, const int32_t* exponents,
-                          uint32_t positions, float* out) {
+  static void values_part(const KvView& values, uint32_t offset, const int16_t* mantissas,
+                          const int32_t* exponents, uint32_t positions, float* out) {
     constexpr uint32_t kVectors = kElements / 8;
     __m256 sum[kVectors];
     for (__m256& s : sum) s = _mm256_setzero_ps();

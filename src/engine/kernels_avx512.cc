@@ -26,8 +26,8 @@ namespace brim {
 
 namespace {
 
-#include "engine/simd_spu.h"
 #include "engine/simd_dot.h"
+#include "engine/simd_spu.h"
 
 __m512i load_bytes(const void* from) { return _mm512_loadu_si512(from); }
 
@@ -56,9 +56,13 @@ struct Avx512 {
   static I add_int(I a, I b) { return _mm512_add_epi32(a, b); }
   static I sub_int(I a, I b) { return _mm512_sub_epi32(a, b); }
   template <uint32_t n>
-  static I shift_left(I x) { return _mm512_slli_epi32(x, n); }
+  static I shift_left(I x) {
+    return _mm512_slli_epi32(x, n);
+  }
   template <uint32_t n>
-  static I shift_right(I x) { return _mm512_srai_epi32(x, n); }
+  static I shift_right(I x) {
+    return _mm512_srai_epi32(x, n);
+  }
   static I max_unsigned(I a, I b) { return _mm512_max_epu32(a, b); }
   static uint32_t reduce_max(I x) { return _mm512_reduce_max_epu32(x); }
 
@@ -141,8 +145,8 @@ class Avx512Kernels final : public SimdDot<Avx512> {
  public:
   std::string_view name() const override { return "avx512"; }
 
-  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block, float* out,
-              uint64_t out_stride) const override {
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+              float* out, uint64_t out_stride) const override {
     if (x.tokens == 1) return SimdDot::matvec(matrix, x, first_block, last_block, out, out_stride);
     switch (matrix.shape.columns) {
       case 4:
@@ -165,8 +169,8 @@ class Avx512Kernels final : public SimdDot<Avx512> {
   // --- Several tokens: bound by arithmetic. ---
 
   // A page with its nibbles spread to bytes and transposed, so that lanes are rows: dword k of 16 rows, for
-  // k < 16, even elements in [0], odd ones in [1]. A dword of activations then serves 16 rows by broadcasting,
-  // and nothing needs to be added across lanes.
+  // k < 16, even elements in [0], odd ones in [1]. A dword of activations then serves 16 rows by
+  // broadcasting, and nothing needs to be added across lanes.
   struct UnpackedPage {
     __m512i weights[8][16][2];  // [group / 16][dword][odd]
     __m512i zeros[8];
@@ -193,8 +197,8 @@ class Avx512Kernels final : public SimdDot<Avx512> {
   }
 
   template <uint32_t columns>
-  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
-                          float* out, uint64_t out_stride) {
+  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                          uint32_t last_block, float* out, uint64_t out_stride) {
     constexpr uint32_t kRows = kGroupsPerPage / columns;
     constexpr uint32_t kTokens = 4;  // whose sums fit into registers
     UnpackedPage page;
@@ -266,7 +270,8 @@ class Avx512Kernels final : public SimdDot<Avx512> {
       for (uint32_t half = 0; half < 2; ++half) {
         const __m512i dot = _mm512_add_epi32(_mm512_slli_epi32(high[t][half], 8), low[t][half]);
         const __m512i sums = _mm512_sub_epi32(dot, _mm512_mullo_epi32(page.zeros[v + half], sum));
-        c[t][half][column] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(page.scales[v + half], power));
+        c[t][half][column] =
+            _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(page.scales[v + half], power));
       }
     }
   }
@@ -310,8 +315,8 @@ class Avx512Kernels final : public SimdDot<Avx512> {
 
   // 64 elements of the output, from those bytes of each V record. V + 128 is unsigned, as the dot product of
   // bytes wants one factor; 128 times the sum of the weights is taken off again.
-  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas, const int32_t* exponents,
-                          uint32_t positions, float* out) {
+  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas,
+                          const int32_t* exponents, uint32_t positions, float* out) {
     __m512 sum[4];
     for (__m512& s : sum) s = _mm512_setzero_ps();
     const __m512i flip = _mm512_set1_epi8(-128);
@@ -324,14 +329,16 @@ class Avx512Kernels final : public SimdDot<Avx512> {
       for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
       for (uint32_t quad = 0; quad < quads; ++quad) {
         const int8_t* at = records + quad * values.record_bytes;
-        for (uint32_t port = 0; port < kPorts; ++port) __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
+        for (uint32_t port = 0; port < kPorts; ++port)
+          __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
         const __m512i a = load_bytes(at), b = load_bytes(at + kSubBlockBytes);
         const __m512i c = load_bytes(at + 2 * kSubBlockBytes), d = load_bytes(at + 3 * kSubBlockBytes);
         const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
         const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
         // Dword j of lane L of abcd[i]: element 16 L + 4 i + j of four positions.
         const __m512i abcd[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
-                                 _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
+                                 _mm512_unpacklo_epi16(ab_high, cd_high),
+                                 _mm512_unpackhi_epi16(ab_high, cd_high)};
         const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
         for (uint32_t i = 0; i < 4; ++i) {
           const __m512i v = _mm512_xor_si512(abcd[i], flip);

@@ -1,4 +1,5 @@
-// Kernels for Arm with Advanced SIMD and the dot product extension (Cortex-A55/A75, Neoverse N1 and later, Apple).
+// Kernels for Arm with Advanced SIMD and the dot product extension (Cortex-A55/A75, Neoverse N1 and later,
+// Apple).
 #include "engine/kernels_simd.h"
 
 #if defined(__aarch64__)
@@ -27,8 +28,8 @@ namespace brim {
 
 namespace {
 
-#include "engine/simd_spu.h"
 #include "engine/simd_dot.h"
+#include "engine/simd_spu.h"
 
 struct Neon {
   static constexpr uint32_t kLanes = 4;
@@ -39,14 +40,12 @@ struct Neon {
   static F load(const float* from) { return vld1q_f32(from); }
   static void store(float* to, F x) { vst1q_f32(to, x); }
   static F set(float x) { return vdupq_n_f32(x); }
-  static F load_fp16(const uint8_t* from) {
-    return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(from)));
-  }
+  static F load_fp16(const uint8_t* from) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(from))); }
   static F add(F a, F b) { return vaddq_f32(a, b); }
   static F sub(F a, F b) { return vsubq_f32(a, b); }
 
-  // FPCR.FZ flushes before rounding, fmul after it. They differ only where FZ makes a zero of factors that are
-  // none; that is rare.
+  // FPCR.FZ flushes before rounding, fmul after it. They differ only where FZ makes a zero of factors that
+  // are none; that is rare.
   static F mul(F a, F b) {
     const F product = vmulq_f32(a, b);
     const M flushed = vbicq_u32(vceqzq_f32(product), vorrq_u32(vceqzq_f32(a), vceqzq_f32(b)));
@@ -69,9 +68,13 @@ struct Neon {
   static I add_int(I a, I b) { return vaddq_s32(a, b); }
   static I sub_int(I a, I b) { return vsubq_s32(a, b); }
   template <uint32_t n>
-  static I shift_left(I x) { return vshlq_n_s32(x, n); }
+  static I shift_left(I x) {
+    return vshlq_n_s32(x, n);
+  }
   template <uint32_t n>
-  static I shift_right(I x) { return vshrq_n_s32(x, n); }
+  static I shift_right(I x) {
+    return vshrq_n_s32(x, n);
+  }
   static I max_unsigned(I a, I b) {
     return vreinterpretq_s32_u32(vmaxq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));
   }
@@ -147,7 +150,9 @@ struct Neon {
     return vld1q_s32(zeros);
   }
   template <uint32_t vectors>
-  static I add_pair(I a, I b) { return vpaddq_s32(a, b); }
+  static I add_pair(I a, I b) {
+    return vpaddq_s32(a, b);
+  }
 };
 
 class NeonKernels final : public SimdDot<Neon> {
@@ -164,8 +169,8 @@ class NeonKernels final : public SimdDot<Neon> {
  private:
   static constexpr uint32_t kElements = 64;  // of the output, whose sums fit into registers
 
-  static void values_part(const KvView& values, uint32_t offset, const int16_t* mantissas, const int32_t* exponents,
-                          uint32_t positions, float* out) {
+  static void values_part(const KvView& values, uint32_t offset, const int16_t* mantissas,
+                          const int32_t* exponents, uint32_t positions, float* out) {
     constexpr uint32_t kVectors = kElements / 4;
     float32x4_t sum[kVectors];
     for (float32x4_t& s : sum) s = vdupq_n_f32(0.0f);

@@ -45,7 +45,8 @@ BRIM_READ_CLONES uint64_t read_prefetching(const void* from, uint64_t lines) {
 
 }  // namespace
 
-ReadBandwidth::ReadBandwidth(uint32_t threads, bool pin, uint64_t bytes) : pool_(threads, pin), memory_(bytes) {
+ReadBandwidth::ReadBandwidth(uint32_t threads, bool pin, uint64_t bytes)
+    : pool_(threads, pin), memory_(bytes) {
   std::ranges::fill(memory_.bytes(), uint8_t{1});  // untouched, all of it would be the same zero page
 }
 

@@ -15,8 +15,8 @@ class SimdDot : public SimdSpu<Simd> {
   static constexpr uint32_t kLanes = Simd::kLanes;
 
  public:
-  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block, float* out,
-              uint64_t out_stride) const override {
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+              float* out, uint64_t out_stride) const override {
     switch (matrix.shape.columns) {
       case 4:
         return matvec_shape<4>(matrix, x, first_block, last_block, out, out_stride);
@@ -27,8 +27,8 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
-  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size, uint32_t first,
-              uint32_t last, float* scores) const override {
+  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
+              uint32_t first, uint32_t last, float* scores) const override {
     if (keys.record_bytes == 64) {
       scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
     } else {
@@ -62,8 +62,8 @@ class SimdDot : public SimdSpu<Simd> {
   }
 
   template <uint32_t columns>
-  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
-                           float* out, uint64_t out_stride) {
+  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                           uint32_t last_block, float* out, uint64_t out_stride) {
     if (x.tokens == 1) {
       matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
     } else {
@@ -71,10 +71,11 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
-  // c of kLanes rows of a column, whose first group is `group` of the page: dot product, less zero-point times
-  // sum of mantissas, times scale. weights(i) are those of row i.
+  // c of kLanes rows of a column, whose first group is `group` of the page: dot product, less zero-point
+  // times sum of mantissas, times scale. weights(i) are those of row i.
   template <typename RowWeights>
-  static F contributions(const RowWeights& weights, const uint8_t* record, uint32_t group, const A16Digits& x) {
+  static F contributions(const RowWeights& weights, const uint8_t* record, uint32_t group,
+                         const A16Digits& x) {
     const I dots = add_across<kLanes>([&](uint32_t row) { return Simd::dot(weights(row), x); });
     const I zeros = Simd::mul_int(Simd::load_zeros(record + group / 2), Simd::set_int(x.sum));
     const F scale = Simd::mul(Simd::load_fp16(record + kMetadataZeroBytes + 2 * group),
@@ -84,8 +85,8 @@ class SimdDot : public SimdSpu<Simd> {
 
   // One token: bound by memory. A page is read from start to end.
   template <uint32_t columns>
-  static void matvec_one(const MatrixView& matrix, const A16Digits* x, uint32_t first_block, uint32_t last_block,
-                         float* out) {
+  static void matvec_one(const MatrixView& matrix, const A16Digits* x, uint32_t first_block,
+                         uint32_t last_block, float* out) {
     constexpr uint32_t kRows = kGroupsPerPage / columns;
     constexpr uint32_t kVectors = kRows / kLanes;
     uint64_t page_index = uint64_t{first_block} * matrix.pages_per_block;
@@ -117,8 +118,8 @@ class SimdDot : public SimdSpu<Simd> {
 
   // Several tokens: weights are unpacked once for all of them.
   template <uint32_t columns>
-  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
-                          float* out, uint64_t out_stride) {
+  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                          uint32_t last_block, float* out, uint64_t out_stride) {
     constexpr uint32_t kRows = kGroupsPerPage / columns;
     std::vector<float> sums(uint64_t{x.tokens} * kRows);  // [tokens][kRows]
     Weights unpacked[columns][kLanes];
@@ -155,8 +156,8 @@ class SimdDot : public SimdSpu<Simd> {
   }
 
   template <uint32_t record_bytes>
-  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-                            uint32_t begin, uint32_t end, float* scores) {
+  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent,
+                            float inverse_sqrt_head_size, uint32_t begin, uint32_t end, float* scores) {
     const F power = Simd::set(power_of_two(exponent));
     const F factor = Simd::set(inverse_sqrt_head_size);
     for (uint32_t first = begin; first < end; first += kLanes) {
