@@ -17,8 +17,8 @@ constexpr uint64_t kHugePage = 2 << 20;
 AnonymousMemory::AnonymousMemory(uint64_t bytes) {
   if (bytes == 0) return;
   mapping_bytes_ = bytes + kHugePage;
-  void* mapping = mmap(nullptr, mapping_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                       -1, 0);
+  void* mapping = mmap(nullptr, mapping_bytes_, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) {
     throw Error("no memory for " + std::to_string(bytes >> 20) + " MiB: " + std::strerror(errno));
   }

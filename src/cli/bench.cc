@@ -37,9 +37,9 @@ class Samples {
 
 struct Decode {
   uint32_t position;
-  uint64_t bytes;            // token_bytes
+  uint64_t bytes;  // token_bytes
   Samples tokens_per_second;
-  Samples read_bandwidth;    // measured before each decode
+  Samples read_bandwidth;  // measured before each decode
   double share() const {
     return tokens_per_second.median() * static_cast<double>(bytes) / read_bandwidth.median();
   }
@@ -71,7 +71,8 @@ void run_prompt(Executor& executor, uint32_t count) {
   std::vector<uint32_t> ids(count);
   for (uint32_t i = 0; i < count; ++i) ids[i] = (i * 7919 + 1) % executor.vocabulary();
   for (uint32_t first = 0; first < count;) {
-    const auto part = std::span<const uint32_t>(ids).subspan(first, std::min(count - first, executor.max_tokens_per_pass()));
+    const auto part = std::span<const uint32_t>(ids).subspan(
+        first, std::min(count - first, executor.max_tokens_per_pass()));
     const auto size = static_cast<uint32_t>(part.size());
     const bool last = first + size == count;
     executor.run({.tokens = part, .position = first, .first_logits = last ? size - 1 : size});
@@ -150,8 +151,12 @@ void bench(const Options& options) {
   std::printf("%s: %s kernels, %u thread%s, --load %s; medians (least - most) of %u rounds\n\n",
               image.header().model.name, executor->name().c_str(), options.target.thread_count(),
               options.target.thread_count() == 1 ? "" : "s", load, options.rounds);
-  std::printf("| test               | token/s                | MB/token | read GB/s              | share of read |\n");
-  std::printf("|--------------------|------------------------|----------|------------------------|---------------|\n");
+  std::printf(
+      "| test               | token/s                | MB/token | read GB/s              | share of read "
+      "|\n");
+  std::printf(
+      "|--------------------|------------------------|----------|------------------------|---------------|"
+      "\n");
   for (const Decode& result : decodes) {
     std::printf("| decode at %-8u | %6.2f (%6.2f - %6.2f) | %8.1f | %6.2f (%6.2f - %6.2f) | %13.3f |\n",
                 result.position, result.tokens_per_second.median(), result.tokens_per_second.least(),
@@ -160,8 +165,8 @@ void bench(const Options& options) {
                 result.read_bandwidth.most() / 1e9, result.share());
   }
   if (prompt_rounds != 0) {
-    std::printf("| prompt of %-8u | %6.2f (%6.2f - %6.2f) | %8s | %22s | %13s |\n", prompt_tokens, prompt.median(),
-                prompt.least(), prompt.most(), "", "", "");
+    std::printf("| prompt of %-8u | %6.2f (%6.2f - %6.2f) | %8s | %22s | %13s |\n", prompt_tokens,
+                prompt.median(), prompt.least(), prompt.most(), "", "", "");
   }
   finish_output();
 }
@@ -170,9 +175,11 @@ void bench(const Options& options) {
 
 void add_bench(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("bench", "Measure decoding and prompts against the memory's read bandwidth");
+  CLI::App* command =
+      app.add_subcommand("bench", "Measure decoding and prompts against the memory's read bandwidth");
   command->add_option("IMAGE", options->image, "Image file")->required();
-  command->add_option("--positions", options->positions, "Positions to decode at, as 0,1023 (default: 0 and 1023)");
+  command->add_option("--positions", options->positions,
+                      "Positions to decode at, as 0,1023 (default: 0 and 1023)");
   command->add_option("--prompt-tokens", options->prompt_tokens, "Length of the prompt; 0: none")
       ->capture_default_str();
   command->add_option("--rounds", options->rounds, "Rounds; medians are reported")

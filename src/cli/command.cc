@@ -25,13 +25,16 @@ void TargetOptions::add_to(CLI::App& command) {
                   "reference, avx512, avx2, neon")
       ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon"}))
       ->capture_default_str();
-  command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")->check(CLI::Range(1, 1024));
+  command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")
+      ->check(CLI::Range(1, 1024));
   command.add_flag("--pin", pin, "Tie each thread to a CPU");
   command
-      .add_option("--load", load,
-                  "map: read the image where the system caches the file. copy: read it into huge pages first, which "
-                  "takes as much memory again")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Load>{{"map", Load::kMap}, {"copy", Load::kCopy}}))
+      .add_option(
+          "--load", load,
+          "map: read the image where the system caches the file. copy: read it into huge pages first, which "
+          "takes as much memory again")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, Load>{{"map", Load::kMap}, {"copy", Load::kCopy}}))
       ->default_str("map");
   command
       .add_option("--tokens-per-pass", tokens_per_pass,
@@ -42,7 +45,8 @@ void TargetOptions::add_to(CLI::App& command) {
 std::unique_ptr<Interpreter> make_executor(const MappedImage& image, const TargetOptions& options) {
   constexpr uint32_t kReferenceTokens = 8;
   constexpr uint32_t kCpuTokens = 64;  // by measurement: docs/performance.md
-  auto kernels = options.target == "cpu" ? make_kernels(available_kernels().front()) : make_kernels(options.target);
+  auto kernels =
+      options.target == "cpu" ? make_kernels(available_kernels().front()) : make_kernels(options.target);
   const uint32_t tokens = kernels->name() == "reference" ? kReferenceTokens : kCpuTokens;
   return std::make_unique<Interpreter>(
       image, std::move(kernels),

@@ -8,9 +8,9 @@
 
 namespace brim {
 
-// While it lives, FP32 results that are subnormal become zero on this thread (x86: MXCSR.FTZ and DAZ, which is
-// the rule of docs/numerics.md; Arm: FPCR.FZ, which differs from it in one binade edge that the NEON kernels
-// repair). Other processors: no effect.
+// While it lives, FP32 results that are subnormal become zero on this thread (x86: MXCSR.FTZ and DAZ, which
+// is the rule of docs/numerics.md; Arm: FPCR.FZ, which differs from it in one binade edge that the NEON
+// kernels repair). Other processors: no effect.
 class FlushToZero {
  public:
 #if defined(__x86_64__)

@@ -77,7 +77,8 @@ void Interpreter::resolve(const Program& program) {
   if (h.kv_heads == 0 || h.heads == 0 || h.heads % h.kv_heads != 0) throw header_error("head counts");
   if (h.dim == 0 || h.dim > 1 << 16 || h.hidden == 0 || h.hidden > 1 << 20) throw header_error("widths");
   if (h.vocabulary == 0 || h.vocabulary > 1 << 24) throw header_error("vocabulary");
-  if (h.context == 0 || h.context % kAttentionBlock != 0 || h.context > kMaxContext) throw header_error("context");
+  if (h.context == 0 || h.context % kAttentionBlock != 0 || h.context > kMaxContext)
+    throw header_error("context");
 
   const uint32_t inputs[] = {h.dim, query_width(), h.hidden};
   const uint32_t page_tokens = kv_tokens_per_page(h.head_size);
@@ -89,9 +90,9 @@ void Interpreter::resolve(const Program& program) {
   const uint8_t* stream = nullptr;  // the weight run under way
   uint64_t stream_address = 0;
   uint64_t next_page = 0;
-  uint32_t results_left = 0;        // rows of the last matrix that wait for a consumer
-  size_t last_matrix = 0;           // its step
-  uint32_t loaded_beats = 0;        // of P
+  uint32_t results_left = 0;  // rows of the last matrix that wait for a consumer
+  size_t last_matrix = 0;     // its step
+  uint32_t loaded_beats = 0;  // of P
 
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     Step step;
@@ -132,8 +133,9 @@ void Interpreter::resolve(const Program& program) {
         break;
       case Opcode::kEmbed:
         at.require(in.shape <= 2, "unknown embedding format");
-        at.require(byte_address(in.count) == embedding_row_bytes(static_cast<EmbeddingFormat>(in.shape), h.dim),
-                   "wrong row size");
+        at.require(
+            byte_address(in.count) == embedding_row_bytes(static_cast<EmbeddingFormat>(in.shape), h.dim),
+            "wrong row size");
         step.table = memory_.read(byte_address(in.address), byte_address(in.count) * h.vocabulary);
         parameter(in.param, norm_beats);
         break;
@@ -238,8 +240,8 @@ void Interpreter::group_steps() {
   }
 }
 
-// All KV heads' attention is independent, so it may run side by side; each head's own four steps must be there,
-// once and in order.
+// All KV heads' attention is independent, so it may run side by side; each head's own four steps must be
+// there, once and in order.
 void Interpreter::group_attention(const Section& section) {
   std::vector<KvHead> heads(header_.kv_heads);
   std::vector<Opcode> next(header_.kv_heads, Opcode::kScores);
@@ -284,7 +286,8 @@ void Interpreter::check_pass(const Pass& pass) const {
                 std::to_string(pass.tokens.size()));
   }
   if (uint64_t{pass.position} + pass.tokens.size() > header_.context) {
-    throw Error("the context of " + std::to_string(header_.context) + " tokens is full; pack with a larger --context");
+    throw Error("the context of " + std::to_string(header_.context) +
+                " tokens is full; pack with a larger --context");
   }
   for (const uint32_t token : pass.tokens) {
     if (token >= header_.vocabulary) {
@@ -420,7 +423,8 @@ void Interpreter::embed(const Step& step) {
 // The deferred RMSNorm: matrices take A16(x * w); their results are multiplied by r later.
 void Interpreter::norm(uint32_t token, const Instruction& in, bool* overflow) {
   const float* x = residual_row(token);
-  kernels_->to_a16(x, parameter(in.param), header_.dim, buffer(ActivationBuffer::kNormed).row(token), overflow);
+  kernels_->to_a16(x, parameter(in.param), header_.dim, buffer(ActivationBuffer::kNormed).row(token),
+                   overflow);
   const float mean = fmul(kernels_->sum_of_squares(x, header_.dim), header_.inverse_dim);
   inverse_rms_[token] = rsqrt(fadd(mean, header_.norm_eps));
 }
@@ -498,8 +502,8 @@ void Interpreter::attention(const Section& section) {
   });
   const uint32_t width = query_width();
   for_each(tokens_, 1, [&](uint32_t t, bool* overflow) {
-    kernels_->to_a16(&attention_output_[uint64_t{t} * width], width, buffer(ActivationBuffer::kAttention).row(t),
-                     overflow);
+    kernels_->to_a16(&attention_output_[uint64_t{t} * width], width,
+                     buffer(ActivationBuffer::kAttention).row(t), overflow);
   });
 }
 
@@ -508,7 +512,9 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
                          AttentionScratch& scratch, bool* overflow) {
   const uint32_t positions = position_ + token + 1;
   const uint32_t d = header_.head_size;
-  const auto scores = [&](uint32_t head) { return &scratch.scores[uint64_t{head - first_head} * header_.context]; };
+  const auto scores = [&](uint32_t head) {
+    return &scratch.scores[uint64_t{head - first_head} * header_.context];
+  };
 
   constexpr uint32_t kPositions = 256;  // whose K stay in the nearest cache for the group's other heads
   for (uint32_t first = 0; first < positions; first += kPositions) {
@@ -522,8 +528,8 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
   for (uint32_t head = first_head; head < last_head; ++head) {
     float* p = scores(head);
     const float denominator = kernels_->softmax(p, positions);
-    kernels_->attention_weights(p, kv.values.scales, positions, scratch.weights.data(), scratch.exponents.data(),
-                                overflow);
+    kernels_->attention_weights(p, kv.values.scales, positions, scratch.weights.data(),
+                                scratch.exponents.data(), overflow);
     float out[kA16Block];
     kernels_->values(kv.values, scratch.weights.data(), scratch.exponents.data(), positions, out);
     kernels_->scale(out, d, reciprocal(denominator));
@@ -545,14 +551,15 @@ void Interpreter::swiglu(const Step& step) {
     const uint32_t t = unit / blocks, block = unit % blocks;
     const uint32_t first = block * kA16Block;
     const uint32_t n = std::min<uint32_t>(kA16Block, header_.hidden - first);
-    kernels_->swiglu(results(t, step) + 2 * first, inverse_rms_[t], n, buffer(ActivationBuffer::kHidden).row(t) + block,
-                     overflow);
+    kernels_->swiglu(results(t, step) + 2 * first, inverse_rms_[t], n,
+                     buffer(ActivationBuffer::kHidden).row(t) + block, overflow);
   });
 }
 
 void Interpreter::logits(const Step&) {
   for_each(tokens_ - first_logits_, 1, [&](uint32_t i, bool*) {
-    kernels_->scale(&logits_[uint64_t{i} * header_.vocabulary], header_.vocabulary, inverse_rms_[first_logits_ + i]);
+    kernels_->scale(&logits_[uint64_t{i} * header_.vocabulary], header_.vocabulary,
+                    inverse_rms_[first_logits_ + i]);
   });
 }
 

@@ -35,7 +35,8 @@ std::unique_ptr<Kernels> make_kernels(std::string_view name) {
     if (auto kernels = entry.make()) return kernels;
   }
   std::string known;
-  for (const std::string_view available : available_kernels()) known += (known.empty() ? "" : ", ") + std::string(available);
+  for (const std::string_view available : available_kernels())
+    known += (known.empty() ? "" : ", ") + std::string(available);
   throw Error("this processor has no " + std::string(name) + " kernels; choose one of " + known);
 }
 

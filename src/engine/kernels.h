@@ -20,7 +20,7 @@ struct MatrixView {
   uint64_t first_page = 0;          // in that run
   PageShape shape{4, 32};
   uint32_t rows = 0;
-  uint32_t pages_per_block = 0;     // pages run through the columns of a block of shape.rows rows
+  uint32_t pages_per_block = 0;  // pages run through the columns of a block of shape.rows rows
 
   uint32_t row_blocks() const { return (rows + shape.rows - 1) / shape.rows; }
   const uint8_t* page(uint64_t i) const { return stream + page_offset(first_page + i); }
@@ -39,8 +39,8 @@ struct KvView {
   }
 };
 
-// Callers hold a FlushToZero. `overflow` flags are set, never cleared. Where a length is said to be padded, an
-// implementation may write up to the next multiple of it; inputs are never read past their length.
+// Callers hold a FlushToZero. `overflow` flags are set, never cleared. Where a length is said to be padded,
+// an implementation may write up to the next multiple of it; inputs are never read past their length.
 class Kernels {
  public:
   virtual ~Kernels() = default;
@@ -51,18 +51,19 @@ class Kernels {
   virtual void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
                       float* out, uint64_t out_stride) const = 0;
 
-  // scores[i] = q . K_i scaled, for i in [first, last), `first` a multiple of kAttentionBlock, `last` padded to
-  // one. q has one A16 block of kA16Block mantissas, zero past the head size.
+  // scores[i] = q . K_i scaled, for i in [first, last), `first` a multiple of kAttentionBlock, `last` padded
+  // to one. q has one A16 block of kA16Block mantissas, zero past the head size.
   virtual void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
                       uint32_t first, uint32_t last, float* scores) const = 0;
 
-  // p[i] = exp(scores[i] - max), in place, padded to kAttentionBlock; returns their sum in the order of sum16.
+  // p[i] = exp(scores[i] - max), in place, padded to kAttentionBlock; returns their sum in the order of
+  // sum16.
   virtual float softmax(float* scores, uint32_t positions) const = 0;
 
-  // Attention weights p[i] * scale of V_i as A16 blocks of kAttentionBlock positions; mantissas beyond the last
-  // position of a block are zero. `scales`: FP16 per position.
-  virtual void attention_weights(const float* p, const uint8_t* scales, uint32_t positions, int16_t* mantissas,
-                                 int32_t* exponents, bool* overflow) const = 0;
+  // Attention weights p[i] * scale of V_i as A16 blocks of kAttentionBlock positions; mantissas beyond the
+  // last position of a block are zero. `scales`: FP16 per position.
+  virtual void attention_weights(const float* p, const uint8_t* scales, uint32_t positions,
+                                 int16_t* mantissas, int32_t* exponents, bool* overflow) const = 0;
 
   // out[j] = sum over positions of weight * V, for j < record_bytes.
   virtual void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents,

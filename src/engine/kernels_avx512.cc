@@ -26,7 +26,10 @@ namespace brim {
 
 namespace {
 
+#include "engine/simd_dot.h"
 #include "engine/simd_spu.h"
+
+__m512i load_bytes(const void* from) { return _mm512_loadu_si512(from); }
 
 struct Avx512 {
   static constexpr uint32_t kLanes = 16;
@@ -53,9 +56,13 @@ struct Avx512 {
   static I add_int(I a, I b) { return _mm512_add_epi32(a, b); }
   static I sub_int(I a, I b) { return _mm512_sub_epi32(a, b); }
   template <uint32_t n>
-  static I shift_left(I x) { return _mm512_slli_epi32(x, n); }
+  static I shift_left(I x) {
+    return _mm512_slli_epi32(x, n);
+  }
   template <uint32_t n>
-  static I shift_right(I x) { return _mm512_srai_epi32(x, n); }
+  static I shift_right(I x) {
+    return _mm512_srai_epi32(x, n);
+  }
   static I max_unsigned(I a, I b) { return _mm512_max_epu32(a, b); }
   static uint32_t reduce_max(I x) { return _mm512_reduce_max_epu32(x); }
 
@@ -87,26 +94,43 @@ struct Avx512 {
   static F negate_even(F x) {
     return _mm512_castsi512_ps(_mm512_xor_si512(bits(x), _mm512_set1_epi64(0x80000000)));
   }
-};
 
-// How far ahead of the weights a single token's pass prefetches: docs/performance.md.
-#ifndef PFB
-#define PFB 4096
-#endif
-constexpr uint32_t kPrefetchBytes = PFB;
+  // --- Dot products. ---
 
-__m512i load_bytes(const void* from) { return _mm512_loadu_si512(from); }
+  static I mul_int(I a, I b) { return _mm512_mullo_epi32(a, b); }
 
-// The sums of a's lanes of 32 bits, b's, ... for 16 vectors: as a tree whose nodes hold partial sums of the
-// vectors below them, side by side. Vector i is leaf(i).
-template <uint32_t vectors, typename Leaf>
-inline __m512i add_across(const Leaf& leaf, uint32_t first) {
-  if constexpr (vectors == 1) {
-    return leaf(first);
-  } else {
-    // The order of the leaves makes lane i of the root the sum of leaf(i).
-    const __m512i a = add_across<vectors / 2>(leaf, first);
-    const __m512i b = add_across<vectors / 2>(leaf, first + vectors / 2);
+  struct Weights {
+    __m512i even, odd;
+  };
+  static Weights unpack(const uint8_t* group) {
+    const __m512i packed = load_bytes(group), nibble = _mm512_set1_epi8(15);
+    return {_mm512_and_si512(packed, nibble), _mm512_and_si512(_mm512_srli_epi16(packed, 4), nibble)};
+  }
+  static I dot(const Weights& w, const A16Digits& x) {
+    __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), w.even, load_bytes(x.high[0]));
+    sum = _mm512_slli_epi32(_mm512_dpbusd_epi32(sum, w.odd, load_bytes(x.high[1])), 8);
+    sum = _mm512_dpbusd_epi32(sum, w.even, load_bytes(x.low[0]));
+    return _mm512_dpbusd_epi32(sum, w.odd, load_bytes(x.low[1]));
+  }
+  template <uint32_t n>
+  static I dot(const int8_t* k, const int16_t* q) {
+    __m512i sum = _mm512_setzero_si512();
+    for (uint32_t i = 0; i < n; i += 32) {
+      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(k + i));
+      sum = _mm512_dpwssd_epi32(sum, _mm512_cvtepi8_epi16(bytes), load_bytes(q + i));
+    }
+    return sum;
+  }
+  static I load_zeros(const uint8_t* from) {
+    const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    const __m128i nibble = _mm_set1_epi8(15);
+    const __m128i even = _mm_and_si128(packed, nibble);
+    const __m128i odd = _mm_and_si128(_mm_srli_epi16(packed, 4), nibble);
+    return _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));
+  }
+  // A node of the tree that adds across lanes: the partial sums of the vectors below it, side by side.
+  template <uint32_t vectors>
+  static I add_pair(I a, I b) {
     if constexpr (vectors == 2) {
       return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
     } else if constexpr (vectors == 4) {
@@ -115,39 +139,22 @@ inline __m512i add_across(const Leaf& leaf, uint32_t first) {
       return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
     }
   }
-}
+};
 
-// 16 zero-points from 8 bytes, as int32.
-__m512i load_zeros(const uint8_t* from) {
-  const __m128i packed = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
-  const __m128i nibble = _mm_set1_epi8(15);
-  const __m128i even = _mm_and_si128(packed, nibble);
-  const __m128i odd = _mm_and_si128(_mm_srli_epi16(packed, 4), nibble);
-  return _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));
-}
-
-class Avx512Kernels final : public SimdSpu<Avx512> {
+class Avx512Kernels final : public SimdDot<Avx512> {
  public:
   std::string_view name() const override { return "avx512"; }
 
-  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block, float* out,
-              uint64_t out_stride) const override {
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+              float* out, uint64_t out_stride) const override {
+    if (x.tokens == 1) return SimdDot::matvec(matrix, x, first_block, last_block, out, out_stride);
     switch (matrix.shape.columns) {
       case 4:
-        return matvec_shape<4>(matrix, x, first_block, last_block, out, out_stride);
+        return matvec_many<4>(matrix, x, first_block, last_block, out, out_stride);
       case 2:
-        return matvec_shape<2>(matrix, x, first_block, last_block, out, out_stride);
+        return matvec_many<2>(matrix, x, first_block, last_block, out, out_stride);
       default:
-        return matvec_shape<1>(matrix, x, first_block, last_block, out, out_stride);
-    }
-  }
-
-  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-              uint32_t first, uint32_t last, float* scores) const override {
-    if (keys.record_bytes == 64) {
-      scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
-    } else {
-      scores_record<128>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+        return matvec_many<1>(matrix, x, first_block, last_block, out, out_stride);
     }
   }
 
@@ -159,84 +166,11 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
   }
 
  private:
-  template <uint32_t columns>
-  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
-                           float* out, uint64_t out_stride) {
-    if (x.tokens == 1) {
-      matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
-    } else {
-      matvec_many<columns>(matrix, x, first_block, last_block, out, out_stride);
-    }
-  }
-
-  // One token: bound by memory. A page is read from start to end, 16 rows of a column at a time.
-  template <uint32_t columns>
-  static void matvec_one(const MatrixView& matrix, const A16Digits* x, uint32_t first_block, uint32_t last_block,
-                         float* out) {
-    constexpr uint32_t kRows = kGroupsPerPage / columns;
-    constexpr uint32_t kVectors = kRows / 16;
-    uint64_t page_index = uint64_t{first_block} * matrix.pages_per_block;
-    for (uint32_t block = first_block; block < last_block; ++block) {
-      __m512 sum[kVectors];
-      for (__m512& s : sum) s = _mm512_setzero_ps();
-      for (uint32_t p = 0; p < matrix.pages_per_block; ++p, ++page_index) {
-        const uint8_t* page = matrix.page(page_index);
-        const uint8_t* record = matrix.record(page_index);
-        __m512 c[kVectors][columns];
-        for (uint32_t column = 0; column < columns; ++column) {
-          const A16Digits& digits = x[p * columns + column];
-          for (uint32_t v = 0; v < kVectors; ++v) {
-            const uint32_t group = column * kRows + v * 16;
-            c[v][column] = contributions(page + group * kGroupBytes, record, group, digits);
-          }
-        }
-        for (uint32_t v = 0; v < kVectors; ++v) sum[v] = _mm512_add_ps(sum[v], tree<columns>(c[v]));
-      }
-      store_rows(sum, kVectors, matrix.rows - block * kRows, out + block * kRows);
-    }
-  }
-
-  // t of the contract: the contributions of a page's columns.
-  template <uint32_t columns>
-  static __m512 tree(const __m512 (&c)[columns]) {
-    if constexpr (columns == 4) {
-      return _mm512_add_ps(_mm512_add_ps(c[0], c[1]), _mm512_add_ps(c[2], c[3]));
-    } else if constexpr (columns == 2) {
-      return _mm512_add_ps(c[0], c[1]);
-    } else {
-      return c[0];
-    }
-  }
-
-  // c of 16 rows of a column: dot product, less zero-point times sum, times scale.
-  static __m512 contributions(const uint8_t* weights, const uint8_t* record, uint32_t group,
-                              const A16Digits& x) {
-    const __m512i high_even = load_bytes(x.high[0]), high_odd = load_bytes(x.high[1]);
-    const __m512i low_even = load_bytes(x.low[0]), low_odd = load_bytes(x.low[1]);
-    const __m512i nibble = _mm512_set1_epi8(15);
-    const auto dot = [&](uint32_t row) {
-      const uint8_t* at = weights + row * kGroupBytes;
-      prefetch(at + kPrefetchBytes);
-      const __m512i packed = load_bytes(at);
-      const __m512i even = _mm512_and_si512(packed, nibble);
-      const __m512i odd = _mm512_and_si512(_mm512_srli_epi16(packed, 4), nibble);
-      __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), even, high_even);
-      sum = _mm512_slli_epi32(_mm512_dpbusd_epi32(sum, odd, high_odd), 8);
-      sum = _mm512_dpbusd_epi32(sum, even, low_even);
-      return _mm512_dpbusd_epi32(sum, odd, low_odd);
-    };
-    const __m512i zero_part = _mm512_mullo_epi32(load_zeros(record + group / 2), _mm512_set1_epi32(x.sum));
-    const __m512i sums = _mm512_sub_epi32(add_across<16>(dot, 0), zero_part);
-    const __m512 scale = _mm512_mul_ps(Avx512::load_fp16(record + kMetadataZeroBytes + 2 * group),
-                                       _mm512_set1_ps(power_of_two(x.exponent)));
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale);
-  }
-
   // --- Several tokens: bound by arithmetic. ---
 
   // A page with its nibbles spread to bytes and transposed, so that lanes are rows: dword k of 16 rows, for
-  // k < 16, even elements in [0], odd ones in [1]. A dword of activations then serves 16 rows by broadcasting,
-  // and nothing needs to be added across lanes.
+  // k < 16, even elements in [0], odd ones in [1]. A dword of activations then serves 16 rows by
+  // broadcasting, and nothing needs to be added across lanes.
   struct UnpackedPage {
     __m512i weights[8][16][2];  // [group / 16][dword][odd]
     __m512i zeros[8];
@@ -248,7 +182,7 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
       const uint8_t* from = page + v * 16 * kGroupBytes;
       __m512i rows[16];
       for (uint32_t i = 0; i < 16; ++i) {
-        prefetch(from + i * kGroupBytes + kPageBytes);
+        __builtin_prefetch(from + i * kGroupBytes + kPageBytes);
         rows[i] = load_bytes(from + i * kGroupBytes);
       }
       transpose(rows);
@@ -257,14 +191,14 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
         to.weights[v][k][0] = _mm512_and_si512(rows[k], nibble);
         to.weights[v][k][1] = _mm512_and_si512(_mm512_srli_epi16(rows[k], 4), nibble);
       }
-      to.zeros[v] = load_zeros(record + v * 8);
+      to.zeros[v] = Avx512::load_zeros(record + v * 8);
       to.scales[v] = Avx512::load_fp16(record + kMetadataZeroBytes + v * 32);
     }
   }
 
   template <uint32_t columns>
-  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
-                          float* out, uint64_t out_stride) {
+  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                          uint32_t last_block, float* out, uint64_t out_stride) {
     constexpr uint32_t kRows = kGroupsPerPage / columns;
     constexpr uint32_t kTokens = 4;  // whose sums fit into registers
     UnpackedPage page;
@@ -302,7 +236,7 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
       for (uint32_t t = 0; t < tokens; ++t) {
         for (uint32_t half = 0; half < 2; ++half) {
           float* sum = sums + (t * kVectors + v + half) * 16;
-          _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), tree<columns>(c[t][half])));
+          _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), page_sum<columns>(c[t][half])));
         }
       }
     }
@@ -336,7 +270,8 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
       for (uint32_t half = 0; half < 2; ++half) {
         const __m512i dot = _mm512_add_epi32(_mm512_slli_epi32(high[t][half], 8), low[t][half]);
         const __m512i sums = _mm512_sub_epi32(dot, _mm512_mullo_epi32(page.zeros[v + half], sum));
-        c[t][half][column] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(page.scales[v + half], power));
+        c[t][half][column] =
+            _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(page.scales[v + half], power));
       }
     }
   }
@@ -378,36 +313,10 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
 
   // --- Attention. ---
 
-  template <uint32_t record_bytes>
-  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-                            uint32_t begin, uint32_t end, float* scores) {
-    constexpr uint32_t kParts = record_bytes / 32;
-    __m512i query[kParts];
-    for (uint32_t part = 0; part < kParts; ++part) query[part] = load_bytes(q + 32 * part);
-    const __m512 power = _mm512_set1_ps(power_of_two(exponent));
-    const __m512 factor = _mm512_set1_ps(inverse_sqrt_head_size);
-    for (uint32_t first = begin; first < end; first += 16) {
-      // A page holds positions 4 i + s in sub-block s.
-      const int8_t* records = keys.record(first);
-      const auto dot = [&](uint32_t i) {
-        const int8_t* k = records + i % kPorts * kSubBlockBytes + i / kPorts * record_bytes;
-        __m512i sum = _mm512_setzero_si512();
-        for (uint32_t part = 0; part < kParts; ++part) {
-          const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(k + 32 * part));
-          sum = _mm512_dpwssd_epi32(sum, _mm512_cvtepi8_epi16(bytes), query[part]);
-        }
-        return sum;
-      };
-      const __m512 dots = _mm512_cvtepi32_ps(add_across<16>(dot, 0));
-      const __m512 scale = _mm512_mul_ps(_mm512_mul_ps(Avx512::load_fp16(keys.scales + 2 * first), power), factor);
-      _mm512_storeu_ps(scores + first, _mm512_mul_ps(dots, scale));
-    }
-  }
-
   // 64 elements of the output, from those bytes of each V record. V + 128 is unsigned, as the dot product of
   // bytes wants one factor; 128 times the sum of the weights is taken off again.
-  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas, const int32_t* exponents,
-                          uint32_t positions, float* out) {
+  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas,
+                          const int32_t* exponents, uint32_t positions, float* out) {
     __m512 sum[4];
     for (__m512& s : sum) s = _mm512_setzero_ps();
     const __m512i flip = _mm512_set1_epi8(-128);
@@ -420,13 +329,16 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
       for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
       for (uint32_t quad = 0; quad < quads; ++quad) {
         const int8_t* at = records + quad * values.record_bytes;
+        for (uint32_t port = 0; port < kPorts; ++port)
+          __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
         const __m512i a = load_bytes(at), b = load_bytes(at + kSubBlockBytes);
         const __m512i c = load_bytes(at + 2 * kSubBlockBytes), d = load_bytes(at + 3 * kSubBlockBytes);
         const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
         const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
         // Dword j of lane L of abcd[i]: element 16 L + 4 i + j of four positions.
         const __m512i abcd[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
-                                 _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)};
+                                 _mm512_unpacklo_epi16(ab_high, cd_high),
+                                 _mm512_unpackhi_epi16(ab_high, cd_high)};
         const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
         for (uint32_t i = 0; i < 4; ++i) {
           const __m512i v = _mm512_xor_si512(abcd[i], flip);
@@ -458,15 +370,6 @@ class Avx512Kernels final : public SimdSpu<Avx512> {
       sum = _mm512_dpwssd_epi32(sum, m, _mm512_set1_epi16(1));
     }
     return _mm512_reduce_add_epi32(sum);
-  }
-
-  static void prefetch(const uint8_t* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
-
-  static void store_rows(const __m512* sum, uint32_t vectors, uint32_t rows, float* out) {
-    for (uint32_t v = 0; v < vectors && v * 16 < rows; ++v) {
-      const uint32_t here = std::min(rows - v * 16, 16u);
-      _mm512_mask_storeu_ps(out + v * 16, static_cast<__mmask16>((1u << here) - 1), sum[v]);
-    }
   }
 };
 

@@ -31,7 +31,8 @@ int32_t group_dot(const uint8_t* packed, const A16Digits& x, int32_t zero) {
 }
 
 // Row `row` of a page: contributions of its column groups, added pairwise.
-float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint32_t row, const A16Digits* x) {
+float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint32_t row,
+               const A16Digits* x) {
   float c[4];
   for (uint32_t column = 0; column < shape.columns; ++column) {
     const uint32_t group = column * shape.rows + row;
@@ -54,8 +55,8 @@ class ReferenceKernels : public Kernels {
  public:
   std::string_view name() const override { return "reference"; }
 
-  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block, float* out,
-              uint64_t out_stride) const override {
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+              float* out, uint64_t out_stride) const override {
     const auto [columns, rows] = matrix.shape;
     for (uint32_t block = first_block; block < last_block; ++block) {
       const uint32_t rows_here = std::min(rows, matrix.rows - block * rows);
@@ -99,7 +100,8 @@ class ReferenceKernels : public Kernels {
       for (uint32_t i = 0; i < n; ++i) {
         weights[i] = fmul(p[first + i], load_fp16(scales + 2 * (first + i)));
       }
-      exponents[first / kAttentionBlock] = brim::to_a16(weights, kAttentionBlock, mantissas + first, overflow);
+      exponents[first / kAttentionBlock] =
+          brim::to_a16(weights, kAttentionBlock, mantissas + first, overflow);
     }
   }
 
@@ -158,8 +160,8 @@ class ReferenceKernels : public Kernels {
   }
 
   void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const override {
-    convert([&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); }, n, out,
-            overflow);
+    convert([&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); }, n,
+            out, overflow);
   }
 
   uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {

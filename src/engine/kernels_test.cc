@@ -24,7 +24,8 @@ class KernelsTest : public testing::TestWithParam<std::string_view> {
   // A normal number or zero with an exponent in [-range, range].
   float number(int32_t range) {
     if (below(16) == 0) return below(2) ? 0.0f : -0.0f;
-    const auto field = static_cast<uint32_t>(127 + static_cast<int32_t>(below(2 * static_cast<uint32_t>(range) + 1)) - range);
+    const auto field = static_cast<uint32_t>(
+        127 + static_cast<int32_t>(below(2 * static_cast<uint32_t>(range) + 1)) - range);
     return float_from_bits((random_() & 0x807FFFFFu) | field << 23);
   }
 
@@ -60,7 +61,8 @@ class KernelsTest : public testing::TestWithParam<std::string_view> {
           if (extreme == Extreme::kLargest) v = below(2) ? kA16MaxMantissa : -kA16MaxMantissa;
           if (extreme == Extreme::kZero) v = 0;
         }
-        if (extreme == Extreme::kLargest && g % 2 == 0) std::fill(m, m + kA16Block, int16_t{-kA16MaxMantissa});
+        if (extreme == Extreme::kLargest && g % 2 == 0)
+          std::fill(m, m + kA16Block, int16_t{-kA16MaxMantissa});
         constexpr int32_t kExponents[] = {kA16MinExponent, kA16MaxExponent, 0, -14, -20};
         x.row(t)[g].assign(m, kExponents[below(extreme == Extreme::kNone ? 5 : 1)]);
       }
@@ -91,7 +93,8 @@ void expect_same(std::span<const float> expected, std::span<const float> got, co
   }
 }
 
-void expect_same(std::span<const A16Digits> expected, std::span<const A16Digits> got, const std::string& what) {
+void expect_same(std::span<const A16Digits> expected, std::span<const A16Digits> got,
+                 const std::string& what) {
   for (size_t i = 0; i < expected.size(); ++i) {
     ASSERT_EQ(expected[i].exponent, got[i].exponent) << what << " block " << i;
     ASSERT_EQ(expected[i].sum, got[i].sum) << what << " block " << i;
@@ -116,8 +119,9 @@ TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesRowsAndTokens) {
           const uint32_t middle = matrix.row_blocks() / 2;
           tested_->matvec(matrix, x.view(0, tokens), 0, middle, got.data(), stride);
           tested_->matvec(matrix, x.view(0, tokens), middle, matrix.row_blocks(), got.data(), stride);
-          expect_same(expected, got, std::to_string(groups) + " groups, " + std::to_string(rows) + " rows, " +
-                                         std::to_string(tokens) + " tokens");
+          expect_same(expected, got,
+                      std::to_string(groups) + " groups, " + std::to_string(rows) + " rows, " +
+                          std::to_string(tokens) + " tokens");
           if (HasFatalFailure()) return;
         }
       }
@@ -174,9 +178,9 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
         if (extreme) q[i] = below(2) ? kA16MaxMantissa : -kA16MaxMantissa;
       }
       for (const uint32_t positions : {1u, 3u, 15u, 16u, 17u, 63u, 64u, 65u, 130u, 255u, 320u}) {
-        const auto run = [&](const Kernels& kernels, std::vector<float>& scores, std::vector<int16_t>& mantissas,
-                             std::vector<int32_t>& exponents, std::vector<float>& out, float& denominator,
-                             bool& overflow) {
+        const auto run = [&](const Kernels& kernels, std::vector<float>& scores,
+                             std::vector<int16_t>& mantissas, std::vector<int32_t>& exponents,
+                             std::vector<float>& out, float& denominator, bool& overflow) {
           scores.assign(context, 0.0f);
           mantissas.assign(context, 0);
           exponents.assign(context / kAttentionBlock, 0);
@@ -186,8 +190,8 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
           kernels.scores(keys.view, q, -16, 0.25f, half, positions, scores.data());
           std::vector<float> before(scores.begin(), scores.begin() + positions);
           denominator = kernels.softmax(scores.data(), positions);
-          kernels.attention_weights(scores.data(), values.view.scales, positions, mantissas.data(), exponents.data(),
-                                    &overflow);
+          kernels.attention_weights(scores.data(), values.view.scales, positions, mantissas.data(),
+                                    exponents.data(), &overflow);
           kernels.values(values.view, mantissas.data(), exponents.data(), positions, out.data());
           before.insert(before.end(), scores.begin(), scores.begin() + positions);
           scores = before;
@@ -199,11 +203,13 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
         bool overflow[2] = {false, false};
         run(*reference_, scores[0], mantissas[0], exponents[0], out[0], denominator[0], overflow[0]);
         run(*tested_, scores[1], mantissas[1], exponents[1], out[1], denominator[1], overflow[1]);
-        const std::string what = "head size " + std::to_string(head_size) + ", positions " + std::to_string(positions);
+        const std::string what =
+            "head size " + std::to_string(head_size) + ", positions " + std::to_string(positions);
         expect_same(scores[0], scores[1], what + " scores and p");
         EXPECT_EQ(denominator[0], denominator[1]) << what;
         const uint32_t blocks = (positions + kAttentionBlock - 1) / kAttentionBlock;
-        for (uint32_t i = 0; i < blocks * kAttentionBlock; ++i) ASSERT_EQ(mantissas[0][i], mantissas[1][i]) << what << i;
+        for (uint32_t i = 0; i < blocks * kAttentionBlock; ++i)
+          ASSERT_EQ(mantissas[0][i], mantissas[1][i]) << what << i;
         EXPECT_EQ(exponents[0], exponents[1]) << what;
         expect_same(out[0], out[1], what + " values");
         EXPECT_FALSE(overflow[0] || overflow[1]);
@@ -309,7 +315,8 @@ TEST_P(KernelsTest, ProductsAtTheFlushBoundaryHaveTheBitsOfTheReference) {
 TEST_P(KernelsTest, A16AndSwigluHaveTheBitsOfTheReference) {
   for (const uint32_t n : {1u, 8u, 30u, 64u, 127u, 128u, 129u, 288u, 512u}) {
     for (const int32_t range : {2, 20, 60, 126}) {
-      const std::vector<float> x = numbers(n, range), w = numbers(n, range), gate_up = numbers(2 * n, std::min(range, 60));
+      const std::vector<float> x = numbers(n, range), w = numbers(n, range),
+                               gate_up = numbers(2 * n, std::min(range, 60));
       const uint32_t blocks = (n + kA16Block - 1) / kA16Block;
       const auto compare = [&](const std::string& what, const auto& operation) {
         std::vector<A16Digits> expected(blocks), got(blocks);
@@ -322,7 +329,8 @@ TEST_P(KernelsTest, A16AndSwigluHaveTheBitsOfTheReference) {
       compare("to_a16", [&](const Kernels& k, A16Digits* out, bool* o) { k.to_a16(x.data(), n, out, o); });
       compare("to_a16 of products",
               [&](const Kernels& k, A16Digits* out, bool* o) { k.to_a16(x.data(), w.data(), n, out, o); });
-      compare("swiglu", [&](const Kernels& k, A16Digits* out, bool* o) { k.swiglu(gate_up.data(), 0.7f, n, out, o); });
+      compare("swiglu",
+              [&](const Kernels& k, A16Digits* out, bool* o) { k.swiglu(gate_up.data(), 0.7f, n, out, o); });
       if (n <= kA16Block) {
         int16_t expected[kA16Block], got[kA16Block];
         bool overflow[2] = {false, false};

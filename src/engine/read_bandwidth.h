@@ -13,7 +13,9 @@ class ReadBandwidth {
   // Memory of `bytes` in huge pages, far more than the caches hold; throws Error if there is none.
   ReadBandwidth(uint32_t threads, bool pin, uint64_t bytes = uint64_t{1} << 30);
 
-  // Reads it once, each thread its own contiguous part, and returns bytes per second.
+  // Reads it from start to end, each thread its own contiguous part, once with plain loads and once with
+  // prefetches (which is faster differs from minute to minute on a shared machine), and returns the better
+  // bytes per second.
   double measure();
 
  private:

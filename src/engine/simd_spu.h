@@ -52,14 +52,16 @@ class SimdSpu : public Kernels {
       alignas(64) float weights[kAttentionBlock] = {};
       uint32_t i = 0;
       for (; i + kLanes <= n; i += kLanes) {
-        Simd::store(weights + i, Simd::mul(Simd::load(p + first + i), Simd::load_fp16(scales + 2 * (first + i))));
+        Simd::store(weights + i,
+                    Simd::mul(Simd::load(p + first + i), Simd::load_fp16(scales + 2 * (first + i))));
       }
       for (; i < n; ++i) {
         uint16_t scale;
         std::memcpy(&scale, scales + 2 * (first + i), sizeof(scale));
         weights[i] = fmul(p[first + i], fp16_to_float(scale));
       }
-      exponents[first / kAttentionBlock] = convert_block<kAttentionBlock>(weights, mantissas + first, overflow);
+      exponents[first / kAttentionBlock] =
+          convert_block<kAttentionBlock>(weights, mantissas + first, overflow);
     }
   }
 
@@ -108,8 +110,8 @@ class SimdSpu : public Kernels {
     uint32_t i = 0;
     for (; i + kLanes <= n; i += kLanes) {
       const F v = Simd::load(x + i), r = Simd::load(row + i);
-      const F straight = Simd::mul(v, Simd::even_of_pairs(r));                    // a cos, b cos
-      const F crossed = Simd::mul(Simd::swap_pairs(v), Simd::odd_of_pairs(r));    // b sin, a sin
+      const F straight = Simd::mul(v, Simd::even_of_pairs(r));                  // a cos, b cos
+      const F crossed = Simd::mul(Simd::swap_pairs(v), Simd::odd_of_pairs(r));  // b sin, a sin
       Simd::store(x + i, Simd::add(straight, Simd::negate_even(crossed)));
     }
     for (; i < n; i += 2) {
@@ -127,7 +129,8 @@ class SimdSpu : public Kernels {
   }
 
   void to_a16(const float* x, uint32_t n, A16Digits* out, bool* overflow) const override {
-    convert([&](uint32_t i) { return Simd::load(x + i); }, [&](uint32_t i) { return x[i]; }, n, out, overflow);
+    convert([&](uint32_t i) { return Simd::load(x + i); }, [&](uint32_t i) { return x[i]; }, n, out,
+            overflow);
   }
 
   void to_a16(const float* x, const float* w, uint32_t n, A16Digits* out, bool* overflow) const override {
@@ -144,7 +147,9 @@ class SimdSpu : public Kernels {
       const F denominator = Simd::add(Simd::set(1.0f), exp(negate_lanes(x)));
       return Simd::mul(Simd::mul(x, reciprocal_lanes(denominator)), Simd::mul(up, factor));
     };
-    const auto one = [&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); };
+    const auto one = [&](uint32_t i) {
+      return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r));
+    };
     convert(lanes, one, n, out, overflow);
   }
 
@@ -221,7 +226,8 @@ class SimdSpu : public Kernels {
   // Sum16::total of partial sums that stand in lanes.
   static float total(const F (&partial)[16 / kLanes]) {
     Sum16 sum;
-    for (uint32_t part = 0; part < 16 / kLanes; ++part) Simd::store(&sum.partial[part * kLanes], partial[part]);
+    for (uint32_t part = 0; part < 16 / kLanes; ++part)
+      Simd::store(&sum.partial[part * kLanes], partial[part]);
     return sum.total();
   }
 

@@ -14,8 +14,8 @@ namespace brim {
 
 namespace {
 
-// How often a waiting thread looks before it sleeps: some tens of microseconds, longer than the single-threaded
-// steps between two operations, shorter than anyone notices.
+// How often a waiting thread looks before it sleeps: some tens of microseconds, longer than the
+// single-threaded steps between two operations, shorter than anyone notices.
 constexpr uint32_t kSpins = 1000;
 
 void relax() {
@@ -63,7 +63,8 @@ uint32_t physical_cores() {
   std::set<std::string> cores;  // by the list of CPUs that share the core
   const std::vector<uint32_t> cpus = allowed_cpus();
   for (const uint32_t cpu : cpus) {
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                       "/topology/thread_siblings_list");
     std::string siblings;
     if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
     cores.insert(siblings);

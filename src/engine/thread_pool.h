@@ -24,9 +24,9 @@ class ThreadPool {
   uint32_t threads() const { return static_cast<uint32_t>(shares_.size()); }
 
   // Calls body(first, last, thread) for disjoint ranges that make up [0, count), and returns when all are
-  // done. Each thread walks through a contiguous share, `grain` units at a time, so that it reads memory as one
-  // stream; one that is done takes from the ends of the others' shares. Work of at most one grain stays on the
-  // calling thread. `body` must not throw. One thread at a time may call this.
+  // done. Each thread walks through a contiguous share, `grain` units at a time, so that it reads memory as
+  // one stream; one that is done takes from the ends of the others' shares. Work of at most one grain stays
+  // on the calling thread. `body` must not throw. One thread at a time may call this.
   template <typename Body>
   void run(uint32_t count, uint32_t grain, Body&& body) {
     if (count == 0) return;

@@ -7,7 +7,8 @@
 
 namespace brim {
 
-// Weight pages, their metadata records, one embedding row, and K, V and their scales of positions 0 .. position.
+// Weight pages, their metadata records, one embedding row, and K, V and their scales of positions 0 ..
+// position.
 inline uint64_t token_bytes(const Program& program, uint32_t position) {
   const uint64_t record_bytes = kv_record_bytes(program.header.head_size);
   constexpr uint64_t kScaleBytes = 2;

@@ -1,0 +1,179 @@
+// Dot products of matrices and of attention scores, on vectors of any instruction set. To be included like
+// simd_spu.h, and after it; Simd has besides
+//   I mul_int(I, I); I load_zeros(const uint8_t*): kLanes zero-points from kLanes / 2 bytes
+//   Weights unpack(const uint8_t* group): the group's even and odd weights as bytes
+//   I dot(Weights, const A16Digits&): int32 whose sum is the sum of m_k q_k, each below 2^31
+//   I dot<n>(const int8_t* k, const int16_t* q): the same for n products of a key and a query
+//   I add_pair<n>(I, I): a level of the tree in which kLanes vectors become one, whose lane i is the sum over
+//     vector i; n = 2, 4, ... kLanes vectors are below the node
+
+template <class Simd>
+class SimdDot : public SimdSpu<Simd> {
+  using F = typename Simd::F;
+  using I = typename Simd::I;
+  using Weights = typename Simd::Weights;
+  static constexpr uint32_t kLanes = Simd::kLanes;
+
+ public:
+  void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+              float* out, uint64_t out_stride) const override {
+    switch (matrix.shape.columns) {
+      case 4:
+        return matvec_shape<4>(matrix, x, first_block, last_block, out, out_stride);
+      case 2:
+        return matvec_shape<2>(matrix, x, first_block, last_block, out, out_stride);
+      default:
+        return matvec_shape<1>(matrix, x, first_block, last_block, out, out_stride);
+    }
+  }
+
+  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
+              uint32_t first, uint32_t last, float* scores) const override {
+    if (keys.record_bytes == 64) {
+      scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+    } else {
+      scores_record<128>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+    }
+  }
+
+ protected:
+  // t of the contract: the contributions of a page's columns to a row.
+  template <uint32_t columns>
+  static F page_sum(const F (&c)[columns]) {
+    if constexpr (columns == 4) {
+      return Simd::add(Simd::add(c[0], c[1]), Simd::add(c[2], c[3]));
+    } else if constexpr (columns == 2) {
+      return Simd::add(c[0], c[1]);
+    } else {
+      return c[0];
+    }
+  }
+
+ private:
+  // Lane i is the sum over leaf(i), for i < kLanes.
+  template <uint32_t vectors, typename Leaf>
+  static I add_across(const Leaf& leaf, uint32_t first = 0) {
+    if constexpr (vectors == 1) {
+      return leaf(first);
+    } else {
+      const I low = add_across<vectors / 2>(leaf, first);
+      return Simd::template add_pair<vectors>(low, add_across<vectors / 2>(leaf, first + vectors / 2));
+    }
+  }
+
+  template <uint32_t columns>
+  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                           uint32_t last_block, float* out, uint64_t out_stride) {
+    if (x.tokens == 1) {
+      matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
+    } else {
+      matvec_many<columns>(matrix, x, first_block, last_block, out, out_stride);
+    }
+  }
+
+  // c of kLanes rows of a column, whose first group is `group` of the page: dot product, less zero-point
+  // times sum of mantissas, times scale. weights(i) are those of row i.
+  template <typename RowWeights>
+  static F contributions(const RowWeights& weights, const uint8_t* record, uint32_t group,
+                         const A16Digits& x) {
+    const I dots = add_across<kLanes>([&](uint32_t row) { return Simd::dot(weights(row), x); });
+    const I zeros = Simd::mul_int(Simd::load_zeros(record + group / 2), Simd::set_int(x.sum));
+    const F scale = Simd::mul(Simd::load_fp16(record + kMetadataZeroBytes + 2 * group),
+                              Simd::set(power_of_two(x.exponent)));
+    return Simd::mul(Simd::to_float(Simd::sub_int(dots, zeros)), scale);
+  }
+
+  // One token: bound by memory. A page is read from start to end.
+  template <uint32_t columns>
+  static void matvec_one(const MatrixView& matrix, const A16Digits* x, uint32_t first_block,
+                         uint32_t last_block, float* out) {
+    constexpr uint32_t kRows = kGroupsPerPage / columns;
+    constexpr uint32_t kVectors = kRows / kLanes;
+    uint64_t page_index = uint64_t{first_block} * matrix.pages_per_block;
+    for (uint32_t block = first_block; block < last_block; ++block) {
+      F sum[kVectors];
+      for (F& s : sum) s = Simd::set(0.0f);
+      for (uint32_t p = 0; p < matrix.pages_per_block; ++p, ++page_index) {
+        const uint8_t* page = matrix.page(page_index);
+        const uint8_t* record = matrix.record(page_index);
+        F c[kVectors][columns];
+        for (uint32_t column = 0; column < columns; ++column) {
+          for (uint32_t v = 0; v < kVectors; ++v) {
+            const uint32_t group = column * kRows + v * kLanes;
+            const auto weights = [&](uint32_t row) {
+              const uint8_t* at = page + (group + row) * kGroupBytes;
+              __builtin_prefetch(at + kPrefetchBytes);
+              return Simd::unpack(at);
+            };
+            c[v][column] = contributions(weights, record, group, x[p * columns + column]);
+          }
+        }
+        for (uint32_t v = 0; v < kVectors; ++v) sum[v] = Simd::add(sum[v], page_sum<columns>(c[v]));
+      }
+      float rows[kRows];
+      for (uint32_t v = 0; v < kVectors; ++v) Simd::store(rows + v * kLanes, sum[v]);
+      std::copy_n(rows, std::min(kRows, matrix.rows - block * kRows), out + block * kRows);
+    }
+  }
+
+  // Several tokens: weights are unpacked once for all of them.
+  template <uint32_t columns>
+  static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                          uint32_t last_block, float* out, uint64_t out_stride) {
+    constexpr uint32_t kRows = kGroupsPerPage / columns;
+    std::vector<float> sums(uint64_t{x.tokens} * kRows);  // [tokens][kRows]
+    Weights unpacked[columns][kLanes];
+    for (uint32_t block = first_block; block < last_block; ++block) {
+      std::fill(sums.begin(), sums.end(), 0.0f);
+      for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
+        const uint64_t page_index = uint64_t{block} * matrix.pages_per_block + p;
+        const uint8_t* page = matrix.page(page_index);
+        const uint8_t* record = matrix.record(page_index);
+        for (uint32_t first_row = 0; first_row < kRows; first_row += kLanes) {
+          for (uint32_t column = 0; column < columns; ++column) {
+            for (uint32_t row = 0; row < kLanes; ++row) {
+              const uint8_t* at = page + (column * kRows + first_row + row) * kGroupBytes;
+              __builtin_prefetch(at + kPrefetchBytes);
+              unpacked[column][row] = Simd::unpack(at);
+            }
+          }
+          for (uint32_t t = 0; t < x.tokens; ++t) {
+            F c[columns];
+            for (uint32_t column = 0; column < columns; ++column) {
+              c[column] = contributions([&](uint32_t row) { return unpacked[column][row]; }, record,
+                                        column * kRows + first_row, x.row(t)[p * columns + column]);
+            }
+            float* sum = &sums[t * kRows + first_row];
+            Simd::store(sum, Simd::add(Simd::load(sum), page_sum<columns>(c)));
+          }
+        }
+      }
+      const uint32_t rows = std::min(kRows, matrix.rows - block * kRows);
+      for (uint32_t t = 0; t < x.tokens; ++t) {
+        std::copy_n(&sums[t * kRows], rows, out + t * out_stride + block * kRows);
+      }
+    }
+  }
+
+  template <uint32_t record_bytes>
+  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent,
+                            float inverse_sqrt_head_size, uint32_t begin, uint32_t end, float* scores) {
+    const F power = Simd::set(power_of_two(exponent));
+    const F factor = Simd::set(inverse_sqrt_head_size);
+    for (uint32_t first = begin; first < end; first += kLanes) {
+      // A page holds position 4 i + s at place i of sub-block s.
+      const int8_t* records = keys.record(first);
+      const auto dot = [&](uint32_t i) {
+        const int8_t* k = records + i % kPorts * kSubBlockBytes + i / kPorts * record_bytes;
+        for (uint32_t line = 0; line < record_bytes; line += 64) __builtin_prefetch(k + line + kPageBytes);
+        return Simd::template dot<record_bytes>(k, q);
+      };
+      const F dots = Simd::to_float(add_across<kLanes>(dot));
+      const F scale = Simd::mul(Simd::mul(Simd::load_fp16(keys.scales + 2 * first), power), factor);
+      Simd::store(scores + first, Simd::mul(dots, scale));
+    }
+  }
+
+  // How far ahead of the weights matrices prefetch: docs/performance.md.
+  static constexpr uint32_t kPrefetchBytes = 8192;
+};
