@@ -1,11 +1,13 @@
 // Dot products of matrices and of attention scores, on vectors of any instruction set. To be included like
-// simd_spu.h, and after it; Simd has besides
+// simd_spu.h, which it brings along; Simd has besides
 //   I mul_int(I, I); I load_zeros(const uint8_t*): kLanes zero-points from kLanes / 2 bytes
 //   Weights unpack(const uint8_t* group): the group's even and odd weights as bytes
 //   I dot(Weights, const A16Digits&): int32 whose sum is the sum of m_k q_k, each below 2^31
 //   I dot<n>(const int8_t* k, const int16_t* q): the same for n products of a key and a query
 //   I add_pair<n>(I, I): a level of the tree in which kLanes vectors become one, whose lane i is the sum over
 //     vector i; n = 2, 4, ... kLanes vectors are below the node
+
+#include "engine/simd_spu.h"
 
 template <class Simd>
 class SimdDot : public SimdSpu<Simd> {
