@@ -1,0 +1,320 @@
+// The program as its users meet it: every command on a trained model, and what happens on bad usage and
+// input.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/process.h"
+#include "tests/small_models.h"
+
+namespace brim::test {
+namespace {
+
+using Arguments = std::vector<std::string>;
+using nlohmann::json;
+
+ProcessResult brim(Arguments arguments, const std::string& input = "", Stdout where = Stdout::kFile) {
+  arguments.insert(arguments.begin(), BRIM_BINARY);
+  return run_process(arguments, input, where);
+}
+
+// The standard output of a command that must succeed and have nothing to say on standard error.
+std::string output(const Arguments& arguments, const std::string& input = "") {
+  const ProcessResult result = brim(arguments, input);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  return result.out;
+}
+
+json json_of(const Arguments& arguments, const std::string& input = "") {
+  return json::parse(output(arguments, input));
+}
+
+void expect_keys(const json& object, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) EXPECT_TRUE(object.contains(key)) << key << " is missing in " << object;
+}
+
+// Exit code 1 and one line on standard error that contains `part`.
+void expect_failure(const ProcessResult& result, const std::string& part) {
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_EQ(result.error_lines(), 1u) << result.err;
+  EXPECT_EQ(result.err.find("brim: "), 0u) << result.err;
+  EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
+}
+
+TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
+  EXPECT_NE(output({"--help"}).find("brim pack"), std::string::npos);
+  EXPECT_EQ(output({"--version"}).find("brim "), 0u);
+  for (const char* command :
+       {"pack", "inspect", "run", "tokenize", "eval", "logits", "bench", "verify", "export"}) {
+    EXPECT_NE(output({command, "--help"}).find("Usage"), std::string::npos) << command;
+  }
+}
+
+TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
+  for (const Arguments& arguments : {Arguments{},
+                                     {"frobnicate"},
+                                     {"pack"},
+                                     {"pack", "model.bin"},
+                                     {"pack", "model.bin", "-o"},
+                                     {"pack", "model.bin", "-o", "x", "--embedding", "q5"},
+                                     {"pack", "model.bin", "-o", "x", "--context", "many"},
+                                     {"pack", "model.bin", "-o", "x", "--context", "0"},
+                                     {"run"},
+                                     {"run", "x.brim", "--temp", "-1"},
+                                     {"run", "x.brim", "--temp", "warm"},
+                                     {"run", "x.brim", "--top-p", "2"},
+                                     {"run", "x.brim", "-n", "-3"},
+                                     {"run", "x.brim", "--target", "abacus"},
+                                     {"run", "x.brim", "-p", "a", "--prompt-file", "b"},
+                                     {"run", "x.brim", "--no-such-option"},
+                                     {"tokenize", "x.brim"},
+                                     {"tokenize", "x.brim", "-p", "a", "--file", "b"},
+                                     {"logits", "x.brim"},
+                                     {"eval", "x.brim"},
+                                     {"export", "x.brim"},
+                                     {"verify"},
+                                     {"inspect"}}) {
+    const ProcessResult result = brim(arguments);
+    std::string line;
+    for (const std::string& argument : arguments) line += argument + ' ';
+    EXPECT_EQ(result.exit_code, 2) << line << result.err;
+    EXPECT_NE(result.err, "") << line;
+    EXPECT_EQ(result.out, "") << line;
+  }
+}
+
+TEST(CliPack, SaysWhatIsWrongWithAModelOrABoard) {
+  const TemporaryFolder folder;
+  const std::string image = folder.path() + "/image.brim";
+  expect_failure(brim({"pack", folder.path() + "/absent.bin", "-o", image}), "absent.bin");
+  expect_failure(brim({"pack", "synthetic:nothing", "-o", image}), "llama2-7b");
+  expect_failure(brim({"pack", "synthetic:llama3-8b", "-o", image, "--board", "ultra96-v2"}), "llama3-8b");
+  expect_failure(brim({"pack", "synthetic:llama2-7b", "-o", image, "--board", "nonesuch"}), "nonesuch");
+  expect_failure(brim({"pack", folder.write("empty.bin", ""), "-o", image}), "empty.bin");
+  EXPECT_FALSE(std::filesystem::exists(image));
+}
+
+// One image of the trained model for all tests of this program run.
+class CliStories : public testing::Test {
+ protected:
+  void SetUp() override {
+    BRIM_NEED_STORIES260K();
+    const ProcessResult result = brim({"pack", model_, "-o", image_, "--tokenizer", tokenizer_, "-t", "2"});
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    ASSERT_EQ(result.err, "") << "no progress bar without a terminal";
+  }
+
+  const TemporaryFolder folder_;
+  const std::string model_ = stories260k_folder() + "stories260K.bin";
+  const std::string tokenizer_ = stories260k_folder() + "tok512.bin";
+  const std::string image_ = folder_.path() + "/stories.brim";
+};
+
+TEST_F(CliStories, RunDecodesTheTextItReports) {
+  const json report = json_of({"run", image_, "-p", "Once upon a time", "-n", "40", "--json"});
+  expect_keys(report, {"text", "token_ids", "prompt_tokens", "generated_tokens", "prompt_seconds",
+                       "decode_seconds", "decode_tokens_per_second"});
+  EXPECT_EQ(report["generated_tokens"], 40);
+  EXPECT_EQ(report["token_ids"].size(), report["prompt_tokens"].get<size_t>() + 40);
+  const std::string text = report["text"];
+  EXPECT_EQ(text.find("Once upon a time, there was a"), 0u) << text;
+  EXPECT_EQ(output({"run", image_, "-p", "Once upon a time", "-n", "40"}), text + "\n");
+}
+
+TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {
+  const std::string expected = output({"run", image_, "-p", "Lily and Ben", "-n", "8"});
+  EXPECT_EQ(output({"run", image_, "--prompt-file", folder_.write("prompt", "Lily and Ben"), "-n", "8"}),
+            expected);
+  EXPECT_EQ(output({"run", image_, "--prompt-file", "-", "-n", "8"}, "Lily and Ben"), expected);
+  EXPECT_EQ(json_of({"run", image_, "-n", "3", "--json"})["prompt_tokens"], 1) << "BOS alone";
+}
+
+TEST_F(CliStories, RunIsReproducibleBySeed) {
+  const auto text = [&](const std::string& seed) {
+    return output(
+        {"run", image_, "-p", "One day", "-n", "24", "--temp", "1.2", "--top-p", "0.95", "--seed", seed});
+  };
+  const std::string seven = text("7");
+  EXPECT_EQ(text("7"), seven);
+  EXPECT_NE(text("8"), seven);
+  const auto greedy = [&](const std::string& seed) {
+    return output({"run", image_, "-n", "16", "--seed", seed});
+  };
+  EXPECT_EQ(greedy("1"), greedy("2")) << "greedy is the default and draws nothing";
+}
+
+TEST_F(CliStories, RunGivesTheSameTextOnEveryTargetWithAnyWidthAndThreads) {
+  const Arguments base = {"run", image_, "-p", "Once upon a time there was a big dog", "-n", "20"};
+  const std::string expected = output(base);
+  for (const Arguments& more : {Arguments{"--target", "reference"},
+                                {"--target", "cpu", "-t", "1"},
+                                {"-t", "3"},
+                                {"--tokens-per-pass", "1"}}) {
+    Arguments arguments = base;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    EXPECT_EQ(output(arguments), expected) << more[0] << ' ' << more[1];
+  }
+}
+
+TEST_F(CliStories, AFullContextKeepsTheTextAndSaysWhatToDo) {
+  const std::string small = folder_.path() + "/small.brim";
+  output({"pack", model_, "-o", small, "--tokenizer", tokenizer_, "--context", "64"});
+  const ProcessResult result = brim({"run", small, "-p", "Once upon a time", "-n", "500"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.error_lines(), 1u) << result.err;
+  EXPECT_NE(result.err.find("context of 64 tokens is full"), std::string::npos) << result.err;
+  EXPECT_GT(result.out.size(), 100u);
+  EXPECT_EQ(json_of({"run", small, "-n", "500", "--json"})["stop_reason"], "context full");
+
+  std::string long_prompt;
+  for (int i = 0; i < 50; ++i) long_prompt += "a big dog ";
+  expect_failure(brim({"run", small, "-p", long_prompt, "--json"}), "the context holds 64 tokens");
+  std::string ids = "1";
+  for (int i = 0; i < 64; ++i) ids += ",5";
+  expect_failure(brim({"logits", small, "--ids", ids}), "context");
+}
+
+TEST_F(CliStories, TokenizeGoesBothWays) {
+  const json ids = json_of({"tokenize", image_, "-p", "Once upon a time", "--json"})["ids"];
+  EXPECT_EQ(ids, (json{1, 403, 407, 261, 378}));
+  EXPECT_EQ(output({"tokenize", image_, "-p", "Once upon a time"}), "1,403,407,261,378\n");
+  EXPECT_EQ(output({"tokenize", image_, "--decode", "1,403,407,261,378"}), "Once upon a time\n");
+  EXPECT_EQ(json_of({"tokenize", image_, "--decode", "1,403,407,261,378", "--json"})["text"],
+            "Once upon a time");
+  EXPECT_EQ(output({"tokenize", image_, "--file", folder_.write("text", "Once upon a time")}),
+            "1,403,407,261,378\n");
+  EXPECT_EQ(output({"tokenize", image_, "--file", "-"}, "Once upon a time"), "1,403,407,261,378\n");
+}
+
+TEST_F(CliStories, LogitsGivesARowPerPosition) {
+  const json report = json_of({"logits", image_, "--ids", "1,403,407", "--json"});
+  ASSERT_EQ(report["logits"].size(), 3u);
+  for (const json& row : report["logits"]) EXPECT_EQ(row.size(), 512u);
+  EXPECT_EQ(json_of({"logits", image_, "--ids", "1,403,407", "--json", "--target", "reference",
+                     "--tokens-per-pass", "1"})["logits"],
+            report["logits"]);
+  const std::string text = output({"logits", image_, "--ids", "1,403"});
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
+TEST_F(CliStories, EvalReportsPerplexityAndItsParts) {
+  const std::string text = folder_.write("text", "Once upon a time, there was a little girl named Lily.");
+  const json report = json_of({"eval", image_, "--text", text, "--json"});
+  expect_keys(report, {"perplexity", "nll", "tokens"});
+  EXPECT_GT(report["perplexity"], 1.0);
+  EXPECT_LT(report["perplexity"], 10.0) << "the model was trained on such sentences";
+  EXPECT_NEAR(report["perplexity"].get<double>(), std::exp(report["nll"].get<double>()), 1e-6);
+  EXPECT_NE(output({"eval", image_, "--text", text}).find("perplexity "), std::string::npos);
+  expect_failure(brim({"eval", image_, "--text", folder_.write("empty", ""), "--context", "1"}),
+                 "nothing to evaluate");
+  expect_failure(brim({"eval", image_, "--text", folder_.path() + "/absent"}), "absent");
+}
+
+TEST_F(CliStories, InspectReportsTheMap) {
+  const json report = json_of({"inspect", image_, "--json"});
+  expect_keys(report, {"capacity_bytes", "used_bytes", "capacity_share", "context_tokens", "regions"});
+  EXPECT_EQ(report["capacity_bytes"], uint64_t{4} << 30);
+  uint64_t used = 0;
+  std::set<std::string> names;
+  for (const json& region : report["regions"]) {
+    expect_keys(region, {"name", "address", "bytes"});
+    used += region["bytes"].get<uint64_t>();
+    names.insert(region["name"]);
+  }
+  EXPECT_EQ(report["used_bytes"], used);
+  EXPECT_EQ(report["context_tokens"], 512);
+  for (const char* name : {"header", "program", "parameters", "rope", "tokenizer", "embedding", "weights.0"})
+    EXPECT_TRUE(names.contains(name)) << name;
+  EXPECT_NE(output({"inspect", image_}).find("stories260K"), std::string::npos);
+  EXPECT_NE(output({"inspect", image_, "--program"}).find("matvec"), std::string::npos);
+  const std::string svg = folder_.path() + "/map.svg";
+  output({"inspect", image_, "--svg", svg});
+  EXPECT_EQ(read_file(svg).find("<svg"), 0u);
+}
+
+TEST_F(CliStories, VerifyAcceptsAGoodImageAndNamesTheRegionOfABadOne) {
+  EXPECT_NE(output({"verify", image_}).find("the same bits"), std::string::npos);
+  std::string content = read_file(image_);
+  const json regions = json_of({"inspect", image_, "--json"})["regions"];
+  for (const json& region : regions) {
+    if (region["name"] != "weights.0") continue;
+    char& byte = content[region["file_offset"].get<size_t>() + 20000];
+    byte = static_cast<char>(byte ^ 1);
+  }
+  const std::string bad = folder_.write("bad.brim", content);
+  expect_failure(brim({"verify", bad}), "weights.0");
+  expect_failure(brim({"export", bad, folder_.path() + "/sd"}), "weights.0");
+}
+
+TEST_F(CliStories, ExportWritesFilesThatAreTheImage) {
+  const std::string files = output({"export", image_, folder_.path() + "/sd"});
+  EXPECT_EQ(files, folder_.path() + "/sd/BRIM0.IMG\n");
+  EXPECT_EQ(read_file(folder_.path() + "/sd/BRIM0.IMG"), read_file(image_));
+}
+
+TEST_F(CliStories, BenchReportsItsMeasurements) {
+  const json report =
+      json_of({"bench", image_, "--rounds", "1", "--prompt-tokens", "8", "-t", "1", "--json"});
+  expect_keys(report, {"decode_tokens_per_second", "bytes_per_token", "read_bandwidth", "bandwidth_share"});
+}
+
+TEST_F(CliStories, DamagedAndUnsuitableFilesAreRefusedInOneLine) {
+  const std::string model = read_file(model_);
+  const std::string cut = folder_.write("cut.bin", model.substr(0, model.size() / 2));
+  expect_failure(brim({"pack", cut, "-o", folder_.path() + "/out.brim"}), "cut.bin");
+  const std::string wrong_tokenizer = std::string(BRIM_SHARED_DATA) + "/tokenizer/llama2-tokenizer.model";
+  expect_failure(brim({"pack", model_, "-o", folder_.path() + "/out.brim", "--tokenizer", wrong_tokenizer}),
+                 "32000 tokens");
+  expect_failure(brim({"pack", model_, "-o", folder_.path() + "/out.brim", "--tokenizer", model_}),
+                 "stories260K");
+  expect_failure(brim({"pack", model_, "-o", folder_.path() + "/absent/out.brim"}), "absent/out.brim");
+  expect_failure(brim({"pack", model_, "-o", folder_.path()}), "regular file");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/out.brim"));
+
+  const std::string image = read_file(image_);
+  for (const char* command : {"run", "inspect", "verify"}) {
+    expect_failure(brim({command, folder_.write("cut.brim", image.substr(0, image.size() - 1))}), "cut.brim");
+    expect_failure(brim({command, model_}), "no Brim image");
+    expect_failure(brim({command, folder_.path() + "/absent.brim"}), "absent.brim");
+    expect_failure(brim({command, folder_.path()}), "regular file");
+  }
+  expect_failure(brim({"inspect", image_, "--svg", folder_.path() + "/absent/map.svg"}), "map.svg");
+  expect_failure(brim({"export", image_, image_ + "/sd"}), "/sd");
+}
+
+TEST_F(CliStories, IdsOutOfRangeAreRefused) {
+  expect_failure(brim({"logits", image_, "--ids", "1,512"}), "512");
+  expect_failure(brim({"logits", image_, "--ids", "1,99999999999"}), "99999999999");
+  expect_failure(brim({"logits", image_, "--ids", "1,x"}), "'x'");
+  expect_failure(brim({"logits", image_, "--ids", "1,-2"}), "-2");
+  expect_failure(brim({"tokenize", image_, "--decode", "1,512"}), "512");
+}
+
+TEST_F(CliStories, AnImageWithoutTokenizerSaysHowToGetOne) {
+  const std::string image = folder_.path() + "/no-tokenizer.brim";
+  EXPECT_NE(output({"pack", model_, "-o", image}).find("--tokenizer"), std::string::npos);
+  for (const Arguments& arguments : {Arguments{"run", image, "-p", "a"}, {"tokenize", image, "-p", "a"}})
+    expect_failure(brim(arguments), "--tokenizer");
+  output({"logits", image, "--ids", "1,2"});
+}
+
+TEST_F(CliStories, AnOutputThatCannotBeWrittenIsAFailureOfOneLine) {
+  for (const Stdout where : {Stdout::kClosed, Stdout::kFull, Stdout::kBrokenPipe}) {
+    for (const Arguments& arguments : {Arguments{"run", image_, "-n", "8"},
+                                       {"run", image_, "-n", "8", "--json"},
+                                       {"inspect", image_},
+                                       {"inspect", image_, "--json"},
+                                       {"tokenize", image_, "-p", "a"},
+                                       {"logits", image_, "--ids", "1"},
+                                       {"verify", image_},
+                                       {"pack", model_, "-o", folder_.path() + "/again.brim"}}) {
+      SCOPED_TRACE(arguments[0] + ", standard output " + std::to_string(static_cast<int>(where)));
+      expect_failure(brim(arguments, "", where), "standard output");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace brim::test
