@@ -78,25 +78,29 @@ TEST(Session, ATokenThatTheExecutorRefusesLeavesTheSessionAsItWas) {
   EXPECT_EQ(executor.cache(), (Ids{1, 2, 3, 9}));
 }
 
-// A llama2.c tokenizer: <unk>, BOS, EOS, the bytes, then filler up to kVocabulary.
+// <unk>, BOS, EOS, the bytes, then filler up to kVocabulary.
 std::vector<uint8_t> tokenizer_blob() {
-  std::string bin;
-  test::append(bin, uint32_t{8});
-  const auto piece = [&](std::string_view text) {
-    test::append(bin, 0.0f);
-    test::append(bin, static_cast<uint32_t>(text.size()));
-    bin.append(text);
+  TokenizerArrays arrays;
+  arrays.name = "test";
+  arrays.model = "llama";
+  const auto piece = [&](std::string text, TokenType type) {
+    arrays.tokens.push_back(std::move(text));
+    arrays.scores.push_back(0.0f);
+    arrays.types.push_back(static_cast<int32_t>(type));
   };
-  piece("<unk>");
-  piece("\n<s>\n");
-  piece("\n</s>\n");
+  piece("<unk>", TokenType::kUnknown);
+  piece("<s>", TokenType::kControl);
+  piece("</s>", TokenType::kControl);
   for (int byte = 0; byte < 256; ++byte) {
     char text[8];
     std::snprintf(text, sizeof(text), "<0x%02X>", byte);
-    piece(text);
+    piece(text, TokenType::kByte);
   }
-  for (uint32_t i = 259; i < kVocabulary; ++i) piece(concat("f", i));
-  return build_from_llama2c({reinterpret_cast<const uint8_t*>(bin.data()), bin.size()}, "test");
+  for (uint32_t i = 259; i < kVocabulary; ++i) piece(concat("f", i), TokenType::kNormal);
+  arrays.bos = 1;
+  arrays.ends = {2};
+  arrays.unknown = 0;
+  return build_tokenizer_from_arrays(arrays);
 }
 
 class Generate : public testing::Test {
