@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
+#include "runtime/chat.h"
 #include "tokenizer/decoder.h"
 
 namespace brim {
@@ -70,15 +71,7 @@ Text::Text(const MappedImage& image) {
 }
 
 std::vector<uint32_t> Text::encode(std::string_view text, bool add_bos) const {
-  std::vector<uint8_t> scratch(tokenizer_.scratch_bytes(text.size()));
-  std::vector<uint32_t> ids(tokenizer_.max_ids(text.size()));
-  const EncodeResult result = tokenizer_.encode(text, {.add_bos = add_bos}, scratch, ids);
-  if (result.status != EncodeStatus::kOk) {
-    throw Error("a text of " + std::to_string(text.size()) +
-                " bytes is too long to tokenize at once; split it");
-  }
-  ids.resize(result.count);
-  return ids;
+  return brim::encode(tokenizer_, text, {.add_bos = add_bos});
 }
 
 std::string Text::decode(std::span<const uint32_t> ids) const {

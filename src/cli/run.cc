@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cli/chat_loop.h"
 #include "cli/command.h"
+#include "runtime/chat.h"
 #include "runtime/session.h"
 #include "tokenizer/decoder.h"
 
@@ -22,14 +24,15 @@ struct Options {
   uint32_t tokens = 256;
   SamplerOptions sampler;
   TargetOptions target;
+  bool chat = false;
+  std::string system;
   bool json = false;
 };
 
-// The first Ctrl-C ends the generation, a second one the program.
+// Ctrl-C ends the generation under way; pressed again before the next one, the program.
 std::atomic<bool> interrupted{false};
 void on_interrupt(int) {
-  interrupted = true;
-  std::signal(SIGINT, SIG_DFL);
+  if (interrupted.exchange(true)) std::_Exit(128 + SIGINT);
 }
 
 const char* describe(StopReason reason) {
@@ -48,6 +51,18 @@ const char* describe(StopReason reason) {
 
 double rate(uint64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
+
+void chat(const Options& options) {
+  const MappedImage image(options.image);
+  const Text text(image);
+  const auto executor = make_executor(image, options.target);
+  Session session(*executor);
+  Chat conversation(session, text.tokenizer(), options.system);
+  Sampler sampler(options.sampler);
+  std::signal(SIGINT, on_interrupt);
+  chat_loop(conversation, text.tokenizer(), sampler, options.tokens, interrupted);
+  finish_output();
 }
 
 void run(const Options& options) {
@@ -137,8 +152,12 @@ void add_run(CLI::App& app) {
   command->add_option("--seed", options->sampler.seed, "Seed of the sampler: the same seed, the same text")
       ->capture_default_str();
   options->target.add_to(*command);
-  command->add_flag("--json", options->json, "Print one JSON object when done");
-  command->callback([options] { run(*options); });
+  auto* chat_flag = command->add_flag("--chat", options->chat,
+                                      "Hold a conversation: turns from standard input, a line each");
+  chat_flag->excludes("--prompt")->excludes("--prompt-file");
+  command->add_option("--system", options->system, "What opens the conversation")->needs(chat_flag);
+  command->add_flag("--json", options->json, "Print one JSON object when done")->excludes(chat_flag);
+  command->callback([options] { options->chat ? chat(*options) : run(*options); });
 }
 
 }  // namespace brim

@@ -47,6 +47,7 @@ Generation generate(Session& session, const Tokenizer& tokenizer, Sampler& sampl
     const uint32_t token = sampler.sample(logits, scratch);
     if (tokenizer.is_end(token)) {
       result.reason = StopReason::kEnd;
+      result.end_token = token;
       break;
     }
     result.tokens.push_back(token);

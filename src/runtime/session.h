@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,7 @@ struct GenerateOptions {
 struct Generation {
   std::vector<uint32_t> tokens;  // new ones, without the end token
   StopReason reason = StopReason::kLimit;
+  std::optional<uint32_t> end_token;  // that stopped it, with kEnd
   double prompt_seconds = 0;
   double decode_seconds = 0;  // from the first new token to the last
 };

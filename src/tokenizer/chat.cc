@@ -179,6 +179,8 @@ std::array<std::string_view, 4> chat_tokens(ChatTemplate family) {
   return {};
 }
 
+std::string_view answer_end(ChatTemplate family) { return trim(layout_of(family).assistant_close); }
+
 uint64_t chat_text_bytes(std::span<const ChatTurn> turns) {
   uint64_t bytes = kMarkupBytes;
   for (const ChatTurn& turn : turns) bytes += turn.text.size() + kMarkupBytes;

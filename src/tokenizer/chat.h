@@ -42,6 +42,10 @@ std::array<std::string_view, 4> chat_tokens(ChatTemplate family);
 ChatText render_chat(ChatTemplate family, std::span<const ChatTurn> turns, const ChatOptions& options,
                      std::span<char> out, std::span<TextRange> ranges);
 
+// What stands between an answer that was cut off and the turn after it, besides what `continues` puts there:
+// the text of the token that ends answers.
+std::string_view answer_end(ChatTemplate family);
+
 // Enough room for render_chat.
 uint64_t chat_text_bytes(std::span<const ChatTurn> turns);
 
