@@ -129,13 +129,14 @@ Task Spu::softmax(const Step& step) {
     weights.clear();  // `values` starts a block for all query heads at once: the last one counts
     for (uint32_t left = program_.positions(); left > 0;) {
       const uint32_t elements = std::min(left, kAttentionBlock);
-      start_block();
+      if (!ideal_) wait(weights_converter_.room());
       pause(elements);
-      weights.push_back(ideal_ ? now_ : converter_.convert(now_ + kPipeline, elements));
+      weights.push_back(ideal_ ? now_ : weights_converter_.convert(now_ + kPipeline, elements));
       left -= elements;
     }
     pause(kPipeline);
   }
+  denominators_ready_[sequence % 2] = now_ + (ideal_ ? 0 : kReciprocal);
   buffers_.scores_free.push_back(now_);
   buffers_.weights.push_back(std::move(weights));
 }
@@ -146,9 +147,9 @@ Task Spu::output(const Step& step) {
   uint32_t results = (pairs + lanes_ - 1) / lanes_ * kv_record_bytes(header.head_size);  // of each lane
   co_await until([&] { return buffers_.results.available(); });
   wait(buffers_.results.next().first);
+  wait(denominators_ready_[step.sequence % 2]);
   for (uint32_t i = 0; i < program_.heads_per_kv(); ++i) {
     if (attention_elements_ == 0) start_block();
-    pause(kReciprocal);
     pause(header.head_size);
     attention_elements_ += header.head_size;
     const bool last = step.instruction.head + 1u == header.kv_heads && i + 1 == program_.heads_per_kv();

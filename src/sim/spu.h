@@ -70,7 +70,9 @@ class Spu {
   std::vector<Cycle> started_;
   Cycle now_ = 0;       // first cycle in which the next micro-operation can start
   Cycle r_ready_ = 0;   // the deferred factor of RMSNorm
-  Converter converter_;
+  Converter converter_;          // of activations
+  Converter weights_converter_;  // of attention weights
+  std::array<Cycle, 2> denominators_ready_{};  // their reciprocals, of the last two softmax
   uint32_t attention_elements_ = 0;  // in the block of attention that is being filled
   Cycle busy_cycles_ = 0;
 };
