@@ -66,7 +66,8 @@ Cycle Mcu::issue_cycle(const PortBurst& burst) const {
     cycle = std::max(cycle, port.joined_at[(port.requested + burst.beats - 1) % kPortFifoBeats] + 1);
   }
   if (waits_for_burst(burst)) {
-    cycle = std::max(cycle, memory_.arrival(burst.port, port.burst_ends[port.bursts % max_outstanding_] - 1) + 1);
+    cycle =
+        std::max(cycle, memory_.arrival(burst.port, port.burst_ends[port.bursts % max_outstanding_] - 1) + 1);
   }
   return cycle;
 }
@@ -78,7 +79,8 @@ void Mcu::issue(const PortBurst& burst) {
   port.requested += burst.beats;
   port.burst_ends[port.bursts++ % max_outstanding_] = port.requested;
   next_issue_ = cycle + 1;
-  if (trace_ != nullptr && trace_->wants(cycle)) port.traced.push_back({cycle, port.requested, burst.address});
+  if (trace_ != nullptr && trace_->wants(cycle))
+    port.traced.push_back({cycle, port.requested, burst.address});
 }
 
 bool Mcu::can_join(const JoinedRead& read) {

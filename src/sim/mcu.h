@@ -1,4 +1,5 @@
-// MCU, read side: issues the bursts of the ports, joins their beats into one stream and fills the prefetch FIFO.
+// MCU, read side: issues the bursts of the ports, joins their beats into one stream and fills the prefetch
+// FIFO.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@ class Mcu {
   // Port FIFO: 256 x 128 bit.
   static constexpr uint32_t kPortFifoBeats = 64;
 
-  Mcu(const Board& board, const PassProgram& program, const Design& design, const Dispatch& dispatch, Memory& memory,
-      PrefetchFifo& fifo, Trace* trace);
+  Mcu(const Board& board, const PassProgram& program, const Design& design, const Dispatch& dispatch,
+      Memory& memory, PrefetchFifo& fifo, Trace* trace);
 
   // The read command generator, and the join.
   Task generate();
@@ -44,18 +45,18 @@ class Mcu {
   struct Port {
     uint64_t requested = 0;  // beats
     uint64_t joined = 0;
-    std::vector<Cycle> joined_at;       // of the last kPortFifoBeats beats
-    std::vector<uint64_t> burst_ends;   // beats, of the last `max_outstanding` bursts
+    std::vector<Cycle> joined_at;      // of the last kPortFifoBeats beats
+    std::vector<uint64_t> burst_ends;  // beats, of the last `max_outstanding` bursts
     uint64_t bursts = 0;
-    std::deque<TracedBurst> traced;     // not wholly joined
+    std::deque<TracedBurst> traced;  // not wholly joined
   };
   struct JoinedRead {
     std::array<uint32_t, kMaxAxiPorts> port_beats;
     uint32_t beats;
   };
 
-  // Whether the port's `max_outstanding_` limit matters for the burst: not for bursts so long ago that the room in
-  // the port FIFO implies their end.
+  // Whether the port's `max_outstanding_` limit matters for the burst: not for bursts so long ago that the
+  // room in the port FIFO implies their end.
   bool waits_for_burst(const PortBurst& burst) const;
   bool can_issue(const PortBurst& burst) const;
   Cycle issue_cycle(const PortBurst& burst) const;

@@ -29,9 +29,10 @@ Memory::Memory(const Board& board, ddr4::CommandObserver* observer)
       controller_(board.ddr, observer),
       clients_(board.axi.ports + 1) {
   if (board.axi.clock_mhz != board.accelerator.clock_mhz) {
-    throw Error(concat("board ", board.name,
-                       ": axi.clock_mhz and accelerator.clock_mhz differ, but the ports run at the accelerator's "
-                       "clock; make them equal"));
+    throw Error(
+        concat("board ", board.name,
+               ": axi.clock_mhz and accelerator.clock_mhz differ, but the ports run at the accelerator's "
+               "clock; make them equal"));
   }
   for (Client& client : clients_) client.done.fill(ddr4::kNever);
 }

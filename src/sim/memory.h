@@ -1,5 +1,5 @@
-// The DDR4 controller as the accelerator sees it: clients that send bursts through the fabric and get data back
-// in order, one beat of 64 bytes after the other.
+// The DDR4 controller as the accelerator sees it: clients that send bursts through the fabric and get data
+// back in order, one beat of 64 bytes after the other.
 //
 // Clients 0 ... ports - 1 are the stream's AXI ports; client `aux()` is the port that fetches the program and
 // writes.
@@ -30,8 +30,8 @@ class Memory {
   // Cycles that a beat takes on a port.
   Cycle beat_cycles() const { return beat_cycles_; }
 
-  // Sends a burst of `beats` beats at physical `address` from the client in this cycle. Cycles of one client must
-  // not decrease, and with its beats the client may have kWindow under way.
+  // Sends a burst of `beats` beats at physical `address` from the client in this cycle. Cycles of one client
+  // must not decrease, and with its beats the client may have kWindow under way.
   void read(uint32_t client, uint64_t address, uint32_t beats, Cycle cycle);
   // Sends one beat to write; it has left the port in this cycle.
   void write(uint64_t address, Cycle cycle);
@@ -39,12 +39,10 @@ class Memory {
   // Lets the controller work up to `cycle`. Requests that are sent from then on must reach it no earlier.
   void advance(Cycle cycle);
 
-  // Beats of the client that have arrived since the pass started, and when beat `index` (one of the last kWindow
-  // asked for) was complete at the port.
+  // Beats of the client that have arrived since the pass started, and when beat `index` (one of the last
+  // kWindow asked for) was complete at the port.
   uint64_t arrived(uint32_t client) const { return clients_[client].arrived; }
-  Cycle arrival(uint32_t client, uint64_t index) const {
-    return clients_[client].arrivals[index % kWindow];
-  }
+  Cycle arrival(uint32_t client, uint64_t index) const { return clients_[client].arrivals[index % kWindow]; }
 
   // Writes that were acknowledged, and when the latest of them was.
   uint64_t written() const { return written_; }
@@ -85,8 +83,8 @@ class Memory {
   const Cycle beat_cycles_;
   const ddr4::Cycle burst_clocks_;
   ddr4::Controller controller_;
-  MemoryRegion region_;          // of the last address
-  uint64_t region_offset_ = 0;   // of it in the DRAM
+  MemoryRegion region_;         // of the last address
+  uint64_t region_offset_ = 0;  // of it in the DRAM
   std::vector<Client> clients_;
   std::deque<Write> writes_;
   uint32_t turn_ = 0;

@@ -15,7 +15,8 @@ namespace brim::sim {
 namespace {
 
 constexpr uint32_t kResultsPerLane = 512;
-constexpr uint64_t kScoreBytes = 8;  // per position, token and query head of a KV head: two generations of FP32
+constexpr uint64_t kScoreBytes =
+    8;  // per position, token and query head of a KV head: two generations of FP32
 constexpr uint32_t kReadyConsumerFifo = 4096;
 
 uint32_t fifo_beats(const Board& board, const Design& design) {
@@ -25,8 +26,8 @@ uint32_t fifo_beats(const Board& board, const Design& design) {
 
 class Accelerator {
  public:
-  Accelerator(const Board& board, const LoadedProgram& loaded, const PassRequest& request, const Design& design,
-              Trace* trace)
+  Accelerator(const Board& board, const LoadedProgram& loaded, const PassRequest& request,
+              const Design& design, Trace* trace)
       : program_(prepare(loaded.program, request)),
         clocks_(board),
         memory_(board, trace),
@@ -36,7 +37,8 @@ class Accelerator {
         mcu_(board, program_, design, dispatch_, memory_, fifo_, trace),
         vpu_(board, program_, design, dispatch_, fifo_, buffers_, trace),
         spu_(program_, design, board.accelerator.tokens_per_pass, dispatch_, buffers_, writes_, trace),
-        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_, dispatch_),
+        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_,
+                   dispatch_),
         units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
                Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())} {
     buffers_.generations.resize(program_.generations);
@@ -45,8 +47,8 @@ class Accelerator {
   }
 
   PassResult run() {
-    // What a unit does in a cycle reaches the memory a fabric latency later, and is itself at least as late after
-    // the memory's doings. So the memory may work that long at a time without hearing from the units.
+    // What a unit does in a cycle reaches the memory a fabric latency later, and is itself at least as late
+    // after the memory's doings. So the memory may work that long at a time without hearing from the units.
     const Cycle step = 2 * memory_.latency();
     Cycle cycle = step;
     for (bool flushed = false; !flushed || memory_.written() < writes_.beats(); cycle += step) {
@@ -82,7 +84,8 @@ class Accelerator {
     quiet_ = progress || moved != last_moved_ ? 0 : quiet_ + 1;
     last_moved_ = moved;
     if (quiet_ > kPatience && !done()) {
-      throw Error(concat("the program does not end on this accelerator: stuck after ", fifo_.popped(), " beats"));
+      throw Error(
+          concat("the program does not end on this accelerator: stuck after ", fifo_.popped(), " beats"));
     }
   }
 
@@ -122,8 +125,8 @@ class Accelerator {
 void check_fits(const Board& board, const ProgramHeader& header, const PassRequest& request) {
   const uint32_t largest = max_tokens_per_pass(board, header);
   if (request.tokens > largest) {
-    throw Error(concat("a pass of ", request.tokens, " tokens does not fit board ", board.name, ", which takes ",
-                       largest, " of this model; use --tokens-per-pass ", largest));
+    throw Error(concat("a pass of ", request.tokens, " tokens does not fit board ", board.name,
+                       ", which takes ", largest, " of this model; use --tokens-per-pass ", largest));
   }
 }
 
@@ -149,9 +152,9 @@ uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
   const uint64_t heads_per_kv = header.heads / header.kv_heads;
   const uint64_t score_bytes = heads_per_kv * header.context * kScoreBytes;
   const uint64_t result_rows = heads_per_kv * kv_record_bytes(header.head_size);  // of `values`, per token
-  const uint64_t tokens =
-      std::min({uint64_t{board.accelerator.tokens_per_pass}, board.accelerator.score_buffer_bytes / score_bytes,
-                uint64_t{kResultsPerLane} * board.accelerator.tokens_per_pass / result_rows});
+  const uint64_t tokens = std::min(
+      {uint64_t{board.accelerator.tokens_per_pass}, board.accelerator.score_buffer_bytes / score_bytes,
+       uint64_t{kResultsPerLane} * board.accelerator.tokens_per_pass / result_rows});
   if (tokens == 0) {
     throw Error(concat("board ", board.name, ": scores of ", heads_per_kv, " query heads at ", header.context,
                        " positions need ", score_bytes, " bytes on the chip, score_buffer_bytes is ",

@@ -24,15 +24,15 @@ struct Histogram {
 };
 
 struct PassResult {
-  Cycle cycles = 0;  // from start to interrupt
+  Cycle cycles = 0;            // from start to interrupt
   uint64_t stream_beats = 0;   // read through the stream's ports
   uint64_t program_beats = 0;  // read to fetch the program
   uint64_t write_beats = 0;
   StallCycles stalls{};  // cycles = beats taken from the FIFO (taken_cycles) + sum of these
   Cycle taken_cycles = 0;
   Bubble worst_bubble;
-  std::string worst_bubble_step;  // disassembled
-  Cycle fifo_full_cycles = 0;     // a beat was joined and waited for room in the prefetch FIFO
+  std::string worst_bubble_step;    // disassembled
+  Cycle fifo_full_cycles = 0;       // a beat was joined and waited for room in the prefetch FIFO
   uint64_t memory_idle_cycles = 0;  // the controller had no request
   Cycle spu_busy_cycles = 0;
   Histogram moved;
@@ -46,12 +46,13 @@ struct LoadedProgram {
   uint64_t address = 0;  // of its header
 };
 
-// Throws Error if the pass does not fit the board's buffers or the program's context, or the program is not sound.
+// Throws Error if the pass does not fit the board's buffers or the program's context, or the program is not
+// sound.
 PassResult simulate_pass(const Board& board, const LoadedProgram& program, const PassRequest& request,
                          const Design& design = {}, Trace* trace = nullptr);
 
-// The largest T for which the scores of a pass fit into the board's score buffer, at most its tokens_per_pass.
-// Throws Error if not even one token fits.
+// The largest T for which the scores of a pass fit into the board's score buffer, at most its
+// tokens_per_pass. Throws Error if not even one token fits.
 uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& program);
 
 }  // namespace brim::sim

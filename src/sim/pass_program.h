@@ -1,4 +1,5 @@
-// A program prepared for one pass: its steps with the generations of the vector buffers that they read and fill.
+// A program prepared for one pass: its steps with the generations of the vector buffers that they read and
+// fill.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,8 @@ namespace brim::sim {
 
 struct Step {
   Instruction instruction;
-  uint32_t reads = 0;     // generation: of matvec's input, of scores' queries
-  uint32_t fills = 0;     // generation that embed, residual, output, swiglu, key, value and query add blocks to
+  uint32_t reads = 0;  // generation: of matvec's input, of scores' queries
+  uint32_t fills = 0;  // generation that embed, residual, output, swiglu, key, value and query add blocks to
   uint32_t sequence = 0;  // scores, softmax, values, output: which of the pass
 };
 

@@ -23,12 +23,15 @@ ReadList::ReadList(const Board& board, const PassProgram& program, const Design&
       ports_(board.axi.ports),
       burst_beats_(std::min<uint32_t>(board.axi.burst_bytes, kSubBlockBytes) / kBeatBytes) {
   if (ports_ > kMaxAxiPorts) {
-    throw Error(concat("board ", board.name, ": axi.ports is ", ports_, ", at most ", kMaxAxiPorts, " can be joined"));
+    throw Error(concat("board ", board.name, ": axi.ports is ", ports_, ", at most ", kMaxAxiPorts,
+                       " can be joined"));
   }
   for (const Step& step : program.steps) {
-    if (step.instruction.opcode == Opcode::kStream) stream_sizes_.emplace_back(bytes(step.instruction.address), 0);
+    if (step.instruction.opcode == Opcode::kStream)
+      stream_sizes_.emplace_back(bytes(step.instruction.address), 0);
     if (step.instruction.opcode != Opcode::kMatvec) continue;
-    if (stream_sizes_.empty()) throw Error("program: a matrix before the weight stream; pack the model again");
+    if (stream_sizes_.empty())
+      throw Error("program: a matrix before the weight stream; pack the model again");
     stream_sizes_.back().second += step.instruction.count;
   }
 }
@@ -49,7 +52,8 @@ void ReadList::start(const Instruction& in) {
       pieces_.push_back({bytes(in.address), in.count, false});
       break;
     case Opcode::kRope:
-      pieces_.push_back({bytes(in.address) + past * bytes(in.count), uint64_t{in.count} * program_.pass.tokens, false});
+      pieces_.push_back(
+          {bytes(in.address) + past * bytes(in.count), uint64_t{in.count} * program_.pass.tokens, false});
       break;
     case Opcode::kEmbed:
       // Which rows depends on the tokens; any rows far apart take the memory as long.
@@ -112,8 +116,8 @@ void ReadList::linear(Read& read, uint64_t address, uint32_t beats) const {
   for (uint32_t k = 0; k < beats; ++k) add(read, k % ports_, address + uint64_t{k} * kBeatBytes, 1);
 }
 
-// Each sub-block is one port's, or is divided among several ports where there are more than four. A page of KV
-// records may be filled in part: token t stands in sub-block t mod 4.
+// Each sub-block is one port's, or is divided among several ports where there are more than four. A page of
+// KV records may be filled in part: token t stands in sub-block t mod 4.
 void ReadList::page(Read& read, uint64_t address, uint32_t kv_beats) const {
   const uint32_t record_beats = program_.record_beats();
   const bool full = kv_beats == kPageBeats;
@@ -126,7 +130,8 @@ void ReadList::page(Read& read, uint64_t address, uint32_t kv_beats) const {
         const uint32_t from = part * (kSubBlockBeats / parts) + at;
         const uint32_t length = std::min(burst_beats_, kSubBlockBeats / parts - at);
         if (from >= filled) continue;
-        add(read, (block * parts + part) % ports_, address + uint64_t{block} * kSubBlockBytes + uint64_t{from} * kBeatBytes,
+        add(read, (block * parts + part) % ports_,
+            address + uint64_t{block} * kSubBlockBytes + uint64_t{from} * kBeatBytes,
             std::min(length, filled - from));
       }
     }
@@ -150,7 +155,8 @@ void ReadList::weight_page(Read& read) {
       const uint64_t block = stream_ + page_offset(stream_pages_ - page_of_matrix_ % pages_per_row);
       for (uint32_t group = 0; group < kGroupsPerPage; ++group) {
         const uint64_t row = group / matrix_.shape;
-        const uint64_t column = uint64_t{page_of_matrix_ % pages_per_row} * matrix_.shape + group % matrix_.shape;
+        const uint64_t column =
+            uint64_t{page_of_matrix_ % pages_per_row} * matrix_.shape + group % matrix_.shape;
         add(read, group % ports_, block + (row * matrix_.groups + column) * kGroupBytes, 1);
       }
       break;

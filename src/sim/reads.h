@@ -19,8 +19,8 @@ struct PortBurst {
   uint64_t address;
 };
 
-// Up to 128 beats whose bursts are issued one after the other, and then joined by taking a beat from each port in
-// turn, ports without beats being passed over.
+// Up to 128 beats whose bursts are issued one after the other, and then joined by taking a beat from each
+// port in turn, ports without beats being passed over.
 struct Read {
   std::vector<PortBurst> bursts;
   std::array<uint32_t, kMaxAxiPorts> port_beats{};
@@ -41,7 +41,7 @@ class ReadList {
  private:
   struct Piece {  // of the current instruction
     uint64_t address;
-    uint64_t beats;     // linear, or the beats of KV records to read
+    uint64_t beats;  // linear, or the beats of KV records to read
     bool pages;
   };
 
@@ -63,9 +63,9 @@ class ReadList {
   Instruction matrix_;
   uint32_t pages_left_ = 0;  // of the matrix
   uint32_t page_of_matrix_ = 0;
-  uint64_t stream_ = 0;         // start of the run of chunks
-  uint64_t stream_pages_ = 0;   // weight pages of it so far
-  bool metadata_read_ = false;  // of the chunk of the next page
+  uint64_t stream_ = 0;                                      // start of the run of chunks
+  uint64_t stream_pages_ = 0;                                // weight pages of it so far
+  bool metadata_read_ = false;                               // of the chunk of the next page
   std::vector<std::pair<uint64_t, uint64_t>> stream_sizes_;  // start, weight pages: of each run
 };
 

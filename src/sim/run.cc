@@ -136,10 +136,12 @@ void run_jobs(const Board& board, const LoadedProgram& program, const Design& de
 }
 
 const PassResult& find(const std::vector<Job>& jobs, const PassRequest& request, bool memory_only) {
-  return std::ranges::find_if(jobs, [&](const Job& job) {
-           return job.request.position == request.position && job.request.tokens == request.tokens &&
-                  job.memory_only == memory_only;
-         })->result;
+  return std::ranges::find_if(jobs,
+                              [&](const Job& job) {
+                                return job.request.position == request.position &&
+                                       job.request.tokens == request.tokens && job.memory_only == memory_only;
+                              })
+      ->result;
 }
 
 }  // namespace
@@ -156,15 +158,15 @@ Totals& Totals::operator+=(const Totals& other) {
   return *this;
 }
 
-RunResult simulate_run(const Board& board, const Subject& subject, const RunRequest& request, const Design& design,
-                       const Progress& progress) {
+RunResult simulate_run(const Board& board, const Subject& subject, const RunRequest& request,
+                       const Design& design, const Progress& progress) {
   const uint32_t largest = max_tokens_per_pass(board, subject.program.program.header);
   if (request.tokens_per_pass > largest) {
-    throw Error(concat("--tokens-per-pass ", request.tokens_per_pass, ": board ", board.name, " takes at most ",
-                       largest, " tokens of this model at a context of ", subject.context()));
+    throw Error(concat("--tokens-per-pass ", request.tokens_per_pass, ": board ", board.name,
+                       " takes at most ", largest, " tokens of this model at a context of ",
+                       subject.context()));
   }
-  if (request.prompt_tokens == 0 ||
-      uint64_t{request.prompt_tokens} + request.generate > subject.context()) {
+  if (request.prompt_tokens == 0 || uint64_t{request.prompt_tokens} + request.generate > subject.context()) {
     throw Error(concat(request.prompt_tokens, " prompt tokens and ", request.generate,
                        " generated do not fit into a context of ", subject.context(), " tokens"));
   }
@@ -217,7 +219,8 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
   }
   std::ranges::sort(run.samples, {}, [](const Sample& sample) { return sample.request.position; });
   for (size_t i = 0; i < run.samples.size(); ++i) {
-    if (run.samples[i].result.worst_bubble.cycles > run.samples[run.worst].result.worst_bubble.cycles) run.worst = i;
+    if (run.samples[i].result.worst_bubble.cycles > run.samples[run.worst].result.worst_bubble.cycles)
+      run.worst = i;
   }
   return run;
 }
@@ -229,7 +232,8 @@ Shares shares_of(const Board& board, const Subject& subject, const RunResult& ru
   Shares shares;
   shares.seconds = all.cycles / clock;
   shares.tokens_per_second = all.tokens / shares.seconds;
-  shares.decode_tokens_per_second = run.decode.tokens > 0 ? run.decode.tokens / (run.decode.cycles / clock) : 0;
+  shares.decode_tokens_per_second =
+      run.decode.tokens > 0 ? run.decode.tokens / (run.decode.cycles / clock) : 0;
   shares.ttft_seconds = run.prompt.cycles / clock;
   shares.bytes_per_token = tokens.bytes / tokens.tokens;
   shares.peak_bytes_per_second = board.ddr.peak_bytes_per_second();

@@ -1,8 +1,8 @@
 // Simulates a whole run: a prompt in passes of up to T tokens, then one token per pass.
 //
-// Every token of prompt and output passes through the model once. A pass takes seconds to simulate, so long runs
-// are simulated exactly at some positions and interpolated between them; further exact passes show how far off
-// that is.
+// Every token of prompt and output passes through the model once. A pass takes seconds to simulate, so long
+// runs are simulated exactly at some positions and interpolated between them; further exact passes show how
+// far off that is.
 #pragma once
 
 #include <cstdint>

@@ -36,7 +36,8 @@ Task Sequencer::run() {
     const uint64_t offset = sizeof(ProgramHeader) + i * sizeof(Instruction);
     const uint64_t fetch_index = offset / kFetchBytes;
     const uint64_t beat = offset / 64;
-    co_await until([&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
+    co_await until(
+        [&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
     cycle = std::max(cycle, memory_.arrival(memory_.aux(), beat)) + 1;
 
     const Opcode opcode = program_.steps[i].instruction.opcode;

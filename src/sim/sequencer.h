@@ -18,7 +18,9 @@ struct Dispatch {
 };
 
 // Takes reads of the MCU but not its writes: those follow from what the SPU sends.
-constexpr bool has_reads(Opcode opcode) { return (units_of(opcode) & kMcu) != 0 && (units_of(opcode) & kVpu) != 0; }
+constexpr bool has_reads(Opcode opcode) {
+  return (units_of(opcode) & kMcu) != 0 && (units_of(opcode) & kVpu) != 0;
+}
 
 class Sequencer {
  public:
@@ -34,7 +36,8 @@ class Sequencer {
     const std::vector<Cycle>& spu;
   };
 
-  Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory, Dispatch& dispatch);
+  Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
+            Dispatch& dispatch);
 
   Task fetch();
   Task run();

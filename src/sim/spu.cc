@@ -63,7 +63,8 @@ Task Spu::run() {
       default:
         break;
     }
-    if (trace_ != nullptr) trace_->span(Trace::Track::kSpu, 0, opcode_name(step.instruction.opcode), start, now_);
+    if (trace_ != nullptr)
+      trace_->span(Trace::Track::kSpu, 0, opcode_name(step.instruction.opcode), start, now_);
   }
 }
 

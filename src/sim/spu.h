@@ -17,11 +17,12 @@ namespace brim::sim {
 
 class Spu {
  public:
-  static constexpr uint32_t kPipeline = 16;    // cycles from an element's entering a micro-operation to its result
+  static constexpr uint32_t kPipeline =
+      16;  // cycles from an element's entering a micro-operation to its result
   static constexpr uint32_t kReciprocal = 48;  // reciprocal or rsqrt of one number
 
-  Spu(const PassProgram& program, const Design& design, uint32_t lanes, const Dispatch& dispatch, VectorBuffers& buffers,
-      WriteBuffer& writes, Trace* trace);
+  Spu(const PassProgram& program, const Design& design, uint32_t lanes, const Dispatch& dispatch,
+      VectorBuffers& buffers, WriteBuffer& writes, Trace* trace);
 
   Task run();
 
@@ -68,12 +69,12 @@ class Spu {
   Trace* const trace_;
 
   std::vector<Cycle> started_;
-  Cycle now_ = 0;       // first cycle in which the next micro-operation can start
-  Cycle r_ready_ = 0;   // the deferred factor of RMSNorm
-  Converter converter_;          // of activations
-  Converter weights_converter_;  // of attention weights
+  Cycle now_ = 0;                              // first cycle in which the next micro-operation can start
+  Cycle r_ready_ = 0;                          // the deferred factor of RMSNorm
+  Converter converter_;                        // of activations
+  Converter weights_converter_;                // of attention weights
   std::array<Cycle, 2> denominators_ready_{};  // their reciprocals, of the last two softmax
-  uint32_t attention_elements_ = 0;  // in the block of attention that is being filled
+  uint32_t attention_elements_ = 0;            // in the block of attention that is being filled
   Cycle busy_cycles_ = 0;
 };
 

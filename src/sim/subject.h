@@ -26,8 +26,8 @@ struct Subject {
 // Throws Error if the image was packed for memory that `board` does not have.
 Subject subject_of(const MappedImage& image, const Board& board);
 
-// Without a context in `options`: the longest that fits into memory and the board's score buffer. Throws Error
-// if the model does not fit.
+// Without a context in `options`: the longest that fits into memory and the board's score buffer. Throws
+// Error if the model does not fit.
 Subject subject_of(const ModelDescription& model, const Board& board, PlanOptions options);
 
 }  // namespace brim::sim

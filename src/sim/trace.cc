@@ -28,8 +28,8 @@ Trace::Trace(const Board& board, Cycle first, Cycle count)
 
 void Trace::span(Track track, uint32_t index, std::string name, Cycle from, Cycle to) {
   if (!wants(from)) return;
-  spans_.push_back({static_cast<uint32_t>(track) + index, std::move(name), static_cast<double>(from) * cycle_us_,
-                    static_cast<double>(to) * cycle_us_});
+  spans_.push_back({static_cast<uint32_t>(track) + index, std::move(name),
+                    static_cast<double>(from) * cycle_us_, static_cast<double>(to) * cycle_us_});
 }
 
 void Trace::fifo_level(Cycle cycle, uint64_t beats) {
@@ -57,7 +57,8 @@ void Trace::on_command(const ddr4::Command& command) {
       break;
     case ddr4::CommandKind::kRefresh:
       spans_.push_back({kFixedTracks + ports_ + static_cast<uint32_t>(rows_.size()), "refresh",
-                        static_cast<double>(command.at) * nck_us_, static_cast<double>(command.at + 1) * nck_us_});
+                        static_cast<double>(command.at) * nck_us_,
+                        static_cast<double>(command.at + 1) * nck_us_});
       break;
   }
 }
@@ -75,9 +76,13 @@ std::string Trace::json() const {
   using Json = nlohmann::json;
   Json events = Json::array();
   const auto name_track = [&](uint32_t track, const std::string& name) {
-    events.push_back({{"ph", "M"}, {"pid", 1}, {"tid", track}, {"name", "thread_name"}, {"args", {{"name", name}}}});
     events.push_back(
-        {{"ph", "M"}, {"pid", 1}, {"tid", track}, {"name", "thread_sort_index"}, {"args", {{"sort_index", track}}}});
+        {{"ph", "M"}, {"pid", 1}, {"tid", track}, {"name", "thread_name"}, {"args", {{"name", name}}}});
+    events.push_back({{"ph", "M"},
+                      {"pid", 1},
+                      {"tid", track},
+                      {"name", "thread_sort_index"},
+                      {"args", {{"sort_index", track}}}});
   };
   for (uint32_t track = 0; track < kFixedTracks; ++track) name_track(track, kTrackNames[track]);
   for (uint32_t port = 0; port < ports_; ++port) name_track(kFixedTracks + port, concat("port ", port));
@@ -96,8 +101,11 @@ std::string Trace::json() const {
                       {"dur", span.to - span.from}});
   }
   for (const Level& level : levels_) {
-    events.push_back(
-        {{"ph", "C"}, {"pid", 1}, {"name", "prefetch FIFO"}, {"ts", level.at}, {"args", {{"beats", level.beats}}}});
+    events.push_back({{"ph", "C"},
+                      {"pid", 1},
+                      {"name", "prefetch FIFO"},
+                      {"ts", level.at},
+                      {"args", {{"beats", level.beats}}}});
   }
   return Json{{"displayTimeUnit", "ns"}, {"traceEvents", std::move(events)}}.dump(-1, ' ', false);
 }

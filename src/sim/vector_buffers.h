@@ -18,8 +18,8 @@ class ResultBuffer {
  public:
   explicit ResultBuffer(uint32_t capacity) : capacity_(capacity) {}
 
-  // Whether it is known when there is room for `count` more, and since when. Whoever asks for the cycle adds as
-  // many.
+  // Whether it is known when there is room for `count` more, and since when. Whoever asks for the cycle adds
+  // as many.
   bool room_known(uint32_t count) const { return produced_ + count <= taken_ + capacity_; }
   Cycle room(uint32_t count) {
     if (produced_ + count <= capacity_) return 0;
@@ -73,12 +73,12 @@ struct VectorBuffers {
   std::vector<Blocks> generations;  // of normed, attention, hidden and Q, as numbered by PassProgram
   std::vector<Blocks> local_keys;   // per generation of Q: per KV head
   std::vector<Blocks> local_values;
-  Blocks embedding;                 // per token: its row is in the lane
+  Blocks embedding;  // per token: its row is in the lane
 
   // Of the n-th `scores` of the pass and the `softmax` and `values` that belong to it.
-  Blocks scores;                 // all scores are there
-  Blocks scores_free;            // softmax has read scores and V scales
-  std::vector<Blocks> weights;   // per block of 64 positions, for all query heads
+  Blocks scores;                // all scores are there
+  Blocks scores_free;           // softmax has read scores and V scales
+  std::vector<Blocks> weights;  // per block of 64 positions, for all query heads
 };
 
 }  // namespace brim::sim

@@ -7,7 +7,10 @@
 namespace brim::sim {
 
 WriteBuffer::WriteBuffer(const Design& design, Memory& memory, Trace* trace)
-    : drain_beats_(std::clamp(design.drain_beats, 1u, kBeats)), memory_(memory), trace_(trace), left_at_(kBeats) {}
+    : drain_beats_(std::clamp(design.drain_beats, 1u, kBeats)),
+      memory_(memory),
+      trace_(trace),
+      left_at_(kBeats) {}
 
 Cycle WriteBuffer::add(uint64_t address, Cycle cycle) {
   // At most drain_beats_ - 1 beats are held, so it is known when the beat left that must make room.
