@@ -22,6 +22,7 @@ void add_tokenize(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_sim(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_export(CLI::App& app);
 

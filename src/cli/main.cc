@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   brim::add_eval(app);
   brim::add_logits(app);
   brim::add_bench(app);
+  brim::add_sim(app);
   brim::add_verify(app);
   brim::add_export(app);
 

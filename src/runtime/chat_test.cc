@@ -82,8 +82,7 @@ TEST_F(ChatTest, KeepsTheWholeConversationInTheCache) {
   EXPECT_EQ(text_of(chat.answer("hi", sampler_, {}).tokens), "ok");
   EXPECT_EQ(text_of(chat.answer("and?", sampler_, {}).tokens), "ok");
   EXPECT_EQ(text_of(session.tokens()),
-            "<|system|>\nbe "
-            "brief</s>\n<|user|>\nhi</s>\n<|assistant|>\nok</s>\n<|user|>\nand?</s>\n<|assistant|>\nok");
+            "<|system|>\nbrevity</s>\n<|user|>\nhi</s>\n<|assistant|>\nok</s>\n<|user|>\nand?</s>\n<|assistant|>\nok");
 }
 
 TEST_F(ChatTest, AnAnswerThatWasCutOffGetsItsEnd) {

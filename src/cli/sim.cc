@@ -1,0 +1,272 @@
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "cli/command.h"
+#include "model/tensor_source.h"
+#include "sim/report.h"
+#include "sim/run.h"
+
+namespace brim {
+
+namespace {
+
+struct Options {
+  std::string subject;
+  std::string board = "kv260";
+  std::string context = "max";
+  std::string embedding = "q8";
+  sim::RunRequest run{.prompt_tokens = 15, .generate = 1};
+  bool json = false;
+  std::string trace;
+  uint64_t trace_from = 0;
+  uint64_t trace_cycles = 20000;
+  std::string report;
+};
+
+bool is_image(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char magic[sizeof kImageMagic] = {};
+  return file.read(magic, sizeof magic) && std::memcmp(magic, kImageMagic, sizeof magic) == 0;
+}
+
+sim::Subject open_subject(const Options& options, const Board& board) {
+  if (is_image(options.subject)) return sim::subject_of(MappedImage(options.subject), board);
+  PlanOptions plan;
+  plan.embedding = options.embedding == "fp16" ? EmbeddingFormat::kFp16
+                   : options.embedding == "q8" ? EmbeddingFormat::kQ8
+                                               : EmbeddingFormat::kQ4;
+  if (options.context != "max") plan.context = static_cast<uint32_t>(std::stoul(options.context));
+  return sim::subject_of(open_model(options.subject)->description(), board, plan);
+}
+
+std::string command_line(const Options& options) {
+  return concat(
+      "brim sim ", options.subject, " --board ", options.board, " --prompt-tokens ",
+      options.run.prompt_tokens, " --generate ", options.run.generate,
+      options.run.tokens_per_pass != 0 ? concat(" --tokens-per-pass ", options.run.tokens_per_pass) : "");
+}
+
+std::string limit_definition(const sim::Subject& subject, const sim::Shares& shares) {
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "generated tokens per second / %.3f, which is peak / (0.5 B x %.4fe9 streamed weights)",
+                shares.limit_tokens_per_second, static_cast<double>(subject.streamed_weights) / 1e9);
+  return text;
+}
+
+constexpr const char* kBandwidthDefinition = "bytes read and written / time / peak";
+constexpr const char* kDdrLimitedDefinition =
+    "time that the same requests take with a consumer that is always ready / time";
+
+const char* cause_name(sim::Stall cause) { return sim::kStallNames[static_cast<uint32_t>(cause)]; }
+
+void print_json(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
+                const Options& options) {
+  const sim::Shares shares = sim::shares_of(board, subject, run);
+  const sim::Totals all = run.all();
+  const sim::Sample& worst = run.samples[run.worst];
+  nlohmann::json stalls, regions = nlohmann::json::array();
+  for (uint32_t i = 0; i < sim::kStalls; ++i) stalls[sim::kStallNames[i]] = all.stalls[i];
+  for (const PlannedRegion& region : subject.regions) {
+    regions.push_back({{"name", region.name}, {"address", region.address}, {"bytes", region.bytes}});
+  }
+  const nlohmann::json report = {
+      {"simulated", true},
+      {"model", subject.name},
+      {"board", board.name},
+      {"prompt_tokens", options.run.prompt_tokens},
+      {"generated_tokens", options.run.generate},
+      {"tokens_per_pass", run.tokens_per_pass},
+      {"context_tokens", subject.context()},
+      {"seconds", shares.seconds},
+      {"tokens_per_second", shares.tokens_per_second},
+      {"decode_tokens_per_second", shares.decode_tokens_per_second},
+      {"ttft_seconds", shares.ttft_seconds},
+      {"bytes_per_token", shares.bytes_per_token},
+      {"peak_bytes_per_second", shares.peak_bytes_per_second},
+      {"bandwidth_share", shares.bandwidth_share},
+      {"limit_tokens_per_second", shares.limit_tokens_per_second},
+      {"limit_share", shares.limit_share},
+      {"ddr_limited_share", shares.ddr_limited_share},
+      {"error_bound_share", shares.error_bound_share},
+      {"exact_passes", run.samples.size()},
+      {"cycles", all.cycles},
+      {"stall_cycles", stalls},
+      {"fifo_full_cycles", all.fifo_full_cycles},
+      {"memory_idle_cycles", all.memory_idle_cycles},
+      {"prefetch_fifo_beats", board.accelerator.prefetch_fifo_beats},
+      {"worst_bubble_cycles", worst.result.worst_bubble.cycles},
+      {"worst_bubble",
+       {{"cause", cause_name(worst.result.worst_bubble.cause)},
+        {"position", worst.request.position},
+        {"before", worst.result.worst_bubble_step}}},
+      {"definitions",
+       {{"tokens_per_second", "prompt and generated tokens / time of all passes"},
+        {"bandwidth_share", kBandwidthDefinition},
+        {"limit_share", limit_definition(subject, shares)},
+        {"ddr_limited_share", kDdrLimitedDefinition}}},
+      {"memory_map",
+       {{"capacity_bytes", subject.capacity_bytes},
+        {"used_bytes", subject.used_bytes},
+        {"regions", regions}}},
+  };
+  std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+void print_summary(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
+                   const Options& options) {
+  const sim::Shares shares = sim::shares_of(board, subject, run);
+  const sim::Totals all = run.all();
+  const uint32_t prompt = options.run.prompt_tokens, generated = options.run.generate;
+  std::printf("%s on %s, simulated (no board was measured)\n", subject.name.c_str(), board.name.c_str());
+  std::printf("  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u\n", prompt,
+              run.tokens_per_pass, generated, prompt + generated - 1, subject.context());
+  std::printf("  %zu passes exact, the others interpolated: error at most about %.4f%%\n\n",
+              run.samples.size(), 100 * shares.error_bound_share);
+  std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed",
+              shares.tokens_per_second, shares.seconds);
+  if (generated > 0)
+    std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", shares.decode_tokens_per_second);
+  std::printf("%-20s %9.3f s        all prompt passes, logits of the last token included\n",
+              "time to first token", shares.ttft_seconds);
+  std::printf("%-20s %9.3f e9 B     read and written, mean of %s\n", "bytes per token",
+              shares.bytes_per_token / 1e9, generated > 0 ? "generated tokens" : "prompt tokens");
+  std::printf("%-20s %9.2f %%        %s (%.3fe9 B/s)\n", "bandwidth_share", 100 * shares.bandwidth_share,
+              kBandwidthDefinition, shares.peak_bytes_per_second / 1e9);
+  std::printf("%-20s %9.2f %%        %s\n", "limit_share", 100 * shares.limit_share,
+              limit_definition(subject, shares).c_str());
+  std::printf("%-20s %9.2f %%        %s\n\n", "ddr_limited_share", 100 * shares.ddr_limited_share,
+              kDdrLimitedDefinition);
+
+  const sim::Sample& worst = run.samples[run.worst];
+  std::printf("worst bubble %llu cycles (%s, at position %u, before '%s'); the prefetch FIFO bridges %u\n\n",
+              static_cast<unsigned long long>(worst.result.worst_bubble.cycles),
+              cause_name(worst.result.worst_bubble.cause), worst.request.position,
+              worst.result.worst_bubble_step.c_str(), board.accelerator.prefetch_fifo_beats);
+
+  std::printf("%-42s %16s %9s\n", "cycles without a beat from the FIFO", "cycles", "share");
+  for (uint32_t i = 0; i < sim::kStalls; ++i) {
+    std::printf("  %-40s %16.0f %8.3f%%\n", sim::kStallNames[i], all.stalls[i],
+                100 * all.stalls[i] / all.cycles);
+  }
+  std::printf("%-42s %16.0f %8.3f%%\n", "cycles in which the FIFO was full", all.fifo_full_cycles,
+              100 * all.fifo_full_cycles / all.cycles);
+  std::printf("%-42s %16.0f %8.3f%%\n\n", "cycles in which the memory had no request", all.memory_idle_cycles,
+              100 * all.memory_idle_cycles / all.cycles);
+
+  std::printf("%-14s %12s %10s\n", "region", "address", "MiB");
+  for (const PlannedRegion& region : subject.regions) {
+    std::printf("%-14s %#12llx %10.2f\n", region.name.c_str(),
+                static_cast<unsigned long long>(region.address),
+                static_cast<double>(region.bytes) / (1 << 20));
+  }
+  std::printf("%.1f of %llu MiB used (%.2f%%)\n", static_cast<double>(subject.used_bytes) / (1 << 20),
+              static_cast<unsigned long long>(subject.capacity_bytes >> 20),
+              100.0 * static_cast<double>(subject.used_bytes) / static_cast<double>(subject.capacity_bytes));
+}
+
+// The first generated token's pass, or that of the first prompt tokens.
+void write_trace(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
+                 const Options& options) {
+  sim::Trace trace(board, options.trace_from, options.trace_cycles);
+  sim::PassRequest pass{.position = options.run.prompt_tokens, .tokens = 1, .logits = true};
+  if (options.run.generate == 0) {
+    pass = {
+        .position = 0, .tokens = std::min(options.run.prompt_tokens, run.tokens_per_pass), .logits = true};
+  }
+  sim::simulate_pass(board, subject.program, pass, {}, &trace);
+  trace.write(options.trace);
+}
+
+void write_report(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
+                  const Options& options) {
+  std::vector<sim::Sample> further;
+  const uint32_t end = options.run.prompt_tokens + options.run.generate;
+  const Progress progress = progress_bar("report");
+  constexpr uint32_t kFurther = 3;
+  for (uint32_t i = 1; i <= kFurther; ++i) {
+    const uint64_t position = end + (uint64_t{subject.context()} - end) * i / kFurther;
+    if (position > end) {
+      const sim::PassRequest pass{
+          .position = static_cast<uint32_t>(position - 1), .tokens = 1, .logits = true};
+      further.push_back({pass, sim::simulate_pass(board, subject.program, pass)});
+    }
+    if (progress) progress(i, kFurther);
+  }
+  const std::string html = sim::html_report({board, subject, run, command_line(options), std::move(further)});
+  std::ofstream file(options.report, std::ios::binary);
+  file << html;
+  if (!file.flush()) throw Error("cannot write the report to " + options.report);
+}
+
+void simulate(const Options& options) {
+  const Board board = load_board(options.board);
+  const sim::Subject subject = open_subject(options, board);
+  const sim::RunResult run = sim::simulate_run(board, subject, options.run, {}, progress_bar("simulating"));
+  if (!options.trace.empty()) write_trace(board, subject, run, options);
+  if (!options.report.empty()) write_report(board, subject, run, options);
+  if (options.json) {
+    print_json(board, subject, run, options);
+  } else {
+    print_summary(board, subject, run, options);
+  }
+  finish_output();
+}
+
+std::string check_context(const std::string& text) {
+  const bool number =
+      !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
+  return text == "max" || (number && std::stoul(text) > 0) ? "" : "must be 'max' or a number of tokens";
+}
+
+}  // namespace
+
+void add_sim(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("sim", "Simulate how fast a board decodes, cycle by cycle");
+  command
+      ->add_option("IMAGE|MODEL", options->subject,
+                   "An image, or a model as for pack (its weights are not read), e.g. synthetic:llama2-7b")
+      ->required();
+  command->add_option("--board", options->board, "Board name, or a JSON file that describes one")
+      ->capture_default_str();
+  command->add_option("--prompt-tokens", options->run.prompt_tokens, "Tokens of the prompt")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 24));
+  command->add_option("--generate", options->run.generate, "Tokens to generate, each a pass of its own")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
+  command
+      ->add_option("--tokens-per-pass", options->run.tokens_per_pass,
+                   "Prompt tokens per pass over the weights (default: as many as the board takes)")
+      ->check(CLI::Range(1, 64));
+  command
+      ->add_option("--context", options->context,
+                   "MODEL: tokens the KV cache has room for, or 'max': all that fit")
+      ->capture_default_str()
+      ->check(CLI::Validator(check_context, "TOKENS|max"));
+  command->add_option("--embedding", options->embedding, "MODEL: how the embedding table is stored")
+      ->check(CLI::IsMember({"fp16", "q8", "q4"}))
+      ->capture_default_str();
+  command
+      ->add_option("-t,--threads", options->run.threads, "Passes simulated at a time (default: one per CPU)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--json", options->json, "Print JSON");
+  command->add_option("--trace", options->trace,
+                      "Write a Chrome/Perfetto trace of a window of the first generated token's pass");
+  command->add_option("--trace-from", options->trace_from, "First cycle of the window")
+      ->capture_default_str();
+  command->add_option("--trace-cycles", options->trace_cycles, "Cycles in the window")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000000));
+  command->add_option("--report", options->report, "Write an HTML page with charts");
+  command->callback([options] { simulate(*options); });
+}
+
+}  // namespace brim

@@ -1,0 +1,172 @@
+#include "sim/pass.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "sim/mcu.h"
+#include "sim/memory.h"
+#include "sim/sequencer.h"
+#include "sim/spu.h"
+#include "sim/write_buffer.h"
+
+namespace brim::sim {
+namespace {
+
+constexpr uint32_t kResultsPerLane = 512;
+constexpr uint64_t kScoreBytes =
+    8;  // per position, token and query head of a KV head: two generations of FP32
+constexpr uint32_t kReadyConsumerFifo = 4096;
+
+uint32_t fifo_beats(const Board& board, const Design& design) {
+  return design.ready_consumer ? std::max(kReadyConsumerFifo, board.accelerator.prefetch_fifo_beats)
+                               : board.accelerator.prefetch_fifo_beats;
+}
+
+class Accelerator {
+ public:
+  Accelerator(const Board& board, const LoadedProgram& loaded, const PassRequest& request,
+              const Design& design, Trace* trace)
+      : program_(prepare(loaded.program, request)),
+        clocks_(board),
+        memory_(board, trace),
+        fifo_(fifo_beats(board, design)),
+        buffers_(kResultsPerLane),
+        writes_(design, memory_, trace),
+        mcu_(board, program_, design, dispatch_, memory_, fifo_, trace),
+        vpu_(board, program_, design, dispatch_, fifo_, buffers_, trace),
+        spu_(program_, design, board.accelerator.tokens_per_pass, dispatch_, buffers_, writes_, trace),
+        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_,
+                   dispatch_),
+        units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
+               Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())} {
+    buffers_.generations.resize(program_.generations);
+    buffers_.local_keys.resize(program_.generations);
+    buffers_.local_values.resize(program_.generations);
+  }
+
+  PassResult run() {
+    // What a unit does in a cycle reaches the memory a fabric latency later, and is itself at least as late
+    // after the memory's doings. So the memory may work that long at a time without hearing from the units.
+    const Cycle step = 2 * memory_.latency();
+    Cycle cycle = step;
+    for (bool flushed = false; !flushed || memory_.written() < writes_.beats(); cycle += step) {
+      const uint64_t moved = memory_.counters().reads + memory_.counters().writes;
+      memory_.advance(cycle);
+      result_.moved.add(cycle, memory_.counters().reads + memory_.counters().writes - moved);
+      const bool progress = advance_units();
+      check_progress(progress);
+      if (!flushed && done()) {
+        writes_.flush(std::max(vpu_.end(), spu_.end()));
+        flushed = true;
+      }
+    }
+    return finish();
+  }
+
+ private:
+  bool advance_units() {
+    bool any = false;
+    for (bool progress = true; progress; any |= progress) {
+      progress = false;
+      for (Unit& unit : units_) progress |= unit.advance();
+    }
+    return any;
+  }
+
+  bool done() const { return std::ranges::all_of(units_, &Unit::done); }
+
+  // A program whose steps wait for one another in a circle would never end.
+  void check_progress(bool progress) {
+    constexpr uint32_t kPatience = 100000;
+    const uint64_t moved = memory_.counters().reads + memory_.counters().writes;
+    quiet_ = progress || moved != last_moved_ ? 0 : quiet_ + 1;
+    last_moved_ = moved;
+    if (quiet_ > kPatience && !done()) {
+      throw Error(
+          concat("the program does not end on this accelerator: stuck after ", fifo_.popped(), " beats"));
+    }
+  }
+
+  PassResult finish() {
+    result_.cycles = std::max({vpu_.end(), spu_.end(), memory_.last_acknowledge()});
+    result_.stream_beats = mcu_.beats();
+    result_.program_beats = sequencer_.beats();
+    result_.write_beats = writes_.beats();
+    result_.stalls = vpu_.stalls();
+    result_.stalls[static_cast<uint32_t>(Stall::kPass)] += result_.cycles - vpu_.last_beat_end();
+    result_.taken_cycles = vpu_.taken_cycles();
+    result_.worst_bubble = vpu_.worst_bubble();
+    result_.worst_bubble_step = disassemble(program_.steps[vpu_.worst_bubble().step].instruction);
+    result_.fifo_full_cycles = mcu_.blocked_cycles();
+    result_.memory_idle_cycles = clocks_.cycle(memory_.idle_nck());
+    result_.spu_busy_cycles = spu_.busy_cycles();
+    return std::move(result_);
+  }
+
+  const PassProgram program_;
+  const Clocks clocks_;
+  Memory memory_;
+  PrefetchFifo fifo_;
+  VectorBuffers buffers_;
+  Dispatch dispatch_;
+  WriteBuffer writes_;
+  Mcu mcu_;
+  Vpu vpu_;
+  Spu spu_;
+  Sequencer sequencer_;
+  std::array<Unit, 6> units_;
+  PassResult result_;
+  uint32_t quiet_ = 0;
+  uint64_t last_moved_ = 0;
+};
+
+void check_fits(const Board& board, const ProgramHeader& header, const PassRequest& request) {
+  const uint32_t largest = max_tokens_per_pass(board, header);
+  if (request.tokens > largest) {
+    throw Error(concat("a pass of ", request.tokens, " tokens does not fit board ", board.name,
+                       ", which takes ", largest, " of this model; use --tokens-per-pass ", largest));
+  }
+}
+
+}  // namespace
+
+void Histogram::add(Cycle cycle, uint64_t moved) {
+  while (cycle / cycles_per_bin >= kMaxBins) {
+    for (size_t i = 0; i < beats.size(); i += 2) {
+      beats[i / 2] = beats[i] + (i + 1 < beats.size() ? beats[i + 1] : 0);
+    }
+    beats.resize((beats.size() + 1) / 2);
+    cycles_per_bin *= 2;
+  }
+  const size_t bin = cycle / cycles_per_bin;
+  if (beats.size() <= bin) beats.resize(bin + 1);
+  beats[bin] += static_cast<uint32_t>(moved);
+}
+
+uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
+  if (header.kv_heads == 0 || header.heads < header.kv_heads || header.context == 0) {
+    throw Error("program header: impossible sizes; pack the model again");
+  }
+  const uint64_t heads_per_kv = header.heads / header.kv_heads;
+  const uint64_t score_bytes = heads_per_kv * header.context * kScoreBytes;
+  const uint64_t result_rows = heads_per_kv * kv_record_bytes(header.head_size);  // of `values`, per token
+  const uint64_t tokens = std::min(
+      {uint64_t{board.accelerator.tokens_per_pass}, board.accelerator.score_buffer_bytes / score_bytes,
+       uint64_t{kResultsPerLane} * board.accelerator.tokens_per_pass / result_rows});
+  if (tokens == 0) {
+    throw Error(concat("board ", board.name, ": scores of ", heads_per_kv, " query heads at ", header.context,
+                       " positions need ", score_bytes, " bytes on the chip, score_buffer_bytes is ",
+                       board.accelerator.score_buffer_bytes, "; use a shorter --context"));
+  }
+  return static_cast<uint32_t>(tokens);
+}
+
+PassResult simulate_pass(const Board& board, const LoadedProgram& program, const PassRequest& request,
+                         const Design& design, Trace* trace) {
+  check_fits(board, program.program.header, request);
+  return Accelerator(board, program, request, design, trace).run();
+}
+
+}  // namespace brim::sim

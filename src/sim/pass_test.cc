@@ -1,0 +1,178 @@
+#include "sim/pass.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "image/planner.h"
+#include "sim/test_models.h"
+
+namespace brim::sim {
+namespace {
+
+uint64_t sum_of(const StallCycles& stalls) { return std::accumulate(stalls.begin(), stalls.end(), uint64_t{0}); }
+
+// Beats that the image's layout says a pass moves through the stream's ports, counted without the simulator.
+uint64_t layout_beats(const ModelDescription& model, const Plan& plan, const PassRequest& pass) {
+  uint64_t bytes = 0;
+  const auto all = matrices(model);
+  for (size_t run = 0; run < plan.addresses.streams.size(); ++run) {
+    const size_t end = run + 1 < plan.addresses.streams.size() ? plan.addresses.streams[run + 1].matrix : all.size();
+    uint64_t pages = 0;
+    for (size_t i = plan.addresses.streams[run].matrix; i < end; ++i) {
+      if (all[i].kind != MatrixKind::kLmHead || pass.logits) pages += all[i].pages();
+    }
+    bytes += stream_bytes(pages);
+  }
+  bytes += ParameterLayout(model).bytes();
+  bytes += uint64_t{pass.tokens} * rope_row_bytes(model.head_size);
+  bytes += uint64_t{pass.tokens} * embedding_row_bytes(plan.addresses.embedding_format, model.dim);
+  const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads;
+  bytes += kv_heads * 2 * pass.position * kv_record_bytes(model.head_size);
+  bytes += kv_heads * 2 * ((uint64_t{pass.position} * 2 + kBeatBytes - 1) / kBeatBytes * kBeatBytes);
+  return bytes / kBeatBytes;
+}
+
+TEST(Pass, ReadsExactlyTheBytesOfTheImageLayout) {
+  for (const ModelDescription& model : test_models()) {
+    for (const PassRequest& pass : {PassRequest{0, 1, true}, PassRequest{1, 1, true}, PassRequest{37, 3, true},
+                                    PassRequest{64, 8, false}, PassRequest{199, 1, true}}) {
+      const Board board = load_board("kv260");
+      const Plan plan = plan_image(model, board, {.context = 256});
+      const PassResult result = simulate_pass(board, loaded(model, plan), pass);
+      EXPECT_EQ(result.stream_beats, layout_beats(model, plan, pass)) << model.name << " at " << pass.position;
+      const uint64_t record_beats = kv_record_bytes(model.head_size) / kBeatBytes;
+      const uint64_t scale_beats = (pass.position + pass.tokens - 1) / 32 - pass.position / 32 + 1;
+      const uint64_t logits_beats = pass.logits ? (model.vocabulary + 15) / 16 : 0;
+      EXPECT_EQ(result.write_beats,
+                2 * model.layers * model.kv_heads * (pass.tokens * record_beats + scale_beats) + logits_beats);
+    }
+  }
+}
+
+TEST(Pass, AccountsForEveryCycle) {
+  for (const ModelDescription& model : test_models()) {
+    for (const PassRequest& pass : {PassRequest{0, 1, true}, PassRequest{100, 4, true}, PassRequest{130, 2, false}}) {
+      const PassResult result = simulate(model, "kv260", pass);
+      EXPECT_EQ(result.taken_cycles, result.stream_beats);
+      EXPECT_EQ(result.cycles, result.taken_cycles + sum_of(result.stalls));
+    }
+  }
+}
+
+TEST(Pass, IsTheSameEveryTime) {
+  const PassResult first = simulate(test_models()[0], "kv260", {100, 1, true});
+  const PassResult second = simulate(test_models()[0], "kv260", {100, 1, true});
+  EXPECT_EQ(first.cycles, second.cycles);
+  EXPECT_EQ(first.stalls, second.stalls);
+}
+
+TEST(Pass, AReadyConsumerIsNeverSlower) {
+  for (const ModelDescription& model : test_models()) {
+    for (const PassRequest& pass : {PassRequest{0, 1, true}, PassRequest{100, 4, true}}) {
+      const PassResult result = simulate(model, "kv260", pass);
+      const PassResult memory = simulate(model, "kv260", pass, {.ready_consumer = true});
+      EXPECT_LE(memory.cycles, result.cycles);
+      EXPECT_EQ(memory.beats(), result.beats());
+    }
+  }
+}
+
+TEST(Pass, ADeeperFifoIsNotSlower) {
+  const ModelDescription model = test_models()[0];
+  Cycle shallower = ~Cycle{0};
+  for (const uint32_t depth : {128u, 512u, 2048u, 8192u}) {
+    Board board = load_board("kv260");
+    board.accelerator.prefetch_fifo_beats = depth;
+    const Cycle cycles = simulate(model, board, {0, 1, true}).cycles;
+    EXPECT_LE(cycles, shallower + shallower / 1000) << depth;
+    shallower = cycles;
+  }
+}
+
+TEST(Pass, AFasterMemoryIsNotSlower) {
+  const ModelDescription model = test_models()[0];
+  Cycle slower = ~Cycle{0};
+  for (const double mhz : {533.0, 800.0, 1066.0, 1200.0, 1600.0}) {
+    Board board = load_board("kv260");
+    board.ddr.clock_mhz = mhz;
+    const Cycle cycles = simulate(model, board, {64, 1, true}).cycles;
+    EXPECT_LE(cycles, slower) << mhz;
+    slower = cycles;
+  }
+}
+
+TEST(Pass, TakesNoLessThanTheBusNeeds) {
+  for (const std::string_view name : builtin_board_names()) {
+    const Board board = load_board(std::string(name));
+    const PassResult result = simulate(test_models()[0], board, {100, 1, true});
+    const double seconds = static_cast<double>(result.cycles) / (board.accelerator.clock_mhz * 1e6);
+    const double share = static_cast<double>(result.beats() * kBeatBytes) / seconds / board.ddr.peak_bytes_per_second();
+    EXPECT_LT(share, 0.96) << name;
+    EXPECT_GT(share, 0.5) << name;
+  }
+}
+
+TEST(Pass, ATokenMoreInThePassCostsLittle) {
+  const ModelDescription model = test_models()[0];
+  const Cycle one = simulate(model, "kv260", {64, 1, false}).cycles;
+  const Cycle eight = simulate(model, "kv260", {64, 8, false}).cycles;
+  EXPECT_GE(eight, one);
+  EXPECT_LT(eight, one + one / 4);
+}
+
+TEST(Pass, WithoutLogitsLeavesTheHeadOut) {
+  const ModelDescription model = test_models()[0];
+  const PassResult with = simulate(model, "kv260", {64, 1, true});
+  const PassResult without = simulate(model, "kv260", {64, 1, false});
+  const Matrix head = matrices(model).back();
+  EXPECT_GE(with.stream_beats - without.stream_beats, head.pages() * 128);
+}
+
+TEST(Pass, RefusesWhatDoesNotFit) {
+  const ModelDescription model = test_models()[0];
+  EXPECT_THROW(simulate(model, "kv260", {256, 1, true}), Error);   // beyond the context
+  EXPECT_THROW(simulate(model, "kv260", {0, 9, true}), Error);     // more tokens than lanes
+  Board board = load_board("kv260");
+  board.accelerator.score_buffer_bytes = 1024;
+  EXPECT_THROW(simulate(model, board, {0, 1, true}), Error);
+  board = load_board("kv260");
+  board.axi.clock_mhz = 250;
+  EXPECT_THROW(simulate(model, board, {0, 1, true}), Error);
+}
+
+TEST(Pass, TraceIsValidJsonWithATrackForEveryUnitPortAndBank) {
+  const Board board = load_board("kv260");
+  Trace trace(board, 1000, 8000);
+  const Plan plan = plan_image(test_models()[0], board, {.context = 256});
+  const PassResult traced = simulate_pass(board, loaded(test_models()[0], plan), {100, 1, true}, {}, &trace);
+  EXPECT_EQ(traced.cycles, simulate(test_models()[0], board, {100, 1, true}).cycles);
+  const nlohmann::json json = nlohmann::json::parse(trace.json());
+  std::set<std::string> tracks;
+  std::map<int, size_t> spans;
+  std::map<int, std::string> names;
+  for (const auto& event : json["traceEvents"]) {
+    if (event["ph"] == "M" && event["name"] == "thread_name") {
+      tracks.insert(event["args"]["name"].get<std::string>());
+      names[event["tid"].get<int>()] = event["args"]["name"].get<std::string>();
+    }
+    if (event["ph"] == "X") {
+      ++spans[event["tid"].get<int>()];
+      EXPECT_GE(event["dur"].get<double>(), 0);
+      EXPECT_GE(event["ts"].get<double>(), 1000 / 300.0 - 0.01);
+      EXPECT_LE(event["ts"].get<double>(), 9000 / 300.0 + 0.01);
+    }
+  }
+  for (const char* name : {"sequencer", "MCU", "VPU", "SPU", "aux write", "port 0", "port 3", "bank group 1 bank 3"}) {
+    EXPECT_TRUE(tracks.contains(name)) << name;
+  }
+  for (const auto& [track, name] : names) {
+    if (name.starts_with("port") || name.starts_with("bank") || name == "MCU" || name == "VPU" || name == "SPU") {
+      EXPECT_GT(spans[track], 0u) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace brim::sim

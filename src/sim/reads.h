@@ -1,0 +1,72 @@
+// What an instruction makes the MCU read, as bursts of the AXI ports (docs/program.md, "Reads of the MCU").
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "board/board.h"
+#include "sim/options.h"
+#include "sim/pass_program.h"
+
+namespace brim::sim {
+
+inline constexpr uint32_t kMaxAxiPorts = 16;
+
+struct PortBurst {
+  uint32_t port;
+  uint32_t beats;
+  uint64_t address;
+};
+
+// Up to 128 beats whose bursts are issued one after the other, and then joined by taking a beat from each
+// port in turn, ports without beats being passed over.
+struct Read {
+  std::vector<PortBurst> bursts;
+  std::array<uint32_t, kMaxAxiPorts> port_beats{};
+  uint32_t beats = 0;
+};
+
+// Lists the reads of a pass in order.
+class ReadList {
+ public:
+  // Throws Error for a board with more ports than kMaxAxiPorts.
+  ReadList(const Board& board, const PassProgram& program, const Design& design);
+
+  // The instruction whose reads come next.
+  void start(const Instruction& instruction);
+  // The next read of that instruction; false after the last one. `read` is overwritten.
+  bool next(Read& read);
+
+ private:
+  struct Piece {  // of the current instruction
+    uint64_t address;
+    uint64_t beats;  // linear, or the beats of KV records to read
+    bool pages;
+  };
+
+  void add(Read& read, uint32_t port, uint64_t address, uint32_t beats) const;
+  void linear(Read& read, uint64_t address, uint32_t beats) const;
+  void page(Read& read, uint64_t address, uint32_t kv_beats) const;
+  void weight_page(Read& read);
+
+  const PassProgram& program_;
+  const WeightOrder order_;
+  const uint32_t ports_;
+  const uint32_t burst_beats_;
+
+  std::vector<Piece> pieces_;
+  size_t piece_ = 0;
+  uint64_t done_ = 0;  // beats of the piece
+
+  // The weight stream.
+  Instruction matrix_;
+  uint32_t pages_left_ = 0;  // of the matrix
+  uint32_t page_of_matrix_ = 0;
+  uint64_t stream_ = 0;                                      // start of the run of chunks
+  uint64_t stream_pages_ = 0;                                // weight pages of it so far
+  bool metadata_read_ = false;                               // of the chunk of the next page
+  std::vector<std::pair<uint64_t, uint64_t>> stream_sizes_;  // start, weight pages: of each run
+};
+
+}  // namespace brim::sim

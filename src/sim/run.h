@@ -1,0 +1,77 @@
+// Simulates a whole run: a prompt in passes of up to T tokens, then one token per pass.
+//
+// Every token of prompt and output passes through the model once. A pass takes seconds to simulate, so long
+// runs are simulated exactly at some positions and interpolated between them; further exact passes show how
+// far off that is.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/progress.h"
+#include "sim/pass.h"
+#include "sim/subject.h"
+
+namespace brim::sim {
+
+struct RunRequest {
+  uint32_t prompt_tokens = 1;
+  uint32_t generate = 0;         // one pass each
+  uint32_t tokens_per_pass = 0;  // of the prompt; 0: as many as the board takes
+  uint32_t threads = 0;          // passes simulated at a time; 0: one per CPU
+};
+
+// A sum over passes; fractional where interpolated.
+struct Totals {
+  double passes = 0;
+  double tokens = 0;
+  double cycles = 0;
+  double memory_cycles = 0;  // with a consumer that is always ready
+  double bytes = 0;          // read and written
+  double fifo_full_cycles = 0;
+  double memory_idle_cycles = 0;
+  std::array<double, kStalls> stalls{};
+
+  Totals& operator+=(const Totals& other);
+};
+
+struct Sample {
+  PassRequest request;
+  PassResult result;
+};
+
+struct RunResult {
+  Totals prompt;
+  Totals decode;
+  double error_bound_cycles = 0;  // of the cycles of prompt and decode together, from the extra samples
+  std::vector<Sample> samples;    // exact passes, in order of position
+  size_t worst = 0;               // sample with the longest bubble
+  uint32_t tokens_per_pass = 0;
+
+  Totals all() const {
+    Totals sum = prompt;
+    return sum += decode;
+  }
+};
+
+// Throws Error if the run does not fit the context, or T the board.
+RunResult simulate_run(const Board& board, const Subject& subject, const RunRequest& request,
+                       const Design& design = {}, const Progress& progress = {});
+
+// The shares of a run, each as docs/simulator.md defines it.
+struct Shares {
+  double seconds = 0;
+  double tokens_per_second = 0;         // of prompt and output
+  double decode_tokens_per_second = 0;  // 0 without any
+  double ttft_seconds = 0;
+  double bytes_per_token = 0;  // of a generated token, else of a prompt token
+  double peak_bytes_per_second = 0;
+  double bandwidth_share = 0;
+  double limit_tokens_per_second = 0;
+  double limit_share = 0;
+  double ddr_limited_share = 0;
+  double error_bound_share = 0;
+};
+Shares shares_of(const Board& board, const Subject& subject, const RunResult& run);
+
+}  // namespace brim::sim

@@ -1,0 +1,65 @@
+#include "sim/sequencer.h"
+
+#include <algorithm>
+
+namespace brim::sim {
+
+Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
+                     Dispatch& dispatch)
+    : program_(program), address_(address), starts_(starts), memory_(memory), dispatch_(dispatch) {
+  dispatch_.at.reserve(program.steps.size());
+}
+
+Task Sequencer::fetch() {
+  const uint64_t bytes = sizeof(ProgramHeader) + program_.steps.size() * sizeof(Instruction);
+  Cycle cycle = 0;
+  for (uint64_t at = 0; at < bytes; at += kFetchBytes) {
+    // A fetch is asked for when the buffer has room for all of it.
+    const uint64_t end = (at + kFetchBytes) / sizeof(Instruction);
+    if (end > kBufferInstructions) {
+      const uint64_t leaving = std::min<uint64_t>(end - kBufferInstructions, program_.steps.size()) - 1;
+      co_await until([&] { return dispatch_.known(leaving); });
+      cycle = std::max(cycle, dispatch_.at[leaving]);
+    }
+    const uint32_t beats = static_cast<uint32_t>((std::min<uint64_t>(kFetchBytes, bytes - at) + 63) / 64);
+    memory_.read(memory_.aux(), address_ + at, beats, cycle);
+    beats_ += beats;
+    fetched_beats_.push_back(beats_);
+    ++cycle;
+  }
+}
+
+Task Sequencer::run() {
+  Cycle cycle = 0;
+  uint64_t mcu = 0, vpu = 0, spu = 0;  // instructions handed to each unit
+  for (size_t i = 0; i < program_.steps.size(); ++i) {
+    const uint64_t offset = sizeof(ProgramHeader) + i * sizeof(Instruction);
+    const uint64_t fetch_index = offset / kFetchBytes;
+    const uint64_t beat = offset / 64;
+    co_await until(
+        [&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
+    cycle = std::max(cycle, memory_.arrival(memory_.aux(), beat)) + 1;
+
+    const Opcode opcode = program_.steps[i].instruction.opcode;
+    const uint8_t units = units_of(opcode);
+    // An entry is free again when the instruction that has been longest in the queue starts.
+    if (has_reads(opcode) && mcu >= kMcuQueue) {
+      co_await until([&] { return starts_.mcu.size() > mcu - kMcuQueue; });
+      cycle = std::max(cycle, starts_.mcu[mcu - kMcuQueue] + 1);
+    }
+    if ((units & kVpu) && vpu >= kComputeQueue) {
+      co_await until([&] { return starts_.vpu.size() > vpu - kComputeQueue; });
+      cycle = std::max(cycle, starts_.vpu[vpu - kComputeQueue] + 1);
+    }
+    if ((units & kSpu) && spu >= kComputeQueue) {
+      co_await until([&] { return starts_.spu.size() > spu - kComputeQueue; });
+      cycle = std::max(cycle, starts_.spu[spu - kComputeQueue] + 1);
+    }
+    mcu += has_reads(opcode);
+    vpu += (units & kVpu) != 0;
+    spu += (units & kSpu) != 0;
+    dispatch_.at.push_back(cycle);
+  }
+}
+
+}  // namespace brim::sim

@@ -1,0 +1,59 @@
+// Sequencer: fetches the program through the aux port and hands each instruction to the queues of its units.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/memory.h"
+#include "sim/pass_program.h"
+#include "sim/task.h"
+#include "sim/trace.h"
+
+namespace brim::sim {
+
+// When each step of the pass was handed to its units.
+struct Dispatch {
+  std::vector<Cycle> at;
+  bool known(size_t step) const { return at.size() > step; }
+};
+
+// Takes reads of the MCU but not its writes: those follow from what the SPU sends.
+constexpr bool has_reads(Opcode opcode) {
+  return (units_of(opcode) & kMcu) != 0 && (units_of(opcode) & kVpu) != 0;
+}
+
+class Sequencer {
+ public:
+  static constexpr uint32_t kFetchBytes = 512;
+  static constexpr uint32_t kBufferInstructions = 64;
+  static constexpr uint32_t kMcuQueue = 16;
+  static constexpr uint32_t kComputeQueue = 128;  // of VPU and SPU
+
+  // The starts of instructions on their units, in the order of each unit.
+  struct Starts {
+    const std::vector<Cycle>& mcu;
+    const std::vector<Cycle>& vpu;
+    const std::vector<Cycle>& spu;
+  };
+
+  Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
+            Dispatch& dispatch);
+
+  Task fetch();
+  Task run();
+
+  uint64_t beats() const { return beats_; }
+
+ private:
+  static constexpr uint32_t kFetchInstructions = kFetchBytes / sizeof(Instruction);
+
+  const PassProgram& program_;
+  const uint64_t address_;
+  const Starts starts_;
+  Memory& memory_;
+  Dispatch& dispatch_;
+  std::vector<uint64_t> fetched_beats_;  // on the aux port by the end of each fetch
+  uint64_t beats_ = 0;
+};
+
+}  // namespace brim::sim

@@ -1,0 +1,56 @@
+// The prefetch FIFO, and why the VPU does not take a beat from it.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "sim/clocks.h"
+
+namespace brim::sim {
+
+// What the cycles are spent on in which no beat leaves the prefetch FIFO.
+enum class Stall : uint8_t {
+  kEmpty,       // the FIFO is empty: waiting for the memory
+  kActivation,  // a block of activations or queries, or a row of the pass's own K or V, is not ready
+  kResult,      // the result buffer is full
+  kSoftmax,     // attention weights are not ready
+  kScores,      // both generations of scores are in use
+  kLocal,       // the VPU works on rows that are on the chip: K and V of the pass, replayed KV pages
+  kPass,        // before the first beat and after the last
+};
+inline constexpr uint32_t kStalls = 7;
+inline constexpr std::array<const char*, kStalls> kStallNames = {"empty",  "activation", "result", "softmax",
+                                                                 "scores", "local",      "pass"};
+using StallCycles = std::array<uint64_t, kStalls>;
+
+// When each beat enters and leaves. Its depth is a power of two.
+class PrefetchFifo {
+ public:
+  static constexpr Cycle kLatency = 2;  // write to earliest read
+
+  explicit PrefetchFifo(uint32_t depth) : mask_(depth - 1), pushed_at_(depth), popped_at_(depth) {}
+
+  uint64_t pushed() const { return pushed_; }
+  uint64_t popped() const { return popped_; }
+  uint64_t waiting() const { return pushed_ - popped_; }
+
+  // Whether it is known when there is room for the next beat, and the first cycle with room.
+  bool room_known() const { return waiting() <= mask_; }
+  Cycle room() const { return pushed_ <= mask_ ? 0 : popped_at_[pushed_ & mask_] + 1; }
+  void push(Cycle cycle) { pushed_at_[pushed_++ & mask_] = cycle; }
+
+  // First cycle in which the next beat can leave. Precondition: waiting() > 0.
+  Cycle ready() const { return pushed_at_[popped_ & mask_] + kLatency; }
+  void pop(Cycle cycle) { popped_at_[popped_++ & mask_] = cycle; }
+
+ private:
+  const uint64_t mask_;
+  std::vector<Cycle> pushed_at_;
+  std::vector<Cycle> popped_at_;
+  uint64_t pushed_ = 0;
+  uint64_t popped_ = 0;
+};
+
+}  // namespace brim::sim

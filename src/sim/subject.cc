@@ -1,0 +1,69 @@
+#include "sim/subject.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/concat.h"
+#include "base/error.h"
+
+namespace brim::sim {
+namespace {
+
+constexpr uint64_t kScoreBytes = 8;  // per position and query head of a KV head
+
+// Streamed weights follow from sizes alone.
+ModelDescription sizes_of(const ImageModel& image) {
+  ModelDescription model;
+  model.name = image.name;
+  model.dim = image.dim;
+  model.layers = image.layers;
+  model.heads = image.heads;
+  model.kv_heads = image.kv_heads;
+  model.head_size = image.head_size;
+  model.hidden = image.hidden;
+  model.vocabulary = image.vocabulary;
+  return model;
+}
+
+}  // namespace
+
+Subject subject_of(const MappedImage& image, const Board& board) {
+  const ImageHeader& header = image.header();
+  Subject subject;
+  subject.name = header.model.name;
+  subject.program.program = image.program();
+  subject.streamed_weights = brim::streamed_weights(sizes_of(header.model));
+  for (const RegionEntry& entry : image.regions()) {
+    const bool on_board = std::ranges::any_of(board.regions, [&](const MemoryRegion& memory) {
+      return entry.address >= memory.base && entry.address - memory.base < memory.bytes &&
+             entry.bytes <= memory.bytes - (entry.address - memory.base);
+    });
+    if (!on_board) {
+      throw Error(concat(image.path(), ": was packed for board ", header.board, "; board ", board.name,
+                         " has no memory at its region ", entry.name, "; pack it with --board ", board.name));
+    }
+    subject.regions.push_back({entry.kind, entry.name, entry.address, entry.bytes, entry.file_bytes != 0});
+    subject.used_bytes += entry.bytes;
+    if (entry.kind == RegionKind::kProgram) subject.program.address = entry.address;
+  }
+  subject.capacity_bytes = board.ddr.capacity_bytes();
+  return subject;
+}
+
+Subject subject_of(const ModelDescription& model, const Board& board, PlanOptions options) {
+  Plan plan = plan_image(model, board, options);
+  const uint64_t scored = board.accelerator.score_buffer_bytes / (kScoreBytes * model.heads_per_kv()) /
+                          kAttentionBlock * kAttentionBlock;
+  if (!options.context && scored > 0 && plan.addresses.context > scored) {
+    options.context = static_cast<uint32_t>(scored);
+    plan = plan_image(model, board, options);
+  }
+  return {.name = model.name,
+          .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address},
+          .streamed_weights = brim::streamed_weights(model),
+          .regions = plan.regions,
+          .capacity_bytes = plan.capacity_bytes,
+          .used_bytes = plan.used_bytes};
+}
+
+}  // namespace brim::sim

@@ -1,0 +1,85 @@
+// Unpacker and VPU: take the beats of the stream in order, a beat per cycle unless something is not ready.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "board/board.h"
+#include "sim/pass_program.h"
+#include "sim/sequencer.h"
+#include "sim/stream.h"
+#include "sim/task.h"
+#include "sim/trace.h"
+#include "sim/vector_buffers.h"
+
+namespace brim::sim {
+
+// A pause of the stream for other reasons than an empty FIFO.
+struct Bubble {
+  Cycle cycles = 0;
+  Stall cause = Stall::kActivation;  // of most of its cycles
+  uint32_t step = 0;                 // that was under way when it ended
+  Cycle at = 0;                      // its last cycle
+};
+
+class Vpu {
+ public:
+  static constexpr Cycle kLatency = 40;  // last beat of a row block to its first result
+
+  Vpu(const Board& board, const PassProgram& program, const Design& design, const Dispatch& dispatch,
+      PrefetchFifo& fifo, VectorBuffers& buffers, Trace* trace);
+
+  Task run();
+
+  const std::vector<Cycle>& started() const { return started_; }
+
+  const StallCycles& stalls() const { return stalls_; }
+  const Bubble& worst_bubble() const { return worst_; }
+  Cycle taken_cycles() const { return taken_cycles_; }  // that beats took: one each, unless lanes are few
+  Cycle first_beat() const { return first_beat_; }
+  // The first cycle after the last beat, and after the VPU's last work.
+  Cycle last_beat_end() const { return idle_from_; }
+  Cycle end() const { return cursor_; }
+
+ private:
+  struct Pause {
+    Stall cause;
+    Cycle until;
+  };
+
+  Task matvec(const Step& step);
+  Task scores(const Step& step);
+  Task values(const Step& step);
+  Task take(uint64_t beats, Cycle cycles_per_beat);
+  Task take_kv(uint64_t beats, Cycle replays);
+
+  void take_available(uint64_t& beats, Cycle cycles_per_beat);
+  void wait(Cycle ready, Stall cause);
+  void settle(Cycle beat_ready, Cycle taken);
+  void work(Cycle cycles);
+  void emit(uint32_t rows);
+
+  const PassProgram& program_;
+  const Dispatch& dispatch_;
+  PrefetchFifo& fifo_;
+  VectorBuffers& buffers_;
+  Trace* const trace_;
+  const bool ideal_;
+  const Cycle weight_beat_cycles_;
+  const uint32_t lanes_;  // token slots
+
+  std::vector<Cycle> started_;
+  uint32_t step_ = 0;
+  Cycle cursor_ = 0;     // first cycle in which the next beat could be taken
+  Cycle idle_from_ = 0;  // the same, had nothing been waited for since the last beat
+  std::vector<Pause> pauses_;
+  bool any_beat_ = false;
+  uint32_t pages_of_run_ = 0;  // weight pages since the last kStream
+
+  StallCycles stalls_{};
+  Bubble worst_;
+  Cycle taken_cycles_ = 0;
+  Cycle first_beat_ = 0;
+};
+
+}  // namespace brim::sim
