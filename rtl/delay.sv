@@ -1,0 +1,23 @@
+// A delay line: shift registers in LUTs.
+`default_nettype none
+module delay #(
+    parameter int WIDTH  = 1,
+    parameter int CYCLES = 1
+) (
+    input  wire             clk_i,
+    input  wire [WIDTH-1:0] d_i,
+    output wire [WIDTH-1:0] q_o
+);
+  if (CYCLES == 0) begin : gen_none
+    assign q_o = d_i;
+    wire unused = clk_i;
+  end else begin : gen_line
+    logic [WIDTH-1:0] line_q[CYCLES];
+    always_ff @(posedge clk_i) begin
+      line_q[0] <= d_i;
+      for (int i = 1; i < CYCLES; i++) line_q[i] <= line_q[i-1];
+    end
+    assign q_o = line_q[CYCLES-1];
+  end
+endmodule
+`default_nettype wire
