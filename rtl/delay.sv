@@ -12,12 +12,9 @@ module delay #(
     assign q_o = d_i;
     wire unused = clk_i;
   end else begin : gen_line
-    logic [WIDTH-1:0] line_q[CYCLES];
-    always_ff @(posedge clk_i) begin
-      line_q[0] <= d_i;
-      for (int i = 1; i < CYCLES; i++) line_q[i] <= line_q[i-1];
-    end
-    assign q_o = line_q[CYCLES-1];
+    logic [CYCLES*WIDTH-1:0] line_q;
+    always_ff @(posedge clk_i) line_q <= (CYCLES * WIDTH)'({line_q, d_i});
+    assign q_o = line_q[CYCLES*WIDTH-1-:WIDTH];
   end
 endmodule
 `default_nettype wire
