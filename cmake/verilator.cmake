@@ -23,7 +23,7 @@ function(brim_verilate name)
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name}.verilated)
   add_custom_command(
     OUTPUT ${directory}/V${name}__ALL.a
-    COMMAND ${VERILATOR} --cc -Wall -O3 --x-assign unique --assert -CFLAGS -O2 --prefix V${name} --Mdir ${directory}
+    COMMAND ${VERILATOR} --cc -Wall -O3 --x-assign unique --assert -CFLAGS -O1 --prefix V${name} --Mdir ${directory}
             --top-module ${top} ${ARG_PARAMETERS} ${BRIM_PKG} ${ARG_SOURCES}
     COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a
     DEPENDS ${BRIM_PKG} ${ARG_SOURCES}
