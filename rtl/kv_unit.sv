@@ -28,6 +28,8 @@ module kv_unit #(
     input  wire [ 7:0] generation_i,  // of Q
     output wire        done_o,        // for one cycle
     output wire        idle_o,
+    input  wire [  2:0] round_i,        // whose lanes' tokens are asked for, combinational
+    output wire [3*TOKENS-1:0] lane_tokens_o,
 
     // Rows and K scales from the stream.
     input  wire         beat_valid_i,
@@ -459,6 +461,7 @@ module kv_unit #(
     for (genvar r = 0; r < vpu_pkg::ROUNDS; r++) begin : gen_round
       assign tokens_of_lane[r] = tokens_q[TOKENS*r+l];
     end
+    assign lane_tokens_o[3*l+:3] = tokens_of_lane[round_i];
     always_ff @(posedge clk_i) masked_q <= own_later && own_index_later > tokens_of_lane[round_later];
     assign masked_o[l] = masked_q;
   end

@@ -71,6 +71,7 @@ module vpu #(
     output wire [     32*TOKENS-1:0] score_o,
     input  wire [               3:0] max_read_i,  // {generation, round}
     output wire [     32*TOKENS-1:0] max_o,
+    output wire [      3*TOKENS-1:0] lane_tokens_o,  // the tokens that the lanes serve in that round
 
     // Results, rows in ascending order.
     output wire                 result_valid_o,
@@ -221,7 +222,7 @@ module vpu #(
   kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
       .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
       .start_i(kv_start), .values_i(instruction_i.opcode == brim_pkg::OP_VALUES), .kv_head_i(instruction_i.head[7:0]),
-      .generation_i, .done_o(kv_done), .idle_o(kv_idle),
+      .generation_i, .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
       .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
       .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
       .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty), .stall_softmax_o, .stall_scores_o,
