@@ -3,12 +3,18 @@ find_program(VERILATOR verilator)
 if(VERILATOR)
   execute_process(COMMAND ${VERILATOR} --getenv VERILATOR_ROOT OUTPUT_VARIABLE VERILATOR_ROOT
                   OUTPUT_STRIP_TRAILING_WHITESPACE)
+  # The runtime of all Verilated modules, compiled once.
+  add_library(brim_verilated STATIC ${VERILATOR_ROOT}/include/verilated.cpp
+                                    ${VERILATOR_ROOT}/include/verilated_threads.cpp)
+  target_include_directories(brim_verilated SYSTEM PUBLIC ${VERILATOR_ROOT}/include ${VERILATOR_ROOT}/include/vltstd)
+  target_compile_options(brim_verilated PRIVATE -w)
+  target_link_libraries(brim_verilated PUBLIC Threads::Threads)
 else()
   message(STATUS "verilator not found: the tests of rtl/ are skipped (Debian: apt install verilator)")
 endif()
 
 # brim_verilate(NAME SOURCES file.sv... [PARAMETERS -GX=1...]): library NAME with class VNAME of the module that
-# the last source holds; the package comes first by itself.
+# the last source holds; brim_pkg.sv comes first by itself.
 function(brim_verilate name)
   cmake_parse_arguments(ARG "" "" "SOURCES;PARAMETERS" ${ARGN})
   list(GET ARG_SOURCES -1 top_file)
@@ -16,17 +22,16 @@ function(brim_verilate name)
   list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/rtl/)
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name}.verilated)
   add_custom_command(
-    OUTPUT ${directory}/V${name}__ALL.a ${directory}/libverilated.a
-    COMMAND ${VERILATOR} --cc --build -j 1 -Wall -O3 --x-assign unique --assert -CFLAGS -O2 --prefix V${name}
-            --Mdir ${directory} --top-module ${top} ${ARG_PARAMETERS} ${BRIM_PKG} ${ARG_SOURCES} > ${directory}.log
-            || (cat ${directory}.log && false)
+    OUTPUT ${directory}/V${name}__ALL.a
+    COMMAND ${VERILATOR} --cc -Wall -O3 --x-assign unique --assert -CFLAGS -O1 --prefix V${name} --Mdir ${directory}
+            --top-module ${top} ${ARG_PARAMETERS} ${BRIM_PKG} ${ARG_SOURCES}
+    COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a
     DEPENDS ${BRIM_PKG} ${ARG_SOURCES}
     COMMENT "Verilating ${name}"
     VERBATIM)
   add_custom_target(${name}_verilated DEPENDS ${directory}/V${name}__ALL.a)
   add_library(${name} INTERFACE)
   add_dependencies(${name} ${name}_verilated)
-  target_include_directories(${name} SYSTEM INTERFACE ${directory} ${VERILATOR_ROOT}/include
-                                                      ${VERILATOR_ROOT}/include/vltstd)
-  target_link_libraries(${name} INTERFACE ${directory}/V${name}__ALL.a ${directory}/libverilated.a Threads::Threads)
+  target_include_directories(${name} SYSTEM INTERFACE ${directory})
+  target_link_libraries(${name} INTERFACE ${directory}/V${name}__ALL.a brim_verilated)
 endfunction()

@@ -114,15 +114,25 @@ void package() {
                  FIELD(Instruction, head), FIELD(Instruction, param), FIELD(Instruction, param2),
                  FIELD(Instruction, reserved)},
                 sizeof(Instruction));
-  packed_struct(
-      "program_header_t",
-      {FIELD(ProgramHeader, magic), FIELD(ProgramHeader, version), FIELD(ProgramHeader, head_size),
-       FIELD(ProgramHeader, instructions), FIELD(ProgramHeader, dim), FIELD(ProgramHeader, heads),
-       FIELD(ProgramHeader, kv_heads), FIELD(ProgramHeader, hidden), FIELD(ProgramHeader, vocabulary),
-       FIELD(ProgramHeader, context), FIELD(ProgramHeader, logits_stride), FIELD(ProgramHeader, norm_eps),
-       FIELD(ProgramHeader, inverse_dim), FIELD(ProgramHeader, inverse_head_size),
-       FIELD(ProgramHeader, inverse_sqrt_head_size), FIELD(ProgramHeader, reserved)},
-      sizeof(ProgramHeader));
+  packed_struct("program_header_t",
+                {FIELD(ProgramHeader, magic),
+                 FIELD(ProgramHeader, version),
+                 FIELD(ProgramHeader, head_size),
+                 FIELD(ProgramHeader, instructions),
+                 FIELD(ProgramHeader, dim),
+                 FIELD(ProgramHeader, heads),
+                 FIELD(ProgramHeader, kv_heads),
+                 FIELD(ProgramHeader, hidden),
+                 FIELD(ProgramHeader, vocabulary),
+                 // `context` is a keyword of SystemVerilog.
+                 {"context_size", offsetof(ProgramHeader, context), sizeof(ProgramHeader::context)},
+                 FIELD(ProgramHeader, logits_stride),
+                 FIELD(ProgramHeader, norm_eps),
+                 FIELD(ProgramHeader, inverse_dim),
+                 FIELD(ProgramHeader, inverse_head_size),
+                 FIELD(ProgramHeader, inverse_sqrt_head_size),
+                 FIELD(ProgramHeader, reserved)},
+                sizeof(ProgramHeader));
   word("PROGRAM_MAGIC", 32, kProgramMagic);
   word("PROGRAM_VERSION", 16, kProgramVersion);
 

@@ -1,0 +1,92 @@
+// Brings the activation blocks of a matrix to the lanes, for every row block anew, in a ring of 16 slots. A
+// block is fetched when it is complete and a slot is free: 32 words of four mantissas.
+`default_nettype none
+module activation_refill (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input wire        start_i,
+    input wire [15:0] groups_i,
+    input wire [19:0] row_blocks_i,
+    input wire [ 7:0] buffer_i,
+    input wire [ 7:0] generation_i,
+
+    // Progress of the buffers normed, attention, hidden: generation and blocks complete.
+    input wire [23:0] generations_i,
+    input wire [23:0] blocks_i,
+
+    // Reads of the A16 memory: address of a word of four mantissas; data two cycles later.
+    output wire [12:0] read_address_o,
+
+    // To the lanes, with the data of the read.
+    output wire       fill_valid_o,
+    output wire [3:0] fill_slot_o,
+    output wire [4:0] fill_word_o,
+
+    // Pages: claimed when let in, released when their last slot has been issued.
+    input  wire       claim_i,
+    input  wire [2:0] claim_columns_i,
+    input  wire       release_i,
+    input  wire [2:0] release_columns_i,
+    output wire       ready_o,       // all blocks of the next page are there
+    output wire [3:0] claim_slot_o   // of its first column
+);
+  logic [7:0] group_q, groups_q;
+  logic [19:0] row_blocks_q;
+  logic [1:0] buffer_q;
+  logic [7:0] generation_q;
+  logic [4:0] word_q;
+  logic busy_q;
+  // Blocks, modulo 32: fetched (being fetched included), in place, claimed by pages, released.
+  logic [4:0] fetched_q, loaded_q, claimed_q, released_q;
+
+  wire [7:0] generation = generations_i[8*buffer_q+:8];
+  wire [7:0] blocks = blocks_i[8*buffer_q+:8];
+  wire full = fetched_q == {!released_q[4], released_q[3:0]};
+  wire complete = generation == generation_q && blocks > group_q;
+  wire go = busy_q && (word_q != '0 || (complete && !full));
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      busy_q       <= 1'b1;
+      group_q      <= '0;
+      groups_q     <= groups_i[7:0];
+      row_blocks_q <= row_blocks_i;
+      buffer_q     <= buffer_i[1:0];
+      generation_q <= generation_i;
+      word_q       <= '0;
+    end else if (go) begin
+      word_q <= word_q + 1;
+      if (word_q == '1) begin
+        fetched_q <= fetched_q + 1;
+        group_q   <= group_q + 1;
+        if (group_q + 8'd1 == groups_q) begin
+          group_q      <= '0;
+          row_blocks_q <= row_blocks_q - 1;
+          if (row_blocks_q == 1) busy_q <= 1'b0;
+        end
+      end
+    end
+    if (fill_valid_o && fill_word_o == '1) loaded_q <= loaded_q + 1;
+    if (claim_i) claimed_q <= claimed_q + {2'b0, claim_columns_i};
+    if (release_i) released_q <= released_q + {2'b0, release_columns_i};
+    if (!rst_ni) begin
+      busy_q     <= 1'b0;
+      fetched_q  <= '0;
+      loaded_q   <= '0;
+      claimed_q  <= '0;
+      released_q <= '0;
+    end
+  end
+
+  // normed 16 KiB, attention 16 KiB, hidden from there on.
+  assign read_address_o = {{buffer_q, 6'b0} + group_q, word_q};
+  delay #(.WIDTH(10), .CYCLES(2)) u_fill (
+      .clk_i, .d_i({go && rst_ni, fetched_q[3:0], word_q}), .q_o({fill_valid_o, fill_slot_o, fill_word_o}));
+
+  wire [4:0] in_place = loaded_q - claimed_q;
+  assign ready_o = in_place >= {2'b0, claim_columns_i};
+  assign claim_slot_o = claimed_q[3:0];
+  wire unused = &{1'b0, groups_i[15:8], buffer_i[7:2]};
+endmodule
+`default_nettype wire

@@ -1,0 +1,96 @@
+// Micro-operations of the SPU, docs/rtl/spu.md. One computes, for element i = 0 ... n - 1 of vectors,
+//   out[i] = post(a[i] * b[i] + c[i]),
+// each step rounded, in all lanes at once.
+// verilator lint_off UNUSEDPARAM
+`default_nettype none
+package spu_pkg;
+  localparam logic [2:0] A_VECTOR = 3'd0;
+  localparam logic [2:0] A_RESULT = 3'd1;  // the next result of the VPU
+  localparam logic [2:0] A_X = 3'd2;       // the residual
+  localparam logic [2:0] A_SCORE = 3'd3;
+  localparam logic [2:0] A_SUM = 3'd4;     // Sum16 of the elements so marked
+  localparam logic [2:0] A_MAX = 3'd5;     // the largest magnitude
+  localparam logic [2:0] A_EMBED = 3'd6;
+
+  localparam logic [1:0] FORM_PLAIN = 2'd0;
+  localparam logic [1:0] FORM_NEGATE = 2'd1;
+  localparam logic [1:0] FORM_ONE_TWO = 2'd2;   // m of reciprocal: in [1, 2)
+  localparam logic [1:0] FORM_ONE_FOUR = 2'd3;  // u of rsqrt: in [1, 4)
+
+  localparam logic [3:0] B_ONE = 4'd0;
+  localparam logic [3:0] B_VECTOR = 4'd1;
+  localparam logic [3:0] B_SEED_RECIPROCAL = 4'd2;  // of the vector
+  localparam logic [3:0] B_SEED_RSQRT = 4'd3;
+  localparam logic [3:0] B_SQUARE = 4'd4;           // b = a
+  localparam logic [3:0] B_PARAMETER = 4'd5;
+  localparam logic [3:0] B_SCALAR = 4'd6;
+  localparam logic [3:0] B_DENOMINATOR = 4'd7;      // 1 / denominator of the pair's lane
+  localparam logic [3:0] B_INVERSE_DIM = 4'd8;
+  localparam logic [3:0] B_INVERSE_HEAD = 4'd9;
+  localparam logic [3:0] B_INVERSE_127 = 4'd10;
+  localparam logic [3:0] B_ROPE = 4'd11;
+  localparam logic [3:0] B_VALUE_SCALE = 4'd12;
+  localparam logic [3:0] B_EMBED = 4'd13;
+
+  localparam logic [3:0] C_NONE = 4'd0;  // -0
+  localparam logic [3:0] C_ONE = 4'd1;
+  localparam logic [3:0] C_TWO = 4'd2;
+  localparam logic [3:0] C_ONE_AND_A_HALF = 4'd3;
+  localparam logic [3:0] C_EPSILON = 4'd4;
+  localparam logic [3:0] C_VECTOR = 4'd5;
+  localparam logic [3:0] C_ROPE = 4'd6;      // the vector, negated where i is even
+  localparam logic [3:0] C_A = 4'd7;         // c = a
+  localparam logic [3:0] C_X = 4'd8;
+  localparam logic [3:0] C_PARAMETER = 4'd9;
+  localparam logic [3:0] C_MAX = 4'd10;      // minus the largest score
+
+  localparam logic [2:0] POST_NONE = 3'd0;
+  localparam logic [2:0] POST_RECIPROCAL = 3'd1;  // sign, exponent and special cases from the c vector
+  localparam logic [2:0] POST_RSQRT = 3'd2;
+  localparam logic [2:0] POST_EXP = 3'd3;         // exp_fp32; 0 for positions past the token's own
+  localparam logic [2:0] POST_FP16 = 3'd4;        // rounded to FP16, as scale of KV8
+  localparam logic [2:0] POST_INT8 = 3'd5;        // rounded to -127 ... 127, to KV8
+
+  localparam logic [2:0] TO_NOTHING = 3'd0;
+  localparam logic [2:0] TO_VECTOR = 3'd1;
+  localparam logic [2:0] TO_PAIR = 3'd2;     // even elements to the vector, odd ones to the next vector
+  localparam logic [2:0] TO_X = 3'd3;
+  localparam logic [2:0] TO_SCORE = 3'd4;
+  localparam logic [2:0] TO_A16 = 3'd5;
+  localparam logic [2:0] TO_SCALAR = 3'd6;
+  localparam logic [2:0] TO_BEAT = 3'd7;     // the lane's 512-bit output register: 16 words, or 64 bytes
+
+  localparam logic [1:0] SCALAR_RMS = 2'd0;         // r
+  localparam logic [1:0] SCALAR_HEAD = 2'd1;        // r of a head norm
+  localparam logic [1:0] SCALAR_KV = 2'd2;          // 1 / scale of KV8
+  localparam logic [1:0] SCALAR_DENOMINATOR = 2'd3; // 1 / sum of a softmax
+
+  typedef struct packed {
+    logic [2:0] a;
+    logic [2:0] a_vector;
+    logic       a_swap;      // element i ^ 1
+    logic [1:0] a_form;
+    logic [3:0] b;
+    logic [2:0] b_vector;
+    logic [1:0] scalar;      // read or written
+    logic       sine;        // B_ROPE: odd words of the row, else even ones
+    logic [3:0] c;
+    logic [2:0] c_vector;
+    logic       negate;      // the product
+    logic       halve;       // the product
+    logic [2:0] post;
+    logic [2:0] to;
+    logic [2:0] to_vector;
+    logic       sum;         // Sum16 of out
+    logic       max;         // largest magnitude of out
+  } micro_t;
+
+  // Cycles from the issue of an element to its result, without and with exp.
+  localparam int OPERANDS = 4;
+  localparam int RESULT = OPERANDS + fp_pkg::MUL + 1 + fp_pkg::ADD + 1;
+  localparam int RESULT_EXP = RESULT + fp_pkg::EXP;
+  localparam int RESULT_FP16 = RESULT + fp_pkg::FP_TO_FP16;
+  localparam int RESULT_INT8 = RESULT + fp_pkg::FP_TO_INT;
+endpackage
+`default_nettype wire
+// verilator lint_on UNUSEDPARAM

@@ -1,0 +1,79 @@
+// Sum16 of numerics/sums.h: sixteen partial sums of the elements by index mod 16, then their sum in a fixed
+// tree. Elements come in order; total_i, after the last one, starts the tree, and done_o comes with the sum.
+`default_nettype none
+module sum16 (
+    input  wire        clk_i,
+    input  wire        rst_ni,
+    input  wire        clear_i,  // all partial sums +0, the next element has index 0
+    input  wire        valid_i,
+    input  wire [31:0] x_i,
+    input  wire        total_i,  // fp_pkg::ADD + 2 cycles or more after the last element
+    output wire        done_o,
+    output wire [31:0] sum_o
+);
+  // One adder: element + partial sum, or two partial sums. A partial sum comes round after 16 cycles at least.
+  (* ram_style = "distributed" *) logic [31:0] partial[16];
+  logic [15:0] filled_q;  // partial sums that are not +0 by clear_i
+  logic [3:0] index_q;
+
+  // The tree: for half = 8, 4, 2, 1: partial[i] += partial[i + half], i < half; each level waits for its last sum.
+  logic busy_q, done_q;
+  logic [3:0] half_q, i_q;
+  logic [4:0] wait_q;
+  wire step = busy_q && wait_q == '0;
+  wire [3:0] i = i_q;
+  wire [3:0] partner = i + half_q;
+
+  wire [31:0] a = step ? (filled_q[partner] ? partial[partner] : 32'h0) : x_i;
+  wire [3:0] b_index = step ? i : index_q;
+  wire [31:0] b = filled_q[b_index] ? partial[b_index] : 32'h0;
+  wire [31:0] sum;
+  logic [31:0] a_q, b_q;
+  always_ff @(posedge clk_i) begin
+    a_q <= a;
+    b_q <= b;
+  end
+  fp_add u_add (.clk_i, .a_i(b_q), .b_i(a_q), .sum_o(sum));
+  wire write;
+  wire [3:0] write_index;
+  delay #(.WIDTH(5), .CYCLES(1 + fp_pkg::ADD)) u_write (
+      .clk_i, .d_i({(valid_i || step) && rst_ni, b_index}), .q_o({write, write_index}));
+
+  always_ff @(posedge clk_i) begin
+    done_q <= 1'b0;
+    if (write) begin
+      partial[write_index]  <= sum;
+      filled_q[write_index] <= 1'b1;
+    end
+    if (clear_i) begin
+      filled_q <= '0;
+      index_q  <= '0;
+    end else if (valid_i) index_q <= index_q + 1;
+
+    if (total_i) begin
+      busy_q <= 1'b1;
+      half_q <= 4'd8;
+      i_q    <= '0;
+      wait_q <= '0;
+    end else if (busy_q) begin
+      if (wait_q != '0) begin
+        wait_q <= wait_q - 1;
+        if (wait_q == 5'd1 && half_q == '0) begin
+          busy_q <= 1'b0;
+          done_q <= 1'b1;
+        end
+      end else if (i_q + 4'd1 == half_q) begin
+        i_q    <= '0;
+        half_q <= half_q >> 1;
+        wait_q <= 5'(fp_pkg::ADD + 3);
+      end else i_q <= i_q + 1;
+    end
+    if (!rst_ni) begin
+      busy_q <= 1'b0;
+      done_q <= 1'b0;
+    end
+  end
+  assign done_o = done_q;
+  assign sum_o  = partial[0];
+endmodule
+`default_nettype wire

@@ -1,0 +1,247 @@
+// Takes the VPU's instructions in order and gives every beat of the stream to whom it belongs.
+//
+// A page of weights is let in only when its activation blocks are there and, if it is the last of a row
+// block, a slot of the result buffer is free. What has been let in never waits again.
+`default_nettype none
+module unpacker (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input wire [15:0] head_size_i,
+    input wire [23:0] position_i,
+    input wire [ 3:0] tokens_i,
+
+    input  wire                        instruction_valid_i,
+    output wire                        instruction_ready_o,
+    input  wire brim_pkg::instruction_t instruction_i,
+
+    input  wire         beat_valid_i,
+    output logic        beat_ready_o,
+
+    // Memories that take their beats as they come.
+    output wire        parameter_we_o,   // P
+    output wire [ 9:0] parameter_address_o,
+    output wire        rope_we_o,        // R
+    output wire [ 5:0] rope_address_o,   // {token, beat of the row}
+    output wire        metadata_we_o,
+    output wire [ 7:0] metadata_address_o,
+    output wire        scale_we_o,       // K or V scales
+    output wire        scale_value_o,
+    output wire [ 9:0] scale_beat_o,
+
+    // Embedding rows.
+    output wire embed_valid_o,
+    input  wire embed_ready_i,
+
+    // A matrix: start_o for one cycle, then the beats of its pages, with what belongs to a page.
+    output wire        matvec_start_o,
+    output wire [19:0] matvec_row_blocks_o,
+    output wire        weight_valid_o,
+    input  wire        weight_ready_i,
+    output wire        page_start_o,      // with a page's first beat
+    output wire [ 2:0] page_columns_o,
+    output wire        page_first_o,      // of its row block
+    output wire        page_last_o,
+    output wire [ 7:0] page_rows_o,       // of the row block that count
+    output wire [ 7:0] page_record_o,     // first beat of its record in the metadata buffer
+    input  wire        activations_ready_i,
+    input  wire        result_ready_i,
+
+    // Attention: start_o for one cycle; then records of K or V; done_i when all of it has been issued.
+    output wire kv_start_o,
+    output wire kv_valid_o,
+    input  wire kv_ready_i,
+    input  wire kv_done_i,
+    input  wire kv_may_start_i,
+
+    output wire idle_o,
+    output wire stall_activation_o,
+    output wire stall_result_o
+);
+  typedef enum logic [3:0] {
+    IDLE,
+    LOAD,
+    ROPE,
+    EMBED,
+    METADATA,
+    WEIGHTS,
+    SCALES,
+    KV,
+    KV_WAIT
+  } state_t;
+  state_t state_q;
+
+  brim_pkg::instruction_t instruction_q;
+  logic [31:0] count_q;        // beats, or pages of a matrix, that are to come
+  logic [ 6:0] beat_q;         // of the page
+  logic [ 2:0] token_q;
+  logic [ 2:0] row_beat_q;
+  logic [ 4:0] chunk_pages_q;  // that the metadata at hand still describes
+  logic [ 6:0] record_q;       // beat of the metadata half
+  logic        half_q;         // of the metadata buffer
+  logic [14:0] columns_left_q; // of the row block, this page included
+  logic [31:0] rows_left_q;
+  logic [ 9:0] address_q;
+  logic        value_q;        // V scales
+
+  wire take = beat_valid_i && beat_ready_o;
+  wire [7:0] shape_rows = instruction_q.shape[2] ? 8'd32 : instruction_q.shape[1] ? 8'd64 : 8'd128;
+  wire last_page = columns_left_q <= 15'(instruction_q.shape[2:0]);
+  wire page_allowed = activations_ready_i && (result_ready_i || !last_page);
+  wire new_page = beat_q == '0;
+
+  // Beats of 32 scales, rounded up, for K and as many for V; records of one or two beats.
+  wire [18:0] scale_beats = 19'((position_i + 24'd31) >> 5);
+  wire two_beats = head_size_i > 16'd64;
+
+  always_comb begin
+    case (state_q)
+      LOAD, ROPE, METADATA, SCALES: beat_ready_o = 1'b1;
+      EMBED: beat_ready_o = embed_ready_i;
+      WEIGHTS: beat_ready_o = weight_ready_i && (!new_page || page_allowed);
+      KV: beat_ready_o = kv_ready_i;
+      default: beat_ready_o = 1'b0;
+    endcase
+  end
+
+  wire op_kv = instruction_i.opcode == brim_pkg::OP_SCORES || instruction_i.opcode == brim_pkg::OP_VALUES;
+  assign instruction_ready_o = state_q == IDLE && (!op_kv || kv_may_start_i);
+  wire accept = instruction_valid_i && instruction_ready_o;
+
+  // ceil(rows / shape_rows)
+  wire [31:0] rows_up = instruction_i.rows +
+      (instruction_i.shape[2] ? 32'd31 : instruction_i.shape[1] ? 32'd63 : 32'd127);
+  assign matvec_row_blocks_o =
+      20'(instruction_i.shape[2] ? rows_up >> 5 : instruction_i.shape[1] ? rows_up >> 6 : rows_up >> 7);
+  assign matvec_start_o = accept && instruction_i.opcode == brim_pkg::OP_MATVEC;
+  assign kv_start_o = accept && op_kv;
+
+  always_ff @(posedge clk_i) begin
+    case (state_q)
+      IDLE:
+      if (accept) begin
+        instruction_q  <= instruction_i;
+        count_q        <= instruction_i.count;
+        address_q      <= instruction_i.param[9:0];
+        token_q        <= '0;
+        row_beat_q     <= '0;
+        beat_q         <= '0;
+        columns_left_q <= instruction_i.groups[14:0];
+        rows_left_q    <= instruction_i.rows;
+        value_q        <= 1'b0;
+        case (instruction_i.opcode)
+          brim_pkg::OP_STREAM: chunk_pages_q <= '0;
+          brim_pkg::OP_LOAD: state_q <= LOAD;
+          brim_pkg::OP_ROPE: state_q <= ROPE;
+          brim_pkg::OP_EMBED: state_q <= EMBED;
+          brim_pkg::OP_MATVEC: state_q <= chunk_pages_q == '0 ? METADATA : WEIGHTS;
+          brim_pkg::OP_SCORES: begin
+            count_q   <= 32'(scale_beats);
+            address_q <= '0;
+            state_q   <= position_i == '0 ? KV_WAIT : SCALES;
+          end
+          brim_pkg::OP_VALUES: begin
+            count_q <= two_beats ? {7'b0, position_i, 1'b0} : 32'(position_i);
+            state_q <= position_i == '0 ? KV_WAIT : KV;
+          end
+          default: ;
+        endcase
+      end
+      LOAD, SCALES:
+      if (take) begin
+        count_q   <= count_q - 1;
+        address_q <= address_q + 1;
+        if (count_q == 1) begin
+          if (state_q == LOAD) state_q <= IDLE;
+          else if (!value_q) begin
+            value_q   <= 1'b1;
+            count_q   <= 32'(scale_beats);
+            address_q <= '0;
+          end else begin
+            count_q <= two_beats ? {7'b0, position_i, 1'b0} : 32'(position_i);
+            state_q <= KV;
+          end
+        end
+      end
+      ROPE, EMBED:
+      if (take) begin
+        count_q    <= count_q - 1;
+        row_beat_q <= row_beat_q + 1;
+        if (count_q == 1) begin
+          count_q    <= instruction_q.count;
+          row_beat_q <= '0;
+          token_q    <= token_q + 1;
+          if (4'(token_q) + 4'd1 == tokens_i) state_q <= IDLE;
+        end
+      end
+      METADATA:
+      if (take) begin
+        beat_q <= beat_q + 1;
+        if (beat_q == '1) begin
+          chunk_pages_q <= 5'(brim_pkg::PAGES_PER_CHUNK);
+          half_q        <= !half_q;
+          record_q      <= '0;
+          state_q       <= WEIGHTS;
+        end
+      end
+      WEIGHTS:
+      if (take) begin
+        beat_q <= beat_q + 1;
+        if (beat_q == '1) begin
+          count_q        <= count_q - 1;
+          chunk_pages_q  <= chunk_pages_q - 1;
+          record_q       <= record_q + 7'd5;
+          columns_left_q <= columns_left_q - 15'(instruction_q.shape[2:0]);
+          if (last_page) begin
+            columns_left_q <= instruction_q.groups[14:0];
+            rows_left_q    <= rows_left_q - 32'(shape_rows);
+          end
+          if (count_q == 1) state_q <= IDLE;
+          else if (chunk_pages_q == 1) state_q <= METADATA;
+        end
+      end
+      KV:
+      if (take) begin
+        count_q <= count_q - 1;
+        if (count_q == 1) state_q <= KV_WAIT;
+      end
+      default: if (kv_done_i) state_q <= IDLE;
+    endcase
+    if (!rst_ni) begin
+      state_q       <= IDLE;
+      chunk_pages_q <= '0;
+      half_q        <= 1'b0;
+    end
+  end
+
+  // Beat k of a page is page offset (k mod 4) * 2048 + (k / 4) * 64: four ports in turn.
+  wire [6:0] page_beat = {beat_q[1:0], beat_q[6:2]};
+
+  assign parameter_we_o      = take && state_q == LOAD;
+  assign parameter_address_o = address_q;
+  assign rope_we_o           = take && state_q == ROPE;
+  assign rope_address_o      = {token_q, row_beat_q};
+  assign embed_valid_o       = beat_valid_i && state_q == EMBED;
+  assign metadata_we_o       = take && state_q == METADATA;
+  assign metadata_address_o  = {half_q, page_beat};
+  assign scale_we_o          = take && state_q == SCALES;
+  assign scale_value_o       = value_q;
+  assign scale_beat_o        = address_q;
+  assign kv_valid_o          = beat_valid_i && state_q == KV;
+
+  assign weight_valid_o = beat_valid_i && state_q == WEIGHTS && (!new_page || page_allowed);
+  assign page_start_o   = take && state_q == WEIGHTS && new_page;
+  assign page_columns_o = instruction_q.shape[2:0];
+  assign page_first_o   = columns_left_q == instruction_q.groups[14:0];
+  assign page_last_o    = last_page;
+  assign page_rows_o    = rows_left_q < 32'(shape_rows) ? rows_left_q[7:0] : shape_rows;
+  // half_q has moved on since the metadata came.
+  assign page_record_o  = {!half_q, record_q};
+
+  assign idle_o = state_q == IDLE;
+  assign stall_activation_o = state_q == WEIGHTS && beat_valid_i && new_page && !activations_ready_i;
+  assign stall_result_o = state_q == WEIGHTS && beat_valid_i && new_page && activations_ready_i && !page_allowed;
+
+  wire unused = &{1'b0, instruction_q};
+endmodule
+`default_nettype wire

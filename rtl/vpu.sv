@@ -1,0 +1,386 @@
+// The VPU: unpacker, pairing, metadata, activations, attention, and a lane per token.
+//
+// Control is common to all lanes: a tag accompanies each dot product through the lanes' pipelines and is
+// sampled where it is needed.
+`default_nettype none
+module vpu #(
+    parameter int TOKENS = 4,
+    parameter int CONTEXT = 8192,
+    parameter int SCORES = 16384  // of a lane and generation: positions times rounds
+) (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input wire [15:0] head_size_i,
+    input wire [31:0] context_i,
+    input wire [ 3:0] heads_per_kv_i,
+    input wire [31:0] inverse_sqrt_head_size_i,
+    input wire [23:0] position_i,
+    input wire [ 3:0] tokens_i,
+
+    input  wire                         instruction_valid_i,
+    output wire                         instruction_ready_o,
+    input  wire brim_pkg::instruction_t instruction_i,
+    input  wire [                  7:0] generation_i,
+
+    input  wire         beat_valid_i,
+    output wire         beat_ready_o,
+    input  wire [511:0] beat_i,
+
+    // Beats that go elsewhere: P, R, V scales, embedding rows. The beat is beat_i.
+    output wire       parameter_we_o,
+    output wire [9:0] parameter_address_o,
+    output wire       rope_we_o,
+    output wire [5:0] rope_address_o,
+    output wire       value_scale_we_o,
+    output wire [9:0] scale_beat_o,
+    output wire       embed_valid_o,
+    input  wire       embed_ready_i,
+
+    // Activations: progress of normed, attention, hidden; reads take two cycles.
+    input  wire [         23:0] generations_i,
+    input  wire [         23:0] blocks_i,
+    output wire [         12:0] activation_address_o,
+    input  wire [64*TOKENS-1:0] activation_data_i,
+    input  wire [ 8*TOKENS-1:0] activation_exponent_i,
+
+    // Query heads, likewise.
+    input  wire [          7:0] q_generation_i,
+    input  wire [          7:0] q_heads_i,
+    output wire [         10:0] q_address_o,
+    input  wire [64*TOKENS-1:0] q_data_i,
+    input  wire [ 8*TOKENS-1:0] q_exponent_i,
+
+    // Local KV.
+    output wire [  9:0] local_address_o,
+    input  wire [511:0] local_data_i,
+    output wire [  8:0] local_scale_address_o,
+    input  wire [ 15:0] local_scale_i,
+
+    // Attention weights.
+    input  wire [                7:0] softmax_done_i,
+    output wire [ $clog2(SCORES)-2:0] weight_address_o,
+    input  wire [      64*TOKENS-1:0] weight_data_i,
+    output wire [ $clog2(SCORES)-6:0] exponent_address_o,
+    input  wire [       8*TOKENS-1:0] exponent_data_i,
+
+    // Scores, written in all lanes at once; the largest of each query head, combinational.
+    output wire [               7:0] scores_done_o,
+    output wire                      score_we_o,
+    output wire [  $clog2(SCORES):0] score_address_o,
+    output wire [     32*TOKENS-1:0] score_o,
+    input  wire [               3:0] max_read_i,  // {generation, round}
+    output wire [     32*TOKENS-1:0] max_o,
+    output wire [      3*TOKENS-1:0] lane_tokens_o,  // the tokens that the lanes serve in that round
+
+    // Results, rows in ascending order.
+    output wire                 result_valid_o,
+    input  wire                 result_ready_i,
+    output wire [32*TOKENS-1:0] result_o,
+
+    output wire idle_o,
+    output wire stall_activation_o,
+    output wire stall_result_o,
+    output wire stall_softmax_o,
+    output wire stall_scores_o
+);
+  localparam int TagBits = $bits(vpu_pkg::tag_t);
+
+  // ------------------------------------------------------------------ beats and instructions
+  wire matvec_start, weight_valid, weight_ready, page_start, page_first, page_last;
+  wire [19:0] row_blocks;
+  wire [2:0] page_columns;
+  wire [7:0] page_rows, page_record;
+  wire activations_ready, slot_free, results_empty, results_idle, unpacker_idle;
+  wire metadata_we, scale_we, scale_value;
+  wire [7:0] metadata_address;
+  wire kv_start, kv_valid, kv_ready, kv_done, kv_idle;
+  wire pairing_empty;
+  unpacker u_unpacker (
+      .clk_i, .rst_ni, .head_size_i, .position_i, .tokens_i,
+      .instruction_valid_i, .instruction_ready_o, .instruction_i,
+      .beat_valid_i, .beat_ready_o,
+      .parameter_we_o, .parameter_address_o, .rope_we_o, .rope_address_o,
+      .metadata_we_o(metadata_we), .metadata_address_o(metadata_address),
+      .scale_we_o(scale_we), .scale_value_o(scale_value), .scale_beat_o,
+      .embed_valid_o, .embed_ready_i,
+      .matvec_start_o(matvec_start), .matvec_row_blocks_o(row_blocks),
+      .weight_valid_o(weight_valid), .weight_ready_i(weight_ready),
+      .page_start_o(page_start), .page_columns_o(page_columns), .page_first_o(page_first),
+      .page_last_o(page_last), .page_rows_o(page_rows), .page_record_o(page_record),
+      .activations_ready_i(activations_ready), .result_ready_i(slot_free),
+      .kv_start_o(kv_start), .kv_valid_o(kv_valid), .kv_ready_i(kv_ready), .kv_done_i(kv_done),
+      .kv_may_start_i(pairing_empty),
+      .idle_o(unpacker_idle), .stall_activation_o, .stall_result_o
+  );
+  assign value_scale_we_o = scale_we && scale_value;
+
+  // ------------------------------------------------------------------ weights: slots, cycle 0
+  vpu_pkg::page_t page_in, page;
+  wire [3:0] claim_slot;
+  wire [2:0] next_result_slot;
+  always_comb begin
+    page_in.columns     = page_columns;
+    page_in.first       = page_first;
+    page_in.last        = page_last;
+    page_in.slot        = claim_slot;
+    page_in.result_slot = next_result_slot;
+    page_in.record      = page_record;
+  end
+  wire slot_valid, slot_half, page_end;
+  wire [1:0] slot_port;
+  wire [3:0] slot_j;
+  wire [511:0] weights;
+  weight_pairing #(.TAG($bits(vpu_pkg::page_t))) u_pairing (
+      .clk_i, .rst_ni, .valid_i(weight_valid), .ready_o(weight_ready), .beat_i, .page_i(page_in),
+      .slot_valid_o(slot_valid), .port_o(slot_port), .j_o(slot_j), .half_o(slot_half), .page_o(page),
+      .page_end_o(page_end), .weights_o(weights), .empty_o(pairing_empty));
+
+  wire refill_valid;
+  wire [3:0] refill_slot;
+  wire [4:0] refill_word;
+  activation_refill u_refill (
+      .clk_i, .rst_ni, .start_i(matvec_start), .groups_i(instruction_i.groups), .row_blocks_i(row_blocks),
+      .buffer_i(instruction_i.buffer), .generation_i, .generations_i, .blocks_i,
+      .read_address_o(activation_address_o), .fill_valid_o(refill_valid), .fill_slot_o(refill_slot),
+      .fill_word_o(refill_word), .claim_i(page_start), .claim_columns_i(page_columns), .release_i(page_end),
+      .release_columns_i(page.columns), .ready_o(activations_ready), .claim_slot_o(claim_slot));
+
+  // The column of a port in the page.
+  wire [1:0] slot_column = page.columns[2] ? slot_port : page.columns[1] ? {1'b0, slot_port[1]} : 2'd0;
+  wire [3:0] slot_activation = page.slot + {2'b0, slot_column};
+
+  // ------------------------------------------------------------------ weights: tags of rows a and b
+  // Row a's tag enters in cycle 9, row b's one cycle later; D - 3 of each.
+  vpu_pkg::tag_t row_tag, tag_a, tag_b, tag_b_with_zero;
+  wire [6:0] row_a = page.columns[2] ? {2'b0, slot_j, 1'b0} :
+      page.columns[1] ? {1'b0, slot_port[0], slot_j, 1'b0} : {slot_port, slot_j, 1'b0};
+  always_comb begin
+    row_tag             = '0;
+    row_tag.valid       = slot_valid && slot_half && rst_ni;
+    row_tag.source      = vpu_pkg::SOURCE_A;
+    row_tag.slot        = slot_activation;
+    row_tag.row_first   = page.first;
+    row_tag.row_last    = page.last;
+    row_tag.result_slot = page.result_slot;
+    row_tag.row         = {3'b0, row_a};
+    if (page.columns[2]) begin
+      row_tag.pair_add  = slot_port[0];
+      row_tag.pair_hold = !slot_port[0];
+      row_tag.quad_add  = slot_port == 2'd3;
+      row_tag.quad_hold = slot_port == 2'd1;
+      row_tag.row_valid = slot_port == 2'd3;
+    end else if (page.columns[1]) begin
+      row_tag.pair_add   = slot_port[1];
+      row_tag.pair_hold  = !slot_port[1];
+      row_tag.pair_index = {slot_port[0], 1'b0};
+      row_tag.row_valid  = slot_port[1];
+    end else begin
+      row_tag.row_valid = 1'b1;
+    end
+    row_tag.result_done = page.last && slot_port == 2'd3 && slot_j == 4'd15;  // row b only
+  end
+  wire [31:0] scales;
+  wire [7:0] zeros;
+  metadata_buffer u_metadata (
+      .clk_i, .we_i(metadata_we), .waddress_i(metadata_address), .wdata_i(beat_i), .half_i(slot_half),
+      .port_i(slot_port), .j_i(slot_j), .record_i(page.record), .scales_o(scales), .zeros_o(zeros));
+  wire [7:0] zeros_a;
+  wire [3:0] zero_b;
+  delay #(.WIDTH(8), .CYCLES(3)) u_zeros_a (.clk_i, .d_i(zeros), .q_o(zeros_a));
+  delay #(.WIDTH(4), .CYCLES(1)) u_zero_b (.clk_i, .d_i(zeros_a[7:4]), .q_o(zero_b));
+  wire [TagBits-1:0] tag_a_line, tag_b_line;
+  delay #(.WIDTH(TagBits), .CYCLES(9)) u_tag_a (.clk_i, .d_i(row_tag), .q_o(tag_a_line));
+  delay #(.WIDTH(TagBits), .CYCLES(1)) u_tag_b (.clk_i, .d_i(tag_a_line), .q_o(tag_b_line));
+  always_comb begin
+    tag_a             = tag_a_line;
+    tag_a.zero        = zeros_a[3:0];
+    tag_a.result_done = 1'b0;
+    tag_b             = tag_b_line;
+    tag_b_with_zero            = tag_b;
+    tag_b_with_zero.zero       = zero_b;
+    tag_b_with_zero.source     = vpu_pkg::SOURCE_B;
+    tag_b_with_zero.pair_index = tag_b.pair_index | 2'd1;
+    tag_b_with_zero.quad_index = 1'b1;
+    tag_b_with_zero.row        = tag_b.row | 10'd1;
+  end
+
+  // ------------------------------------------------------------------ attention
+  wire reserve_values, kv_half, values, operand_valid, kv, value_first, value_dump, kv_dot_valid, kv_dot_first;
+  wire [3:0] reserve_lanes;
+  wire [3:0] kv_slot;
+  wire [16*TOKENS-1:0] lane_weights;
+  wire [511:0] operand;
+  vpu_pkg::tag_t kv_tag;
+  wire [31:0] kv_scale;
+  wire [8*TOKENS-1:0] value_exponent;
+  wire [TOKENS-1:0] masked, q_fill_valid;
+  wire [3:0] q_fill_slot;
+  wire [4:0] q_fill_word;
+  wire [63:0] q_fill_data;
+  wire [7:0] q_fill_exponent;
+  kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
+      .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
+      .start_i(kv_start), .values_i(instruction_i.opcode == brim_pkg::OP_VALUES), .kv_head_i(instruction_i.head[7:0]),
+      .generation_i, .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
+      .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
+      .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
+      .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty), .stall_softmax_o, .stall_scores_o,
+      .q_address_o, .q_data_i, .q_exponent_i,
+      .fill_valid_o(q_fill_valid), .fill_slot_o(q_fill_slot), .fill_word_o(q_fill_word), .fill_data_o(q_fill_data),
+      .fill_exponent_o(q_fill_exponent),
+      .local_address_o, .local_data_i, .local_scale_address_o, .local_scale_i,
+      .weight_address_o, .weight_data_i, .exponent_address_o, .exponent_data_i,
+      .reserve_o(reserve_values), .reserve_lanes_o(reserve_lanes), .result_slot_i(next_result_slot),
+      .slot_o(kv_slot), .half_o(kv_half), .values_o(values), .weights_o(lane_weights), .operand_o(operand),
+      .operand_valid_o(operand_valid), .kv_o(kv), .value_first_o(value_first), .value_dump_o(value_dump),
+      .dot_valid_o(kv_dot_valid), .dot_first_o(kv_dot_first), .tag_o(kv_tag), .scale_o(kv_scale),
+      .value_exponent_o(value_exponent), .masked_o(masked));
+
+  // ------------------------------------------------------------------ control of the lanes
+  // Weights and attention never are in the lanes at the same time.
+  wire [3:0] lane_slot = slot_valid ? slot_activation : kv_slot;
+  wire lane_half = slot_valid ? slot_half : kv_half;
+
+  // Operands, cycle 1: a signed byte, or two weights 21 bits apart.
+  wire [64*27-1:0] operands;
+  for (genvar i = 0; i < 64; i++) begin : gen_operand
+    assign operands[27*i+:27] = operand_valid ? 27'(signed'(operand[8*i+:8])) :
+        {2'b0, weights[8*i+4+:4], 17'b0, weights[8*i+:4]};
+  end
+
+  wire weight_dot_first;
+  delay #(.WIDTH(1), .CYCLES(10)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
+  wire dot_first = kv_dot_valid ? kv_dot_first : weight_dot_first;
+
+  // The tag at D - 3, - 1, + 5, + 6, + 13, + 22, + 29, + 31, + 40.
+  vpu_pkg::tag_t tag_zero, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
+  wire [TagBits-1:0] line_dot, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
+  assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;
+  delay #(.WIDTH(TagBits), .CYCLES(2)) u_dot (.clk_i, .d_i(tag_zero), .q_o(line_dot));
+  delay #(.WIDTH(TagBits), .CYCLES(vpu_pkg::SCALE)) u_scale5 (.clk_i, .d_i(line_dot), .q_o(line_scale5));
+  delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale (.clk_i, .d_i(line_scale5), .q_o(line_scale));
+  delay #(.WIDTH(TagBits), .CYCLES(vpu_pkg::PRODUCT - vpu_pkg::SCALE)) u_product (
+      .clk_i, .d_i(line_scale), .q_o(line_product));
+  delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_pair (.clk_i, .d_i(line_product), .q_o(line_pair));
+  delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD - 2)) u_read (.clk_i, .d_i(line_pair), .q_o(line_read));
+  delay #(.WIDTH(TagBits), .CYCLES(2)) u_quad (.clk_i, .d_i(line_read), .q_o(line_quad));
+  delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_row (.clk_i, .d_i(line_quad), .q_o(line_row));
+  always_comb begin
+    tag_dot     = line_dot;
+    tag_scale5  = line_scale5;
+    tag_scale   = line_scale;
+    tag_product = line_product;
+    tag_pair    = line_pair;
+    tag_read    = line_read;
+    tag_quad    = line_quad;
+    tag_row     = line_row;
+  end
+
+  // Scale of a weight's group: row a's stands in cycle 17, row b's in 18, that is D + 5.
+  wire [31:0] scales_a, weight_scale;
+  wire [15:0] scale_b;
+  delay #(.WIDTH(32), .CYCLES(11)) u_scales_a (.clk_i, .d_i(scales), .q_o(scales_a));
+  delay #(.WIDTH(16), .CYCLES(1)) u_scale_b (.clk_i, .d_i(scales_a[31:16]), .q_o(scale_b));
+  fp16_to_fp u_weight_scale (
+      .x_i(tag_scale5.source == vpu_pkg::SOURCE_B ? scale_b : scales_a[15:0]), .result_o(weight_scale));
+  logic [31:0] weight_scale_q;
+  always_ff @(posedge clk_i) weight_scale_q <= weight_scale;
+  wire scale_values = tag_scale.source == vpu_pkg::SOURCE_VALUE;
+  wire [31:0] scale = scale_values ? brim_pkg::FP_ONE : tag_scale.score ? kv_scale : weight_scale_q;
+
+  // ------------------------------------------------------------------ lanes
+  wire [9:0] result_read;
+  wire [32*TOKENS-1:0] results;
+  wire [9:0] row_result = {tag_row.result_slot, tag_row.row[6:0]};
+  for (genvar t = 0; t < TOKENS; t++) begin : gen_lane
+    wire [31:0] product;
+    vpu_lane u_lane (
+        .clk_i,
+        .fill_valid_i(refill_valid || q_fill_valid[t]),
+        .fill_slot_i(refill_valid ? refill_slot : q_fill_slot),
+        .fill_word_i(refill_valid ? refill_word : q_fill_word),
+        .fill_data_i(refill_valid ? activation_data_i[64*t+:64] : q_fill_data),
+        .fill_exponent_i(refill_valid ? activation_exponent_i[8*t+:8] : q_fill_exponent),
+        .slot_i(lane_slot),
+        .half_i(lane_half),
+        .values_i(values),
+        .weight_i(lane_weights[16*t+:16]),
+        .operands_i(operands),
+        .kv_i(kv),
+        .value_first_i(value_first),
+        .value_dump_i(value_dump),
+        .dot_first_i(dot_first),
+        .dot_source_i(tag_dot.source),
+        .zero_i(tag_zero.zero),
+        .zero_slot_i(tag_zero.slot),
+        .scale_i(scale),
+        .scale_slot_i(tag_scale.slot),
+        .scale_values_i(scale_values),
+        .value_exponent_i(value_exponent[8*t+:8]),
+        .product_o(product),
+        .pair_add_i(tag_product.pair_add),
+        .pair_hold_i(tag_product.valid && tag_product.pair_hold),
+        .pair_index_i(tag_product.pair_index),
+        .quad_add_i(tag_pair.quad_add),
+        .quad_hold_i(tag_pair.valid && tag_pair.quad_hold),
+        .quad_index_i(tag_pair.quad_index),
+        .row_read_i(tag_read.row),
+        .row_first_i(tag_quad.row_first),
+        .row_write_i(tag_row.valid && tag_row.row_valid),
+        .row_i(tag_row.row),
+        .result_write_i(tag_row.valid && tag_row.row_valid && tag_row.row_last),
+        .result_i(row_result),
+        .result_read_i(result_read),
+        .result_o(results[32*t+:32])
+    );
+    assign score_o[32*t+:32] = product;
+    score_max u_max (
+        .clk_i,
+        .valid_i(score_we_o),
+        .index_i({score_address_o[$clog2(SCORES)], tag_product.round}),
+        .run_first_i(tag_product.run_first),
+        .first_i(tag_product.first),
+        .masked_i(masked[t]),
+        .score_i(product),
+        .read_i(max_read_i),
+        .max_o(max_o[32*t+:32])
+    );
+  end
+
+  assign score_we_o = tag_product.valid && tag_product.score;
+  assign score_address_o = tag_product.position[$clog2(SCORES):0];
+  logic [7:0] scores_done_q;
+  always_ff @(posedge clk_i) begin
+    if (kv_done && !kv_values_q) scores_done_q <= scores_done_q + 1;
+    if (!rst_ni) scores_done_q <= '0;
+  end
+  // `kv_done` of scores comes when the last of them has been written.
+  logic kv_values_q;
+  always_ff @(posedge clk_i) if (kv_start) kv_values_q <= instruction_i.opcode == brim_pkg::OP_VALUES;
+  assign scores_done_o = scores_done_q;
+
+  // ------------------------------------------------------------------ results
+  result_reader #(.TOKENS(TOKENS)) u_reader (
+      .clk_i, .rst_ni,
+      .reserve_i(reserve_values || (page_start && page_last)),
+      .rows_i(reserve_values ? head_size_i[7:0] : page_rows),
+      .values_i(reserve_values),
+      .lanes_i(reserve_lanes),
+      .slot_o(next_result_slot),
+      .free_o(slot_free),
+      .empty_o(results_empty),
+      .idle_o(results_idle),
+      .done_i(tag_row.valid && tag_row.result_done),
+      .read_o(result_read),
+      .data_i(results),
+      .valid_o(result_valid_o),
+      .ready_i(result_ready_i),
+      .result_o
+  );
+
+  assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
+  wire unused = &{1'b0, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row,
+                  instruction_i};
+endmodule
+`default_nettype wire

@@ -1,0 +1,59 @@
+// Cycles and control of the VPU's data path, docs/rtl/vpu.md.
+// verilator lint_off UNUSEDPARAM
+`default_nettype none
+package vpu_pkg;
+  // D is the cycle in which a dot product is complete: cycle 12 after the issue of its last slot for row a
+  // and for K, 13 for row b. From D:
+  localparam int PRODUCT = 1 + fp_pkg::INT_TO_FP + fp_pkg::MUL;  // times scale
+  localparam int SCALE = PRODUCT - fp_pkg::MUL - 1;              // scale_i is sampled
+  localparam int PAIR = PRODUCT + fp_pkg::ADD;
+  localparam int QUAD = PAIR + fp_pkg::ADD;                      // goes to the running sum
+  localparam int ROW = QUAD + fp_pkg::ADD;
+
+  localparam logic [1:0] SOURCE_A = 2'd0;
+  localparam logic [1:0] SOURCE_B = 2'd1;
+  localparam logic [1:0] SOURCE_VALUE = 2'd2;
+
+  localparam int ROUNDS = 8;        // query heads that share a KV head, at most
+  localparam int RESULT_SLOTS = 8;  // of 128 rows
+
+  // What accompanies a dot product. One that is only held for a later one ends there.
+  typedef struct packed {
+    logic        valid;
+    logic        score;        // K: the product is a score
+    logic [1:0]  source;
+    logic [3:0]  zero;
+    logic [3:0]  slot;         // of the activation block: exponent and sum of mantissas
+    logic        pair_add;
+    logic        pair_hold;
+    logic [1:0]  pair_index;
+    logic        quad_add;
+    logic        quad_hold;
+    logic        quad_index;
+    logic        row_valid;    // reaches the running sum
+    logic        row_first;    // which starts from +0
+    logic        row_last;     // and is a result
+    logic        result_done;  // the last one of its slot
+    logic [2:0]  result_slot;
+    logic [9:0]  row;          // of the running sums: {round, row}; its low bits count within the result slot
+    // Scores only.
+    logic [31:0] position;     // element of the score buffer
+    logic [2:0]  round;
+    logic        run_first;    // first of a run of positions of a round
+    logic        first;        // first position of all
+    logic        own;          // a position of the pass
+    logic [2:0]  own_index;
+  } tag_t;
+
+  // What a page of weights brings along.
+  typedef struct packed {
+    logic [2:0] columns;
+    logic       first;
+    logic       last;
+    logic [3:0] slot;         // of the first column's activations
+    logic [2:0] result_slot;
+    logic [7:0] record;
+  } page_t;
+endpackage
+`default_nettype wire
+// verilator lint_on UNUSEDPARAM

@@ -1,0 +1,70 @@
+// Pairs the beats of a page, so that two rows are multiplied with the same activations: beat 8 j + p, row a,
+// and beat 8 j + 4 + p, row b, both of port p and so of one column. A pair takes two slots of 64 inputs. Slots
+// of a page: j = 0 ... 15, p = 0 ... 3, half = 0, 1. One beat in and one slot out per cycle.
+`default_nettype none
+module weight_pairing #(
+    parameter int TAG = 1
+) (
+    input  wire           clk_i,
+    input  wire           rst_ni,
+    input  wire           valid_i,
+    output wire           ready_o,
+    input  wire [  511:0] beat_i,
+    input  wire [TAG-1:0] page_i,     // goes with the page: sampled with its first beat
+    // A slot; nothing can hold it up.
+    output wire           slot_valid_o,
+    output wire [    1:0] port_o,
+    output wire [    3:0] j_o,
+    output wire           half_o,
+    output wire [TAG-1:0] page_o,
+    output wire           page_end_o,  // the last slot of a page
+    output wire           empty_o,
+    output wire [  511:0] weights_o    // one cycle after the slot: byte i holds input i of {row b, row a}
+);
+  // Counters over two pages: bit 7 tells them apart.
+  logic [7:0] written_q, issued_q;
+  (* ram_style = "distributed" *) logic [511:0] rows_a[8];
+  (* ram_style = "distributed" *) logic [511:0] rows_b[8];
+  logic [TAG-1:0] page_q[2];
+
+  // Beats 8 j ... 8 j + 7 share a place with those 16 before: free when slot 8 (j - 1) has been issued.
+  wire [7:0] ahead = written_q - issued_q;
+  assign ready_o = ahead <= 8'd8;
+  wire take = valid_i && ready_o;
+
+  wire [7:0] needed = {issued_q[7:3], 1'b1, issued_q[2:1]};  // beat b of the slot
+  wire [7:0] margin = written_q - needed;
+  assign slot_valid_o = margin != '0 && !margin[7];
+
+  wire [511:0] a = rows_a[{issued_q[3], issued_q[2:1]}];
+  wire [511:0] b = rows_b[{issued_q[3], issued_q[2:1]}];
+  wire [255:0] a_half = issued_q[0] ? a[511:256] : a[255:0];
+  wire [255:0] b_half = issued_q[0] ? b[511:256] : b[255:0];
+  logic [511:0] weights_q;
+  for (genvar i = 0; i < 64; i++) begin : gen_weight
+    always_ff @(posedge clk_i) weights_q[8*i+:8] <= {b_half[4*i+:4], a_half[4*i+:4]};
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      if (written_q[2]) rows_b[{written_q[3], written_q[1:0]}] <= beat_i;
+      else rows_a[{written_q[3], written_q[1:0]}] <= beat_i;
+      if (written_q[6:0] == '0) page_q[written_q[7]] <= page_i;
+      written_q <= written_q + 1;
+    end
+    if (slot_valid_o) issued_q <= issued_q + 1;
+    if (!rst_ni) begin
+      written_q <= '0;
+      issued_q  <= '0;
+    end
+  end
+
+  assign port_o     = issued_q[2:1];
+  assign j_o        = issued_q[6:3];
+  assign half_o     = issued_q[0];
+  assign page_o     = page_q[issued_q[7]];
+  assign page_end_o = slot_valid_o && issued_q[6:0] == '1;
+  assign weights_o  = weights_q;
+  assign empty_o    = written_q == issued_q;
+endmodule
+`default_nettype wire
