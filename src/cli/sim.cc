@@ -250,7 +250,7 @@ void add_sim(CLI::App& app) {
       ->add_option("--context", options->context,
                    "MODEL: tokens the KV cache has room for, or 'max': all that fit")
       ->capture_default_str()
-      ->check(CLI::Validator(check_context, "TOKENS|max"));
+      ->check([](const std::string& text) { return check_context(text); }, "TOKENS|max");
   command->add_option("--embedding", options->embedding, "MODEL: how the embedding table is stored")
       ->check(CLI::IsMember({"fp16", "q8", "q4"}))
       ->capture_default_str();
