@@ -27,7 +27,6 @@ namespace brim {
 namespace {
 
 #include "engine/simd_dot.h"
-#include "engine/simd_spu.h"
 
 struct Avx2 {
   static constexpr uint32_t kLanes = 8;

@@ -27,7 +27,6 @@ namespace brim {
 namespace {
 
 #include "engine/simd_dot.h"
-#include "engine/simd_spu.h"
 
 __m512i load_bytes(const void* from) { return _mm512_loadu_si512(from); }
 

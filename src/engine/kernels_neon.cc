@@ -29,7 +29,6 @@ namespace brim {
 namespace {
 
 #include "engine/simd_dot.h"
-#include "engine/simd_spu.h"
 
 struct Neon {
   static constexpr uint32_t kLanes = 4;

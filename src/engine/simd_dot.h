@@ -1,11 +1,13 @@
 // Dot products of matrices and of attention scores, on vectors of any instruction set. To be included like
-// simd_spu.h, and after it; Simd has besides
+// simd_spu.h, which it brings along; Simd has besides
 //   I mul_int(I, I); I load_zeros(const uint8_t*): kLanes zero-points from kLanes / 2 bytes
 //   Weights unpack(const uint8_t* group): the group's even and odd weights as bytes
 //   I dot(Weights, const A16Digits&): int32 whose sum is the sum of m_k q_k, each below 2^31
 //   I dot<n>(const int8_t* k, const int16_t* q): the same for n products of a key and a query
 //   I add_pair<n>(I, I): a level of the tree in which kLanes vectors become one, whose lane i is the sum over
 //     vector i; n = 2, 4, ... kLanes vectors are below the node
+
+#include "engine/simd_spu.h"
 
 template <class Simd>
 class SimdDot : public SimdSpu<Simd> {
@@ -96,6 +98,8 @@ class SimdDot : public SimdSpu<Simd> {
       for (uint32_t p = 0; p < matrix.pages_per_block; ++p, ++page_index) {
         const uint8_t* page = matrix.page(page_index);
         const uint8_t* record = matrix.record(page_index);
+        __builtin_prefetch(page + kStartBytes);
+        __builtin_prefetch(page + kStartBytes + kSystemPage);
         F c[kVectors][columns];
         for (uint32_t column = 0; column < columns; ++column) {
           for (uint32_t v = 0; v < kVectors; ++v) {
@@ -174,6 +178,10 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
-  // How far ahead of the weights matrices prefetch: docs/performance.md.
+  // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page of the
+  // system's: translating its address takes time, and the processor's own prefetching stops at its end. The
+  // distances are measured: docs/performance.md.
   static constexpr uint32_t kPrefetchBytes = 8192;
+  static constexpr uint32_t kStartBytes = 16384;
+  static constexpr uint32_t kSystemPage = 4096;
 };
