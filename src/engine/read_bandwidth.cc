@@ -13,7 +13,8 @@ namespace {
 typedef uint64_t Line __attribute__((vector_size(64)));
 constexpr uint64_t kLineWords = sizeof(Line) / sizeof(uint64_t);
 
-// As the kernels prefetch (simd_dot.h): every line, and further ahead the first line of each page of the system's.
+// As the kernels prefetch (simd_dot.h): every line, and further ahead the first line of each page of the
+// system's.
 constexpr uint64_t kPrefetchLines = 8192 / sizeof(Line);
 constexpr uint64_t kStartLines = 16384 / sizeof(Line);
 constexpr uint64_t kSystemPageLines = 4096 / sizeof(Line);

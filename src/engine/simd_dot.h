@@ -178,9 +178,9 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
-  // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page of the
-  // system's: translating its address takes time, and the processor's own prefetching stops at its end. The
-  // distances are measured: docs/performance.md.
+  // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page
+  // of the system's: translating its address takes time, and the processor's own prefetching stops at its
+  // end. The distances are measured: docs/performance.md.
   static constexpr uint32_t kPrefetchBytes = 8192;
   static constexpr uint32_t kStartBytes = 16384;
   static constexpr uint32_t kSystemPage = 4096;
