@@ -46,9 +46,19 @@ MappedFile::~MappedFile() {
 void MappedFile::note_read(uint64_t bytes) const {
   const uint64_t before = read_since_release_.fetch_add(bytes, std::memory_order_relaxed);
   if (before < kResidentLimit && before + bytes >= kResidentLimit) {
-    madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED);
+    release();
     read_since_release_.store(0, std::memory_order_relaxed);
   }
+}
+
+void MappedFile::release() const {
+  if (data_ != nullptr) madvise(const_cast<uint8_t*>(data_), size_, MADV_DONTNEED);
+}
+
+void MappedFile::populate() const {
+#if defined(MADV_POPULATE_READ)
+  if (data_ != nullptr) madvise(const_cast<uint8_t*>(data_), size_, MADV_POPULATE_READ);
+#endif
 }
 
 }  // namespace brim

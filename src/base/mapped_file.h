@@ -28,6 +28,13 @@ class MappedFile {
   // that another thread is reading are mapped again.
   void note_read(uint64_t bytes) const;
 
+  // Drops all pages from this process now.
+  void release() const;
+
+  // Brings all pages into this process now, reading from the disk what is not cached: far quicker than one
+  // page fault after the other. Where the system cannot do it, nothing happens.
+  void populate() const;
+
   static constexpr uint64_t kResidentLimit = 256u << 20;
 
  private:

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <sstream>
 
 #include "base/error.h"
@@ -30,12 +29,11 @@ void TargetOptions::add_to(CLI::App& command) {
       ->check(CLI::Range(1, 1024));
   command.add_flag("--pin", pin, "Tie each thread to a CPU");
   command
-      .add_option(
-          "--load", load,
-          "map: read the image where the system caches the file. copy: read it into huge pages first, which "
-          "takes as much memory again")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, Load>{{"map", Load::kMap}, {"copy", Load::kCopy}}))
+      .add_option_function<std::string>(
+          "--load", [this](const std::string& value) { load = value == "copy" ? Load::kCopy : Load::kMap; },
+          "map: use the file as the system caches it, which starts at once. copy: read it into huge pages first, "
+          "which takes as much memory again")
+      ->check(CLI::IsMember({"map", "copy"}))
       ->default_str("map");
   command
       .add_option("--tokens-per-pass", tokens_per_pass,

@@ -12,13 +12,19 @@ namespace {
 // A cache line, which every target's compiler turns into its widest loads.
 typedef uint64_t Line __attribute__((vector_size(64)));
 constexpr uint64_t kLineWords = sizeof(Line) / sizeof(uint64_t);
-constexpr uint64_t kPrefetchLines = 128;
+
+// As the kernels prefetch (simd_dot.h): every line, and further ahead the first line of each page of the
+// system's.
+constexpr uint64_t kPrefetchLines = 8192 / sizeof(Line);
+constexpr uint64_t kStartLines = 16384 / sizeof(Line);
+constexpr uint64_t kSystemPageLines = 4096 / sizeof(Line);
 
 // The exclusive or of all lines, in four independent chains; `lines` is a multiple of 4.
 template <bool prefetch>
 [[gnu::always_inline]] inline uint64_t read_lines(const Line* from, uint64_t lines) {
   Line sum[4] = {};
   for (uint64_t i = 0; i < lines; i += 4) {
+    if (prefetch && i % kSystemPageLines == 0) __builtin_prefetch(from + i + kStartLines);
     for (uint64_t j = 0; j < 4; ++j) {
       if (prefetch) __builtin_prefetch(from + i + j + kPrefetchLines);
       sum[j] ^= from[i + j];

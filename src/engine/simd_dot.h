@@ -98,6 +98,8 @@ class SimdDot : public SimdSpu<Simd> {
       for (uint32_t p = 0; p < matrix.pages_per_block; ++p, ++page_index) {
         const uint8_t* page = matrix.page(page_index);
         const uint8_t* record = matrix.record(page_index);
+        __builtin_prefetch(page + kStartBytes);
+        __builtin_prefetch(page + kStartBytes + kSystemPage);
         F c[kVectors][columns];
         for (uint32_t column = 0; column < columns; ++column) {
           for (uint32_t v = 0; v < kVectors; ++v) {
@@ -176,6 +178,10 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
-  // How far ahead of the weights matrices prefetch: docs/performance.md.
+  // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page
+  // of the system's: translating its address takes time, and the processor's own prefetching stops at its
+  // end. The distances are measured: docs/performance.md.
   static constexpr uint32_t kPrefetchBytes = 8192;
+  static constexpr uint32_t kStartBytes = 16384;
+  static constexpr uint32_t kSystemPage = 4096;
 };

@@ -92,13 +92,22 @@ BoardMemory::BoardMemory(const MappedImage& image, Load load) : image_(image) {
   } catch (const Error& error) {
     throw Error("KV cache: " + std::string(error.what()) + "; pack with a smaller --context");
   }
-  if (load == Load::kMap) return;
+  if (load == Load::kMap) {
+    image.populate();
+    return;
+  }
   try {
     copy_ = AnonymousMemory(image.bytes().size());
   } catch (const Error& error) {
     throw Error("copy of " + image.path() + ": " + error.what() + "; use --load map");
   }
-  std::memcpy(copy_.bytes().data(), image.bytes().data(), image.bytes().size());
+  // In parts whose mapped pages are dropped again, so that there are never two copies in this process.
+  constexpr uint64_t kPart = 32 << 20;
+  for (uint64_t offset = 0; offset < copy_.bytes().size(); offset += kPart) {
+    const uint64_t bytes = std::min<uint64_t>(kPart, copy_.bytes().size() - offset);
+    std::memcpy(copy_.bytes().data() + offset, image.bytes().data() + offset, bytes);
+    image.release();
+  }
 }
 
 const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {

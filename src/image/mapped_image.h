@@ -33,6 +33,10 @@ class MappedImage {
 
   Program program() const;
 
+  // Drops the file's pages from this process (they stay in the system's cache), and brings them all in.
+  void release() const { file_.release(); }
+  void populate() const { file_.populate(); }
+
   // Computes every region's checksum; throws Error naming the first region that fails.
   void verify(const Progress& progress = {}) const;
 
