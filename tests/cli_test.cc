@@ -207,8 +207,7 @@ TEST_F(CliStories, EvalReportsPerplexityAndItsParts) {
   EXPECT_LT(report["perplexity"], 10.0) << "the model was trained on such sentences";
   EXPECT_NEAR(report["perplexity"].get<double>(), std::exp(report["nll"].get<double>()), 1e-6);
   EXPECT_NE(output({"eval", image_, "--text", text}).find("perplexity "), std::string::npos);
-  expect_failure(brim({"eval", image_, "--text", folder_.write("empty", ""), "--context", "1"}),
-                 "nothing to evaluate");
+  expect_failure(brim({"eval", image_, "--text", folder_.write("empty", "")}), "nothing to evaluate");
   expect_failure(brim({"eval", image_, "--text", folder_.path() + "/absent"}), "absent");
 }
 

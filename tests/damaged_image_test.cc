@@ -90,7 +90,7 @@ TEST(DamagedImage, ProgramsWithChangedBytesAreRefusedOrRunWithinBounds) {
   Forgery forgery;
   std::mt19937_64 random(1);
   int refused = 0;
-  for (int i = 0; i < 1200; ++i) {
+  for (int i = 0; i < 500; ++i) {
     forgery.reset();
     const auto program = forgery.region(RegionKind::kProgram);
     const size_t used = sizeof(ProgramHeader) + forgery.instructions().size_bytes();
@@ -100,14 +100,14 @@ TEST(DamagedImage, ProgramsWithChangedBytesAreRefusedOrRunWithinBounds) {
     }
     refused += !forgery.attempt().empty();
   }
-  EXPECT_GT(refused, 400);
+  EXPECT_GT(refused, 150);
 }
 
 TEST(DamagedImage, ProgramsInAnotherOrderAreRefusedOrRunWithinBounds) {
   Forgery forgery;
   std::mt19937_64 random(2);
   int refused = 0;
-  for (int i = 0; i < 800; ++i) {
+  for (int i = 0; i < 400; ++i) {
     forgery.reset();
     const auto instructions = forgery.instructions();
     const size_t last = instructions.size() - 1;  // end stays where it is
@@ -122,13 +122,13 @@ TEST(DamagedImage, ProgramsInAnotherOrderAreRefusedOrRunWithinBounds) {
     }
     refused += !forgery.attempt().empty();
   }
-  EXPECT_GT(refused, 200);
+  EXPECT_GT(refused, 100);
 }
 
 TEST(DamagedImage, AnyByteOfAHeaderWithTheRightChecksumIsRefusedOrHarmless) {
   Forgery forgery;
   std::mt19937_64 random(3);
-  for (size_t i = 0; i < offsetof(ImageHeader, regions) + 20 * sizeof(RegionEntry); ++i) {
+  for (size_t i = 0; i < offsetof(ImageHeader, regions) + 11 * sizeof(RegionEntry); ++i) {
     forgery.reset();
     char& byte = reinterpret_cast<char*>(&forgery.header())[i];
     byte = static_cast<char>(byte ^ (random() % 255 + 1));

@@ -1,4 +1,5 @@
 // brim: packs LLaMA-family models into the memory of a board, decodes and simulates them.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -26,6 +27,8 @@ int main(int argc, char** argv) {
   brim::add_verify(app);
   brim::add_export(app);
 
+  // A closed pipe is an output that cannot be written, like a full disk.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     app.parse(argc, argv);
     return 0;

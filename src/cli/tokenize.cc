@@ -1,6 +1,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "cli/command.h"
 
 namespace brim {
@@ -19,7 +20,13 @@ void tokenize(const Options& options) {
   const MappedImage image(options.image);
   const Text text(image);
   if (!options.decode.empty()) {
-    const std::string decoded = text.decode(parse_ids(options.decode));
+    const auto ids = parse_ids(options.decode);
+    for (const uint32_t id : ids) {
+      if (id < text.tokenizer().vocabulary_size()) continue;
+      throw Error("token id " + std::to_string(id) + " is outside the tokenizer's vocabulary of " +
+                  std::to_string(text.tokenizer().vocabulary_size()));
+    }
+    const std::string decoded = text.decode(ids);
     if (options.json) {
       std::cout << nlohmann::json{{"text", decoded}}.dump(-1, ' ', false,
                                                           nlohmann::json::error_handler_t::replace);
