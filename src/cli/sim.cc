@@ -64,6 +64,12 @@ constexpr const char* kBandwidthDefinition = "bytes read and written / time / pe
 constexpr const char* kDdrLimitedDefinition =
     "time that the same requests take with a consumer that is always ready / time";
 
+uint64_t peak_of(const sim::RunResult& run) {
+  uint64_t peak = 0;
+  for (const sim::Sample& sample : run.samples) peak = std::max(peak, sample.result.fifo_peak_beats);
+  return peak;
+}
+
 const char* cause_name(sim::Stall cause) { return sim::kStallNames[static_cast<uint32_t>(cause)]; }
 
 void print_json(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
@@ -101,6 +107,7 @@ void print_json(const Board& board, const sim::Subject& subject, const sim::RunR
       {"fifo_full_cycles", all.fifo_full_cycles},
       {"memory_idle_cycles", all.memory_idle_cycles},
       {"prefetch_fifo_beats", board.accelerator.prefetch_fifo_beats},
+      {"fifo_peak_beats", peak_of(run)},
       {"worst_bubble_cycles", worst.result.worst_bubble.cycles},
       {"worst_bubble",
        {{"cause", cause_name(worst.result.worst_bubble.cause)},

@@ -67,7 +67,7 @@ std::vector<double> ticks(const Axis& axis) {
     if (step < rough) step = factor * power;
   }
   for (double i = std::ceil(axis.low / step - 1e-9); i * step <= axis.high + step * 1e-9; ++i) {
-    result.push_back(i * step);
+    result.push_back(i * step + 0.0);  // not -0
   }
   return result;
 }

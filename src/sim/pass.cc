@@ -38,7 +38,7 @@ class Accelerator {
         vpu_(board, program_, design, dispatch_, fifo_, buffers_, trace),
         spu_(program_, design, board.accelerator.tokens_per_pass, dispatch_, buffers_, writes_, trace),
         sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_,
-                   dispatch_),
+                   dispatch_, trace),
         units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
                Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())} {
     buffers_.generations.resize(program_.generations);
@@ -99,6 +99,7 @@ class Accelerator {
     result_.taken_cycles = vpu_.taken_cycles();
     result_.worst_bubble = vpu_.worst_bubble();
     result_.worst_bubble_step = disassemble(program_.steps[vpu_.worst_bubble().step].instruction);
+    result_.fifo_peak_beats = fifo_.peak();
     result_.fifo_full_cycles = mcu_.blocked_cycles();
     result_.memory_idle_cycles = clocks_.cycle(memory_.idle_nck());
     result_.spu_busy_cycles = spu_.busy_cycles();

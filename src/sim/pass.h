@@ -32,6 +32,7 @@ struct PassResult {
   Cycle taken_cycles = 0;
   Bubble worst_bubble;
   std::string worst_bubble_step;    // disassembled
+  uint64_t fifo_peak_beats = 0;     // most that the prefetch FIFO held
   Cycle fifo_full_cycles = 0;       // a beat was joined and waited for room in the prefetch FIFO
   uint64_t memory_idle_cycles = 0;  // the controller had no request
   Cycle spu_busy_cycles = 0;

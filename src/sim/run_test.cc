@@ -17,7 +17,8 @@ Subject subject_on(const Board& board) { return subject_of(test_models()[0], boa
 TEST(Run, InterpolationStaysWithinItsBound) {
   const Board board = load_board("kv260");
   const Subject subject = subject_on(board);
-  const RunResult run = simulate_run(board, subject, {.prompt_tokens = 20, .generate = 60, .tokens_per_pass = 4});
+  const RunResult run =
+      simulate_run(board, subject, {.prompt_tokens = 20, .generate = 60, .tokens_per_pass = 4});
   double exact = 0;
   for (uint32_t p = 0; p < 20; p += 4) {
     exact += static_cast<double>(simulate_pass(board, subject.program, {p, 4, p + 4 == 20}).cycles);
@@ -34,7 +35,8 @@ TEST(Run, InterpolationStaysWithinItsBound) {
 TEST(Run, AShortRunIsExact) {
   const Board board = load_board("kv260");
   const Subject subject = subject_on(board);
-  const RunResult run = simulate_run(board, subject, {.prompt_tokens = 9, .generate = 2, .tokens_per_pass = 8});
+  const RunResult run =
+      simulate_run(board, subject, {.prompt_tokens = 9, .generate = 2, .tokens_per_pass = 8});
   double exact = 0;
   for (const PassRequest& pass : {PassRequest{0, 8, false}, PassRequest{8, 1, true}, PassRequest{9, 1, true},
                                   PassRequest{10, 1, true}}) {
@@ -50,7 +52,8 @@ TEST(Run, LongerPassesReachTheFirstTokenSooner) {
   double slower = 1e9;
   for (const uint32_t t : {1u, 2u, 4u, 8u}) {
     const double ttft =
-        shares_of(board, subject, simulate_run(board, subject, {.prompt_tokens = 64, .tokens_per_pass = t})).ttft_seconds;
+        shares_of(board, subject, simulate_run(board, subject, {.prompt_tokens = 64, .tokens_per_pass = t}))
+            .ttft_seconds;
     EXPECT_LT(ttft, 0.7 * slower) << t;
     slower = ttft;
   }
@@ -75,7 +78,8 @@ TEST(Run, RefusesWhatDoesNotFit) {
   const Board board = load_board("kv260");
   const Subject subject = subject_on(board);
   EXPECT_THROW(simulate_run(board, subject, {.prompt_tokens = 200, .generate = 57}), Error);
-  EXPECT_THROW(simulate_run(board, subject, {.prompt_tokens = 200, .generate = 1, .tokens_per_pass = 9}), Error);
+  EXPECT_THROW(simulate_run(board, subject, {.prompt_tokens = 200, .generate = 1, .tokens_per_pass = 9}),
+               Error);
   EXPECT_THROW(subject_of(open_synthetic("llama2-7b")->description(), load_board("zcu104"), {}), Error);
 }
 
@@ -90,7 +94,8 @@ TEST(Run, EveryBoardRunsASmallModel) {
   for (const std::string_view name : builtin_board_names()) {
     const Board board = load_board(std::string(name));
     const Subject subject = subject_on(board);
-    const Shares shares = shares_of(board, subject, simulate_run(board, subject, {.prompt_tokens = 10, .generate = 2}));
+    const Shares shares =
+        shares_of(board, subject, simulate_run(board, subject, {.prompt_tokens = 10, .generate = 2}));
     EXPECT_GT(shares.ddr_limited_share, 0.8) << name;
     EXPECT_LT(shares.bandwidth_share, 0.96) << name;
   }

@@ -5,8 +5,13 @@
 namespace brim::sim {
 
 Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
-                     Dispatch& dispatch)
-    : program_(program), address_(address), starts_(starts), memory_(memory), dispatch_(dispatch) {
+                     Dispatch& dispatch, Trace* trace)
+    : program_(program),
+      address_(address),
+      starts_(starts),
+      memory_(memory),
+      dispatch_(dispatch),
+      trace_(trace) {
   dispatch_.at.reserve(program.steps.size());
 }
 
@@ -24,6 +29,7 @@ Task Sequencer::fetch() {
     const uint32_t beats = static_cast<uint32_t>((std::min<uint64_t>(kFetchBytes, bytes - at) + 63) / 64);
     memory_.read(memory_.aux(), address_ + at, beats, cycle);
     beats_ += beats;
+    fetches_.push_back(cycle);
     fetched_beats_.push_back(beats_);
     ++cycle;
   }
@@ -40,6 +46,9 @@ Task Sequencer::run() {
         [&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
     cycle = std::max(cycle, memory_.arrival(memory_.aux(), beat)) + 1;
 
+    if (trace_ != nullptr && offset % kFetchBytes < sizeof(Instruction)) {
+      trace_->span(Trace::Track::kAuxRead, 0, "fetch", fetches_[fetch_index], cycle);
+    }
     const Opcode opcode = program_.steps[i].instruction.opcode;
     const uint8_t units = units_of(opcode);
     // An entry is free again when the instruction that has been longest in the queue starts.
@@ -59,6 +68,7 @@ Task Sequencer::run() {
     vpu += (units & kVpu) != 0;
     spu += (units & kSpu) != 0;
     dispatch_.at.push_back(cycle);
+    if (trace_ != nullptr) trace_->span(Trace::Track::kSequencer, 0, opcode_name(opcode), cycle, cycle + 1);
   }
 }
 

@@ -37,7 +37,7 @@ class Sequencer {
   };
 
   Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
-            Dispatch& dispatch);
+            Dispatch& dispatch, Trace* trace);
 
   Task fetch();
   Task run();
@@ -52,6 +52,8 @@ class Sequencer {
   const Starts starts_;
   Memory& memory_;
   Dispatch& dispatch_;
+  Trace* const trace_;
+  std::vector<Cycle> fetches_;           // when each was asked for
   std::vector<uint64_t> fetched_beats_;  // on the aux port by the end of each fetch
   uint64_t beats_ = 0;
 };

@@ -35,11 +35,17 @@ class PrefetchFifo {
   uint64_t pushed() const { return pushed_; }
   uint64_t popped() const { return popped_; }
   uint64_t waiting() const { return pushed_ - popped_; }
+  // Most beats that have been in it at a time.
+  uint64_t peak() const { return peak_; }
 
   // Whether it is known when there is room for the next beat, and the first cycle with room.
   bool room_known() const { return waiting() <= mask_; }
   Cycle room() const { return pushed_ <= mask_ ? 0 : popped_at_[pushed_ & mask_] + 1; }
-  void push(Cycle cycle) { pushed_at_[pushed_++ & mask_] = cycle; }
+  void push(Cycle cycle) {
+    pushed_at_[pushed_++ & mask_] = cycle;
+    while (left_ < popped_ && popped_at_[left_ & mask_] <= cycle) ++left_;
+    peak_ = std::max(peak_, pushed_ - left_);
+  }
 
   // First cycle in which the next beat can leave. Precondition: waiting() > 0.
   Cycle ready() const { return pushed_at_[popped_ & mask_] + kLatency; }
@@ -51,6 +57,8 @@ class PrefetchFifo {
   std::vector<Cycle> popped_at_;
   uint64_t pushed_ = 0;
   uint64_t popped_ = 0;
+  uint64_t left_ = 0;  // beats popped by the cycle of the last push
+  uint64_t peak_ = 0;
 };
 
 }  // namespace brim::sim

@@ -25,7 +25,8 @@ inline ModelDescription test_model(const char* name, uint32_t heads, uint32_t kv
 
 // Multi-head attention; grouped queries with norms; short heads in an odd number, with biases.
 inline std::vector<ModelDescription> test_models() {
-  std::vector<ModelDescription> models = {test_model("multi-head", 8, 8, 128), test_model("grouped", 8, 2, 128),
+  std::vector<ModelDescription> models = {test_model("multi-head", 8, 8, 128),
+                                          test_model("grouped", 8, 2, 128),
                                           test_model("short heads", 15, 5, 64)};
   models[1].qk_norm = true;
   models[2].qkv_bias = true;

@@ -1,5 +1,6 @@
 #include "sim/trace.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -27,7 +28,9 @@ Trace::Trace(const Board& board, Cycle first, Cycle count)
       rows_(board.ddr.banks()) {}
 
 void Trace::span(Track track, uint32_t index, std::string name, Cycle from, Cycle to) {
-  if (!wants(from)) return;
+  if (from >= end_ || to <= first_) return;
+  from = std::max(from, first_);
+  to = std::min(to, end_);
   spans_.push_back({static_cast<uint32_t>(track) + index, std::move(name),
                     static_cast<double>(from) * cycle_us_, static_cast<double>(to) * cycle_us_});
 }

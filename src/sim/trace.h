@@ -17,7 +17,7 @@ class Trace final : public ddr4::CommandObserver {
  public:
   enum class Track : uint8_t { kSequencer, kMcu, kVpu, kStall, kSpu, kAuxWrite, kAuxRead, kPort };
 
-  // Keeps what starts in cycles [first, first + count).
+  // Keeps what happens in cycles [first, first + count).
   Trace(const Board& board, Cycle first, Cycle count);
 
   bool wants(Cycle cycle) const { return cycle >= first_ && cycle < end_; }
