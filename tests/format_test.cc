@@ -2,6 +2,7 @@
 // written down once more. What it reads is compared with the checkpoint.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <map>

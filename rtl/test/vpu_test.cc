@@ -15,6 +15,41 @@
 namespace brim::rtl {
 namespace {
 
+// A16 vectors as the lanes' memories hold them: mantissas and exponents, [tokens][blocks].
+class PlainActivations {
+ public:
+  PlainActivations() = default;
+  PlainActivations(uint32_t tokens, uint32_t elements)
+      : blocks_((elements + kA16Block - 1) / kA16Block),
+        mantissas_(uint64_t{tokens} * blocks_ * kA16Block),
+        exponents_(uint64_t{tokens} * blocks_) {}
+
+  uint32_t blocks() const { return blocks_; }
+  int16_t* mantissas(uint32_t token, uint32_t block) { return &mantissas_[index(token, block) * kA16Block]; }
+  const int16_t* mantissas(uint32_t token, uint32_t block) const {
+    return &mantissas_[index(token, block) * kA16Block];
+  }
+  int32_t& exponent(uint32_t token, uint32_t block) { return exponents_[index(token, block)]; }
+  int32_t exponent(uint32_t token, uint32_t block) const { return exponents_[index(token, block)]; }
+
+  // The same as the kernels take it.
+  Activations digits() const {
+    const auto tokens = static_cast<uint32_t>(exponents_.size() / blocks_);
+    Activations result(tokens, blocks_ * kA16Block);
+    for (uint32_t t = 0; t < tokens; ++t) {
+      for (uint32_t b = 0; b < blocks_; ++b) result.row(t)[b].assign(mantissas(t, b), exponent(t, b));
+    }
+    return result;
+  }
+
+ private:
+  uint64_t index(uint32_t token, uint32_t block) const { return uint64_t{token} * blocks_ + block; }
+
+  uint32_t blocks_ = 0;
+  std::vector<int16_t> mantissas_;
+  std::vector<int32_t> exponents_;
+};
+
 constexpr uint32_t kScores = 1024;  // parameter SCORES
 
 // A run of chunks with random weight pages.
@@ -76,7 +111,7 @@ class MatrixBench {
       const uint64_t count = page_count(shape);
       const uint32_t buffer = bench_.random(3);
       const auto generation = static_cast<uint8_t>(bench_.generations[buffer] + 1);
-      Activations x(Tokens, shape.groups * kA16Block);
+      PlainActivations x(Tokens, shape.groups * kA16Block);
       fill(x);
       stream.append(bench_.beats, first_page, first_page + count);
       bench_.instructions.push_back({{.opcode = Opcode::kMatvec,
@@ -107,7 +142,8 @@ class MatrixBench {
 
       const MatrixView view{stream.data(), first_page, page, shape.rows, shape.groups / page.columns};
       std::vector<float> expected(Tokens * shape.rows);
-      make_reference_kernels()->matvec(view, x, Tokens, 0, view.row_blocks(), expected.data(), shape.rows);
+      make_reference_kernels()->matvec(view, x.digits().view(0, Tokens), 0, view.row_blocks(),
+                                       expected.data(), shape.rows);
       ASSERT_EQ(bench_.results.size(), shape.rows);
       for (uint32_t row = 0; row < shape.rows; ++row) {
         for (uint32_t t = 0; t < Tokens; ++t) {
@@ -125,7 +161,7 @@ class MatrixBench {
     return uint64_t{(shape.rows + page.rows - 1) / page.rows} * (shape.groups / page.columns);
   }
 
-  void fill(Activations& x) {
+  void fill(PlainActivations& x) {
     const uint32_t kind = operands_.below(4);
     for (uint32_t t = 0; t < Tokens; ++t) {
       for (uint32_t b = 0; b < x.blocks(); ++b) {
@@ -221,7 +257,7 @@ class AttentionBench {
 
   void queries() {
     const uint32_t heads = a_.kv_heads * a_.heads_per_kv;
-    queries_ = Activations(a_.tokens, heads * kA16Block);
+    queries_ = PlainActivations(a_.tokens, heads * kA16Block);
     for (uint32_t t = 0; t < a_.tokens; ++t) {
       for (uint32_t h = 0; h < heads; ++h) {
         queries_.exponent(t, h) = static_cast<int32_t>(operands_.below(20)) - 20;
@@ -363,7 +399,7 @@ class AttentionBench {
   uint32_t record_bytes_;
   Operands operands_;
   VpuBench<Vpu, Tokens> bench_;
-  Activations queries_;
+  PlainActivations queries_;
   std::vector<uint8_t> pages_[2];
   std::vector<uint8_t> scales_[2];
 };
