@@ -18,7 +18,7 @@ struct Options {
   std::string image;
   std::string positions;
   uint32_t prompt_tokens = 128;
-  uint32_t rounds = 11;
+  uint32_t rounds = 21;
   TargetOptions target;
   bool json = false;
 };
@@ -99,14 +99,10 @@ void bench(const Options& options) {
 
   const Progress progress = progress_bar("measuring");
   decode(0);  // the first pass brings the image into memory
-  constexpr uint32_t kDecodesPerRound = 3;
   for (uint32_t round = 0; round < options.rounds; ++round) {
     for (Decode& result : decodes) {
       result.read_bandwidth.add(bandwidth.measure());
-      const double time = seconds([&] {
-        for (uint32_t i = 0; i < kDecodesPerRound; ++i) decode(result.position);
-      });
-      result.tokens_per_second.add(kDecodesPerRound / time);
+      result.tokens_per_second.add(1.0 / seconds([&] { decode(result.position); }));
     }
     if (progress) progress(round + 1, options.rounds);
   }
