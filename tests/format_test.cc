@@ -2,6 +2,8 @@
 // written down once more. What it reads is compared with the checkpoint.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <map>
