@@ -14,7 +14,6 @@
 namespace brim::sim {
 namespace {
 
-constexpr uint32_t kResultsPerLane = 512;
 constexpr uint64_t kScoreBytes =
     8;  // per position, token and query head of a KV head: two generations of FP32
 constexpr uint32_t kReadyConsumerFifo = 4096;
@@ -32,7 +31,6 @@ class Accelerator {
         clocks_(board),
         memory_(board, trace),
         fifo_(fifo_beats(board, design)),
-        buffers_(kResultsPerLane),
         writes_(design, memory_, trace),
         mcu_(board, program_, design, dispatch_, memory_, fifo_, trace),
         vpu_(board, program_, design, dispatch_, fifo_, buffers_, trace),
@@ -152,10 +150,9 @@ uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
   }
   const uint64_t heads_per_kv = header.heads / header.kv_heads;
   const uint64_t score_bytes = heads_per_kv * header.context * kScoreBytes;
-  const uint64_t result_rows = heads_per_kv * kv_record_bytes(header.head_size);  // of `values`, per token
   const uint64_t tokens = std::min(
       {uint64_t{board.accelerator.tokens_per_pass}, board.accelerator.score_buffer_bytes / score_bytes,
-       uint64_t{kResultsPerLane} * board.accelerator.tokens_per_pass / result_rows});
+       uint64_t{ResultBuffer::kSlots} * board.accelerator.tokens_per_pass / heads_per_kv});
   if (tokens == 0) {
     throw Error(concat("board ", board.name, ": scores of ", heads_per_kv, " query heads at ", header.context,
                        " positions need ", score_bytes, " bytes on the chip, score_buffer_bytes is ",

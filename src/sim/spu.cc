@@ -145,7 +145,7 @@ Task Spu::softmax(const Step& step) {
 Task Spu::output(const Step& step) {
   const ProgramHeader& header = program_.header;
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
-  uint32_t results = (pairs + lanes_ - 1) / lanes_ * kv_record_bytes(header.head_size);  // of each lane
+  const uint32_t slots = (pairs + lanes_ - 1) / lanes_;  // of each lane
   co_await until([&] { return buffers_.results.available(); });
   wait(buffers_.results.next().first);
   wait(denominators_ready_[step.sequence % 2]);
@@ -160,11 +160,7 @@ Task Spu::output(const Step& step) {
       attention_elements_ -= elements;
     }
   }
-  while (results > 0) {
-    const uint32_t taken = std::min(results, buffers_.results.next().count);
-    buffers_.results.take(taken, now_);
-    results -= taken;
-  }
+  for (uint32_t i = 0; i < slots; ++i) buffers_.results.take(buffers_.results.next().count, now_);
 }
 
 Task Spu::swiglu(const Step& step) {

@@ -23,20 +23,22 @@ TEST(PrefetchFifo, HasRoomWhenTheBeatOneDepthAgoHasLeft) {
   EXPECT_EQ(fifo.peak(), 4u);
 }
 
-TEST(ResultBuffer, HasRoomWhenEnoughResultsWereTaken) {
-  ResultBuffer results(64);
-  results.add(32, 100);
-  results.add(32, 200);
-  EXPECT_FALSE(results.room_known(32));
+TEST(ResultBuffer, HasRoomWhenASlotIsEmpty) {
+  ResultBuffer results;
+  for (uint32_t i = 0; i < ResultBuffer::kSlots; ++i) results.add(32, 100 * i);
+  EXPECT_FALSE(results.room_known(1));
+  results.take(16, 15);
+  EXPECT_FALSE(results.room_known(1));
+  EXPECT_EQ(results.next().first, 16u);
+  results.take(16, 31);
+  EXPECT_TRUE(results.room_known(1));
+  EXPECT_EQ(results.room(1), 32u);
+  results.add(32, 900);
+  EXPECT_FALSE(results.room_known(1));
   results.take(32, 131);
-  EXPECT_TRUE(results.room_known(32));
-  EXPECT_EQ(results.room(32), 132u);
-  results.add(32, 300);
-  EXPECT_EQ(results.next().first, 200u);
-  results.take(16, 215);
-  EXPECT_FALSE(results.room_known(32));
-  EXPECT_TRUE(results.room_known(16));
-  EXPECT_EQ(results.room(16), 216u);
+  results.take(32, 231);
+  EXPECT_TRUE(results.room_known(2));
+  EXPECT_EQ(results.room(2), 232u);
 }
 
 // KV260: a fabric crossing is 23 cycles, a beat takes 4 on a port, 4 nCK are a cycle.

@@ -80,8 +80,8 @@ Task Vpu::matvec(const Step& step) {
         wait(input[needed - 1], Stall::kActivation);
       }
       if (page + 1 == pages_per_block) {
-        co_await until([&] { return ideal_ || buffers_.results.room_known(rows); });
-        if (!ideal_) wait(buffers_.results.room(rows), Stall::kResult);
+        co_await until([&] { return ideal_ || buffers_.results.room_known(1); });
+        if (!ideal_) wait(buffers_.results.room(1), Stall::kResult);
       }
       co_await take(kPageBeats, weight_beat_cycles_);
     }
@@ -122,10 +122,10 @@ Task Vpu::values(const Step& step) {
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
   const uint32_t sequence = step.sequence;
   const Cycle replays = ideal_ ? 1 : (pairs + lanes_ - 1) / lanes_;
-  const uint32_t rows = static_cast<uint32_t>((pairs + lanes_ - 1) / lanes_) * record_beats * kBeatBytes;
+  const uint32_t slots = (pairs + lanes_ - 1) / lanes_;
 
-  co_await until([&] { return ideal_ || buffers_.results.room_known(rows); });
-  if (!ideal_) wait(buffers_.results.room(rows), Stall::kResult);
+  co_await until([&] { return ideal_ || buffers_.results.room_known(slots); });
+  if (!ideal_) wait(buffers_.results.room(slots), Stall::kResult);
   const auto wait_for_weights = [&](uint32_t position) {
     wait(buffers_.weights[sequence][position / kAttentionBlock], Stall::kSoftmax);
   };
@@ -142,7 +142,7 @@ Task Vpu::values(const Step& step) {
     wait_for_weights(position);
     work(record_beats * replays);
   }
-  emit(rows);
+  for (uint32_t i = 0; i < slots; ++i) emit(record_beats * kBeatBytes);
 }
 
 // K or V records; with more (token, query head) pairs than lanes each page is worked on several times.
