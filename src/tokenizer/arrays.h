@@ -14,7 +14,7 @@ struct TokenizerArrays {
   std::string model = {};  // tokenizer.ggml.model: "llama" or "gpt2"
   std::string pre = {};    // tokenizer.ggml.pre, for "gpt2": "llama-bpe", "qwen2", "smollm", "gpt-2"
   std::vector<std::string> tokens = {};
-  std::vector<float> scores = {};        // one per token, for "llama"
+  std::vector<float> scores = {};        // one per token or none, for "llama"
   std::vector<int32_t> types = {};       // one per token, numbered as TokenType; empty: all normal
   std::vector<std::string> merges = {};  // "left right", best first, for "gpt2"
   std::optional<uint32_t> bos = {};

@@ -52,9 +52,10 @@ class ArraysReader {
   }
 
   void read_sentencepiece_options() {
-    if (arrays_.scores.size() != arrays_.tokens.size()) refuse("tokens and scores differ in number");
+    // Without scores every merge is as good as any other, as llama.cpp takes it.
+    parts_.scores = arrays_.scores.empty() ? std::vector<float>(arrays_.tokens.size()) : arrays_.scores;
+    if (parts_.scores.size() != arrays_.tokens.size()) refuse("tokens and scores differ in number");
     parts_.algorithm = TokenizerAlgorithm::kSentencePiece;
-    parts_.scores = arrays_.scores;
     parts_.flags = kEscapeWhitespaces | kFuseUnknown;
     if (arrays_.add_space_prefix) parts_.flags |= kAddDummyPrefix;
     if (arrays_.remove_extra_whitespaces) parts_.flags |= kRemoveExtraWhitespaces;
