@@ -80,7 +80,8 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
     std::string line;
     for (const std::string& argument : arguments) line += argument + ' ';
     EXPECT_EQ(result.exit_code, 2) << line << result.err;
-    EXPECT_NE(result.err, "") << line;
+    EXPECT_EQ(result.error_lines(), 1u) << line << result.err;
+    EXPECT_EQ(result.err.find("brim: "), 0u) << line << result.err;
     EXPECT_EQ(result.out, "") << line;
   }
 }

@@ -18,6 +18,34 @@
 
 namespace brim {
 
+namespace {
+
+std::string context_problem(const std::string& text) {
+  const bool number =
+      !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
+  return text == "max" || (number && std::stoul(text) > 0) ? "" : "must be 'max' or a number of tokens";
+}
+
+}  // namespace
+
+void PlacementOptions::add_to(CLI::App& command) {
+  command.add_option("--board", board, "Board name, or a JSON file that describes one")
+      ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--context",
+          [this](const std::string& text) {
+            context = text == "max" ? std::nullopt : std::optional(static_cast<uint32_t>(std::stoul(text)));
+          },
+          "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
+      ->default_str("max")
+      ->check(context_problem, "TOKENS|max");
+  command.add_option("--embedding", embedding, "How the embedding table is stored: fp16, q8 or q4")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, EmbeddingFormat>{
+          {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}}))
+      ->default_str("q8");
+}
+
 void TargetOptions::add_to(CLI::App& command) {
   command
       .add_option("--target", target,
@@ -31,7 +59,8 @@ void TargetOptions::add_to(CLI::App& command) {
   command
       .add_option_function<std::string>(
           "--load", [this](const std::string& value) { load = value == "copy" ? Load::kCopy : Load::kMap; },
-          "map: use the file as the system caches it, which starts at once. copy: read it into huge pages first, "
+          "map: use the file as the system caches it, which starts at once. copy: read it into huge pages "
+          "first, "
           "which takes as much memory again")
       ->check(CLI::IsMember({"map", "copy"}))
       ->default_str("map");

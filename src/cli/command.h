@@ -5,12 +5,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/progress.h"
 #include "engine/interpreter.h"
 #include "image/mapped_image.h"
+#include "isa/layout.h"
 #include "tokenizer/tokenizer.h"
 
 namespace brim {
@@ -25,6 +27,16 @@ void add_bench(CLI::App& app);
 void add_sim(CLI::App& app);
 void add_verify(CLI::App& app);
 void add_export(CLI::App& app);
+
+// Options that say where and how a model is laid out.
+struct PlacementOptions {
+  std::string board = "kv260";      // a name or a file
+  std::optional<uint32_t> context;  // none: all that fits
+  EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+
+  // The command's callback must keep this object alive.
+  void add_to(CLI::App& command);
+};
 
 // Options that choose and size an executor.
 struct TargetOptions {

@@ -15,7 +15,9 @@ int main(int argc, char** argv) {
       "  brim inspect demo.brim                    see what is in it\n"};
   app.set_version_flag("--version", "brim " BRIM_VERSION);
   app.require_subcommand(1);
-  app.fallthrough(false);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("brim: ") + error.what() + "; `brim --help` and `brim COMMAND --help` say more\n";
+  });
   brim::add_pack(app);
   brim::add_inspect(app);
   brim::add_run(app);

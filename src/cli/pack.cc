@@ -20,29 +20,12 @@ namespace {
 struct Options {
   std::string model;
   std::string output;
-  std::string board = "kv260";
-  std::string context = "max";
+  PlacementOptions placement;
   std::string tokenizer;
   std::string quantiser = "rtn";
   std::string calibration;
-  std::string embedding = "q8";
   uint32_t threads = 0;
 };
-
-std::optional<uint32_t> context_tokens(const std::string& text) {
-  if (text == "max") return std::nullopt;
-  return static_cast<uint32_t>(std::stoul(text));
-}
-
-std::string check_context(const std::string& text) {
-  const bool number =
-      !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
-  return text == "max" || (number && std::stoul(text) > 0) ? "" : "must be 'max' or a number of tokens";
-}
-
-EmbeddingFormat embedding_format(const std::string& name) {
-  return name == "fp16" ? EmbeddingFormat::kFp16 : name == "q8" ? EmbeddingFormat::kQ8 : EmbeddingFormat::kQ4;
-}
 
 // --tokenizer, else the one in the checkpoint, else what stands beside it in its directory, else none.
 std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& source) {
@@ -102,9 +85,9 @@ AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokeni
 }
 
 Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
-  PackOptions pack{.board = load_board(options.board),
-                   .embedding = embedding_format(options.embedding),
-                   .context = context_tokens(options.context),
+  PackOptions pack{.board = load_board(options.placement.board),
+                   .embedding = options.placement.embedding,
+                   .context = options.placement.context,
                    .threads = options.threads,
                    .quantiser = options.quantiser};
   if (options.quantiser == "rtn") {
@@ -129,7 +112,7 @@ void pack(const Options& options) {
   }
   const Plan plan = pack_with(*source, tokenizer, options);
   std::printf("%s: %s for %s, context %u, %.1f MiB of %.0f MiB used (%.2f%%)%s\n", options.output.c_str(),
-              model.name.c_str(), options.board.c_str(), plan.addresses.context,
+              model.name.c_str(), options.placement.board.c_str(), plan.addresses.context,
               static_cast<double>(plan.used_bytes) / (1 << 20),
               static_cast<double>(plan.capacity_bytes) / (1 << 20),
               100.0 * static_cast<double>(plan.used_bytes) / static_cast<double>(plan.capacity_bytes),
@@ -147,13 +130,7 @@ void add_pack(CLI::App& app) {
                    "A Hugging Face directory, a .gguf file, a llama2.c .bin, or synthetic:NAME")
       ->required();
   command->add_option("-o,--output", options->output, "The image file to write")->required();
-  command->add_option("--board", options->board, "Board name, or a JSON file that describes one")
-      ->capture_default_str();
-  command
-      ->add_option("--context", options->context,
-                   "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
-      ->capture_default_str()
-      ->check([](const std::string& text) { return check_context(text); }, "TOKENS|max");
+  options->placement.add_to(*command);
   command->add_option("--tokenizer", options->tokenizer,
                       "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)");
   command
@@ -163,9 +140,6 @@ void add_pack(CLI::App& app) {
       ->check(CLI::IsMember({"rtn", "awq"}))
       ->capture_default_str();
   command->add_option("--calib", options->calibration, "Text file to calibrate --quant awq with");
-  command->add_option("--embedding", options->embedding, "How the embedding table is stored")
-      ->check(CLI::IsMember({"fp16", "q8", "q4"}))
-      ->capture_default_str();
   command->add_option("-t,--threads", options->threads, "Threads that quantise (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
   command->callback([options] { pack(*options); });

@@ -18,9 +18,7 @@ namespace {
 
 struct Options {
   std::string subject;
-  std::string board = "kv260";
-  std::string context = "max";
-  std::string embedding = "q8";
+  PlacementOptions placement;  // of a MODEL; an image has its own
   sim::RunRequest run{.prompt_tokens = 15, .generate = 1};
   bool json = false;
   std::string trace;
@@ -37,17 +35,13 @@ bool is_image(const std::string& path) {
 
 sim::Subject open_subject(const Options& options, const Board& board) {
   if (is_image(options.subject)) return sim::subject_of(MappedImage(options.subject), board);
-  PlanOptions plan;
-  plan.embedding = options.embedding == "fp16" ? EmbeddingFormat::kFp16
-                   : options.embedding == "q8" ? EmbeddingFormat::kQ8
-                                               : EmbeddingFormat::kQ4;
-  if (options.context != "max") plan.context = static_cast<uint32_t>(std::stoul(options.context));
+  const PlanOptions plan{.embedding = options.placement.embedding, .context = options.placement.context};
   return sim::subject_of(open_model(options.subject)->description(), board, plan);
 }
 
 std::string command_line(const Options& options) {
   return concat(
-      "brim sim ", options.subject, " --board ", options.board, " --prompt-tokens ",
+      "brim sim ", options.subject, " --board ", options.placement.board, " --prompt-tokens ",
       options.run.prompt_tokens, " --generate ", options.run.generate,
       options.run.tokens_per_pass != 0 ? concat(" --tokens-per-pass ", options.run.tokens_per_pass) : "");
 }
@@ -213,7 +207,7 @@ void write_report(const Board& board, const sim::Subject& subject, const sim::Ru
 }
 
 void simulate(const Options& options) {
-  const Board board = load_board(options.board);
+  const Board board = load_board(options.placement.board);
   const sim::Subject subject = open_subject(options, board);
   const sim::RunResult run = sim::simulate_run(board, subject, options.run, {}, progress_bar("simulating"));
   if (!options.trace.empty()) write_trace(board, subject, run, options);
@@ -226,12 +220,6 @@ void simulate(const Options& options) {
   finish_output();
 }
 
-std::string check_context(const std::string& text) {
-  const bool number =
-      !text.empty() && text.size() <= 8 && text.find_first_not_of("0123456789") == std::string::npos;
-  return text == "max" || (number && std::stoul(text) > 0) ? "" : "must be 'max' or a number of tokens";
-}
-
 }  // namespace
 
 void add_sim(CLI::App& app) {
@@ -241,8 +229,7 @@ void add_sim(CLI::App& app) {
       ->add_option("IMAGE|MODEL", options->subject,
                    "An image, or a model as for pack (its weights are not read), e.g. synthetic:llama2-7b")
       ->required();
-  command->add_option("--board", options->board, "Board name, or a JSON file that describes one")
-      ->capture_default_str();
+  options->placement.add_to(*command);
   command->add_option("--prompt-tokens", options->run.prompt_tokens, "Tokens of the prompt")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 24));
@@ -253,14 +240,6 @@ void add_sim(CLI::App& app) {
       ->add_option("--tokens-per-pass", options->run.tokens_per_pass,
                    "Prompt tokens per pass over the weights (default: as many as the board takes)")
       ->check(CLI::Range(1, 64));
-  command
-      ->add_option("--context", options->context,
-                   "MODEL: tokens the KV cache has room for, or 'max': all that fit")
-      ->capture_default_str()
-      ->check([](const std::string& text) { return check_context(text); }, "TOKENS|max");
-  command->add_option("--embedding", options->embedding, "MODEL: how the embedding table is stored")
-      ->check(CLI::IsMember({"fp16", "q8", "q4"}))
-      ->capture_default_str();
   command
       ->add_option("-t,--threads", options->run.threads, "Passes simulated at a time (default: one per CPU)")
       ->check(CLI::Range(1, 1024));

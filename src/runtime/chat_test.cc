@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "tests/byte_tokenizer.h"
 #include "tests/fake_executor.h"
 #include "tokenizer/build.h"
 
@@ -17,25 +18,7 @@ constexpr uint32_t kEnd = 2;
 
 // Bytes as tokens (byte b is 3 + b), with TinyLlama's chat layout.
 std::vector<uint8_t> tokenizer_blob() {
-  TokenizerArrays arrays;
-  arrays.name = "test";
-  arrays.model = "llama";
-  const auto piece = [&](std::string text, TokenType type) {
-    arrays.tokens.push_back(std::move(text));
-    arrays.scores.push_back(0.0f);
-    arrays.types.push_back(static_cast<int32_t>(type));
-  };
-  piece("<unk>", TokenType::kUnknown);
-  piece("<s>", TokenType::kControl);
-  piece("</s>", TokenType::kControl);
-  for (int byte = 0; byte < 256; ++byte) {
-    char text[8];
-    std::snprintf(text, sizeof(text), "<0x%02X>", byte);
-    piece(text, TokenType::kByte);
-  }
-  arrays.bos = 1;
-  arrays.ends = {kEnd};
-  arrays.unknown = 0;
+  TokenizerArrays arrays = test::byte_tokenizer(0);
   arrays.add_bos = false;
   arrays.add_space_prefix = false;
   arrays.chat_template =
@@ -82,7 +65,8 @@ TEST_F(ChatTest, KeepsTheWholeConversationInTheCache) {
   EXPECT_EQ(text_of(chat.answer("hi", sampler_, {}).tokens), "ok");
   EXPECT_EQ(text_of(chat.answer("and?", sampler_, {}).tokens), "ok");
   EXPECT_EQ(text_of(session.tokens()),
-            "<|system|>\nbrevity</s>\n<|user|>\nhi</s>\n<|assistant|>\nok</s>\n<|user|>\nand?</s>\n<|assistant|>\nok");
+            "<|system|>\nbrevity</s>\n<|user|>\nhi</s>\n<|assistant|>\nok</s>\n<|user|>\nand?</"
+            "s>\n<|assistant|>\nok");
 }
 
 TEST_F(ChatTest, AnAnswerThatWasCutOffGetsItsEnd) {

@@ -7,6 +7,7 @@
 
 #include "base/concat.h"
 #include "model/checkpoint_test_util.h"
+#include "tests/byte_tokenizer.h"
 #include "tests/fake_executor.h"
 #include "tokenizer/build.h"
 
@@ -78,31 +79,6 @@ TEST(Session, ATokenThatTheExecutorRefusesLeavesTheSessionAsItWas) {
   EXPECT_EQ(executor.cache(), (Ids{1, 2, 3, 9}));
 }
 
-// <unk>, BOS, EOS, the bytes, then filler up to kVocabulary.
-std::vector<uint8_t> tokenizer_blob() {
-  TokenizerArrays arrays;
-  arrays.name = "test";
-  arrays.model = "llama";
-  const auto piece = [&](std::string text, TokenType type) {
-    arrays.tokens.push_back(std::move(text));
-    arrays.scores.push_back(0.0f);
-    arrays.types.push_back(static_cast<int32_t>(type));
-  };
-  piece("<unk>", TokenType::kUnknown);
-  piece("<s>", TokenType::kControl);
-  piece("</s>", TokenType::kControl);
-  for (int byte = 0; byte < 256; ++byte) {
-    char text[8];
-    std::snprintf(text, sizeof(text), "<0x%02X>", byte);
-    piece(text, TokenType::kByte);
-  }
-  for (uint32_t i = 259; i < kVocabulary; ++i) piece(concat("f", i), TokenType::kNormal);
-  arrays.bos = 1;
-  arrays.ends = {2};
-  arrays.unknown = 0;
-  return build_tokenizer_from_arrays(arrays);
-}
-
 class Generate : public testing::Test {
  protected:
   Generate() { EXPECT_EQ(tokenizer_.attach(blob_), ""); }
@@ -115,7 +91,7 @@ class Generate : public testing::Test {
     return result;
   }
 
-  const std::vector<uint8_t> blob_ = tokenizer_blob();
+  const std::vector<uint8_t> blob_ = build_tokenizer_from_arrays(test::byte_tokenizer(kVocabulary));
   Tokenizer tokenizer_;
   uint32_t position_ = 0;
 };
