@@ -49,6 +49,7 @@ class Accelerator {
     // after the memory's doings. So the memory may work that long at a time without hearing from the units.
     const Cycle step = 2 * memory_.latency();
     Cycle cycle = step;
+    advance_units();
     for (bool flushed = false; !flushed || memory_.written() < writes_.beats(); cycle += step) {
       const uint64_t moved = memory_.counters().reads + memory_.counters().writes;
       memory_.advance(cycle);

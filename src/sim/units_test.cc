@@ -45,13 +45,13 @@ TEST(ResultBuffer, HasRoomWhenASlotIsEmpty) {
 TEST(Pass, OneLoadTakesTheCyclesCountedByHand) {
   Program program;
   program.header = {.head_size = 64, .dim = 64, .heads = 1, .kv_heads = 1, .context = 64};
-  program.instructions = {{.opcode = Opcode::kLoad, .address = 0x10000, .count = 1},
+  program.instructions = {{.opcode = Opcode::kLoad, .address = 0x10100, .count = 1},
                           {.opcode = Opcode::kEnd}};
   // Header and load are two beats of a fetch that reaches the controller at nCK 92. The second: ACT of the
   // other bank group 99, RD 116, done 137 = cycle 35, at the port 35 + 23 + 4 = 62, but the first came at 60,
   // so
   // 64. Dispatched in 65, issued in 66: at the controller at nCK 356, ACT 356, RD 373, done 394 = cycle 99,
-  // at the port in 126, joined in 127, taken in 129.
+  // at the port in 126 (99 + 23 + 4), joined in 127, taken in 129.
   EXPECT_EQ(simulate_pass(load_board("kv260"), {program, 0x200000}, {0, 1, true}).cycles, 130u);
 
   // A second one is behind the first on port 0: there 4 cycles later.
