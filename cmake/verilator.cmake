@@ -23,9 +23,10 @@ function(brim_verilate name)
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name}.verilated)
   add_custom_command(
     OUTPUT ${directory}/V${name}__ALL.a
-    COMMAND ${VERILATOR} --cc -Wall -O3 --x-assign unique --assert -CFLAGS -O1 --prefix V${name} --Mdir ${directory}
+    COMMAND ${VERILATOR} --cc -Wall -O3 --x-assign unique --assert --prefix V${name} --Mdir ${directory}
             --top-module ${top} ${ARG_PARAMETERS} ${BRIM_PKG} ${ARG_SOURCES}
-    COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a
+    # What runs once, at the start, is not worth optimising.
+    COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a OPT_FAST=-O1 OPT_SLOW=-O0
     DEPENDS ${BRIM_PKG} ${ARG_SOURCES}
     COMMENT "Verilating ${name}"
     VERBATIM)

@@ -1,6 +1,7 @@
 // A16 block converter (to_a16 of numerics/a16.h): takes a vector's elements in order, and writes their
-// mantissas, four to a word, and an exponent per block. A block is converted while the next one comes in. The
-// block that `last_i` ends is padded with zeros.
+// mantissas, four to a word, and an exponent per block. A block is converted while the next one comes in; one
+// that is complete early waits, and no more may come until it is being converted. The block that `last_i` ends is
+// padded with zeros.
 `default_nettype none
 module a16_block #(
     parameter int ADDRESS = 13
@@ -13,7 +14,7 @@ module a16_block #(
     input wire [ADDRESS-1:0] address_i,
     input wire               short_i,    // blocks of 64, not 128
 
-    input wire        valid_i,  // an element; nothing can hold it up: the other block must be done
+    input wire        valid_i,  // an element; nothing can hold it up
     input wire [31:0] x_i,
     input wire        last_i,   // of its vector
     output wire       idle_o,   // no block waits or is being converted
@@ -35,6 +36,11 @@ module a16_block #(
   logic [30:0] max_q;
   wire [30:0] max = fill_q == '0 || x_i[30:0] > max_q ? x_i[30:0] : max_q;
   wire block_full = valid_i && (last_i || fill_q == last_index);
+
+  // The block that is complete.
+  logic pending_q, pending_side_q;
+  logic [6:0] pending_count_q;
+  logic [30:0] pending_max_q;
 
   // The converter's block: its largest magnitude and how many elements it has.
   logic busy_q, side_q;
@@ -62,11 +68,18 @@ module a16_block #(
       fill_q <= fill_q + 1;
     end
     if (block_full) begin
-      fill_q      <= '0;
-      fill_side_q <= !fill_side_q;
-      side_q      <= fill_side_q;
-      count_q     <= fill_q;
-      block_max_q <= max;
+      fill_q          <= '0;
+      fill_side_q     <= !fill_side_q;
+      pending_q       <= 1'b1;
+      pending_side_q  <= fill_side_q;
+      pending_count_q <= fill_q;
+      pending_max_q   <= max;
+    end
+    if (pending_q && !busy_q) begin
+      pending_q   <= block_full;
+      side_q      <= pending_side_q;
+      count_q     <= pending_count_q;
+      block_max_q <= pending_max_q;
       busy_q      <= 1'b1;
       setup_q     <= 2'd3;
       read_q      <= '0;
@@ -88,6 +101,7 @@ module a16_block #(
 
     if (!rst_ni) begin
       busy_q      <= 1'b0;
+      pending_q   <= 1'b0;
       fill_side_q <= 1'b0;
       fill_q      <= '0;
       overflow_q  <= 1'b0;
@@ -136,8 +150,8 @@ module a16_block #(
 
   // Idle only when the last word has been written.
   logic [3:0] drain_q;
-  always_ff @(posedge clk_i) drain_q <= busy_q || !rst_ni ? 4'd9 : drain_q == '0 ? '0 : drain_q - 1;
-  assign idle_o = !busy_q && drain_q == '0;
+  always_ff @(posedge clk_i) drain_q <= busy_q || pending_q || !rst_ni ? 4'd9 : drain_q == '0 ? '0 : drain_q - 1;
+  assign idle_o = !busy_q && !pending_q && drain_q == '0;
   wire unused = &{1'b0, address_q};
 endmodule
 `default_nettype wire
