@@ -42,6 +42,8 @@ const char* describe(StopReason reason) {
       return "context full";
     case StopReason::kInterrupted:
       return "interrupted";
+    case StopReason::kFailed:
+      return "failed";
   }
   return "";
 }
