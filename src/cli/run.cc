@@ -45,6 +45,8 @@ const char* describe(StopReason reason) {
       return "context full";
     case StopReason::kInterrupted:
       return "interrupted";
+    case StopReason::kFailed:
+      return "failed";
   }
   return "";
 }

@@ -14,12 +14,16 @@ namespace brim {
 
 Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels,
                          const InterpreterOptions& options)
-    : image_(image),
-      memory_(image, options.load),
+    : Interpreter(image.path(), image.program(), std::make_unique<BoardMemory>(image, options.load),
+                  std::move(kernels), options) {}
+
+Interpreter::Interpreter(std::string name, const Program& program, std::unique_ptr<PhysicalMemory> memory,
+                         std::unique_ptr<Kernels> kernels, const InterpreterOptions& options)
+    : name_(std::move(name)),
+      memory_(std::move(memory)),
       kernels_(std::move(kernels)),
       pool_(options.threads, options.pin),
       max_tokens_(options.max_tokens_per_pass) {
-  const Program program = image.program();
   header_ = program.header;
   resolve(program);
   group_steps();
@@ -49,17 +53,17 @@ namespace {
 
 class Resolver {
  public:
-  Resolver(const MappedImage& image, size_t index, const Instruction& instruction)
-      : image_(image), index_(index), instruction_(instruction) {}
+  Resolver(const std::string& name, size_t index, const Instruction& instruction)
+      : name_(name), index_(index), instruction_(instruction) {}
 
   void require(bool condition, const char* what) const {
     if (condition) return;
-    throw Error(image_.path() + ": program instruction " + std::to_string(index_) + " (" +
-                disassemble(instruction_) + "): " + what + "; pack the model again");
+    throw Error(name_ + ": program instruction " + std::to_string(index_) + " (" + disassemble(instruction_) +
+                "): " + what + "; pack the model again");
   }
 
  private:
-  const MappedImage& image_;
+  const std::string& name_;
   size_t index_;
   const Instruction& instruction_;
 };
@@ -71,7 +75,7 @@ uint64_t byte_address(uint32_t beat) { return uint64_t{beat} * kBeatBytes; }
 void Interpreter::resolve(const Program& program) {
   const ProgramHeader& h = header_;
   const auto header_error = [&](const char* what) {
-    return Error(image_.path() + ": program header: " + what + "; pack the model again");
+    return Error(name_ + ": program header: " + what + "; pack the model again");
   };
   if (h.head_size == 0 || h.head_size > kA16Block || h.head_size % 2 != 0) throw header_error("head size");
   if (h.kv_heads == 0 || h.heads == 0 || h.heads % h.kv_heads != 0) throw header_error("head counts");
@@ -98,7 +102,7 @@ void Interpreter::resolve(const Program& program) {
     Step step;
     step.instruction = program.instructions[i];
     const Instruction& in = step.instruction;
-    const Resolver at(image_, i, in);
+    const Resolver at(name_, i, in);
     const auto consume = [&](uint32_t rows) {
       at.require(rows <= results_left, "takes more results than the matrix gives");
       step.first_result = steps_[last_matrix].instruction.rows - results_left;
@@ -109,8 +113,8 @@ void Interpreter::resolve(const Program& program) {
     };
     const auto cache = [&](bool with_scales, uint64_t scales) {
       at.require(in.head < h.kv_heads, "KV head out of range");
-      step.pages = memory_.write(byte_address(in.address), kv_bytes);
-      if (with_scales) step.scales = memory_.write(byte_address(in.address2), scales);
+      step.pages = memory_->write(byte_address(in.address), kv_bytes);
+      if (with_scales) step.scales = memory_->write(byte_address(in.address2), scales);
     };
     switch (in.opcode) {
       case Opcode::kEnd:
@@ -118,17 +122,17 @@ void Interpreter::resolve(const Program& program) {
         break;
       case Opcode::kStream:
         stream_address = byte_address(in.address);
-        stream = memory_.read(stream_address, kPageBytes);
+        stream = memory_->read(stream_address, kPageBytes);
         next_page = 0;
         continue;
       case Opcode::kLoad:
         at.require(in.count <= 1 << 20, "too many beats");
-        step.table = memory_.read(byte_address(in.address), byte_address(in.count));
+        step.table = memory_->read(byte_address(in.address), byte_address(in.count));
         loaded_beats = std::max(loaded_beats, in.param + in.count);
         break;
       case Opcode::kRope:
         at.require(byte_address(in.count) == rope_row_bytes(h.head_size), "wrong row size");
-        step.table = memory_.read(byte_address(in.address), byte_address(in.count) * h.context);
+        step.table = memory_->read(byte_address(in.address), byte_address(in.count) * h.context);
         rope_stride_ = in.count * (kBeatBytes / 4);
         break;
       case Opcode::kEmbed:
@@ -136,7 +140,7 @@ void Interpreter::resolve(const Program& program) {
         at.require(
             byte_address(in.count) == embedding_row_bytes(static_cast<EmbeddingFormat>(in.shape), h.dim),
             "wrong row size");
-        step.table = memory_.read(byte_address(in.address), byte_address(in.count) * h.vocabulary);
+        step.table = memory_->read(byte_address(in.address), byte_address(in.count) * h.vocabulary);
         parameter(in.param, norm_beats);
         break;
       case Opcode::kMatvec: {
@@ -151,7 +155,7 @@ void Interpreter::resolve(const Program& program) {
         at.require(in.count == pages, "wrong number of pages");
         at.require(stream != nullptr, "no weight stream");
         next_page += pages;
-        memory_.read(stream_address, stream_bytes(next_page));
+        memory_->read(stream_address, stream_bytes(next_page));
         results_left = in.rows;
         last_matrix = steps_.size();
         break;
@@ -250,7 +254,7 @@ void Interpreter::group_attention(const Section& section) {
     const Step& step = steps_[i];
     const Instruction& in = step.instruction;
     if (in.opcode != next[in.head]) {
-      throw Error(image_.path() + ": program: the attention of KV head " + std::to_string(in.head) +
+      throw Error(name_ + ": program: the attention of KV head " + std::to_string(in.head) +
                   " is out of order; pack the model again");
     }
     KvHead& head = heads[in.head];
@@ -273,7 +277,7 @@ void Interpreter::group_attention(const Section& section) {
     }
   }
   if (std::any_of(next.begin(), next.end(), [](Opcode opcode) { return opcode != Opcode::kEnd; })) {
-    throw Error(image_.path() + ": program: attention without all KV heads; pack the model again");
+    throw Error(name_ + ": program: attention without all KV heads; pack the model again");
   }
   kv_heads_.insert(kv_heads_.end(), heads.begin(), heads.end());
 }
@@ -357,15 +361,21 @@ std::span<const float> Interpreter::run(const Pass& pass) {
 std::span<const float> Interpreter::finish(uint64_t logits) const {
   const std::span<const float> result(logits_.data(), logits);
   if (overflow_ || !std::all_of(result.begin(), result.end(), is_finite)) {
-    throw Error(image_.path() + ": values left the number range at position " + std::to_string(position_) +
+    throw Error(name_ + ": values left the number range at position " + std::to_string(position_) +
                 "; the model's weights are damaged or unsuitable");
   }
   return result;
 }
 
 void Interpreter::fill_cache() {
-  // As int8 17, as FP16 about 0.0006.
-  std::ranges::fill(memory_.scratch(), uint8_t{0x11});
+  constexpr uint8_t kByte = 0x11;  // 17 as int8; as FP16 0x1111 about 0.0006
+  const uint32_t page_tokens = kv_tokens_per_page(header_.head_size);
+  const uint64_t kv_bytes = uint64_t{(header_.context + page_tokens - 1) / page_tokens} * kPageBytes;
+  for (const Step& step : steps_) {
+    if (step.instruction.opcode != Opcode::kKey && step.instruction.opcode != Opcode::kValue) continue;
+    std::memset(step.pages, kByte, kv_bytes);
+    std::memset(step.scales, kByte, kv_scale_bytes(header_.context));
+  }
 }
 
 template <typename Body>

@@ -29,6 +29,10 @@ class Interpreter : public Executor {
   // buffers. The image must outlive the interpreter.
   Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels, const InterpreterOptions& options);
 
+  // The same for a program in any memory; `name` is what messages call it.
+  Interpreter(std::string name, const Program& program, std::unique_ptr<PhysicalMemory> memory,
+              std::unique_ptr<Kernels> kernels, const InterpreterOptions& options);
+
   std::string name() const override { return std::string(kernels_->name()); }
   uint32_t vocabulary() const override { return header_.vocabulary; }
   uint32_t context() const override { return header_.context; }
@@ -110,8 +114,8 @@ class Interpreter : public Executor {
   uint32_t heads_per_kv() const { return header_.heads / header_.kv_heads; }
   uint32_t query_width() const { return uint32_t{header_.heads} * header_.head_size; }
 
-  const MappedImage& image_;
-  BoardMemory memory_;
+  std::string name_;
+  std::unique_ptr<PhysicalMemory> memory_;
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
   const uint32_t max_tokens_;

@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "base/progress.h"
 #include "image/header.h"
+#include "image/physical_memory.h"
 #include "isa/program.h"
 
 namespace brim {
@@ -47,29 +48,25 @@ class MappedImage {
   MappedFile file_;
 };
 
-// How an image's content gets into memory: kMap reads the file's pages in the page cache, kCopy a copy of them
-// in anonymous memory, in huge pages where the system has them.
+// How an image's content gets into memory: kMap reads the file's pages in the page cache, kCopy a copy of
+// them in anonymous memory, in huge pages where the system has them.
 enum class Load : uint8_t { kMap, kCopy };
 
 // The image as the board's memory: file content read-only, everything else (KV cache, logits) anonymous
 // zeroed memory of this process, in huge pages where the system has them.
-class BoardMemory {
+class BoardMemory final : public PhysicalMemory {
  public:
   explicit BoardMemory(const MappedImage& image, Load load = Load::kMap);
 
-  // Host pointer of physical bytes [address, address + bytes), which must lie inside one region (with
-  // content, resp. without). Throws Error otherwise.
-  const uint8_t* read(uint64_t address, uint64_t bytes) const;
-  uint8_t* write(uint64_t address, uint64_t bytes);
-
-  // Regions without content (KV cache, scales, logits) as one contiguous span.
-  std::span<uint8_t> scratch() { return scratch_.bytes(); }
+  // Bytes must lie inside one region: with content (read), resp. without (write).
+  const uint8_t* read(uint64_t address, uint64_t bytes) const override;
+  uint8_t* write(uint64_t address, uint64_t bytes) override;
 
  private:
   const RegionEntry& find(uint64_t address, uint64_t bytes) const;
 
   const MappedImage& image_;
-  AnonymousMemory copy_;     // of the file; empty: its mapping is used
+  AnonymousMemory copy_;  // of the file; empty: its mapping is used
   AnonymousMemory scratch_;
   uint64_t offsets_[kMaxRegions] = {};  // of regions without content in scratch_
 };

@@ -38,12 +38,9 @@ std::vector<uint32_t> Chat::turn_tokens(std::string_view user) const {
 Generation Chat::answer(std::string_view user, Sampler& sampler, const GenerateOptions& options) {
   Generation result = generate(session_, tokenizer_, sampler, turn_tokens(user), options);
   started_ = true;
-  // The last token of an answer was never run; an answer that was cut off gets its end here.
   unread_.clear();
-  if (result.end_token) {
-    unread_.push_back(*result.end_token);
-  } else {
-    if (!result.tokens.empty()) unread_.push_back(result.tokens.back());
+  if (result.unrun != kNoToken) unread_.push_back(result.unrun);
+  if (result.reason != StopReason::kEnd) {
     const auto end = encode(tokenizer_, answer_end(tokenizer_.chat_template()), {.parse_special = true});
     unread_.insert(unread_.end(), end.begin(), end.end());
   }

@@ -1,6 +1,5 @@
 #include "runtime/session.h"
 
-#include <algorithm>
 #include <chrono>
 
 #include "base/error.h"
@@ -14,16 +13,7 @@ std::span<const float> Session::append(std::span<const uint32_t> tokens) {
                 " more do not fit; shorten the prompt or pack with a larger --context");
   }
   std::span<const float> logits;
-  uint32_t next = position();
-  for (auto rest = tokens; !rest.empty();) {
-    const auto part = rest.first(std::min<size_t>(rest.size(), executor_.max_tokens_per_pass()));
-    const bool last = part.size() == rest.size();
-    logits = executor_.run({.tokens = part,
-                            .position = next,
-                            .first_logits = static_cast<uint32_t>(last ? part.size() - 1 : part.size())});
-    next += static_cast<uint32_t>(part.size());
-    rest = rest.subspan(part.size());
-  }
+  place_.append(tokens, logits);
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   return logits;
 }
@@ -35,33 +25,19 @@ Generation generate(Session& session, const Tokenizer& tokenizer, Sampler& sampl
     return std::chrono::duration<double>(Clock::now() - from).count();
   };
   Generation result;
-  std::vector<Candidate> scratch;
-
   const auto prompt_start = Clock::now();
   std::span<const float> logits = session.append(prompt);
   result.prompt_seconds = seconds(prompt_start);
 
+  std::vector<Candidate> scratch(logits.size());
   const auto decode_start = Clock::now();
-  while (result.tokens.size() < options.max_tokens) {
-    scratch.resize(logits.size());
-    const uint32_t token = sampler.sample(logits, scratch);
-    if (tokenizer.is_end(token)) {
-      result.reason = StopReason::kEnd;
-      result.end_token = token;
-      break;
-    }
-    result.tokens.push_back(token);
-    if (options.on_token && !options.on_token(token)) {
-      result.reason = StopReason::kInterrupted;
-      break;
-    }
-    if (result.tokens.size() == options.max_tokens) break;
-    if (session.room() == 0) {
-      result.reason = StopReason::kContextFull;
-      break;
-    }
-    logits = session.append({&token, 1});
-  }
+  const Stop stop =
+      decode(session, tokenizer, sampler, logits, scratch, options.max_tokens, [&](uint32_t token) {
+        result.tokens.push_back(token);
+        return !options.on_token || options.on_token(token);
+      });
+  result.reason = stop.reason;
+  result.unrun = stop.unrun;
   result.decode_seconds = seconds(decode_start);
   return result;
 }

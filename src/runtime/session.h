@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "engine/executor.h"
+#include "runtime/decode.h"
 #include "runtime/sampler.h"
 #include "tokenizer/tokenizer.h"
 
@@ -16,10 +16,10 @@ namespace brim {
 
 class Session {
  public:
-  explicit Session(Executor& executor) : executor_(executor) {}
+  explicit Session(Executor& executor) : executor_(executor), place_(executor) {}
 
-  uint32_t position() const { return static_cast<uint32_t>(tokens_.size()); }
-  uint32_t room() const { return executor_.context() - position(); }
+  uint32_t position() const { return place_.position(); }
+  uint32_t room() const { return place_.room(); }
   std::span<const uint32_t> tokens() const { return tokens_; }
 
   // Runs `tokens` (at least one) after those before and returns the last one's logits, valid until the next
@@ -27,17 +27,23 @@ class Session {
   // fit into the context, and where the executor does; the session stays as it was.
   std::span<const float> append(std::span<const uint32_t> tokens);
 
+  // The same, for decode().
+  bool append(std::span<const uint32_t> tokens, std::span<const float>& logits) {
+    logits = append(tokens);
+    return true;
+  }
+
   // Forgets everything from `position` on.
   void rewind(uint32_t position) {
-    if (position < tokens_.size()) tokens_.resize(position);
+    place_.rewind(position);
+    tokens_.resize(place_.position());
   }
 
  private:
   Executor& executor_;
+  Position place_;
   std::vector<uint32_t> tokens_;
 };
-
-enum class StopReason : uint8_t { kEnd, kLimit, kContextFull, kInterrupted };
 
 struct GenerateOptions {
   uint32_t max_tokens = 256;
@@ -48,7 +54,7 @@ struct GenerateOptions {
 struct Generation {
   std::vector<uint32_t> tokens;  // new ones, without the end token
   StopReason reason = StopReason::kLimit;
-  std::optional<uint32_t> end_token;  // that stopped it, with kEnd
+  uint32_t unrun = kNoToken;  // as Stop::unrun
   double prompt_seconds = 0;
   double decode_seconds = 0;  // from the first new token to the last
 };

@@ -1,0 +1,294 @@
+#include "firmware/image_loader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "firmware/board.h"
+#include "firmware/cache.h"
+#include "firmware/console.h"
+#include "firmware/exceptions.h"
+#include "firmware/fat32.h"
+#include "firmware/sdhci.h"
+#include "firmware/timer.h"
+#include "image/crc32c.h"
+
+namespace brim {
+
+namespace {
+
+constexpr uint32_t kMaxFiles = kMaxMemoryRegions;
+constexpr const char* kFileNames[kMaxFiles] = {"BRIM0.IMG", "BRIM1.IMG", "BRIM2.IMG", "BRIM3.IMG"};
+constexpr uint32_t kStep = 1 << 20;  // bytes between looks at the clock
+
+alignas(kCacheLine) uint8_t header_page[kImageHeaderBytes];  // as it stands on the card
+
+uint8_t* memory_at(uint64_t address) { return reinterpret_cast<uint8_t*>(address); }
+double mib(uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+// What is done of a long job: a line on the console every other second, and at the end.
+class ProgressLine {
+ public:
+  ProgressLine(std::string_view what, uint64_t total) : what_(what), total_(total), start_(seconds_now()) {}
+
+  void add(uint64_t bytes) {
+    done_ += bytes;
+    const double now = seconds_now();
+    if (now - shown_ < 2.0 && done_ < total_) return;
+    shown_ = now;
+    print("  ", what_, " ", done_ * 100 / std::max<uint64_t>(total_, 1), "% of ", Fixed{mib(total_), 1}, " MiB, ",
+          Fixed{mib(done_) / std::max(now - start_, 1e-3), 1}, " MiB/s\n");
+  }
+
+ private:
+  std::string_view what_;
+  uint64_t total_, done_ = 0;
+  double start_, shown_ = start_;
+};
+
+uint64_t content_bytes(const ImageHeader& header) {
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < header.region_count; ++i) total += header.regions[i].file_bytes;
+  return total;
+}
+
+// Whether this board has all the memory that the image was planned for.
+bool memory_suffices(const ImageHeader& header) {
+  for (uint32_t m = 0; m < header.memory_count; ++m) {
+    const MemoryRange& range = header.memory[m];
+    const bool mapped = std::any_of(std::begin(board::kDdr), std::end(board::kDdr), [&](const board::Range& ddr) {
+      return range.base >= ddr.base && range.bytes <= ddr.bytes && range.base - ddr.base <= ddr.bytes - range.bytes;
+    });
+    if (!mapped || !memory_answers(range.base + range.bytes - kCacheLine)) {
+      print("Error: the image is for board ", std::string_view(header.board), " with ", Fixed{mib(range.bytes), 0},
+            " MiB of memory at ", Hex{range.base}, "; this board (", std::string_view(board::kName),
+            ") has less. Pack the model for this board (brim pack --board).\n");
+      return false;
+    }
+  }
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    const RegionEntry& region = header.regions[i];
+    if (region.kind != RegionKind::kReserved && region.address < board::kFirmwareEnd) {
+      print("Error: region ", std::string_view(region.name),
+            " stands where the firmware is. Pack the model for this board (brim pack --board).\n");
+      return false;
+    }
+  }
+  return true;
+}
+
+bool check_region(const RegionEntry& region, uint32_t crc) {
+  if (region.kind == RegionKind::kHeader || crc == region.crc) return true;
+  print("Error: the checksum of region ", std::string_view(region.name),
+        " is wrong. Copy the image to the card again, or try another card.\n");
+  return false;
+}
+
+// Regions without content start as zeros.
+void clear_region(const RegionEntry& region) {
+  std::memset(memory_at(region.address), 0, region.bytes);
+  // The accelerator reads and writes them in memory: no dirty line may be left to overwrite it.
+  flush_cache(memory_at(region.address), region.bytes);
+}
+
+bool all_regions_sound(const ImageHeader& header) {
+  ProgressLine progress("checked", content_bytes(header));
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    const RegionEntry& region = header.regions[i];
+    uint32_t crc = 0;
+    for (uint64_t done = 0; done < region.file_bytes; done += kStep) {
+      const uint64_t part = std::min<uint64_t>(kStep, region.file_bytes - done);
+      crc = crc32c(memory_at(region.address + done), part, crc);
+      progress.add(part);
+      console::poll();
+    }
+    if (region.file_bytes > 0 && !check_region(region, crc)) return false;
+  }
+  return true;
+}
+
+// The files of the card as the one file that they were cut from.
+class ImageFiles {
+ public:
+  explicit ImageFiles(Fat32& volume) : volume_(volume) {}
+
+  // Opens those that are there. False, saying why, if there is not even the first, or the card is damaged.
+  bool open() {
+    for (const char* name : kFileNames) {
+      const Fat32::Found found = volume_.find(name, &files_[count_]);
+      if (found == Fat32::Found::kDamaged) {
+        print("Error: the card's root directory cannot be read at ", std::string_view(name), ".\n");
+        return false;
+      }
+      if (found == Fat32::Found::kNo) break;
+      ++count_;
+    }
+    if (count_ == 0) {
+      print("Error: there is no BRIM0.IMG on the card. Copy the files that `brim export` writes to its root.\n");
+      return false;
+    }
+    reader_.emplace(volume_, files_[0]);
+    return true;
+  }
+
+  // Whether the files have the sizes that the header asks for; says which has not.
+  bool sizes_match(const ImageHeader& header) const {
+    uint32_t index = 0;
+    for (uint32_t m = 0; m < header.memory_count; ++m) {
+      uint64_t bytes = 0;
+      for (uint32_t i = 0; i < header.region_count; ++i) {
+        const RegionEntry& region = header.regions[i];
+        if (region.address >= header.memory[m].base &&
+            region.address - header.memory[m].base < header.memory[m].bytes) {
+          bytes += region.file_bytes;
+        }
+      }
+      if (bytes == 0) continue;
+      if (index >= count_) {
+        print("Error: ", std::string_view(kFileNames[index]),
+              " is missing on the card. Copy all files that `brim export` writes.\n");
+        return false;
+      }
+      if (files_[index].bytes != bytes) {
+        print("Error: ", std::string_view(kFileNames[index]), " has ", files_[index].bytes, " bytes, not ", bytes,
+              ": it is truncated or of another image. Copy the image to the card again.\n");
+        return false;
+      }
+      ++index;
+    }
+    return true;
+  }
+
+  // The next bytes of the image; `bytes` does not reach beyond a file.
+  bool read(uint8_t* to, uint32_t bytes) {
+    if (reader_->left() == 0 && current_ + 1 < count_) reader_.emplace(volume_, files_[++current_]);
+    if (reader_->read(to, bytes)) return true;
+    print("Error: the card cannot be read (", std::string_view(kFileNames[current_]),
+          "). Check the card, or copy the image to it again.\n");
+    return false;
+  }
+
+  uint32_t first_file_bytes() const { return files_[0].bytes; }
+
+ private:
+  Fat32& volume_;
+  FatFile files_[kMaxFiles + 1] = {};
+  uint32_t count_ = 0;
+  uint32_t current_ = 0;
+  std::optional<FatReader> reader_;
+};
+
+// Reads header_page. False, saying why, if there is no sound header.
+bool read_header(ImageFiles& files) {
+  if (files.first_file_bytes() < kImageHeaderBytes) {
+    print("Error: BRIM0.IMG is too short for an image header. Copy the image to the card again.\n");
+    return false;
+  }
+  if (!files.read(header_page, kImageHeaderBytes)) return false;
+  const auto& header = *reinterpret_cast<const ImageHeader*>(header_page);
+  if (const char* problem = check_header(header_page, header.file_bytes)) {
+    print("Error: BRIM0.IMG: ", std::string_view(problem), ". Copy the image to the card again.\n");
+    return false;
+  }
+  return files.sizes_match(header);
+}
+
+bool load_regions(ImageFiles& files, const ImageHeader& header) {
+  // The files hold the regions in the order of their offsets, without gaps.
+  uint8_t order[kMaxRegions];
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (header.regions[i].file_bytes > 0) order[count++] = static_cast<uint8_t>(i);
+  }
+  std::sort(order, order + count, [&](uint8_t a, uint8_t b) {
+    return header.regions[a].file_offset < header.regions[b].file_offset;
+  });
+  ProgressLine progress("loaded", content_bytes(header));
+  for (uint32_t n = 0; n < count; ++n) {
+    const RegionEntry& region = header.regions[order[n]];
+    uint8_t* const to = memory_at(region.address);
+    if (region.kind == RegionKind::kHeader) {  // it has been read
+      std::memcpy(to, header_page, kImageHeaderBytes);
+      clean_cache(to, kImageHeaderBytes);
+      progress.add(kImageHeaderBytes);
+      continue;
+    }
+    uint32_t crc = 0;
+    for (uint64_t done = 0; done < region.file_bytes; done += kStep) {
+      const auto part = static_cast<uint32_t>(std::min<uint64_t>(kStep, region.file_bytes - done));
+      if (!files.read(to + done, part)) return false;
+      crc = crc32c(to + done, part, crc);
+      // The processor wrote it; the accelerator will read it in memory.
+      clean_cache(to + done, part);
+      progress.add(part);
+    }
+    if (!check_region(region, crc)) return false;
+  }
+  return true;
+}
+
+const RegionEntry* header_region(const ImageHeader& header) { return find_region(header, RegionKind::kHeader); }
+
+// The header of an image that is in memory. The planner puts it right behind the firmware. Whoever put it there, the
+// caches are no obstacle: they were empty when this program switched them on.
+const ImageHeader* resident_image() {
+  const auto* header = reinterpret_cast<const ImageHeader*>(board::kFirmwareEnd);
+  if (check_header(header, header->file_bytes) != nullptr) return nullptr;
+  const RegionEntry* self = header_region(*header);
+  return self != nullptr && self->address == board::kFirmwareEnd ? header : nullptr;
+}
+
+}  // namespace
+
+const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (header.regions[i].kind == kind) return &header.regions[i];
+  }
+  return nullptr;
+}
+
+const ImageHeader* load_image() {
+  const ImageHeader* resident = resident_image();
+  static SdCard card;
+  static Fat32 volume(card);
+  ImageFiles files(volume);
+  const ImageHeader* header = reinterpret_cast<const ImageHeader*>(header_page);
+  if (const char* problem = card.start()) {
+    if (resident == nullptr) {
+      print("Error: ", std::string_view(problem), ", and there is no image in memory.\n");
+      return nullptr;
+    }
+    print("SD card: ", std::string_view(problem), ".\n");
+    header = resident;
+  } else {
+    if (const char* unusable = volume.mount()) {
+      print("Error: the SD card cannot be used: ", std::string_view(unusable), ".\n");
+      return nullptr;
+    }
+    if (!files.open() || !read_header(files)) return nullptr;
+  }
+
+  print("Image: ", std::string_view(header->model.name), " for board ", std::string_view(header->board), ", context ",
+        header->context, ", ", Fixed{mib(content_bytes(*header)), 1}, " MiB\n");
+  if (!memory_suffices(*header)) return nullptr;
+  const RegionEntry* self = header_region(*header);
+  if (self == nullptr || self->file_offset != 0) {
+    print("Error: the image does not begin with its header. Pack the model again.\n");
+    return nullptr;
+  }
+  const bool same = resident != nullptr && std::memcmp(resident, header, kImageHeaderBytes) == 0;
+  if (same) {
+    print("The image is in memory already; checking it.\n");
+    if (!all_regions_sound(*header)) return nullptr;
+  } else if (!load_regions(files, *header)) {
+    return nullptr;
+  }
+  for (uint32_t i = 0; i < header->region_count; ++i) {
+    const RegionEntry& region = header->regions[i];
+    if (region.file_bytes == 0 && region.kind != RegionKind::kReserved) clear_region(region);
+  }
+  return reinterpret_cast<const ImageHeader*>(self->address);
+}
+
+}  // namespace brim

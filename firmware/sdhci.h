@@ -1,0 +1,28 @@
+// The SD card, through a host controller as the SD Host Controller Simplified Specification 3.00 describes it, with
+// ADMA2. Registers: its chapter 2; commands: SD Physical Layer Simplified Specification 6.00.
+#pragma once
+
+#include <cstdint>
+
+#include "firmware/block_device.h"
+
+namespace brim {
+
+class SdCard final : public BlockDevice {
+ public:
+  // Wakes the card up. Null when it is ready, else what is wrong.
+  const char* start();
+
+  bool read(uint64_t sector, uint32_t count, uint8_t* to) override;
+
+ private:
+  bool command(uint32_t index, uint32_t argument, uint32_t response, uint32_t transfer_mode = 0);
+  bool application_command(uint32_t index, uint32_t argument, uint32_t response);
+  bool set_clock(uint32_t hz);
+  bool transfer(uint64_t sector, uint32_t count);
+
+  uint32_t address_ = 0;         // RCA, as it stands in arguments
+  bool addressed_by_block_ = false;
+};
+
+}  // namespace brim
