@@ -46,6 +46,8 @@ class Forgery {
   // What opening the image and running three passes says; "" if nothing is wrong with it.
   std::string attempt() {
     put_checksums_right();
+    // ext4 writes a file that is cut to nothing and filled again to the disk at once: a new one is faster.
+    std::filesystem::remove(folder_.path() + "/forged.brim");
     const std::string path = folder_.write("forged.brim", content_);
     try {
       const MappedImage image(path);
@@ -90,7 +92,7 @@ TEST(DamagedImage, ProgramsWithChangedBytesAreRefusedOrRunWithinBounds) {
   Forgery forgery;
   std::mt19937_64 random(1);
   int refused = 0;
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     forgery.reset();
     const auto program = forgery.region(RegionKind::kProgram);
     const size_t used = sizeof(ProgramHeader) + forgery.instructions().size_bytes();
@@ -100,14 +102,14 @@ TEST(DamagedImage, ProgramsWithChangedBytesAreRefusedOrRunWithinBounds) {
     }
     refused += !forgery.attempt().empty();
   }
-  EXPECT_GT(refused, 150);
+  EXPECT_GT(refused, 1000);
 }
 
 TEST(DamagedImage, ProgramsInAnotherOrderAreRefusedOrRunWithinBounds) {
   Forgery forgery;
   std::mt19937_64 random(2);
   int refused = 0;
-  for (int i = 0; i < 400; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     forgery.reset();
     const auto instructions = forgery.instructions();
     const size_t last = instructions.size() - 1;  // end stays where it is
@@ -122,7 +124,7 @@ TEST(DamagedImage, ProgramsInAnotherOrderAreRefusedOrRunWithinBounds) {
     }
     refused += !forgery.attempt().empty();
   }
-  EXPECT_GT(refused, 100);
+  EXPECT_GT(refused, 500);
 }
 
 TEST(DamagedImage, AnyByteOfAHeaderWithTheRightChecksumIsRefusedOrHarmless) {
