@@ -31,9 +31,8 @@ struct Segment {
 
 // Which passes of a segment are simulated.
 struct Sampling {
-  std::set<uint32_t> knots;   // interpolated between
+  std::set<uint32_t> knots;   // interpolated between; with a consumer that is always ready, too
   std::set<uint32_t> checks;  // between knots, to measure the error of that
-  std::set<uint32_t> memory;  // with a consumer that is always ready, too
 };
 
 Sampling sampling_of(const Segment& segment) {
@@ -52,7 +51,6 @@ Sampling sampling_of(const Segment& segment) {
       if (!sampling.knots.contains(middle) && *knot > early) sampling.checks.insert(middle);
     }
   }
-  sampling.memory = {0, last};
   return sampling;
 }
 
@@ -180,7 +178,7 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
     const Sampling& sampling = samplings.emplace_back(sampling_of(segment));
     for (const uint32_t i : sampling.knots) jobs.push_back({segment.at(i), false, {}});
     for (const uint32_t i : sampling.checks) jobs.push_back({segment.at(i), false, {}});
-    for (const uint32_t i : sampling.memory) jobs.push_back({segment.at(i), true, {}});
+    for (const uint32_t i : sampling.knots) jobs.push_back({segment.at(i), true, {}});
   }
   run_jobs(board, subject.program, design, request.threads, progress, jobs);
 
@@ -188,23 +186,17 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
     const Segment& segment = segments[s];
     const Sampling& sampling = samplings[s];
     const uint32_t last = segment.count - 1;
-    const auto memory_cycles = [&](uint32_t i) {
-      const double first = static_cast<double>(find(jobs, segment.at(0), true).cycles);
-      const double end = static_cast<double>(find(jobs, segment.at(last), true).cycles);
-      return last == 0 ? first : first + (end - first) * i / last;
-    };
     const auto exact = [&](uint32_t i) { return totals_of(segment.at(i), find(jobs, segment.at(i), false)); };
+    const auto knot = [&](uint32_t i) {
+      Totals totals = exact(i);
+      totals.memory_cycles = static_cast<double>(find(jobs, segment.at(i), true).cycles);
+      return totals;
+    };
     const auto estimate = [&](uint32_t i) {
       const auto above = sampling.knots.lower_bound(i);
-      Totals totals;
-      if (*above == i) {
-        totals = exact(i);
-      } else {
-        const uint32_t below = *std::prev(above);
-        totals = between(exact(below), exact(*above), static_cast<double>(i - below) / (*above - below));
-      }
-      totals.memory_cycles = memory_cycles(i);
-      return totals;
+      if (*above == i) return knot(i);
+      const uint32_t below = *std::prev(above);
+      return between(knot(below), knot(*above), static_cast<double>(i - below) / (*above - below));
     };
     for (uint32_t i = 0; i <= last; ++i) (segment.decode ? run.decode : run.prompt) += estimate(i);
     double worst = 0;

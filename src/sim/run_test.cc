@@ -28,6 +28,7 @@ TEST(Run, InterpolationStaysWithinItsBound) {
   }
   EXPECT_NEAR(run.all().cycles, exact, run.error_bound_cycles + 0.001 * exact);
   EXPECT_LT(run.error_bound_cycles, 0.01 * exact);
+  EXPECT_LE(run.all().memory_cycles, run.all().cycles);
   EXPECT_EQ(run.all().tokens, 80);
   EXPECT_EQ(run.all().passes, 65);
 }
