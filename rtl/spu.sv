@@ -737,8 +737,11 @@ module spu #(
   delay #(.WIDTH(OutBits), .CYCLES(spu_pkg::RESULT - 1)) u_line (
       .clk_i, .d_i({issue, vector_end, i_q[0], out_index, x_index, score_index, i_q}), .q_o(line));
   delay #(.WIDTH(OutBits), .CYCLES(fp_pkg::FP_TO_INT)) u_line_convert (.clk_i, .d_i(line), .q_o(line_convert));
-  delay #(.WIDTH(OutBits), .CYCLES(fp_pkg::EXP)) u_line_exp (.clk_i, .d_i(line), .q_o(line_exp));
-  assign out_line = micro.post == spu_pkg::POST_EXP ? line_exp :
+  // Elements of other micro-operations must not come out of the long line during a later one with exp.
+  wire is_exp = micro.post == spu_pkg::POST_EXP;
+  delay #(.WIDTH(OutBits), .CYCLES(fp_pkg::EXP)) u_line_exp (
+      .clk_i, .d_i({line[OutBits-1] && is_exp, line[OutBits-2:0]}), .q_o(line_exp));
+  assign out_line = is_exp ? line_exp :
       micro.post == spu_pkg::POST_FP16 || micro.post == spu_pkg::POST_INT8 ? line_convert : line;
   logic [OutBits-25:0] out_q;
   always_ff @(posedge clk_i) out_q <= out_line[OutBits-1:24];
