@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "Vsim_compute1.h"
+#include "Vsim_compute4.h"
 #include "board/board.h"
 #include "compute_bench.h"
 #include "engine/interpreter.h"
@@ -110,12 +111,17 @@ void expect_reference_logits(const Shape& shape, const std::string& name, const 
 
 class ComputeTest : public testing::TestWithParam<Shape> {};
 
-TEST_P(ComputeTest, GivesTheReferencesLogits) {
-  expect_reference_logits<Vsim_compute1>(GetParam(), "plain", std::vector<uint32_t>(5, 1), 0, 100);
+TEST_P(ComputeTest, GivesTheReferencesLogitsWithOneLane) {
+  expect_reference_logits<Vsim_compute1>(GetParam(), "one_lane", {1, 1, 1}, 0, 100);
 }
 
-TEST_P(ComputeTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressureBeyondABlockOfPositions) {
-  expect_reference_logits<Vsim_compute1>(GetParam(), "stalled", std::vector<uint32_t>(68, 1), 30, 40);
+TEST_P(ComputeTest, GivesTheReferencesLogitsForAnyNumberOfTokens) {
+  expect_reference_logits<Vsim_compute4>(GetParam(), "four_lanes", {1, 4, 3, 2, 4}, 0, 100);
+}
+
+// 68 positions: more than a block of attention weights.
+TEST_P(ComputeTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressure) {
+  expect_reference_logits<Vsim_compute4>(GetParam(), "stalled", std::vector<uint32_t>(17, 4), 30, 40);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ComputeTest, testing::ValuesIn(shapes()),
