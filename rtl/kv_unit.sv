@@ -419,7 +419,7 @@ module kv_unit #(
     score_tag.own       = own;
     score_tag.own_index = own_index;
   end
-  delay #(.WIDTH($bits(vpu_pkg::tag_t)), .CYCLES(12)) u_score_tag (.clk_i, .d_i(score_tag), .q_o(score_tag_later));
+  delay #(.WIDTH($bits(score_tag)), .CYCLES(12)) u_score_tag (.clk_i, .d_i(score_tag), .q_o(score_tag_later));
 
   // K scale: FP16 of the position, times 1 / sqrt(d).
   wire [511:0] scale_word;

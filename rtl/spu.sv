@@ -81,6 +81,10 @@ module spu #(
   localparam int ScoreBits = $clog2(SCORES);
   localparam int Address = ScoreBits - 1 > 13 ? ScoreBits - 1 : 13;
   localparam int LaneBits = TOKENS > 1 ? $clog2(TOKENS) : 1;
+  // Cycles from the issue of an element to its result: operands, multiplier, sign and half, adder, post.
+  localparam int Result = 4 + fp_pkg::MUL + 1 + fp_pkg::ADD + 1;
+  localparam int ResultInt8 = Result + fp_pkg::FP_TO_INT;
+  localparam int ResultExp = Result + fp_pkg::EXP;
   localparam int ScaleBits = $clog2(CONTEXT / 32);
 
   typedef enum logic [5:0] {
@@ -446,7 +450,7 @@ module spu #(
       if (issue_last) begin
         i_q        <= '0;
         draining_q <= 1'b1;
-        drain_q    <= micro.post == spu_pkg::POST_EXP ? 7'(spu_pkg::RESULT_EXP + 1) : 7'(spu_pkg::RESULT_INT8 + 1);
+        drain_q    <= micro.post == spu_pkg::POST_EXP ? 7'(ResultExp + 1) : 7'(ResultInt8 + 1);
       end
     end else if (draining_q) begin
       drain_q <= drain_q - 1;
@@ -734,11 +738,14 @@ module spu #(
   // Beside cycle OUT - 1, for each of the three latencies.
   localparam int OutBits = 1 + 1 + 1 + 7 + 12 + (ScoreBits + 1) + 24;
   wire [OutBits-1:0] line, line_convert, line_exp, out_line;
-  delay #(.WIDTH(OutBits), .CYCLES(spu_pkg::RESULT - 1)) u_line (
+  delay #(.WIDTH(OutBits), .CYCLES(Result - 1)) u_line (
       .clk_i, .d_i({issue, vector_end, i_q[0], out_index, x_index, score_index, i_q}), .q_o(line));
   delay #(.WIDTH(OutBits), .CYCLES(fp_pkg::FP_TO_INT)) u_line_convert (.clk_i, .d_i(line), .q_o(line_convert));
-  delay #(.WIDTH(OutBits), .CYCLES(fp_pkg::EXP)) u_line_exp (.clk_i, .d_i(line), .q_o(line_exp));
-  assign out_line = micro.post == spu_pkg::POST_EXP ? line_exp :
+  // Elements of other micro-operations must not come out of the long line during a later one with exp.
+  wire is_exp = micro.post == spu_pkg::POST_EXP;
+  delay #(.WIDTH(OutBits), .CYCLES(fp_pkg::EXP)) u_line_exp (
+      .clk_i, .d_i({line[OutBits-1] && is_exp, line[OutBits-2:0]}), .q_o(line_exp));
+  assign out_line = is_exp ? line_exp :
       micro.post == spu_pkg::POST_FP16 || micro.post == spu_pkg::POST_INT8 ? line_convert : line;
   logic [OutBits-25:0] out_q;
   always_ff @(posedge clk_i) out_q <= out_line[OutBits-1:24];

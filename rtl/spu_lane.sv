@@ -2,7 +2,7 @@
 // largest magnitude, A16 conversion, and the memories between SPU and VPU. spu.sv says what to do.
 //
 // The number in a comment is the cycle in which an input is sampled, 0 being the issue of an element; OUT is
-// spu_pkg::RESULT, or more where exp or a conversion follows.
+// Result of spu.sv, or more where exp or a conversion follows.
 `default_nettype none
 module spu_lane #(
     parameter int SCORES = 16384,

@@ -84,13 +84,6 @@ package spu_pkg;
     logic       sum;         // Sum16 of out
     logic       max;         // largest magnitude of out
   } micro_t;
-
-  // Cycles from the issue of an element to its result, without and with exp.
-  localparam int OPERANDS = 4;
-  localparam int RESULT = OPERANDS + fp_pkg::MUL + 1 + fp_pkg::ADD + 1;
-  localparam int RESULT_EXP = RESULT + fp_pkg::EXP;
-  localparam int RESULT_FP16 = RESULT + fp_pkg::FP_TO_FP16;
-  localparam int RESULT_INT8 = RESULT + fp_pkg::FP_TO_INT;
 endpackage
 `default_nettype wire
 // verilator lint_on UNUSEDPARAM

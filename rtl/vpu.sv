@@ -84,7 +84,10 @@ module vpu #(
     output wire stall_softmax_o,
     output wire stall_scores_o
 );
-  localparam int TagBits = $bits(vpu_pkg::tag_t);
+  // D is the cycle in which a dot product is complete: cycle 12 after the issue of its last slot for row a
+  // and for K, 13 for row b. From D on until the product with the scale, and until scale_i is sampled:
+  localparam int Product = 1 + fp_pkg::INT_TO_FP + fp_pkg::MUL;
+  localparam int Scale = Product - fp_pkg::MUL - 1;
 
   // ------------------------------------------------------------------ beats and instructions
   wire matvec_start, weight_valid, weight_ready, page_start, page_first, page_last;
@@ -131,7 +134,7 @@ module vpu #(
   wire [1:0] slot_port;
   wire [3:0] slot_j;
   wire [511:0] weights;
-  weight_pairing #(.TAG($bits(vpu_pkg::page_t))) u_pairing (
+  weight_pairing #(.TAG($bits(page_in))) u_pairing (
       .clk_i, .rst_ni, .valid_i(weight_valid), .ready_o(weight_ready), .beat_i, .page_i(page_in),
       .slot_valid_o(slot_valid), .port_o(slot_port), .j_o(slot_j), .half_o(slot_half), .page_o(page),
       .page_end_o(page_end), .weights_o(weights), .empty_o(pairing_empty));
@@ -153,6 +156,7 @@ module vpu #(
   // ------------------------------------------------------------------ weights: tags of rows a and b
   // Row a's tag enters in cycle 9, row b's one cycle later; D - 3 of each.
   vpu_pkg::tag_t row_tag, tag_a, tag_b, tag_b_with_zero;
+  localparam int TagBits = $bits(row_tag);
   wire [6:0] row_a = page.columns[2] ? {2'b0, slot_j, 1'b0} :
       page.columns[1] ? {1'b0, slot_port[0], slot_j, 1'b0} : {slot_port, slot_j, 1'b0};
   always_comb begin
@@ -258,9 +262,9 @@ module vpu #(
   wire [TagBits-1:0] line_dot, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
   assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;
   delay #(.WIDTH(TagBits), .CYCLES(2)) u_dot (.clk_i, .d_i(tag_zero), .q_o(line_dot));
-  delay #(.WIDTH(TagBits), .CYCLES(vpu_pkg::SCALE)) u_scale5 (.clk_i, .d_i(line_dot), .q_o(line_scale5));
+  delay #(.WIDTH(TagBits), .CYCLES(Scale)) u_scale5 (.clk_i, .d_i(line_dot), .q_o(line_scale5));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale (.clk_i, .d_i(line_scale5), .q_o(line_scale));
-  delay #(.WIDTH(TagBits), .CYCLES(vpu_pkg::PRODUCT - vpu_pkg::SCALE)) u_product (
+  delay #(.WIDTH(TagBits), .CYCLES(Product - Scale)) u_product (
       .clk_i, .d_i(line_scale), .q_o(line_product));
   delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_pair (.clk_i, .d_i(line_product), .q_o(line_pair));
   delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD - 2)) u_read (.clk_i, .d_i(line_pair), .q_o(line_read));

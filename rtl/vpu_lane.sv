@@ -3,7 +3,7 @@
 //
 // The number in a comment is the cycle in which an input is sampled. Cycle 0 is the issue of the last slot of
 // a dot product; from D on, time counts from the cycle in which the dot product stands in dot_q, which is
-// vpu_pkg::DOT = 12 for row a, 13 for row b. docs/rtl/vpu.md has the diagram.
+// 12 for row a, 13 for row b. docs/rtl/vpu.md has the diagram.
 `default_nettype none
 module vpu_lane (
     input wire clk_i,

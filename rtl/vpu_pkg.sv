@@ -2,14 +2,6 @@
 // verilator lint_off UNUSEDPARAM
 `default_nettype none
 package vpu_pkg;
-  // D is the cycle in which a dot product is complete: cycle 12 after the issue of its last slot for row a
-  // and for K, 13 for row b. From D:
-  localparam int PRODUCT = 1 + fp_pkg::INT_TO_FP + fp_pkg::MUL;  // times scale
-  localparam int SCALE = PRODUCT - fp_pkg::MUL - 1;              // scale_i is sampled
-  localparam int PAIR = PRODUCT + fp_pkg::ADD;
-  localparam int QUAD = PAIR + fp_pkg::ADD;                      // goes to the running sum
-  localparam int ROW = QUAD + fp_pkg::ADD;
-
   localparam logic [1:0] SOURCE_A = 2'd0;
   localparam logic [1:0] SOURCE_B = 2'd1;
   localparam logic [1:0] SOURCE_VALUE = 2'd2;

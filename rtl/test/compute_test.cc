@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "Vsim_compute1.h"
 #include "Vsim_compute4.h"
 #include "board/board.h"
 #include "compute_bench.h"
@@ -110,14 +111,17 @@ void expect_reference_logits(const Shape& shape, const std::string& name, const 
 
 class ComputeTest : public testing::TestWithParam<Shape> {};
 
-TEST_P(ComputeTest, GivesTheReferencesLogits) {
-  expect_reference_logits<Vsim_compute4>(GetParam(), "plain", {1, 1, 4, 3, 4, 4, 1, 2, 4, 1}, 0, 100);
+TEST_P(ComputeTest, GivesTheReferencesLogitsWithOneLane) {
+  expect_reference_logits<Vsim_compute1>(GetParam(), "one_lane", {1, 1, 1}, 0, 100);
 }
 
-TEST_P(ComputeTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressureBeyondABlockOfPositions) {
-  std::vector<uint32_t> passes(17, 4);  // 68 positions
-  passes.push_back(1);
-  expect_reference_logits<Vsim_compute4>(GetParam(), "stalled", passes, 30, 40);
+TEST_P(ComputeTest, GivesTheReferencesLogitsForAnyNumberOfTokens) {
+  expect_reference_logits<Vsim_compute4>(GetParam(), "four_lanes", {1, 4, 3, 2, 4}, 0, 100);
+}
+
+// 68 positions: more than a block of attention weights.
+TEST_P(ComputeTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressure) {
+  expect_reference_logits<Vsim_compute4>(GetParam(), "stalled", std::vector<uint32_t>(17, 4), 30, 40);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ComputeTest, testing::ValuesIn(shapes()),
