@@ -60,6 +60,7 @@ bool link_console(Qemu& board, const std::function<bool()>& stopped) {
   const bool keep_returns = isatty(STDOUT_FILENO) != 0;
   std::string waiting;  // typed, not yet taken by the board
   bool input_open = true;
+  bool awake = false;  // before the board has switched its UART on, what is sent to it is lost
   char last = '\n';
   std::array<char, 4096> buffer;
   while (!stopped()) {
@@ -68,13 +69,14 @@ bool link_console(Qemu& board, const std::function<bool()>& stopped) {
     const bool wants_input = input_open && waiting.size() < kMostWaiting;
     pollfd files[] = {{board.output(), POLLIN, 0},
                       {wants_input ? STDIN_FILENO : -1, POLLIN, 0},
-                      {waiting.empty() ? -1 : board.input(), POLLOUT, 0}};
+                      {awake && !waiting.empty() ? board.input() : -1, POLLOUT, 0}};
     if (poll(files, std::size(files), kMilliseconds) < 0 && errno != EINTR)
       throw Error("cannot wait for the console");
 
     if (files[0].revents != 0) {
       const ssize_t bytes = read(board.output(), buffer.data(), buffer.size());
       if (bytes == 0) return true;
+      awake = true;
       if (bytes > 0) write_all({buffer.data(), static_cast<size_t>(bytes)}, keep_returns);
     }
     if (files[1].revents != 0) {
