@@ -33,7 +33,8 @@ bool can_run() {
 // RAII: `brim board` with a console at the ends of two pipes.
 class Board {
  public:
-  explicit Board(const std::vector<std::string>& arguments) {
+  // Works in the directory `temporary`.
+  Board(const std::string& temporary, const std::vector<std::string>& arguments) {
     int to[2], from[2];
     if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0) std::abort();
     std::vector<std::string> list = {BRIM_BINARY, "board", "-t", "1"};
@@ -45,6 +46,7 @@ class Board {
     if (process_ == 0) {
       dup2(to[0], STDIN_FILENO);
       dup2(from[1], STDOUT_FILENO);
+      setenv("TMPDIR", temporary.c_str(), 1);
       execv(argv[0], argv.data());
       _exit(127);
     }
@@ -130,7 +132,6 @@ class BoardTest : public testing::Test {
     }
     directory_ = std::filesystem::temp_directory_path() / ("brim_board_test." + std::to_string(getpid()));
     std::filesystem::create_directories(directory_ / "tmp");
-    setenv("TMPDIR", (directory_ / "tmp").c_str(), 1);
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
@@ -159,7 +160,7 @@ class BoardTest : public testing::Test {
 
   // Boots from the card; nothing is to be left to go on with after `message`.
   void expect_halt(const std::vector<std::string>& arguments, const std::string& message) {
-    Board board(arguments);
+    Board board(file("tmp"), arguments);
     EXPECT_TRUE(board.shows(message));
     EXPECT_TRUE(board.shows("Halted: there is nothing to go on with."));
     EXPECT_EQ(board.finish(), 1);
@@ -172,7 +173,7 @@ class BoardEntry : public BoardTest, public testing::WithParamInterface<int> {};
 
 TEST_P(BoardEntry, BootsAndTalks) {
   const std::string level = std::to_string(GetParam());
-  Board board({image(), "--el", level});
+  Board board(file("tmp"), {image(), "--el", level});
   EXPECT_TRUE(board.shows(", EL" + level + ","));
   EXPECT_TRUE(board.shows("Self test passed"));
   EXPECT_TRUE(board.shows("> "));
@@ -207,7 +208,7 @@ TEST_F(BoardTest, ChatsGreedilyWithTheTokensOfRun) {
   ASSERT_EQ(expected.size(), 6u + 40u);
   expected.pop_back();  // chosen, but never run
 
-  Board board({path, "--passes", file("passes")});
+  Board board(file("tmp"), {path, "--passes", file("passes")});
   board.send("/tokens 40\nROMEO:\n");
   EXPECT_TRUE(board.shows("[40 tokens;"));
   EXPECT_EQ(board.finish(), 0);
@@ -216,7 +217,7 @@ TEST_F(BoardTest, ChatsGreedilyWithTheTokensOfRun) {
 
 TEST_F(BoardTest, KeepsTheConversationOverTurnsAndForgetsItOnRequest) {
   const std::string path = image();
-  Board board({path, "--passes", file("passes")});
+  Board board(file("tmp"), {path, "--passes", file("passes")});
   board.send("/tokens 5\nROMEO:\nJULIET:\n/stats\n");
   EXPECT_TRUE(board.shows("[5 tokens;"));
   EXPECT_TRUE(board.shows("[5 tokens;"));
@@ -232,7 +233,7 @@ TEST_F(BoardTest, KeepsTheConversationOverTurnsAndForgetsItOnRequest) {
 }
 
 TEST_F(BoardTest, SamplesTheSameTextForTheSameSeed) {
-  Board board({image(), "--passes", file("passes")});
+  Board board(file("tmp"), {image(), "--passes", file("passes")});
   std::vector<std::vector<uint32_t>> texts;
   for (const char* seed : {"7", "7", "8"}) {
     board.send(std::string("/reset\n/temp 0.9\n/seed ") + seed + "\n/tokens 12\nROMEO:\n");
@@ -245,7 +246,7 @@ TEST_F(BoardTest, SamplesTheSameTextForTheSameSeed) {
 }
 
 TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
-  Board board({image(), "--preload"});
+  Board board(file("tmp"), {image(), "--preload"});
   EXPECT_TRUE(board.shows("The image is in memory already"));
   EXPECT_TRUE(board.shows("Self test passed"));
   EXPECT_EQ(board.finish(), 0);
@@ -280,7 +281,7 @@ TEST_F(BoardTest, SaysThatTheBoardHasLessMemoryThanTheImageIsFor) {
 }
 
 TEST_F(BoardTest, SaysThatTheAcceleratorNeverAnswers) {
-  Board board({image(), "--fault", "silent"});
+  Board board(file("tmp"), {image(), "--fault", "silent"});
   EXPECT_TRUE(board.shows("did not finish a pass of 8 tokens at position 0 within"));
   EXPECT_TRUE(board.shows("It does not react to a reset either"));
   EXPECT_TRUE(board.shows("Error: self test: a pass failed"));
@@ -289,7 +290,7 @@ TEST_F(BoardTest, SaysThatTheAcceleratorNeverAnswers) {
 
 TEST_F(BoardTest, SurvivesABusErrorDuringAnAnswer) {
   // The self test is 9 passes, the prompt one; the answer's fourth token fails, and everything from then on.
-  Board board({image(), "--fault", "bus-error", "--fault-after", "13"});
+  Board board(file("tmp"), {image(), "--fault", "bus-error", "--fault-after", "13"});
   EXPECT_TRUE(board.shows("Self test passed"));
   board.send("ROMEO:\n");
   EXPECT_TRUE(
@@ -302,7 +303,7 @@ TEST_F(BoardTest, SurvivesABusErrorDuringAnAnswer) {
 }
 
 TEST_F(BoardTest, SurvivesLinesThatAreTooLongOrNoText) {
-  Board board({image()});
+  Board board(file("tmp"), {image()});
   EXPECT_TRUE(board.shows("> "));
   board.send(std::string(10'000, 'x') + "\n");
   EXPECT_TRUE(board.shows("bytes and was dropped."));
@@ -317,7 +318,7 @@ TEST_F(BoardTest, SurvivesLinesThatAreTooLongOrNoText) {
 }
 
 TEST_F(BoardTest, ControlCEndsAnAnswerAndTheChatGoesOn) {
-  Board board({image()});
+  Board board(file("tmp"), {image()});
   EXPECT_TRUE(board.shows("> "));
   board.send("/tokens 500\nROMEO:\n");
   EXPECT_TRUE(board.shows("ROMEO:\n"));
@@ -330,7 +331,7 @@ TEST_F(BoardTest, ControlCEndsAnAnswerAndTheChatGoesOn) {
 }
 
 TEST_F(BoardTest, SaysThatTheContextIsFullAndGoesOnAfterAReset) {
-  Board board({image("64")});
+  Board board(file("tmp"), {image("64")});
   board.send("/tokens 500\nROMEO:\n");
   EXPECT_TRUE(board.shows("[the context of 64 tokens is full; /reset begins a new conversation]"));
   board.send("JULIET:\n");
@@ -341,7 +342,7 @@ TEST_F(BoardTest, SaysThatTheContextIsFullAndGoesOnAfterAReset) {
 }
 
 TEST_F(BoardTest, LeavesNothingBehindWhenItIsTerminated) {
-  Board board({image()});
+  Board board(file("tmp"), {image()});
   EXPECT_TRUE(board.shows("> "));
   EXPECT_FALSE(std::filesystem::is_empty(directory_ / "tmp"));
   board.terminate();
