@@ -18,6 +18,7 @@ else()
 endif()
 
 # The parts that touch no hardware, for tests on the host.
-add_library(brim_firmware_parts STATIC EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/firmware/fat32.cc
-  ${PROJECT_SOURCE_DIR}/firmware/line_editor.cc)
+add_library(brim_firmware_parts STATIC EXCLUDE_FROM_ALL firmware/fat32.cc firmware/line_editor.cc)
 target_include_directories(brim_firmware_parts PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
+brim_test(fat32_test firmware/fat32_test.cc LINK brim_firmware_parts brim_image)
+brim_test(line_editor_test firmware/line_editor_test.cc LINK brim_firmware_parts)
