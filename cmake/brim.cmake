@@ -10,15 +10,20 @@ function(brim_library name)
   target_link_libraries(brim_${name} PUBLIC ${ARG_LINK})
 endfunction()
 
-# brim_test(NAME sources... LINK libs...): a GoogleTest binary whose cases are ctest tests of their own.
+# brim_test(NAME sources... LINK libs... [LONG]): a GoogleTest binary whose cases are ctest tests of their own. LONG
+# ones take minutes to an hour and run in `make test-long` only.
 function(brim_test name)
   if(NOT BUILD_TESTING)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "LONG" "" "LINK" ${ARGN})
+  set(limits TIMEOUT 300)
+  if(ARG_LONG)
+    set(limits TIMEOUT 3600 LABELS long)
+  endif()
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     BRIM_SHARED_DATA="${BRIM_SHARED_DATA}" BRIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${limits})
 endfunction()

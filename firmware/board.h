@@ -11,16 +11,16 @@ struct Range {
   uint64_t bytes;
 };
 
-#if BRIM_BOARD_QEMU
-// QEMU's xlnx-zcu102. It has no programmable logic: the accelerator's registers are words in the firmware's area of
-// DDR, served by `brim board`.
+#if defined(BRIM_BOARD_QEMU)
+// QEMU's xlnx-zcu102. It has no programmable logic: the accelerator's registers are words in the firmware's
+// area of DDR, served by `brim board`.
 inline constexpr const char* kName = "QEMU xlnx-zcu102";
 inline constexpr uint64_t kUart = 0xFF000000;
 inline constexpr uint64_t kSdhci = 0xFF160000;
 inline constexpr uint64_t kAccelerator = 0x1F0000;
-inline constexpr bool kSemihosting = true;         // leaving the program ends QEMU
-inline constexpr uint32_t kPassSeconds = 30;       // other processes share the machine that computes the pass
-#elif BRIM_BOARD_KV260
+inline constexpr bool kSemihosting = true;    // leaving the program ends QEMU
+inline constexpr uint32_t kPassSeconds = 30;  // other processes share the machine that computes the pass
+#elif defined(BRIM_BOARD_KV260)
 inline constexpr const char* kName = "KV260";
 inline constexpr uint64_t kUart = 0xFF010000;
 inline constexpr uint64_t kSdhci = 0xFF170000;

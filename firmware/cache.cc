@@ -7,7 +7,8 @@ namespace {
 template <typename Operation>
 void each_line(const void* start, uint64_t bytes, const Operation& operation) {
   const auto address = reinterpret_cast<uint64_t>(start);
-  for (uint64_t line = address & ~(kCacheLine - 1); line < address + bytes; line += kCacheLine) operation(line);
+  for (uint64_t line = address & ~(kCacheLine - 1); line < address + bytes; line += kCacheLine)
+    operation(line);
   asm volatile("dsb sy" ::: "memory");
 }
 

@@ -1,5 +1,5 @@
-// The serial console: Cadence UART (UG1087, module UART), output as text, input through a ring so that nothing typed
-// during a generation is lost, and Ctrl-C noticed at once.
+// The serial console: Cadence UART (UG1087, module UART), output as text, input through a ring so that
+// nothing typed during a generation is lost, and Ctrl-C noticed at once.
 #pragma once
 
 #include <concepts>

@@ -25,13 +25,16 @@ Syndrome read_syndrome() {
   Syndrome s;
   switch (level()) {
     case 3:
-      asm volatile("mrs %0, esr_el3\n mrs %1, elr_el3\n mrs %2, far_el3" : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
+      asm volatile("mrs %0, esr_el3\n mrs %1, elr_el3\n mrs %2, far_el3"
+                   : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
       break;
     case 2:
-      asm volatile("mrs %0, esr_el2\n mrs %1, elr_el2\n mrs %2, far_el2" : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
+      asm volatile("mrs %0, esr_el2\n mrs %1, elr_el2\n mrs %2, far_el2"
+                   : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
       break;
     default:
-      asm volatile("mrs %0, esr_el1\n mrs %1, elr_el1\n mrs %2, far_el1" : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
+      asm volatile("mrs %0, esr_el1\n mrs %1, elr_el1\n mrs %2, far_el1"
+                   : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
       break;
   }
   return s;
@@ -81,8 +84,9 @@ std::string_view describe_class(uint64_t ec) {
 [[noreturn, gnu::noinline]] void report(uint64_t index, const uint64_t* registers) {
   const char* const kKinds[4] = {"synchronous", "IRQ", "FIQ", "SError"};
   const Syndrome s = read_syndrome();
-  print("\nEXCEPTION at EL", level(), ", vector ", index, " (", kKinds[index % 4], "): ", describe_class(s.esr >> 26),
-        "\n  ESR ", Hex{s.esr}, "  ELR ", Hex{s.elr}, "  FAR ", Hex{s.far}, "  LR ", Hex{registers[30]}, "\n");
+  print("\nEXCEPTION at EL", level(), ", vector ", index, " (", kKinds[index % 4],
+        "): ", describe_class(s.esr >> 26), "\n  ESR ", Hex{s.esr}, "  ELR ", Hex{s.elr}, "  FAR ",
+        Hex{s.far}, "  LR ", Hex{registers[30]}, "\n");
   for (uint64_t i = 0; i < 30; ++i) print("  x", i, " ", Hex{registers[i]}, i % 5 == 4 ? "\n" : "");
   halt(true);
 }
@@ -91,7 +95,7 @@ std::string_view describe_class(uint64_t ec) {
 
 // Called by vectors.S. Returns where the fault was expected.
 extern "C" __attribute__((target("general-regs-only"))) void handle_exception(uint64_t index,
-                                                                               const uint64_t* registers) {
+                                                                              const uint64_t* registers) {
   if (probing) {
     probe_failed = true;
     // A synchronous fault would come again; an SError's return address is the next instruction already.

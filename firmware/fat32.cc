@@ -112,8 +112,8 @@ const char* Fat32::mount() {
   sectors_per_cluster_ = boot[13];
   root_cluster_ = read32(boot + 44) & kClusterMask;
   const uint64_t before_data = reserved + uint64_t{fats} * fat_sectors;
-  if (sectors_per_cluster_ == 0 || (sectors_per_cluster_ & (sectors_per_cluster_ - 1)) != 0 || reserved == 0 ||
-      fats == 0 || fats > 2 || before_data >= sectors) {
+  if (sectors_per_cluster_ == 0 || (sectors_per_cluster_ & (sectors_per_cluster_ - 1)) != 0 ||
+      reserved == 0 || fats == 0 || fats > 2 || before_data >= sectors) {
     return "the sizes in its FAT32 boot sector are impossible";
   }
   fat_start_ = start + reserved;

@@ -1,5 +1,5 @@
-// Files in the root directory of a FAT32 volume, read only. Freestanding; damaged volumes give errors, never endless
-// loops. Source: Microsoft Extensible Firmware Initiative FAT32 File System Specification, 1.03.
+// Files in the root directory of a FAT32 volume, read only. Freestanding; damaged volumes give errors, never
+// endless loops. Source: Microsoft Extensible Firmware Initiative FAT32 File System Specification, 1.03.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ class Fat32 {
  public:
   explicit Fat32(BlockDevice& device) : device_(device) {}
 
-  // Finds the volume: in the first FAT32 partition of a master boot record, or from sector 0 on. Null when it is
-  // there, else what is wrong.
+  // Finds the volume: in the first FAT32 partition of a master boot record, or from sector 0 on. Null when it
+  // is there, else what is wrong.
   const char* mount();
 
   enum class Found : uint8_t { kYes, kNo, kDamaged };
@@ -49,16 +49,17 @@ class Fat32 {
   alignas(64) uint8_t buffer_[kSectorBytes] = {};
 };
 
-// Reads a file from its start to its end, in whole sectors (but for the last one): neighbouring clusters with one
-// transfer.
+// Reads a file from its start to its end, in whole sectors (but for the last one): neighbouring clusters with
+// one transfer.
 class FatReader {
  public:
-  FatReader(Fat32& volume, const FatFile& file) : volume_(volume), file_(file), cluster_(file.first_cluster) {}
+  FatReader(Fat32& volume, const FatFile& file)
+      : volume_(volume), file_(file), cluster_(file.first_cluster) {}
 
   uint32_t left() const { return file_.bytes - offset_; }
 
-  // Reads the next `bytes` bytes: a multiple of kSectorBytes, or all that is left. False if the card or the file's
-  // chain of clusters fails, or the file is shorter.
+  // Reads the next `bytes` bytes: a multiple of kSectorBytes, or all that is left. False if the card or the
+  // file's chain of clusters fails, or the file is shorter.
   bool read(uint8_t* to, uint32_t bytes);
 
  private:

@@ -37,8 +37,8 @@ class ProgressLine {
     const double now = seconds_now();
     if (now - shown_ < 2.0 && done_ < total_) return;
     shown_ = now;
-    print("  ", what_, " ", done_ * 100 / std::max<uint64_t>(total_, 1), "% of ", Fixed{mib(total_), 1}, " MiB, ",
-          Fixed{mib(done_) / std::max(now - start_, 1e-3), 1}, " MiB/s\n");
+    print("  ", what_, " ", done_ * 100 / std::max<uint64_t>(total_, 1), "% of ", Fixed{mib(total_), 1},
+          " MiB, ", Fixed{mib(done_) / std::max(now - start_, 1e-3), 1}, " MiB/s\n");
   }
 
  private:
@@ -57,12 +57,15 @@ uint64_t content_bytes(const ImageHeader& header) {
 bool memory_suffices(const ImageHeader& header) {
   for (uint32_t m = 0; m < header.memory_count; ++m) {
     const MemoryRange& range = header.memory[m];
-    const bool mapped = std::any_of(std::begin(board::kDdr), std::end(board::kDdr), [&](const board::Range& ddr) {
-      return range.base >= ddr.base && range.bytes <= ddr.bytes && range.base - ddr.base <= ddr.bytes - range.bytes;
-    });
+    const bool mapped =
+        std::any_of(std::begin(board::kDdr), std::end(board::kDdr), [&](const board::Range& ddr) {
+          return range.base >= ddr.base && range.bytes <= ddr.bytes &&
+                 range.base - ddr.base <= ddr.bytes - range.bytes;
+        });
     if (!mapped || !memory_answers(range.base + range.bytes - kCacheLine)) {
-      print("Error: the image is for board ", std::string_view(header.board), " with ", Fixed{mib(range.bytes), 0},
-            " MiB of memory at ", Hex{range.base}, "; this board (", std::string_view(board::kName),
+      print("Error: the image is for board ", std::string_view(header.board), " with ",
+            Fixed{mib(range.bytes), 0}, " MiB of memory at ", Hex{range.base}, "; this board (",
+            std::string_view(board::kName),
             ") has less. Pack the model for this board (brim pack --board).\n");
       return false;
     }
@@ -125,7 +128,9 @@ class ImageFiles {
       ++count_;
     }
     if (count_ == 0) {
-      print("Error: there is no BRIM0.IMG on the card. Copy the files that `brim export` writes to its root.\n");
+      print(
+          "Error: there is no BRIM0.IMG on the card. Copy the files that `brim export` writes to its "
+          "root.\n");
       return false;
     }
     reader_.emplace(volume_, files_[0]);
@@ -151,8 +156,8 @@ class ImageFiles {
         return false;
       }
       if (files_[index].bytes != bytes) {
-        print("Error: ", std::string_view(kFileNames[index]), " has ", files_[index].bytes, " bytes, not ", bytes,
-              ": it is truncated or of another image. Copy the image to the card again.\n");
+        print("Error: ", std::string_view(kFileNames[index]), " has ", files_[index].bytes, " bytes, not ",
+              bytes, ": it is truncated or of another image. Copy the image to the card again.\n");
         return false;
       }
       ++index;
@@ -228,10 +233,12 @@ bool load_regions(ImageFiles& files, const ImageHeader& header) {
   return true;
 }
 
-const RegionEntry* header_region(const ImageHeader& header) { return find_region(header, RegionKind::kHeader); }
+const RegionEntry* header_region(const ImageHeader& header) {
+  return find_region(header, RegionKind::kHeader);
+}
 
-// The header of an image that is in memory. The planner puts it right behind the firmware. Whoever put it there, the
-// caches are no obstacle: they were empty when this program switched them on.
+// The header of an image that is in memory. The planner puts it right behind the firmware. Whoever put it
+// there, the caches are no obstacle: they were empty when this program switched them on.
 const ImageHeader* resident_image() {
   const auto* header = reinterpret_cast<const ImageHeader*>(board::kFirmwareEnd);
   if (check_header(header, header->file_bytes) != nullptr) return nullptr;
@@ -269,8 +276,8 @@ const ImageHeader* load_image() {
     if (!files.open() || !read_header(files)) return nullptr;
   }
 
-  print("Image: ", std::string_view(header->model.name), " for board ", std::string_view(header->board), ", context ",
-        header->context, ", ", Fixed{mib(content_bytes(*header)), 1}, " MiB\n");
+  print("Image: ", std::string_view(header->model.name), " for board ", std::string_view(header->board),
+        ", context ", header->context, ", ", Fixed{mib(content_bytes(*header)), 1}, " MiB\n");
   if (!memory_suffices(*header)) return nullptr;
   const RegionEntry* self = header_region(*header);
   if (self == nullptr || self->file_offset != 0) {

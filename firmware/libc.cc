@@ -1,4 +1,5 @@
-// What compilers always ask for. Written with the builtins' own loops switched off, or they would call themselves.
+// What compilers always ask for. Written with the builtins' own loops switched off, or they would call
+// themselves.
 #include <cstddef>
 #include <cstdint>
 
@@ -64,8 +65,8 @@ void* memchr(const void* memory, int value, size_t bytes) {
 [[noreturn]] void __cxa_pure_virtual() { __builtin_trap(); }
 }
 
-// std::span and friends check nothing here; what libstdc++'s headers may still refer to ends in a trap that the
-// exception handler reports.
+// std::span and friends check nothing here; what libstdc++'s headers may still refer to ends in a trap that
+// the exception handler reports.
 namespace std {
 [[noreturn]] void __throw_out_of_range_fmt(const char*, ...) { __builtin_trap(); }
 [[noreturn]] void __throw_length_error(const char*) { __builtin_trap(); }

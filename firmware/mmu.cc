@@ -24,7 +24,8 @@ constexpr uint64_t kTable = 3;
 constexpr uint64_t kPageEntry = 3;
 constexpr uint64_t kNormal = 0 << 2;  // index into MAIR
 constexpr uint64_t kDevice = 1 << 2;
-constexpr uint64_t kWritable = 1 << 6;  // AP[1]: RES1 at EL2 and EL3, "also EL0" at EL1, so only without it there
+constexpr uint64_t kWritable =
+    1 << 6;  // AP[1]: RES1 at EL2 and EL3, "also EL0" at EL1, so only without it there
 constexpr uint64_t kReadOnly = 2 << 6;  // AP[2]
 constexpr uint64_t kInnerShareable = 3 << 8;
 constexpr uint64_t kAccessed = 1 << 10;
@@ -83,24 +84,27 @@ void enable_mmu() {
   asm volatile("dsb sy" ::: "memory");
   switch (level) {
     case 3:
-      asm volatile("msr mair_el3, %0\n msr tcr_el3, %1\n msr ttbr0_el3, %2\n tlbi alle3\n dsb sy\n isb" ::"r"(kMair),
-                   "r"(kTcr | uint64_t{1} << 31 | uint64_t{1} << 23 | 1 << 16), "r"(table)
-                   : "memory");
+      asm volatile(
+          "msr mair_el3, %0\n msr tcr_el3, %1\n msr ttbr0_el3, %2\n tlbi alle3\n dsb sy\n isb" ::"r"(kMair),
+          "r"(kTcr | uint64_t{1} << 31 | uint64_t{1} << 23 | 1 << 16), "r"(table)
+          : "memory");
       asm volatile("mrs %0, sctlr_el3" : "=r"(control));
       asm volatile("msr sctlr_el3, %0\n isb" ::"r"(control | kOn) : "memory");
       break;
     case 2:
-      asm volatile("msr mair_el2, %0\n msr tcr_el2, %1\n msr ttbr0_el2, %2\n tlbi alle2\n dsb sy\n isb" ::"r"(kMair),
-                   "r"(kTcr | uint64_t{1} << 31 | uint64_t{1} << 23 | 1 << 16), "r"(table)
-                   : "memory");
+      asm volatile(
+          "msr mair_el2, %0\n msr tcr_el2, %1\n msr ttbr0_el2, %2\n tlbi alle2\n dsb sy\n isb" ::"r"(kMair),
+          "r"(kTcr | uint64_t{1} << 31 | uint64_t{1} << 23 | 1 << 16), "r"(table)
+          : "memory");
       asm volatile("mrs %0, sctlr_el2" : "=r"(control));
       asm volatile("msr sctlr_el2, %0\n isb" ::"r"(control | kOn) : "memory");
       break;
     default:
       // The upper half of the address space (TTBR1) is switched off: EPD1.
-      asm volatile("msr mair_el1, %0\n msr tcr_el1, %1\n msr ttbr0_el1, %2\n tlbi vmalle1\n dsb sy\n isb" ::"r"(kMair),
-                   "r"(kTcr | uint64_t{1} << 23 | uint64_t{1} << 32), "r"(table)
-                   : "memory");
+      asm volatile(
+          "msr mair_el1, %0\n msr tcr_el1, %1\n msr ttbr0_el1, %2\n tlbi vmalle1\n dsb sy\n isb" ::"r"(kMair),
+          "r"(kTcr | uint64_t{1} << 23 | uint64_t{1} << 32), "r"(table)
+          : "memory");
       asm volatile("mrs %0, sctlr_el1" : "=r"(control));
       asm volatile("msr sctlr_el1, %0\n isb" ::"r"(control | kOn) : "memory");
       break;

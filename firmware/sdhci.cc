@@ -34,7 +34,7 @@ constexpr uint64_t kAdmaAddress = board::kSdhci + 0x58;
 constexpr uint32_t kCommandComplete = 1 << 0;
 constexpr uint32_t kTransferComplete = 1 << 1;
 constexpr uint32_t kErrorInterrupt = 1 << 15;
-constexpr uint32_t kInhibit = 3;          // kPresent: command or data line in use
+constexpr uint32_t kInhibit = 3;  // kPresent: command or data line in use
 constexpr uint32_t kCardInserted = 1 << 16;
 
 // kCommand, lower byte.
@@ -47,13 +47,14 @@ constexpr uint32_t kR6 = kR1;
 constexpr uint32_t kR7 = kR1;
 constexpr uint32_t kWithData = 0x20;
 
-constexpr uint32_t kReadMany = 0x01 | 0x02 | 0x04 | 0x10 | 0x20;  // DMA, count, auto CMD12, read, multiple blocks
+constexpr uint32_t kReadMany =
+    0x01 | 0x02 | 0x04 | 0x10 | 0x20;  // DMA, count, auto CMD12, read, multiple blocks
 
 constexpr double kCommandSeconds = 0.5;
 constexpr double kTransferSeconds = 3.0;
 
-// One transfer at most. The controller writes here and not to its destination: ADMA2 descriptors reach 32 bits of
-// address, the image also stands above them.
+// One transfer at most. The controller writes here and not to its destination: ADMA2 descriptors reach 32
+// bits of address, the image also stands above them.
 constexpr uint32_t kBufferBytes = 65536;
 alignas(kCacheLine) uint8_t buffer[kBufferBytes];
 
@@ -85,7 +86,8 @@ bool reset(uint8_t lines) {
 bool SdCard::set_clock(uint32_t hz) {
   io_write<uint16_t>(kClock, 0);
   uint32_t base_mhz = io_read<uint32_t>(kCapabilities) >> 8 & 0xFF;
-  if (base_mhz == 0) base_mhz = 200;  // of the ZynqMP's SDIO reference clock, where the controller does not say
+  if (base_mhz == 0)
+    base_mhz = 200;  // of the ZynqMP's SDIO reference clock, where the controller does not say
   uint32_t half_divisor = 1;
   while (base_mhz * 1'000'000 / (2 * half_divisor) > hz) ++half_divisor;
   const auto bits = static_cast<uint16_t>((half_divisor & 0xFF) << 8 | (half_divisor >> 8 & 3) << 6 | 1);

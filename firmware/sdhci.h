@@ -1,5 +1,5 @@
-// The SD card, through a host controller as the SD Host Controller Simplified Specification 3.00 describes it, with
-// ADMA2. Registers: its chapter 2; commands: SD Physical Layer Simplified Specification 6.00.
+// The SD card, through a host controller as the SD Host Controller Simplified Specification 3.00 describes
+// it, with ADMA2. Registers: its chapter 2; commands: SD Physical Layer Simplified Specification 6.00.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class SdCard final : public BlockDevice {
   bool set_clock(uint32_t hz);
   bool transfer(uint64_t sector, uint32_t count);
 
-  uint32_t address_ = 0;         // RCA, as it stands in arguments
+  uint32_t address_ = 0;  // RCA, as it stands in arguments
   bool addressed_by_block_ = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include "board/board.h"
 #include "image/pack.h"
+#include "image/sd_card.h"
 #include "model/checkpoint_writers.h"
 #include "model/ggml_types.h"
 #include "model/synthetic.h"
@@ -209,6 +210,25 @@ void write_tokenizers_and_image(const TensorSource& source) {
              root / "image" / "tiny");
 }
 
+// The sectors of a card that are not empty, each after its number.
+void write_card() {
+  const std::vector<uint8_t> content(3000, 'x');
+  const ImagePart part{"BRIM0.IMG", content};
+  const auto path = root / "card.img";
+  write_sd_card({&part, 1}, path);
+  std::ifstream card(path, std::ios::binary);
+  std::string records;
+  std::string sector(512, '\0');
+  for (uint32_t number = 0; card.read(sector.data(), static_cast<std::streamsize>(sector.size())); ++number) {
+    if (sector.find_first_not_of('\0') == std::string::npos) continue;
+    test::append(records, number);
+    records += sector;
+  }
+  card.close();
+  std::filesystem::remove(path);
+  write_seed("fat32", "card", records);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -220,6 +240,7 @@ int main(int argc, char** argv) {
   write_llama2c(*make_synthetic(tiny_model(8), kSyntheticSeed));
   write_gguf(*make_synthetic(tiny_model(32), kSyntheticSeed));
   write_hf();
+  write_card();
   write_tokenizers_and_image(*make_synthetic(tiny_model(8), kSyntheticSeed));
   return 0;
 }

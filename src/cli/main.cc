@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   brim::add_sim(app);
   brim::add_verify(app);
   brim::add_export(app);
+  brim::add_board(app);
 
   // A closed pipe is an output that cannot be written, like a full disk.
   std::signal(SIGPIPE, SIG_IGN);

@@ -47,13 +47,31 @@ __attribute__((target("sse4.2"))) uint32_t update_sse42(const uint8_t* p, size_t
 }
 #endif
 
+#if defined(__ARM_FEATURE_CRC32)
+uint32_t update_arm(const uint8_t* p, size_t bytes, uint32_t crc) {
+  for (; bytes > 0 && reinterpret_cast<uintptr_t>(p) % 8 != 0; ++p, --bytes) {
+    crc = __builtin_aarch64_crc32cb(crc, *p);
+  }
+  for (; bytes >= 8; p += 8, bytes -= 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, __builtin_assume_aligned(p, 8), 8);
+    crc = __builtin_aarch64_crc32cx(crc, word);
+  }
+  return update_portable(p, bytes, crc);
+}
+#endif
+
 }  // namespace
 
 uint32_t crc32c(const void* data, size_t bytes, uint32_t crc) {
 #if defined(__x86_64__) && __STDC_HOSTED__
   if (__builtin_cpu_supports("sse4.2")) return ~update_sse42(static_cast<const uint8_t*>(data), bytes, ~crc);
 #endif
+#if defined(__ARM_FEATURE_CRC32)
+  return ~update_arm(static_cast<const uint8_t*>(data), bytes, ~crc);
+#else
   return crc32c_portable(data, bytes, crc);
+#endif
 }
 
 uint32_t crc32c_portable(const void* data, size_t bytes, uint32_t crc) {

@@ -8,18 +8,8 @@
 
 namespace brim {
 
-std::vector<std::filesystem::path> split_image(const MappedImage& image,
-                                               const std::filesystem::path& directory,
-                                               const Progress& progress) {
-  std::error_code problem;
-  std::filesystem::create_directories(directory, problem);
-  if (problem) throw Error("cannot make directory " + directory.string() + ": " + problem.message());
-
-  struct Part {
-    std::filesystem::path path;
-    std::span<const uint8_t> bytes;
-  };
-  std::vector<Part> parts;
+std::vector<ImagePart> image_parts(const MappedImage& image) {
+  std::vector<ImagePart> parts;
   const ImageHeader& header = image.header();
   for (uint32_t m = 0; m < header.memory_count; ++m) {
     const MemoryRange& memory = header.memory[m];
@@ -32,16 +22,26 @@ std::vector<std::filesystem::path> split_image(const MappedImage& image,
       last = std::max(last, region.file_offset + region.file_bytes);
     }
     if (last == 0) continue;
-    parts.push_back({directory / ("BRIM" + std::to_string(parts.size()) + ".IMG"),
-                     image.bytes().subspan(first, last - first)});
+    parts.push_back(
+        {"BRIM" + std::to_string(parts.size()) + ".IMG", image.bytes().subspan(first, last - first)});
   }
+  return parts;
+}
+
+std::vector<std::filesystem::path> split_image(const MappedImage& image,
+                                               const std::filesystem::path& directory,
+                                               const Progress& progress) {
+  std::error_code problem;
+  std::filesystem::create_directories(directory, problem);
+  if (problem) throw Error("cannot make directory " + directory.string() + ": " + problem.message());
+  const std::vector<ImagePart> parts = image_parts(image);
 
   // All parts are written before the first gets its name, so a full disk leaves no half of an image.
   constexpr uint64_t kStep = 16 << 20;
   std::vector<std::unique_ptr<OutputFile>> files;
   uint64_t done = 0;
-  for (const Part& part : parts) {
-    files.push_back(std::make_unique<OutputFile>(part.path, part.bytes.size()));
+  for (const ImagePart& part : parts) {
+    files.push_back(std::make_unique<OutputFile>(directory / part.name, part.bytes.size()));
     for (uint64_t offset = 0; offset < part.bytes.size(); offset += kStep) {
       const auto step = part.bytes.subspan(offset, std::min<uint64_t>(kStep, part.bytes.size() - offset));
       files.back()->write(offset, step);
@@ -52,7 +52,7 @@ std::vector<std::filesystem::path> split_image(const MappedImage& image,
   std::vector<std::filesystem::path> paths;
   for (size_t i = 0; i < parts.size(); ++i) {
     files[i]->commit();
-    paths.push_back(parts[i].path);
+    paths.push_back(directory / parts[i].name);
   }
   return paths;
 }

@@ -56,10 +56,11 @@ struct Stop {
 };
 
 // Samples tokens, starting from `logits`, until an end token, max_tokens or the end of the context.
-// `session` has room() and append() as Position has; on_token(token) is called for each new token as it is
-// chosen, except the end token, and stops by returning false. `scratch`: see Sampler::sample.
-template <typename Session, typename OnToken>
-Stop decode(Session& session, const Tokenizer& tokenizer, Sampler& sampler, std::span<const float> logits,
+// `session` has room() and append() as Position has, `sampler` sample() as Sampler; on_token(token) is called
+// for each new token as it is chosen, except the end token, and stops by returning false. `scratch`: see
+// Sampler::sample.
+template <typename Session, typename AnySampler, typename OnToken>
+Stop decode(Session& session, const Tokenizer& tokenizer, AnySampler& sampler, std::span<const float> logits,
             std::span<Candidate> scratch, uint32_t max_tokens, const OnToken& on_token) {
   Stop stop;
   for (uint32_t count = 0; count < max_tokens;) {

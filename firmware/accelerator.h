@@ -1,0 +1,64 @@
+// The accelerator behind its registers (docs/registers.md): real ones on the board, words in memory in QEMU.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/pass.h"
+#include "image/header.h"
+#include "isa/instruction.h"
+#include "runtime/sampler.h"
+
+namespace brim {
+
+// Counters summed over passes; stalls in the order of the registers.
+struct Work {
+  uint64_t tokens = 0;
+  uint64_t cycles = 0;
+  uint64_t beats = 0;  // read and written
+  double seconds = 0;  // by the processor's timer, from start to done
+  uint64_t stalls[6] = {};
+};
+inline constexpr const char* kStallNames[6] = {"empty", "activation", "result", "softmax", "scores", "pass"};
+
+class Accelerator final : public PassRunner {
+ public:
+  // Looks for the accelerator and takes the image's program into use. False, with what is wrong on the
+  // console, where it is not there or cannot run the program.
+  bool attach(const ImageHeader& image);
+
+  uint32_t vocabulary() const override { return program_->vocabulary; }
+  uint32_t context() const override { return program_->context; }
+  uint32_t max_tokens_per_pass() const override { return max_tokens_; }
+
+  // False, with what happened on the console, if the pass failed; the accelerator has then been reset.
+  bool run_pass(const Pass& pass, std::span<const float>& logits) override;
+
+  // Memory for a Sampler, valid until the next pass: two rows of the logits region that the last pass's last
+  // logits do not stand in. Only if there can_sample().
+  std::span<Candidate> sampling_scratch();
+  bool can_sample() const;
+
+  // The row of the logits region for token t of a pass, as it is in memory.
+  std::span<float> logits_row(uint32_t token);
+
+  bool counts_stalls() const;
+  const Work& work() const { return work_; }
+  void clear_work() { work_ = {}; }
+
+ private:
+  bool wait_for_end(double seconds);
+  bool fail(const Pass& pass, bool answered);
+  void count(const Pass& pass, double seconds);
+
+  const ProgramHeader* program_ = nullptr;
+  uint64_t program_address_ = 0;
+  uint64_t logits_address_ = 0;
+  uint64_t logits_bytes_ = 0;  // of the region
+  uint32_t max_tokens_ = 0;
+  uint32_t last_row_ = 0;  // of the last pass's logits
+  bool scratch_used_ = false;
+  Work work_;
+};
+
+}  // namespace brim

@@ -1,0 +1,170 @@
+#include "board_server/accelerator_server.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "board_server/pass_traffic.h"
+#include "image/pack.h"
+#include "model/synthetic.h"
+
+namespace brim {
+namespace {
+
+constexpr uint64_t kRegisters = 0x1F0000;
+
+ModelDescription small_model() {
+  ModelDescription model;
+  model.name = "small";
+  model.dim = 128;
+  model.layers = 2;
+  model.heads = 4;
+  model.kv_heads = 2;
+  model.head_size = 32;
+  model.hidden = 256;
+  model.vocabulary = 96;
+  model.trained_context = 128;
+  return model;
+}
+
+class AcceleratorServerTest : public testing::Test {
+ protected:
+  AcceleratorServerTest() {
+    std::filesystem::create_directories(directory_);
+    const Board board = load_board("kv260");
+    pack_image(*make_synthetic(small_model(), 3), {}, {.board = board, .context = 128, .threads = 1},
+               directory_ / "small.brim");
+    image_ = std::make_unique<MappedImage>(directory_ / "small.brim");
+    program_ = image_->program();
+    ddr_ = std::make_unique<SharedDdr>(
+        directory_ / "ddr", std::vector<MemoryRange>{{0, uint64_t{2} << 30}, {0x800000000, 1 << 20}});
+    for (const RegionEntry& region : image_->regions()) {
+      const auto content = image_->content(region);
+      if (content.empty()) continue;
+      std::memcpy(ddr_->at(region.address, content.size()), content.data(), content.size());
+      if (region.kind == RegionKind::kProgram) program_address_ = region.address;
+    }
+  }
+  ~AcceleratorServerTest() override { std::filesystem::remove_all(directory_); }
+
+  AcceleratorServerOptions options(Fault fault = Fault::kNone) const {
+    return {.registers = kRegisters,
+            .accelerator = load_board("kv260").accelerator,
+            .kernels = make_reference_kernels,
+            .fault = fault};
+  }
+
+  uint32_t& word(uint32_t offset) const {
+    return *reinterpret_cast<uint32_t*>(ddr_->at(kRegisters + offset, sizeof(uint32_t)));
+  }
+
+  void ask(std::vector<uint32_t> tokens, uint32_t position, uint32_t first_logits) const {
+    word(registers::kProgram) = static_cast<uint32_t>(program_address_ / kBeatBytes);
+    word(registers::kPosition) = position;
+    word(registers::kTokens) = static_cast<uint32_t>(tokens.size());
+    word(registers::kFirstLogits) = first_logits;
+    for (size_t t = 0; t < tokens.size(); ++t)
+      word(registers::kTokenId + 4 * static_cast<uint32_t>(t)) = tokens[t];
+    word(registers::kControl) = registers::kStart;
+  }
+
+  void expect_error(AcceleratorServer& server, registers::ErrorCode code) const {
+    EXPECT_TRUE(server.serve_once());
+    EXPECT_EQ(word(registers::kControl), 0u);
+    EXPECT_EQ(word(registers::kStatus), registers::kError);
+    EXPECT_EQ(word(registers::kErrorCode), static_cast<uint32_t>(code));
+  }
+
+  const std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("brim_accelerator_server." + std::to_string(getpid()));
+  std::unique_ptr<MappedImage> image_;
+  Program program_;
+  uint64_t program_address_ = 0;
+  std::unique_ptr<SharedDdr> ddr_;
+};
+
+TEST_F(AcceleratorServerTest, WritesTheLogitsOfTheInterpreterIntoMemory) {
+  AcceleratorServer server(*ddr_, options());
+  EXPECT_EQ(word(registers::kId), registers::kIdValue);
+  EXPECT_FALSE(server.serve_once()) << "nothing is asked for";
+  Interpreter interpreter(*image_, make_reference_kernels(), {.max_tokens_per_pass = 8});
+
+  uint64_t logits_address = 0;
+  for (const Instruction& in : program_.instructions) {
+    if (in.opcode == Opcode::kLogits) logits_address = uint64_t{in.address} * kBeatBytes;
+  }
+  const std::vector<uint32_t> prompt = {5, 90, 17};
+  const std::vector<uint32_t> next = {33};
+  for (const auto& [tokens, position] : {std::pair(prompt, 0u), std::pair(next, 3u)}) {
+    const auto last = static_cast<uint32_t>(tokens.size() - 1);
+    ask(tokens, position, last);
+    EXPECT_TRUE(server.serve_once());
+    EXPECT_EQ(word(registers::kControl), 0u);
+    EXPECT_EQ(word(registers::kStatus), registers::kDone);
+    EXPECT_GT(word(registers::kCycles), 0u);
+    const auto expected = interpreter.run({.tokens = tokens, .position = position, .first_logits = last});
+    const uint64_t row = logits_address + uint64_t{last} * program_.header.logits_stride * kBeatBytes;
+    EXPECT_EQ(std::memcmp(ddr_->at(row, expected.size_bytes()), expected.data(), expected.size_bytes()), 0);
+  }
+}
+
+TEST_F(AcceleratorServerTest, RefusesWhatTheRegistersCannotMean) {
+  AcceleratorServer server(*ddr_, options());
+  ask({1}, 128, 0);  // beyond the context
+  expect_error(server, registers::ErrorCode::kBadPass);
+  ask({1}, 0xFFFFFFFF, 0);
+  expect_error(server, registers::ErrorCode::kBadPass);
+  ask({96}, 0, 0);  // beyond the vocabulary
+  expect_error(server, registers::ErrorCode::kBadPass);
+  ask({}, 0, 0);
+  expect_error(server, registers::ErrorCode::kBadPass);
+  ask({1, 2}, 0, 3);
+  expect_error(server, registers::ErrorCode::kBadPass);
+  ask({1}, 0, 0);
+  word(registers::kProgram) = 12345;
+  expect_error(server, registers::ErrorCode::kBadProgram);
+  word(registers::kProgram) = 0xFFFFFFFF;  // outside memory
+  word(registers::kControl) = registers::kStart;
+  expect_error(server, registers::ErrorCode::kBadProgram);
+  ask({1}, 0, 0);
+  EXPECT_TRUE(server.serve_once());
+  EXPECT_EQ(word(registers::kStatus), registers::kDone) << "it goes on after errors";
+}
+
+TEST_F(AcceleratorServerTest, SoftResetClearsStatus) {
+  AcceleratorServer server(*ddr_, options(Fault::kBusError));
+  ask({1}, 0, 0);
+  expect_error(server, registers::ErrorCode::kReadError);
+  word(registers::kControl) = registers::kSoftReset;
+  EXPECT_TRUE(server.serve_once());
+  EXPECT_EQ(word(registers::kControl), 0u);
+  EXPECT_EQ(word(registers::kStatus), 0u);
+  AcceleratorServer silent(*ddr_, options(Fault::kSilent));
+  ask({1}, 0, 0);
+  EXPECT_FALSE(silent.serve_once());
+  EXPECT_EQ(word(registers::kControl), registers::kStart);
+}
+
+TEST_F(AcceleratorServerTest, CountsTheBeatsThatTheProgramMoves) {
+  // Per layer 2 pages of Qkv, 1 of Out, 4 of GateUp, 2 of Down; 1 of the LmHead; the chunk's metadata.
+  const uint64_t streamed = (2 * (2 + 1 + 4 + 2) + 1 + 1) * kPageBytes;
+  const uint64_t layers = 2, kv_heads = 2;
+  const uint64_t row = embedding_row_bytes(EmbeddingFormat::kQ8, 128) + rope_row_bytes(32);
+  uint64_t loaded = 0;  // what of the parameter region is not padding
+  for (const Instruction& in : program_.instructions) {
+    if (in.opcode == Opcode::kLoad) loaded += uint64_t{in.count} * kBeatBytes;
+  }
+  // At position 40: two beats of scales for K and V each, and a record of 64 B per position for each.
+  const uint64_t kv = layers * kv_heads * (4 * 64 + 2 * 40 * 64);
+  const PassTraffic traffic = pass_traffic(program_, 40, 1, 0);
+  EXPECT_EQ(traffic.beats_read * 64, streamed + loaded + row + kv);
+  // K and V with a beat for their scales, and 96 logits.
+  EXPECT_EQ(traffic.beats_written * 64, layers * kv_heads * 2 * (64 + 64) + 96 * 4);
+  EXPECT_LT(pass_traffic(program_, 40, 1, 1).beats_read, traffic.beats_read)
+      << "without logits, without their matrix";
+}
+
+}  // namespace
+}  // namespace brim

@@ -1,0 +1,46 @@
+#include "board_server/shared_ddr.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/concat.h"
+#include "base/error.h"
+
+namespace brim {
+
+SharedDdr::SharedDdr(const std::filesystem::path& path, std::vector<MemoryRange> ranges)
+    : ranges_(std::move(ranges)) {
+  for (const MemoryRange& range : ranges_) bytes_ += range.bytes;
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const auto refuse = [&](const char* what) {
+    const Error error(
+        concat(path.string(), ": cannot ", what, " the board's memory: ", std::strerror(errno)));
+    if (file >= 0) close(file);
+    throw error;
+  };
+  if (file < 0) refuse("make");
+  if (ftruncate(file, static_cast<off_t>(bytes_)) != 0) refuse("size");
+  void* mapping = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (mapping == MAP_FAILED) refuse("map");
+  close(file);
+  data_ = static_cast<uint8_t*>(mapping);
+}
+
+SharedDdr::~SharedDdr() { munmap(data_, bytes_); }
+
+uint8_t* SharedDdr::at(uint64_t address, uint64_t bytes) const {
+  uint64_t offset = 0;
+  for (const MemoryRange& range : ranges_) {
+    if (address >= range.base && bytes <= range.bytes && address - range.base <= range.bytes - bytes) {
+      return data_ + offset + (address - range.base);
+    }
+    offset += range.bytes;
+  }
+  throw Error(concat("the board has no memory of ", bytes, " bytes at 0x", std::hex, address));
+}
+
+}  // namespace brim

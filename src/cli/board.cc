@@ -1,0 +1,213 @@
+#include "board/board.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "board_server/accelerator_server.h"
+#include "board_server/console_link.h"
+#include "board_server/qemu.h"
+#include "board_server/shared_ddr.h"
+#include "cli/command.h"
+#include "engine/kernels.h"
+#include "engine/thread_pool.h"
+#include "image/sd_card.h"
+
+namespace brim {
+
+namespace {
+
+// Where firmware/board.h has the registers in QEMU, and QEMU's machine its memory.
+constexpr uint64_t kRegisters = 0x1F0000;
+constexpr uint64_t kLowBytes = uint64_t{2} << 30;
+constexpr uint64_t kHighBase = 0x800000000;
+
+struct Options {
+  std::string source;
+  std::string firmware = BRIM_FIRMWARE;
+  std::string passes;
+  uint32_t exception_level = 2;
+  uint32_t memory_mib = 4096;
+  bool preload = false;
+  bool no_card = false;
+  Fault fault = Fault::kNone;
+  uint64_t fault_after = 0;
+  std::string target = "cpu";
+  uint32_t threads = 0;  // 0: one per physical core
+};
+
+// RAII: a new directory, removed with all that is in it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() : path_((std::filesystem::temp_directory_path() / "brim-board-XXXXXX").string()) {
+    if (mkdtemp(path_.data()) == nullptr)
+      throw Error("cannot make a directory like " + path_ + "; set TMPDIR");
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  std::filesystem::path operator/(const char* name) const { return std::filesystem::path(path_) / name; }
+
+ private:
+  std::string path_;
+};
+
+volatile std::sig_atomic_t stopped = 0;
+void on_signal(int) { stopped = 1; }
+
+// One line per pass: position, then the token ids.
+class PassLog {
+ public:
+  explicit PassLog(const std::string& path) : path_(path) {
+    if (path_.empty()) return;
+    file_.open(path_);
+    if (!file_) throw Error("cannot write " + path_);
+  }
+  void write(uint32_t position, std::span<const uint32_t> tokens) {
+    if (path_.empty()) return;
+    file_ << position;
+    for (const uint32_t token : tokens) file_ << ' ' << token;
+    file_ << std::endl;
+  }
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+};
+
+bool is_image(const std::string& path) {
+  char magic[sizeof(kImageMagic)] = {};
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error("cannot read " + path + ": " + std::strerror(errno));
+  file.read(magic, sizeof(magic));
+  return std::memcmp(magic, kImageMagic, sizeof(magic)) == 0;
+}
+
+// What a boot loader does that has loaded the image itself.
+void fill_memory(const MappedImage& image, SharedDdr& ddr) {
+  const Progress progress = progress_bar("filling memory");
+  uint64_t done = 0;
+  for (const RegionEntry& region : image.regions()) {
+    const auto content = image.content(region);
+    constexpr uint64_t kStep = 16 << 20;
+    for (uint64_t offset = 0; offset < content.size(); offset += kStep) {
+      const auto part = content.subspan(offset, std::min<uint64_t>(kStep, content.size() - offset));
+      std::memcpy(ddr.at(region.address + offset, part.size()), part.data(), part.size());
+      done += part.size();
+      if (progress) progress(done, image.bytes().size());
+    }
+  }
+}
+
+std::vector<MemoryRange> memory_ranges(uint64_t bytes) {
+  std::vector<MemoryRange> ranges = {{0, std::min(bytes, kLowBytes)}};
+  if (bytes > kLowBytes) ranges.push_back({kHighBase, bytes - kLowBytes});
+  return ranges;
+}
+
+void run_board(const Options& options) {
+  if (!std::filesystem::exists(options.firmware)) {
+    throw Error("no firmware at '" + options.firmware +
+                "'; install g++-aarch64-linux-gnu and build again, or give one with --firmware");
+  }
+  const TemporaryDirectory directory;
+  SharedDdr ddr(directory / "ddr", memory_ranges(uint64_t{options.memory_mib} << 20));
+
+  QemuOptions qemu{.firmware = options.firmware,
+                   .ddr = directory / "ddr",
+                   .ddr_bytes = ddr.bytes(),
+                   .card = {},
+                   .exception_level = options.exception_level};
+  std::string board_name = "kv260";
+  if (is_image(options.source)) {
+    const MappedImage image(options.source);
+    board_name = image.header().board;
+    if (options.preload) fill_memory(image, ddr);
+    if (!options.preload && !options.no_card) {
+      qemu.card = directory / "card.img";
+      write_sd_card(image_parts(image), *qemu.card, progress_bar("writing the card"));
+    }
+  } else if (options.preload) {
+    throw Error(options.source + " is no image; --preload needs one");
+  } else if (!options.no_card) {
+    qemu.card = options.source;
+  }
+
+  PassLog log(options.passes);
+  AcceleratorServer server(
+      ddr,
+      {.registers = kRegisters,
+       .accelerator = load_board(board_name).accelerator,
+       .kernels =
+           [&] {
+             return make_kernels(options.target == "cpu" ? available_kernels().front() : options.target);
+           },
+       .threads = options.threads ? options.threads : physical_cores(),
+       .fault = options.fault,
+       .fault_after = options.fault_after,
+       .on_pass = [&](uint32_t position, std::span<const uint32_t> tokens) { log.write(position, tokens); },
+       .on_problem = [](const std::string& text) { std::fprintf(stderr, "brim: %s\n", text.c_str()); }});
+
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  Qemu board(qemu);
+  const std::jthread serving([&](const std::stop_token& stop) { server.run(stop); });
+  if (!link_console(board, [] { return stopped != 0; })) return;
+  if (const int code = board.wait(); code != 0) {
+    throw Error(concat("the board halted (exit code ", code, "); its console says why"));
+  }
+}
+
+}  // namespace
+
+void add_board(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "board", "Boot the bare-metal firmware in QEMU and play the accelerator for it (Ctrl-] ends it)");
+  command->add_option("IMAGE", options->source, "Image file, or SD card written by brim export --sd")
+      ->required();
+  command->add_option("--firmware", options->firmware, "Firmware to boot (ELF)")->capture_default_str();
+  command->add_option("--el", options->exception_level, "Exception level at which it is entered")
+      ->check(CLI::Range(1, 3))
+      ->capture_default_str();
+  command->add_option("--memory", options->memory_mib, "The board's memory in MiB")
+      ->check(CLI::Range(256, 4096))
+      ->capture_default_str();
+  command->add_flag("--preload", options->preload,
+                    "Put the image into memory beforehand instead of on a card");
+  command->add_flag("--no-card", options->no_card, "Leave the card slot empty");
+  command->add_option("--passes", options->passes, "Write every pass's position and token ids to this file");
+  command
+      ->add_option("--fault", options->fault,
+                   "What the accelerator does wrong, to see how the firmware takes it")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Fault>{{"silent", Fault::kSilent}, {"bus-error", Fault::kBusError}}));
+  command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
+      ->capture_default_str();
+  command
+      ->add_option("--target", options->target,
+                   "What computes: cpu (the fastest kernels of this processor), or reference")
+      ->check(CLI::IsMember({"cpu", "reference"}))
+      ->capture_default_str();
+  command->add_option("-t,--threads", options->threads, "Threads (default: one per physical core)")
+      ->check(CLI::Range(1, 1024));
+  command->callback([options] { run_board(*options); });
+}
+
+}  // namespace brim

@@ -1,0 +1,247 @@
+// The firmware in QEMU, with `brim board` in the accelerator's place, from the outside: what stands on the
+// console.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "image/mapped_image.h"
+#include "image/sd_card.h"
+#include "tests/board_process.h"
+
+namespace brim {
+namespace {
+
+using test::Board;
+
+class BoardTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    BRIM_NEED_BOARD();
+    directory_ = std::filesystem::temp_directory_path() / ("brim_board_test." + std::to_string(getpid()));
+    std::filesystem::create_directories(directory_ / "tmp");
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  std::string file(const std::string& name) const { return (directory_ / name).string(); }
+
+  // The demo model's image.
+  std::string image(const std::string& context = "512") {
+    const std::string path = file("demo" + context + ".brim");
+    const std::string command = std::string(BRIM_BINARY) + " pack " BRIM_SOURCE_DIR "/models/demo -o " +
+                                path + " --context " + context + " >/dev/null 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    return path;
+  }
+
+  // A card with one file of these bytes.
+  std::string card(const std::string& name, const std::vector<uint8_t>& bytes) {
+    const ImagePart part{name, bytes};
+    write_sd_card({&part, 1}, file("card.img"));
+    return file("card.img");
+  }
+
+  std::vector<uint8_t> contents(const std::string& path) {
+    const MappedFile mapped(path);
+    return {mapped.bytes().begin(), mapped.bytes().end()};
+  }
+
+  // Boots from the card; nothing is to be left to go on with after `message`.
+  void expect_halt(const std::vector<std::string>& arguments, const std::string& message) {
+    Board board(file("tmp"), arguments);
+    EXPECT_TRUE(board.shows(message));
+    EXPECT_TRUE(board.shows("Halted: there is nothing to go on with."));
+    EXPECT_EQ(board.finish(), 1);
+  }
+
+  std::filesystem::path directory_;
+};
+
+class BoardEntry : public BoardTest, public testing::WithParamInterface<int> {};
+
+TEST_P(BoardEntry, BootsAndTalks) {
+  const std::string level = std::to_string(GetParam());
+  Board board(file("tmp"), {image(), "--el", level});
+  EXPECT_TRUE(board.shows(", EL" + level + ","));
+  EXPECT_TRUE(board.shows("Self test passed"));
+  EXPECT_TRUE(board.shows("> "));
+  board.send("/tokens 3\nROMEO:\n");
+  EXPECT_TRUE(board.shows("[3 tokens; /tokens sets the limit]"));
+  EXPECT_EQ(board.finish(), 0);
+}
+INSTANTIATE_TEST_SUITE_P(Levels, BoardEntry, testing::Values(1, 2, 3));
+
+// Token ids that were run since the last pass at position 0.
+std::vector<uint32_t> last_conversation(const std::string& path) {
+  std::vector<uint32_t> ids;
+  std::ifstream in(path);
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    uint32_t position = 0;
+    words >> position;
+    if (position == 0) ids.clear();
+    EXPECT_EQ(position, ids.size()) << line;
+    for (uint32_t id = 0; words >> id;) ids.push_back(id);
+  }
+  return ids;
+}
+
+TEST_F(BoardTest, ChatsGreedilyWithTheTokensOfRun) {
+  const std::string path = image();
+  const std::string command =
+      std::string(BRIM_BINARY) + " run " + path + " -p 'ROMEO:\n' -n 40 --json > " + file("run.json");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::ifstream in(file("run.json"));
+  auto expected = nlohmann::json::parse(in)["token_ids"].get<std::vector<uint32_t>>();
+  ASSERT_EQ(expected.size(), 6u + 40u);
+  expected.pop_back();  // chosen, but never run
+
+  Board board(file("tmp"), {path, "--passes", file("passes")});
+  board.send("/tokens 40\nROMEO:\n");
+  EXPECT_TRUE(board.shows("[40 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+  EXPECT_EQ(last_conversation(file("passes")), expected);
+}
+
+TEST_F(BoardTest, KeepsTheConversationOverTurnsAndForgetsItOnRequest) {
+  const std::string path = image();
+  Board board(file("tmp"), {path, "--passes", file("passes")});
+  board.send("/tokens 5\nROMEO:\nJULIET:\n/stats\n");
+  EXPECT_TRUE(board.shows("[5 tokens;"));
+  EXPECT_TRUE(board.shows("[5 tokens;"));
+  EXPECT_TRUE(board.shows("of 512 tokens used"));
+  EXPECT_TRUE(board.shows("token/s"));
+  EXPECT_TRUE(board.shows("bytes per token"));
+  EXPECT_GT(last_conversation(file("passes")).size(), 16u) << "the second turn follows the first";
+  board.send("/reset\nROMEO:\n");
+  EXPECT_TRUE(board.shows("forgotten"));
+  EXPECT_TRUE(board.shows("[5 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+  EXPECT_EQ(last_conversation(file("passes")).size(), 6u + 4u);
+}
+
+TEST_F(BoardTest, SamplesTheSameTextForTheSameSeed) {
+  Board board(file("tmp"), {image(), "--passes", file("passes")});
+  std::vector<std::vector<uint32_t>> texts;
+  for (const char* seed : {"7", "7", "8"}) {
+    board.send(std::string("/reset\n/temp 0.9\n/seed ") + seed + "\n/tokens 12\nROMEO:\n");
+    ASSERT_TRUE(board.shows("[12 tokens;"));
+    texts.push_back(last_conversation(file("passes")));
+  }
+  EXPECT_EQ(board.finish(), 0);
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_NE(texts[0], texts[2]);
+}
+
+TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
+  Board board(file("tmp"), {image(), "--preload"});
+  EXPECT_TRUE(board.shows("The image is in memory already"));
+  EXPECT_TRUE(board.shows("Self test passed"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, SaysThatThereIsNoCard) {
+  expect_halt({image(), "--no-card"}, "there is no SD card in the slot");
+}
+
+TEST_F(BoardTest, SaysThatTheFileIsMissing) {
+  expect_halt({card("NOTES.TXT", {1, 2, 3})}, "there is no BRIM0.IMG on the card");
+}
+
+TEST_F(BoardTest, SaysThatTheFileIsTruncated) {
+  auto bytes = contents(image());
+  bytes.resize(bytes.size() - 8192);
+  expect_halt({card("BRIM0.IMG", bytes)}, "it is truncated or of another image");
+}
+
+TEST_F(BoardTest, NamesTheRegionInWhichABitIsFlipped) {
+  const std::string path = image();
+  auto bytes = contents(path);
+  const MappedImage mapped(path);
+  for (const RegionEntry& region : mapped.regions()) {
+    if (region.kind == RegionKind::kWeights) bytes[region.file_offset + region.file_bytes / 2] ^= 4;
+  }
+  expect_halt({card("BRIM0.IMG", bytes)}, "the checksum of region weights.0 is wrong");
+}
+
+TEST_F(BoardTest, SaysThatTheBoardHasLessMemoryThanTheImageIsFor) {
+  expect_halt({image(), "--memory", "2048"}, "MiB of memory at 0x800000000; this board");
+}
+
+TEST_F(BoardTest, SaysThatTheAcceleratorNeverAnswers) {
+  Board board(file("tmp"), {image(), "--fault", "silent"});
+  EXPECT_TRUE(board.shows("did not finish a pass of 8 tokens at position 0 within"));
+  EXPECT_TRUE(board.shows("It does not react to a reset either"));
+  EXPECT_TRUE(board.shows("Error: self test: a pass failed"));
+  EXPECT_EQ(board.finish(), 1);
+}
+
+TEST_F(BoardTest, SurvivesABusErrorDuringAnAnswer) {
+  // The self test is 9 passes, the prompt one; the answer's fourth token fails, and everything from then on.
+  Board board(file("tmp"), {image(), "--fault", "bus-error", "--fault-after", "13"});
+  EXPECT_TRUE(board.shows("Self test passed"));
+  board.send("ROMEO:\n");
+  EXPECT_TRUE(
+      board.shows("Error: accelerator: bus error on a read (code 4) at address 0x202000, position 9"));
+  EXPECT_TRUE(board.shows("It has been reset."));
+  EXPECT_TRUE(board.shows("> "));
+  board.send("/stats\n");
+  EXPECT_TRUE(board.shows("9 of 512 tokens used"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, SurvivesLinesThatAreTooLongOrNoText) {
+  Board board(file("tmp"), {image()});
+  EXPECT_TRUE(board.shows("> "));
+  board.send(std::string(10'000, 'x') + "\n");
+  EXPECT_TRUE(board.shows("bytes and was dropped."));
+  board.send("\xff\xfe\x80\n");
+  EXPECT_TRUE(board.shows("Error: the line is no valid UTF-8"));
+  board.send("/nonsense\n/temp hot\n");
+  EXPECT_TRUE(board.shows("there is no such command"));
+  EXPECT_TRUE(board.shows("/temp takes a number"));
+  board.send("/tokens 2\nROMEO:\n");
+  EXPECT_TRUE(board.shows("[2 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, ControlCEndsAnAnswerAndTheChatGoesOn) {
+  Board board(file("tmp"), {image()});
+  EXPECT_TRUE(board.shows("> "));
+  board.send("/tokens 500\nROMEO:\n");
+  EXPECT_TRUE(board.shows("ROMEO:\n"));
+  EXPECT_TRUE(board.shows("\n")) << "the first line of the answer";
+  board.send("\x03");
+  EXPECT_TRUE(board.shows("[stopped]"));
+  board.send("/tokens 2\nJULIET:\n");
+  EXPECT_TRUE(board.shows("[2 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, SaysThatTheContextIsFullAndGoesOnAfterAReset) {
+  Board board(file("tmp"), {image("64")});
+  board.send("/tokens 500\nROMEO:\n");
+  EXPECT_TRUE(board.shows("[the context of 64 tokens is full; /reset begins a new conversation]"));
+  board.send("JULIET:\n");
+  EXPECT_TRUE(board.shows("Error: the context of 64 tokens is full"));
+  board.send("/reset\n/tokens 2\nJULIET:\n");
+  EXPECT_TRUE(board.shows("[2 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, LeavesNothingBehindWhenItIsTerminated) {
+  Board board(file("tmp"), {image()});
+  EXPECT_TRUE(board.shows("> "));
+  EXPECT_FALSE(std::filesystem::is_empty(directory_ / "tmp"));
+  board.terminate();
+  EXPECT_TRUE(std::filesystem::is_empty(directory_ / "tmp"));
+}
+
+}  // namespace
+}  // namespace brim
