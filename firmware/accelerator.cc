@@ -48,7 +48,7 @@ bool Accelerator::attach(const ImageHeader& image) {
   const uint64_t row_bytes = uint64_t{program_->logits_stride} * kBeatBytes;
   if (program_->magic != kProgramMagic || program_->version != kProgramVersion || program_->kv_heads == 0 ||
       program_->heads < program_->kv_heads || program_->context == 0 || program_->vocabulary == 0 ||
-      row_bytes < uint64_t{program_->vocabulary} * sizeof(float)) {
+      row_bytes < uint64_t{program_->vocabulary} * sizeof(float) || row_bytes > logits_bytes_) {
     print("Error: the header of the image's program is wrong. Pack the model again.\n");
     return false;
   }

@@ -84,6 +84,7 @@ std::string_view describe_class(uint64_t ec) {
 [[noreturn, gnu::noinline]] void report(uint64_t index, const uint64_t* registers) {
   const char* const kKinds[4] = {"synchronous", "IRQ", "FIQ", "SError"};
   const Syndrome s = read_syndrome();
+  console::start();  // it may not be up yet
   print("\nEXCEPTION at EL", level(), ", vector ", index, " (", kKinds[index % 4],
         "): ", describe_class(s.esr >> 26), "\n  ESR ", Hex{s.esr}, "  ELR ", Hex{s.elr}, "  FAR ",
         Hex{s.far}, "  LR ", Hex{registers[30]}, "\n");

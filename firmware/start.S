@@ -45,6 +45,9 @@ at_el2:
     b       enter
 at_el3:
     disable_mmu sctlr_el3
+    mrs     x2, S3_1_C15_C2_1           // CPUECTLR_EL1.SMPEN: without it the Cortex-A53's caches may not be used
+    orr     x2, x2, #(1 << 6)
+    msr     S3_1_C15_C2_1, x2
     msr     cptr_el3, xzr
     mrs     x2, scr_el3
     orr     x2, x2, #(1 << 3)           // EA: bus errors are taken here

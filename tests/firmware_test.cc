@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -233,6 +234,23 @@ TEST_F(BoardTest, SaysThatTheContextIsFullAndGoesOnAfterAReset) {
   board.send("/reset\n/tokens 2\nJULIET:\n");
   EXPECT_TRUE(board.shows("[2 tokens;"));
   EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, PrintsAnExceptionInsteadOfDyingInSilence) {
+  // start.S ends with mov x29, xzr; mov x30, xzr; bl firmware_main. The call becomes brk #0.
+  auto program = contents(BRIM_FIRMWARE);
+  const std::vector<uint8_t> before = {0xFD, 0x03, 0x1F, 0xAA, 0xFE, 0x03, 0x1F, 0xAA};
+  const auto at = std::search(program.begin(), program.end(), before.begin(), before.end());
+  ASSERT_NE(at, program.end());
+  const std::vector<uint8_t> breakpoint = {0x00, 0x00, 0x20, 0xD4};
+  std::copy(breakpoint.begin(), breakpoint.end(), at + static_cast<ptrdiff_t>(before.size()));
+  std::ofstream(file("broken.elf"), std::ios::binary)
+      .write(reinterpret_cast<const char*>(program.data()), static_cast<std::streamsize>(program.size()));
+  for (const char* level : {"1", "2", "3"}) {
+    expect_halt(
+        {image(), "--preload", "--firmware", file("broken.elf"), "--el", level},
+        std::string("EXCEPTION at EL") + level + ", vector 4 (synchronous): breakpoint or trap instruction");
+  }
 }
 
 TEST_F(BoardTest, LeavesNothingBehindWhenItIsTerminated) {
