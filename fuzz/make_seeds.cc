@@ -9,7 +9,8 @@
 #include "model/checkpoint_writers.h"
 #include "model/ggml_types.h"
 #include "model/synthetic.h"
-#include "tokenizer/build.h"
+#include "tokenizer/blob_writer.h"
+#include "tokenizer/sources.h"
 
 namespace {
 
@@ -197,7 +198,7 @@ void write_tokenizers_and_image(const TensorSource& source) {
   write_seed("sentencepiece", "llama2c", bytes);
 
   const std::vector<uint8_t> blob =
-      build_from_llama2c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "seed");
+      write_blob(read_llama2c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "seed"));
   write_seed("tokenizer_blob", "llama2c", std::string("\5ab ab") + std::string(blob.begin(), blob.end()));
 
   std::filesystem::create_directories(root / "image");
