@@ -26,6 +26,7 @@ test-long:
 	cmake --build --preset release -j $(JOBS)
 	cmake --build --preset debug -j $(JOBS)
 	ctest --preset debug -j $(JOBS) -LE long
+	fuzz/run 30
 	ctest --preset release -j $(JOBS)
 
 bench: build
