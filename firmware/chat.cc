@@ -146,6 +146,7 @@ class Chat {
     } else if (name == "/reset") {
       place_.rewind(0);
       unrun_ = kNoToken;
+      cut_short_ = false;
       print("The conversation is forgotten.\n");
     } else if (name == "/stats") {
       stats();
@@ -185,11 +186,16 @@ class Chat {
   }
 
   void answer(std::string_view line) {
-    // The token that ended the last answer, or the last one of an answer that was cut short, comes first.
+    // What of the last answer has not been run comes first.
     uint32_t count = 0;
     if (unrun_ != kNoToken) ids[count++] = unrun_;
-    const EncodeResult turn = encode_turn(tokenizer_, line, place_.position() > 0,
-                                          {chat_text, encode_scratch}, std::span(ids).subspan(count));
+    if (cut_short_) {
+      const EncodeResult end = encode_answer_end(tokenizer_, encode_scratch, std::span(ids).subspan(count));
+      count += end.count;
+    }
+    const ChatTurn user = {ChatRole::kUser, line};
+    const EncodeResult turn = encode_turns(tokenizer_, {&user, 1}, place_.position() > 0,
+                                           {chat_text, encode_scratch}, std::span(ids).subspan(count));
     count += turn.count;
     if (turn.status != EncodeStatus::kOk) return usage("the line is too long to be tokenized");
     if (count >= place_.room()) {
@@ -204,6 +210,7 @@ class Chat {
     std::span<const float> logits;
     if (!place_.append({ids, count}, logits)) return;
     unrun_ = kNoToken;
+    cut_short_ = false;
     prompt_tokens_ = count;
     first_token_seconds_ = seconds_now() - start;
     accelerator_.clear_work();
@@ -218,6 +225,7 @@ class Chat {
     decode_seconds_ = seconds_now() - decode_start;
     print(decoder.finish(token_text), "\n");
     unrun_ = stop.unrun;
+    cut_short_ = stop.reason != StopReason::kEnd;
     if (stop.reason == StopReason::kInterrupted) print("[stopped]\n");
     if (stop.reason == StopReason::kLimit) print("[", max_tokens_, " tokens; /tokens sets the limit]\n");
     if (stop.reason == StopReason::kContextFull) {
@@ -265,6 +273,7 @@ class Chat {
   uint32_t line_bytes_ = kLineBytes;
   uint32_t max_tokens_ = 256;
   uint32_t unrun_ = kNoToken;  // last token chosen, not in the KV cache yet
+  bool cut_short_ = false;     // the last answer did not end by itself
   // Of the last answer.
   uint32_t prompt_tokens_ = 0;
   double first_token_seconds_ = 0;

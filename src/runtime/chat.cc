@@ -1,6 +1,7 @@
 #include "runtime/chat.h"
 
 #include "base/error.h"
+#include "runtime/turn.h"
 #include "tokenizer/chat.h"
 
 namespace brim {
@@ -23,15 +24,15 @@ std::vector<uint32_t> Chat::turn_tokens(std::string_view user) const {
   if (!started_ && !system_.empty()) turns.push_back({ChatRole::kSystem, system_});
   turns.push_back({ChatRole::kUser, user});
   std::vector<char> room(chat_text_bytes(turns));
-  std::vector<TextRange> ranges(turns.size());
-  const ChatText text = render_chat(tokenizer_.chat_template(), turns, {.continues = started_}, room, ranges);
+  std::vector<uint8_t> scratch(tokenizer_.scratch_bytes(room.size()));
+  std::vector<uint32_t> ids(tokenizer_.max_ids(room.size()));
+  const EncodeResult result = encode_turns(tokenizer_, turns, started_, {room, scratch}, ids);
+  if (result.status != EncodeStatus::kOk) {
+    throw Error("a turn of " + std::to_string(user.size()) +
+                " bytes is too long to tokenize at once; split it");
+  }
   std::vector<uint32_t> tokens = unread_;
-  const bool bos_in_text = tokenizer_.chat_template() != ChatTemplate::kNone;
-  const auto turn = encode(tokenizer_, text.text,
-                           {.add_bos = !started_ && !bos_in_text && tokenizer_.adds_bos(),
-                            .parse_special = true,
-                            .verbatim = text.verbatim});
-  tokens.insert(tokens.end(), turn.begin(), turn.end());
+  tokens.insert(tokens.end(), ids.begin(), ids.begin() + result.count);
   return tokens;
 }
 
