@@ -23,6 +23,7 @@ function(brim_test name)
   endif()
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})  # helpers are "tests/x.h"
   target_compile_definitions(${name} PRIVATE
     BRIM_SHARED_DATA="${BRIM_SHARED_DATA}" BRIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${limits})
