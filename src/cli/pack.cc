@@ -41,27 +41,6 @@ std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& 
   return {};
 }
 
-// An image that lives as long as this object: the model rounded to nearest, to see its activations with.
-class TemporaryImage {
- public:
-  TemporaryImage(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& pack,
-                 const std::string& beside)
-      : path_(beside + ".calibration." + std::to_string(getpid())) {
-    pack_image(source, tokenizer, pack, path_);
-  }
-  ~TemporaryImage() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  TemporaryImage(const TemporaryImage&) = delete;
-  TemporaryImage& operator=(const TemporaryImage&) = delete;
-
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 // Channel scales and importances from running the calibration text through the model.
 AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options,
                      const PackOptions& pack) {
@@ -69,8 +48,11 @@ AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokeni
   if (tokenizer.empty()) throw Error("--quant awq needs the model's tokenizer: --tokenizer FILE");
   PackOptions first = pack;
   first.progress = progress_bar("packing for calibration");
-  const TemporaryImage temporary(source, tokenizer, first, options.output);
-  const MappedImage image(temporary.path());
+  // The model rounded to nearest, to see its activations with: mapped, it needs no name any more.
+  const std::string temporary = options.output + ".calibration." + std::to_string(getpid());
+  pack_image(source, tokenizer, first, temporary);
+  const MappedImage image(temporary);
+  std::filesystem::remove(temporary);
   const Text text(image);
   const auto executor = make_executor(image, {.threads = options.threads});
   // Some thousand tokens settle the mean squares; more text costs time only.

@@ -18,19 +18,30 @@ OutputFile::OutputFile(std::filesystem::path path, uint64_t bytes) : path_(std::
   const auto present = std::filesystem::status(path_, none);
   if (std::filesystem::exists(present) && !std::filesystem::is_regular_file(present))
     throw Error("cannot write " + path_.string() + ": it is not a regular file");
-  temporary_ = path_.string() + ".XXXXXX";
-  fd_ = mkstemp(temporary_.data());
-  if (fd_ < 0) throw Error("cannot write " + path_.string() + ": " + std::strerror(errno));
-  const mode_t mask = umask(0);
-  umask(mask);
-  fchmod(fd_, 0666 & ~mask);
+  // A file without a name goes away with the process, however that ends.
+  const auto directory = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  fd_ = open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+  if (fd_ < 0) open_named();
   const int problem = bytes == 0 ? 0 : posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
   if (problem != 0) {
     close(fd_);
-    unlink(temporary_.c_str());
+    if (!temporary_.empty()) unlink(temporary_.c_str());
     throw Error("cannot reserve " + std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB for " +
                 path_.string() + ": " + std::strerror(problem));
   }
+}
+
+// For file systems that know no unnamed files.
+void OutputFile::open_named() {
+  temporary_ = path_.string() + ".XXXXXX";
+  fd_ = mkstemp(temporary_.data());
+  if (fd_ < 0) {
+    temporary_.clear();
+    throw Error("cannot write " + path_.string() + ": " + std::strerror(errno));
+  }
+  const mode_t mask = umask(0);
+  umask(mask);
+  fchmod(fd_, 0666 & ~mask);
 }
 
 OutputFile::~OutputFile() {
@@ -60,6 +71,13 @@ void OutputFile::read(uint64_t offset, std::span<uint8_t> bytes) const {
 
 void OutputFile::commit() {
   if (fsync(fd_) != 0) fail("cannot write");
+  if (temporary_.empty()) {
+    const std::string open_file = "/proc/self/fd/" + std::to_string(fd_);
+    const std::string name = path_.string() + "." + std::to_string(getpid());
+    if (linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0)
+      fail("cannot name");
+    temporary_ = name;
+  }
   if (close(fd_) != 0) {
     fd_ = -1;
     fail("cannot write");

@@ -8,7 +8,7 @@
 
 namespace brim {
 
-// Writes go to a temporary file in the same directory with all its space reserved; `commit` renames it.
+// Writes go to an unnamed file in the same directory with all its space reserved; `commit` names it.
 // A destroyed OutputFile that was not committed leaves nothing behind. Thread-safe writes.
 class OutputFile {
  public:
@@ -25,10 +25,11 @@ class OutputFile {
   void commit();
 
  private:
+  void open_named();
   [[noreturn]] void fail(const std::string& what) const;
 
   std::filesystem::path path_;
-  std::string temporary_;
+  std::string temporary_;  // name until it is renamed; empty: none
   int fd_ = -1;
 };
 
