@@ -22,7 +22,7 @@ struct PackOptions {
   std::string quantiser = "rtn";    // for the header
   // Importance of the columns of a matrix for quantise_group; empty: rounding to nearest.
   std::function<std::span<const float>(TensorId)> importance = {};
-  Progress progress = {};           // weights quantised so far, of all; may be empty
+  Progress progress = {};  // weights quantised so far, of all; may be empty
 };
 
 // Writes the image of `source` with the given tokenizer tables (may be empty) to `path`. Throws Error if the

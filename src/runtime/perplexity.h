@@ -15,8 +15,8 @@ namespace brim {
 // How a text is cut into runs that fit into a context.
 struct EvalWindows {
   std::optional<uint32_t> bos = {};  // put before every window
-  uint32_t window = 0;          // tokens of a window, BOS included; at least 2
-  uint32_t stride = 0;          // tokens from one window's start to the next; 0: disjoint windows
+  uint32_t window = 0;               // tokens of a window, BOS included; at least 2
+  uint32_t stride = 0;               // tokens from one window's start to the next; 0: disjoint windows
 };
 
 struct Perplexity {
