@@ -148,55 +148,34 @@ struct Avx2 {
       return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
     }
   }
+  // Two positions at a time: their bytes side by side, as pairs of words. A missing second one has mantissa
+  // 0.
+  static void dot_values(const KvView& values, uint32_t offset, const int16_t* mantissas, uint32_t first,
+                         uint32_t last, I (&dots)[kBeatBytes / kLanes]) {
+    for (I& d : dots) d = _mm256_setzero_si256();
+    for (uint32_t i = first; i < last; i += 2) {
+      int32_t two_weights;
+      std::memcpy(&two_weights, mantissas + i, sizeof(two_weights));
+      const __m256i weights = _mm256_set1_epi32(two_weights);
+      const int8_t* v0 = values.record(i) + offset;
+      const int8_t* v1 = v0 + kSubBlockBytes;
+      __builtin_prefetch(v0 + kPageBytes);
+      __builtin_prefetch(v1 + kPageBytes);
+      for (uint32_t j = 0; j < kBeatBytes; j += 16) {
+        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v0 + j));
+        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v1 + j));
+        const __m256i low = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
+        const __m256i high = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
+        dots[j / 8] = _mm256_add_epi32(dots[j / 8], _mm256_madd_epi16(low, weights));
+        dots[j / 8 + 1] = _mm256_add_epi32(dots[j / 8 + 1], _mm256_madd_epi16(high, weights));
+      }
+    }
+  }
 };
 
 class Avx2Kernels final : public SimdDot<Avx2> {
  public:
   std::string_view name() const override { return "avx2"; }
-
-  void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
-              float* out) const override {
-    for (uint32_t offset = 0; offset < values.record_bytes; offset += kElements) {
-      values_part(values, offset, mantissas, exponents, positions, out + offset);
-    }
-  }
-
- private:
-  static constexpr uint32_t kElements = 64;  // of the output, whose sums fit into registers
-
-  static void values_part(const KvView& values, uint32_t offset, const int16_t* mantissas,
-                          const int32_t* exponents, uint32_t positions, float* out) {
-    constexpr uint32_t kVectors = kElements / 8;
-    __m256 sum[kVectors];
-    for (__m256& s : sum) s = _mm256_setzero_ps();
-    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
-      __m256i dot[kVectors];
-      for (__m256i& d : dot) d = _mm256_setzero_si256();
-      const uint32_t last = std::min(first + kAttentionBlock, positions);
-      for (uint32_t i = first; i < last; i += 2) {
-        int32_t two_weights;
-        std::memcpy(&two_weights, mantissas + i, sizeof(two_weights));
-        const __m256i weights = _mm256_set1_epi32(two_weights);
-        const int8_t* v0 = values.record(i) + offset;
-        const int8_t* v1 = v0 + kSubBlockBytes;
-        __builtin_prefetch(v0 + kPageBytes);
-        __builtin_prefetch(v1 + kPageBytes);
-        for (uint32_t j = 0; j < kElements; j += 16) {
-          const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v0 + j));
-          const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v1 + j));
-          const __m256i low = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
-          const __m256i high = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
-          dot[j / 8] = _mm256_add_epi32(dot[j / 8], _mm256_madd_epi16(low, weights));
-          dot[j / 8 + 1] = _mm256_add_epi32(dot[j / 8 + 1], _mm256_madd_epi16(high, weights));
-        }
-      }
-      const __m256 power = _mm256_set1_ps(power_of_two(exponents[first / kAttentionBlock]));
-      for (uint32_t v = 0; v < kVectors; ++v) {
-        sum[v] = _mm256_add_ps(sum[v], _mm256_mul_ps(_mm256_cvtepi32_ps(dot[v]), power));
-      }
-    }
-    for (uint32_t v = 0; v < kVectors; ++v) _mm256_storeu_ps(out + 8 * v, sum[v]);
-  }
 };
 
 }  // namespace

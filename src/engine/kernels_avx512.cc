@@ -30,6 +30,12 @@ namespace {
 
 __m512i load_bytes(const void* from) { return _mm512_loadu_si512(from); }
 
+__m512i broadcast(const int8_t* four) {
+  int32_t bits;
+  std::memcpy(&bits, four, sizeof(bits));
+  return _mm512_set1_epi32(bits);
+}
+
 struct Avx512 {
   static constexpr uint32_t kLanes = 16;
   using F = __m512;
@@ -138,6 +144,67 @@ struct Avx512 {
       return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
     }
   }
+
+  // V + 128 is unsigned, as the dot product of bytes wants one factor; 128 times the sum of the weights is
+  // taken off again. Mantissas beyond `last` are 0.
+  static void dot_values(const KvView& values, uint32_t offset, const int16_t* mantissas, uint32_t first,
+                         uint32_t last, I (&dots)[kBeatBytes / kLanes]) {
+    const __m512i flip = _mm512_set1_epi8(-128);
+    alignas(64) int8_t high[kAttentionBlock], low[kAttentionBlock];
+    const int32_t total = split(mantissas + first, high, low);
+    const int8_t* records = values.record(first) + offset;
+    const uint32_t quads = (last - first + 3) / 4;
+    __m512i h[4], l[4];
+    for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
+    for (uint32_t quad = 0; quad < quads; ++quad) {
+      const int8_t* at = records + quad * values.record_bytes;
+      for (uint32_t port = 0; port < kPorts; ++port) {
+        __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
+      }
+      const __m512i a = load_bytes(at), b = load_bytes(at + kSubBlockBytes);
+      const __m512i c = load_bytes(at + 2 * kSubBlockBytes), d = load_bytes(at + 3 * kSubBlockBytes);
+      const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+      const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+      // Dword j of lane L of abcd[i]: element 16 L + 4 i + j of four positions.
+      const __m512i abcd[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
+                               _mm512_unpacklo_epi16(ab_high, cd_high),
+                               _mm512_unpackhi_epi16(ab_high, cd_high)};
+      const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
+      for (uint32_t i = 0; i < 4; ++i) {
+        const __m512i v = _mm512_xor_si512(abcd[i], flip);
+        h[i] = _mm512_dpbusd_epi32(h[i], v, weights_high);
+        l[i] = _mm512_dpbusd_epi32(l[i], v, weights_low);
+      }
+    }
+    const __m512i excess = _mm512_set1_epi32(128 * total);
+    for (uint32_t i = 0; i < 4; ++i) {
+      dots[i] = _mm512_sub_epi32(_mm512_add_epi32(_mm512_slli_epi32(h[i], 8), l[i]), excess);
+    }
+    transpose_lanes(dots);
+  }
+
+  // Digits of 64 mantissas; returns their sum.
+  static int32_t split(const int16_t* mantissas, int8_t* high, int8_t* low) {
+    __m512i sum = _mm512_setzero_si512();
+    for (uint32_t i = 0; i < kAttentionBlock; i += 32) {
+      const __m512i m = load_bytes(mantissas + i);
+      const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(m, _mm512_set1_epi16(128)), 8);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + i), _mm512_cvtepi16_epi8(h));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + i), _mm512_cvtepi16_epi8(m));
+      sum = _mm512_dpwssd_epi32(sum, m, _mm512_set1_epi16(1));
+    }
+    return _mm512_reduce_add_epi32(sum);
+  }
+
+  // x[i]'s 128-bit lane k becomes x[k]'s lane i.
+  static void transpose_lanes(__m512i (&x)[4]) {
+    const __m512i a = _mm512_shuffle_i32x4(x[0], x[1], 0x44), b = _mm512_shuffle_i32x4(x[2], x[3], 0x44);
+    const __m512i c = _mm512_shuffle_i32x4(x[0], x[1], 0xEE), d = _mm512_shuffle_i32x4(x[2], x[3], 0xEE);
+    x[0] = _mm512_shuffle_i32x4(a, b, 0x88);
+    x[1] = _mm512_shuffle_i32x4(a, b, 0xDD);
+    x[2] = _mm512_shuffle_i32x4(c, d, 0x88);
+    x[3] = _mm512_shuffle_i32x4(c, d, 0xDD);
+  }
 };
 
 class Avx512Kernels final : public SimdDot<Avx512> {
@@ -154,13 +221,6 @@ class Avx512Kernels final : public SimdDot<Avx512> {
         return matvec_many<2>(matrix, x, first_block, last_block, out, out_stride);
       default:
         return matvec_many<1>(matrix, x, first_block, last_block, out, out_stride);
-    }
-  }
-
-  void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
-              float* out) const override {
-    for (uint32_t offset = 0; offset < values.record_bytes; offset += 64) {
-      values_beat(values, offset, mantissas, exponents, positions, out + offset);
     }
   }
 
@@ -275,12 +335,6 @@ class Avx512Kernels final : public SimdDot<Avx512> {
     }
   }
 
-  static __m512i broadcast(const int8_t* four) {
-    int32_t bits;
-    std::memcpy(&bits, four, sizeof(bits));
-    return _mm512_set1_epi32(bits);
-  }
-
   // rows[i] lane k becomes rows[k] lane i.
   static void transpose(__m512i (&rows)[16]) {
     __m512i quads[4][4];  // [row / 4][dword % 4], 128-bit lane L: dword 4 L + i of four rows
@@ -295,80 +349,9 @@ class Avx512Kernels final : public SimdDot<Avx512> {
     }
     for (uint32_t i = 0; i < 4; ++i) {
       __m512i lanes[4] = {quads[0][i], quads[1][i], quads[2][i], quads[3][i]};
-      transpose_lanes(lanes);
+      Avx512::transpose_lanes(lanes);
       for (uint32_t lane = 0; lane < 4; ++lane) rows[4 * lane + i] = lanes[lane];
     }
-  }
-
-  // x[i]'s 128-bit lane k becomes x[k]'s lane i.
-  static void transpose_lanes(__m512i (&x)[4]) {
-    const __m512i a = _mm512_shuffle_i32x4(x[0], x[1], 0x44), b = _mm512_shuffle_i32x4(x[2], x[3], 0x44);
-    const __m512i c = _mm512_shuffle_i32x4(x[0], x[1], 0xEE), d = _mm512_shuffle_i32x4(x[2], x[3], 0xEE);
-    x[0] = _mm512_shuffle_i32x4(a, b, 0x88);
-    x[1] = _mm512_shuffle_i32x4(a, b, 0xDD);
-    x[2] = _mm512_shuffle_i32x4(c, d, 0x88);
-    x[3] = _mm512_shuffle_i32x4(c, d, 0xDD);
-  }
-
-  // --- Attention. ---
-
-  // 64 elements of the output, from those bytes of each V record. V + 128 is unsigned, as the dot product of
-  // bytes wants one factor; 128 times the sum of the weights is taken off again.
-  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas,
-                          const int32_t* exponents, uint32_t positions, float* out) {
-    __m512 sum[4];
-    for (__m512& s : sum) s = _mm512_setzero_ps();
-    const __m512i flip = _mm512_set1_epi8(-128);
-    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
-      alignas(64) int8_t high[kAttentionBlock], low[kAttentionBlock];
-      int32_t total = split(mantissas + first, high, low);
-      const int8_t* records = values.record(first) + offset;
-      const uint32_t quads = (std::min(kAttentionBlock, positions - first) + 3) / 4;
-      __m512i h[4], l[4];
-      for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
-      for (uint32_t quad = 0; quad < quads; ++quad) {
-        const int8_t* at = records + quad * values.record_bytes;
-        for (uint32_t port = 0; port < kPorts; ++port)
-          __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
-        const __m512i a = load_bytes(at), b = load_bytes(at + kSubBlockBytes);
-        const __m512i c = load_bytes(at + 2 * kSubBlockBytes), d = load_bytes(at + 3 * kSubBlockBytes);
-        const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
-        const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
-        // Dword j of lane L of abcd[i]: element 16 L + 4 i + j of four positions.
-        const __m512i abcd[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
-                                 _mm512_unpacklo_epi16(ab_high, cd_high),
-                                 _mm512_unpackhi_epi16(ab_high, cd_high)};
-        const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
-        for (uint32_t i = 0; i < 4; ++i) {
-          const __m512i v = _mm512_xor_si512(abcd[i], flip);
-          h[i] = _mm512_dpbusd_epi32(h[i], v, weights_high);
-          l[i] = _mm512_dpbusd_epi32(l[i], v, weights_low);
-        }
-      }
-      const __m512 power = _mm512_set1_ps(power_of_two(exponents[first / kAttentionBlock]));
-      const __m512i excess = _mm512_set1_epi32(128 * total);
-      for (uint32_t i = 0; i < 4; ++i) {
-        const __m512i dot = _mm512_sub_epi32(_mm512_add_epi32(_mm512_slli_epi32(h[i], 8), l[i]), excess);
-        sum[i] = _mm512_add_ps(sum[i], _mm512_mul_ps(_mm512_cvtepi32_ps(dot), power));
-      }
-    }
-    __m512i ordered[4];
-    for (uint32_t i = 0; i < 4; ++i) ordered[i] = _mm512_castps_si512(sum[i]);
-    transpose_lanes(ordered);
-    for (uint32_t i = 0; i < 4; ++i) _mm512_storeu_si512(out + 16 * i, ordered[i]);
-  }
-
-  // Digits of 64 mantissas; returns their sum.
-  static int32_t split(const int16_t* mantissas, int8_t* high, int8_t* low) {
-    __m512i sum = _mm512_setzero_si512();
-    for (uint32_t i = 0; i < kAttentionBlock; i += 32) {
-      const __m512i m = load_bytes(mantissas + i);
-      const __m512i h = _mm512_srai_epi16(_mm512_add_epi16(m, _mm512_set1_epi16(128)), 8);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + i), _mm512_cvtepi16_epi8(h));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + i), _mm512_cvtepi16_epi8(m));
-      sum = _mm512_dpwssd_epi32(sum, m, _mm512_set1_epi16(1));
-    }
-    return _mm512_reduce_add_epi32(sum);
   }
 };
 

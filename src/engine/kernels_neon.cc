@@ -152,47 +152,24 @@ struct Neon {
   static I add_pair(I a, I b) {
     return vpaddq_s32(a, b);
   }
+  static void dot_values(const KvView& values, uint32_t offset, const int16_t* mantissas, uint32_t first,
+                         uint32_t last, I (&dots)[kBeatBytes / kLanes]) {
+    for (I& d : dots) d = set_int(0);
+    for (uint32_t i = first; i < last; ++i) {
+      const int8_t* v = values.record(i) + offset;
+      __builtin_prefetch(v + kPageBytes);
+      for (uint32_t j = 0; j < kBeatBytes; j += 8) {
+        const int16x8_t words = vmovl_s8(vld1_s8(v + j));
+        dots[j / 4] = vmlal_n_s16(dots[j / 4], vget_low_s16(words), mantissas[i]);
+        dots[j / 4 + 1] = vmlal_high_n_s16(dots[j / 4 + 1], words, mantissas[i]);
+      }
+    }
+  }
 };
 
 class NeonKernels final : public SimdDot<Neon> {
  public:
   std::string_view name() const override { return "neon"; }
-
-  void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
-              float* out) const override {
-    for (uint32_t offset = 0; offset < values.record_bytes; offset += kElements) {
-      values_part(values, offset, mantissas, exponents, positions, out + offset);
-    }
-  }
-
- private:
-  static constexpr uint32_t kElements = 64;  // of the output, whose sums fit into registers
-
-  static void values_part(const KvView& values, uint32_t offset, const int16_t* mantissas,
-                          const int32_t* exponents, uint32_t positions, float* out) {
-    constexpr uint32_t kVectors = kElements / 4;
-    float32x4_t sum[kVectors];
-    for (float32x4_t& s : sum) s = vdupq_n_f32(0.0f);
-    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
-      int32x4_t dot[kVectors];
-      for (int32x4_t& d : dot) d = vdupq_n_s32(0);
-      const uint32_t last = std::min(first + kAttentionBlock, positions);
-      for (uint32_t i = first; i < last; ++i) {
-        const int8_t* v = values.record(i) + offset;
-        __builtin_prefetch(v + kPageBytes);
-        for (uint32_t j = 0; j < kElements; j += 8) {
-          const int16x8_t words = vmovl_s8(vld1_s8(v + j));
-          dot[j / 4] = vmlal_n_s16(dot[j / 4], vget_low_s16(words), mantissas[i]);
-          dot[j / 4 + 1] = vmlal_high_n_s16(dot[j / 4 + 1], words, mantissas[i]);
-        }
-      }
-      const float32x4_t power = vdupq_n_f32(power_of_two(exponents[first / kAttentionBlock]));
-      for (uint32_t v = 0; v < kVectors; ++v) {
-        sum[v] = vaddq_f32(sum[v], vmulq_f32(vcvtq_f32_s32(dot[v]), power));
-      }
-    }
-    for (uint32_t v = 0; v < kVectors; ++v) vst1q_f32(out + 4 * v, sum[v]);
-  }
 };
 
 }  // namespace

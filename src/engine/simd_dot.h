@@ -6,6 +6,9 @@
 //   I dot<n>(const int8_t* k, const int16_t* q): the same for n products of a key and a query
 //   I add_pair<n>(I, I): a level of the tree in which kLanes vectors become one, whose lane i is the sum over
 //     vector i; n = 2, 4, ... kLanes vectors are below the node
+//   void dot_values(const KvView&, offset, mantissas, first, last, I (&dots)[kBeatBytes / kLanes]): for the
+//     64 elements of each V record from byte `offset` on, the sum of mantissa times element over positions
+//     [first, last), which lie in one block of kAttentionBlock
 
 #include "engine/simd_spu.h"
 
@@ -35,6 +38,13 @@ class SimdDot : public SimdSpu<Simd> {
       scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
     } else {
       scores_record<128>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+    }
+  }
+
+  void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
+              float* out) const override {
+    for (uint32_t offset = 0; offset < values.record_bytes; offset += kBeatBytes) {
+      values_beat(values, offset, mantissas, exponents, positions, out + offset);
     }
   }
 
@@ -176,6 +186,23 @@ class SimdDot : public SimdSpu<Simd> {
       const F scale = Simd::mul(Simd::mul(Simd::load_fp16(keys.scales + 2 * first), power), factor);
       Simd::store(scores + first, Simd::mul(dots, scale));
     }
+  }
+
+  // One beat of elements, whose sums fit into registers.
+  static void values_beat(const KvView& values, uint32_t offset, const int16_t* mantissas,
+                          const int32_t* exponents, uint32_t positions, float* out) {
+    constexpr uint32_t kVectors = kBeatBytes / kLanes;
+    F sum[kVectors];
+    for (F& s : sum) s = Simd::set(0.0f);
+    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
+      I dots[kVectors];
+      Simd::dot_values(values, offset, mantissas, first, std::min(first + kAttentionBlock, positions), dots);
+      const F power = Simd::set(power_of_two(exponents[first / kAttentionBlock]));
+      for (uint32_t v = 0; v < kVectors; ++v) {
+        sum[v] = Simd::add(sum[v], Simd::mul(Simd::to_float(dots[v]), power));
+      }
+    }
+    for (uint32_t v = 0; v < kVectors; ++v) Simd::store(out + v * kLanes, sum[v]);
   }
 
   // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page
