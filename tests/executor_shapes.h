@@ -1,0 +1,51 @@
+// Models on which executors are compared with one another: their images take every path of a program.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "isa/layout.h"
+#include "model/description.h"
+
+namespace brim::test {
+
+inline constexpr uint32_t kExecutorContext = 192;  // three blocks of attention positions
+
+struct ExecutorShape {
+  std::string name;
+  ModelDescription model;
+  EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+};
+
+inline void PrintTo(const ExecutorShape& shape, std::ostream* out) { *out << shape.name; }
+
+// Grouped queries, biases, head norms, tied embeddings, all embedding formats, head sizes 8 to 128, all page
+// shapes.
+inline std::vector<ExecutorShape> executor_shapes() {
+  const auto shape = [](const char* name, uint32_t dim, uint32_t heads, uint32_t kv_heads, uint32_t head_size,
+                        uint32_t hidden, EmbeddingFormat embedding) {
+    ExecutorShape result{.name = name, .model = {}, .embedding = embedding};
+    result.model.name = name;
+    result.model.dim = dim;
+    result.model.layers = 2;
+    result.model.heads = heads;
+    result.model.kv_heads = kv_heads;
+    result.model.head_size = head_size;
+    result.model.hidden = hidden;
+    result.model.vocabulary = 100;
+    result.model.trained_context = kExecutorContext;
+    return result;
+  };
+  std::vector<ExecutorShape> shapes = {
+      shape("one_group_gqa_heads_of_8", 64, 8, 4, 8, 172, EmbeddingFormat::kQ8),
+      shape("one_column_pages_heads_of_64_bias", 384, 6, 2, 64, 640, EmbeddingFormat::kFp16),
+      shape("two_column_pages_heads_of_128_qk_norm", 256, 2, 1, 128, 768, EmbeddingFormat::kQ4),
+      shape("four_column_pages_heads_of_48_tied", 512, 8, 8, 48, 1024, EmbeddingFormat::kQ8)};
+  shapes[1].model.qkv_bias = true;
+  shapes[2].model.qk_norm = true;
+  shapes[3].model.tied_embeddings = true;
+  return shapes;
+}
+
+}  // namespace brim::test
