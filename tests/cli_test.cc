@@ -159,6 +159,14 @@ TEST_F(CliStories, RunGivesTheSameTextOnEveryTargetWithAnyWidthAndThreads) {
   }
 }
 
+TEST_F(CliStories, APromptThatDoesNotFitIsRefusedBeforeItIsShown) {
+  const TemporaryFolder folder;
+  const std::string prompt = folder.write("prompt", std::string(4000, 'x'));
+  const ProcessResult result = brim({"run", image_, "--prompt-file", prompt});
+  expect_failure(result, "do not fit");
+  EXPECT_EQ(result.out, "");
+}
+
 TEST_F(CliStories, AFullContextKeepsTheTextAndSaysWhatToDo) {
   const std::string small = folder_.path() + "/small.brim";
   output({"pack", model_, "-o", small, "--tokenizer", tokenizer_, "--context", "64"});

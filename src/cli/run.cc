@@ -81,6 +81,7 @@ void run(const Options& options) {
 
   const auto executor = make_executor(image, options.target);
   Session session(*executor);
+  session.require_room(ids.size());  // before the prompt is shown
   Sampler sampler(options.sampler);
   StreamDecoder decoder(text.tokenizer());
   std::string room(decoder.max_text_bytes(), '\0');

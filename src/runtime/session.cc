@@ -6,12 +6,15 @@
 
 namespace brim {
 
+void Session::require_room(size_t tokens) const {
+  if (tokens <= room()) return;
+  throw Error("the context holds " + std::to_string(executor_.context()) +
+              " tokens: " + std::to_string(position()) + " are used, " + std::to_string(tokens) +
+              " more do not fit; shorten the prompt or pack with a larger --context");
+}
+
 std::span<const float> Session::append(std::span<const uint32_t> tokens) {
-  if (tokens.size() > room()) {
-    throw Error("the context holds " + std::to_string(executor_.context()) +
-                " tokens: " + std::to_string(position()) + " are used, " + std::to_string(tokens.size()) +
-                " more do not fit; shorten the prompt or pack with a larger --context");
-  }
+  require_room(tokens.size());
   std::span<const float> logits;
   place_.append(tokens, logits);
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());

@@ -22,6 +22,9 @@ class Session {
   uint32_t room() const { return place_.room(); }
   std::span<const uint32_t> tokens() const { return tokens_; }
 
+  // Throws Error, with the numbers, unless `tokens` more fit.
+  void require_room(size_t tokens) const;
+
   // Runs `tokens` (at least one) after those before and returns the last one's logits, valid until the next
   // call. Passes are as wide as the executor allows. Throws Error, before anything is run, if they do not
   // fit into the context, and where the executor does; the session stays as it was.
