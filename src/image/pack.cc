@@ -263,6 +263,17 @@ class Packer {
     }
   }
 
+  // 15 steps of the largest FP16 scale are the widest range, from least to greatest, that a group can have.
+  void check_range(TensorId tensor, std::span<const float> row) const {
+    constexpr float kLimit = 15 * kMaxFp16 / 2;
+    const auto too_large = [](float w) { return std::fabs(w) > kLimit; };
+    if (std::any_of(row.begin(), row.end(), too_large)) {
+      throw Error(model_.name + ": " + tensor_name(tensor) +
+                  " has weights beyond 491280, which 4-bit groups with FP16 scales cannot hold; is the "
+                  "checkpoint damaged?");
+    }
+  }
+
   // Group g of a row; `importance` covers its real columns or is empty.
   static GroupParameters quantise(std::span<const float> row, std::span<const float> importance, uint32_t g,
                                   std::span<uint8_t> q) {
@@ -289,6 +300,7 @@ class Packer {
         source_.read_quantised_rows(from.tensor, from.row, 1, {q, zeros, scales});
       } else {
         source_.read_rows(from.tensor, from.row, 1, std::span(values).first(matrix.inputs));
+        check_range(from.tensor, values);
         const auto importance =
             options_.importance ? options_.importance(from.tensor) : std::span<const float>();
         for (uint32_t g = 0; g < groups; ++g) {

@@ -218,6 +218,29 @@ TEST(PackQuantised, LevelsZeroPointsAndScalesAreTakenOverAsTheyAre) {
   }
 }
 
+// One weight that no 4-bit group can hold.
+class TooLarge final : public TensorSource {
+ public:
+  explicit TooLarge(const ModelDescription& model) : plain_(make_synthetic(model, 7)) {}
+  const ModelDescription& description() const override { return plain_->description(); }
+  void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override {
+    plain_->read_rows(id, first_row, rows, out);
+    if (id == TensorId{TensorRole::kUp, 1}) out.back() = -1e6f;
+  }
+
+ private:
+  std::unique_ptr<TensorSource> plain_;
+};
+
+TEST(PackDamaged, WeightsBeyondTheScalesRangeAreRefusedByName) {
+  const test::TemporaryFolder folder;
+  PackOptions options;
+  options.board = load_board("kv260");
+  EXPECT_REFUSED(pack_image(TooLarge(small_model("plain")), {}, options, folder.path() + "/image.brim"),
+                 tensor_name({TensorRole::kUp, 1}));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/image.brim"));
+}
+
 // A checkpoint that turns out to be damaged half-way.
 class Damaged final : public TensorSource {
  public:

@@ -22,6 +22,11 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
       last = std::max(last, region.file_offset + region.file_bytes);
     }
     if (last == 0) continue;
+    constexpr uint64_t kFat32Limit = UINT32_MAX;  // of a file's size
+    if (last - first > kFat32Limit) {
+      throw Error(image.path() + ": " + std::to_string((last - first) >> 20) +
+                  " MiB for one memory of the board do not fit into a file on a FAT32 card");
+    }
     parts.push_back(
         {"BRIM" + std::to_string(parts.size()) + ".IMG", image.bytes().subspan(first, last - first)});
   }
