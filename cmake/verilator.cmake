@@ -27,6 +27,7 @@ function(brim_verilate name)
             --top-module ${top} ${ARG_PARAMETERS} ${BRIM_PKG} ${ARG_SOURCES}
     # What runs once, at the start, is not worth optimising.
     COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a OPT_FAST=-O1 OPT_SLOW=-O0
+            OBJCACHE=${CMAKE_CXX_COMPILER_LAUNCHER}
     DEPENDS ${BRIM_PKG} ${ARG_SOURCES}
     COMMENT "Verilating ${name}"
     VERBATIM)
