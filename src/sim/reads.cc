@@ -52,8 +52,8 @@ void ReadList::start(const Instruction& in) {
       pieces_.push_back({bytes(in.address), in.count, false});
       break;
     case Opcode::kRope:
-      pieces_.push_back(
-          {bytes(in.address) + past * bytes(in.count), uint64_t{in.count} * program_.pass.tokens, false});
+      for (uint32_t t = 0; t < program_.pass.tokens; ++t)
+        pieces_.push_back({bytes(in.address) + (past + t) * bytes(in.count), in.count, false});
       break;
     case Opcode::kEmbed:
       // Which rows depends on the tokens; any rows far apart take the memory as long.
