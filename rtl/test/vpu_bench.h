@@ -14,34 +14,11 @@
 #include "isa/layout.h"
 #include "numerics/a16.h"
 #include "pipeline.h"
+#include "ports.h"
 
 namespace brim::rtl {
 
 using Beat = std::array<uint32_t, 16>;
-
-// A port of up to 64 bits is an integer, a wider one an array of 32-bit words.
-template <typename Port>
-void set_word(Port& port, uint32_t index, uint32_t value) {
-  if constexpr (std::is_integral_v<Port>) {
-    const uint32_t shift = 32 * index;
-    port = static_cast<Port>((port & ~(uint64_t{0xFFFFFFFF} << shift)) | (uint64_t{value} << shift));
-  } else {
-    port[index] = value;
-  }
-}
-template <typename Port>
-uint32_t get_word(const Port& port, uint32_t index) {
-  if constexpr (std::is_integral_v<Port>) {
-    return static_cast<uint32_t>(uint64_t{port} >> (32 * index));
-  } else {
-    return port[index];
-  }
-}
-template <typename Port>
-void set_byte(Port& port, uint32_t index, uint8_t value) {
-  const uint32_t shift = index % 4 * 8;
-  set_word(port, index / 4, (get_word(port, index / 4) & ~(0xFFu << shift)) | (uint32_t{value} << shift));
-}
 
 // Appends the beats of the page at `bytes` in the order in which the ports' data is joined.
 inline void append_page(std::deque<Beat>& beats, const uint8_t* bytes) {
