@@ -1,0 +1,103 @@
+// MCU, read side: reads in program order what the instructions say, through four AXI ports, as far ahead as there
+// is room, and joins it into one stream of beats.
+`default_nettype none
+module mcu #(
+    parameter int TOKENS      = 4,
+    parameter int OUTSTANDING = 8  // bursts of a port that may be under way
+) (
+    input wire clk_i,
+    input wire rst_ni,
+
+    // Of the pass, stable.
+    input wire brim_pkg::program_header_t header_i,
+    input wire [         23:0]            position_i,
+    input wire [          3:0]            tokens_i,
+    input wire [32*TOKENS-1:0]            token_ids_i,
+
+    input  wire                         instruction_valid_i,
+    output wire                         instruction_ready_o,
+    input  wire brim_pkg::instruction_t instruction_i,
+
+    // AXI4 read channels of the ports, port 0 in the low bits. INCR bursts of 16-byte transfers.
+    output wire [ 4*40-1:0] araddr_o,
+    output wire [  4*8-1:0] arlen_o,
+    output wire [      3:0] arvalid_o,
+    input  wire [      3:0] arready_i,
+    input  wire [4*128-1:0] rdata_i,
+    input  wire [  4*2-1:0] rresp_i,
+    input  wire [      3:0] rlast_i,
+    input  wire [      3:0] rvalid_i,
+    output wire [      3:0] rready_o,
+
+    output wire         beat_valid_o,
+    input  wire         beat_ready_i,
+    output wire [511:0] beat_data_o,
+
+    input  wire        stop_i,           // issue no new burst, until reset
+    output wire        idle_o,           // nothing is left to do; with stop_i: no burst is under way
+    output wire        error_o,          // one cycle: a response was not OKAY
+    output wire [31:0] error_address_o,  // of its burst, in beats
+    output wire        port_idle_o,      // some port has no burst under way
+    output wire        blocked_o         // a beat is joined and is not taken
+);
+  localparam int PortBeats = 64;  // of a port FIFO: 256 transfers
+
+  wire pieces_idle, piece_in_valid, piece_in_ready, piece_valid, piece_ready, queue_empty;
+  mcu_pkg::piece_t piece_in, piece;
+  mcu_pieces #(.TOKENS(TOKENS)) u_pieces (
+      .clk_i, .rst_ni, .context_i(header_i.context_size), .position_i, .tokens_i, .token_ids_i,
+      .instruction_valid_i, .instruction_ready_o, .instruction_i, .piece_valid_o(piece_in_valid),
+      .piece_ready_i(piece_in_ready), .piece_o(piece_in), .idle_o(pieces_idle));
+  queue #(.WIDTH(66), .DEPTH(4)) u_pieces_queue (
+      .clk_i, .rst_ni, .valid_i(piece_in_valid), .ready_o(piece_in_ready), .data_i(piece_in), .valid_o(piece_valid),
+      .ready_i(piece_ready), .data_o(piece), .empty_o(queue_empty));
+
+  wire burst_valid, burst_ready, rounds_valid, commands_idle;
+  wire [1:0] burst_port, last_port;
+  wire [31:0] burst_address;
+  wire [4:0] burst_length, rounds;
+  mcu_commands u_commands (
+      .clk_i, .rst_ni, .wide_records_i(header_i.head_size > 16'd64), .piece_valid_i(piece_valid),
+      .piece_ready_o(piece_ready), .piece_i(piece), .burst_valid_o(burst_valid), .burst_ready_i(burst_ready),
+      .burst_port_o(burst_port), .burst_address_o(burst_address), .burst_length_o(burst_length),
+      .rounds_valid_o(rounds_valid), .rounds_o(rounds), .last_port_o(last_port), .idle_o(commands_idle));
+
+  wire [3:0] port_burst_ready, port_valid, port_ready, busy, empty, error;
+  wire [4*512-1:0] port_data;
+  wire [4*32-1:0] error_address;
+  assign burst_ready = port_burst_ready[burst_port] && !stop_i;
+  for (genvar i = 0; i < 4; i++) begin : gen_port
+    axi_read_port #(.OUTSTANDING(OUTSTANDING), .BEATS(PortBeats)) u_port (
+        .clk_i, .rst_ni, .burst_valid_i(burst_valid && burst_port == 2'(i) && !stop_i),
+        .burst_ready_o(port_burst_ready[i]), .burst_address_i(burst_address), .burst_length_i(burst_length),
+        .araddr_o(araddr_o[40*i+:40]), .arlen_o(arlen_o[8*i+:8]), .arvalid_o(arvalid_o[i]),
+        .arready_i(arready_i[i]), .rdata_i(rdata_i[128*i+:128]), .rresp_i(rresp_i[2*i+:2]), .rlast_i(rlast_i[i]),
+        .rvalid_i(rvalid_i[i]), .rready_o(rready_o[i]), .beat_valid_o(port_valid[i]),
+        .beat_ready_i(port_ready[i]), .beat_data_o(port_data[512*i+:512]), .busy_o(busy[i]), .empty_o(empty[i]),
+        .error_o(error[i]), .error_address_o(error_address[32*i+:32]));
+  end
+
+  wire join_idle;
+  mcu_join #(.BEATS(PortBeats)) u_join (
+      .clk_i, .rst_ni, .rounds_valid_i(burst_valid && burst_ready && rounds_valid), .rounds_i(rounds),
+      .last_port_i(last_port), .port_valid_i(port_valid), .port_ready_o(port_ready), .port_data_i(port_data),
+      .beat_valid_o, .beat_ready_i, .beat_data_o, .idle_o(join_idle));
+
+  // Of errors in one cycle the lowest port's is reported: the first one ends the pass anyway.
+  logic error_q;
+  logic [31:0] error_address_q;
+  always_ff @(posedge clk_i) begin
+    error_q <= error != 0 && rst_ni;
+    error_address_q <= error[0] ? error_address[31:0] : error[1] ? error_address[63:32]
+                     : error[2] ? error_address[95:64] : error_address[127:96];
+  end
+
+  wire drained = pieces_idle && queue_empty && commands_idle && empty == 4'hF && join_idle;
+  assign idle_o = busy == 0 && (stop_i || drained);
+  assign error_o = error_q;
+  assign error_address_o = error_address_q;
+  assign port_idle_o = busy != 4'hF;
+  assign blocked_o = beat_valid_o && !beat_ready_i;
+  wire unused = &{1'b0, header_i};
+endmodule
+`default_nettype wire

@@ -1,0 +1,116 @@
+// Read command generator: turns pieces into bursts of the ports, one per cycle, and tells the join in which
+// order their beats belong. The bursts are those of src/sim/reads.cc, in the same order.
+`default_nettype none
+module mcu_commands (
+    input wire clk_i,
+    input wire rst_ni,
+    input wire wide_records_i,  // a KV record is 128 bytes, else 64; stable
+
+    input  wire                  piece_valid_i,
+    output wire                  piece_ready_o,
+    input  wire mcu_pkg::piece_t piece_i,
+
+    // The next burst and, with some, rounds for the join (see there).
+    output wire        burst_valid_o,
+    input  wire        burst_ready_i,
+    output wire [ 1:0] burst_port_o,
+    output wire [31:0] burst_address_o,  // beats
+    output wire [ 4:0] burst_length_o,   // beats - 1
+    output wire        rounds_valid_o,
+    output wire [ 4:0] rounds_o,
+    output wire [ 1:0] last_port_o,
+    output wire        idle_o
+);
+  localparam logic [31:0] SubBlockBeats = 32'(brim_pkg::SUB_BLOCK_BYTES / brim_pkg::BEAT_BYTES);
+  localparam logic [4:0] WholeSubBlock = 5'(SubBlockBeats - 1);
+
+  // The piece at work: what is left of it, and the port that is next.
+  logic active_q;
+  logic [1:0] kind_q, port_q;
+  logic [31:0] address_q, left_q;
+  // The weight stream: its pages, metadata or weights, stand one after the other.
+  logic [31:0] stream_q;
+  logic [4:0] page_of_chunk_q;  // 0: metadata
+
+  wire linear = kind_q == mcu_pkg::PIECE_LINEAR;
+  wire weights = kind_q == mcu_pkg::PIECE_WEIGHTS;
+  wire records = kind_q == mcu_pkg::PIECE_RECORDS;
+
+  // Records: a page holds 128, or 64 wide ones. Port i reads those of tokens i, i + 4, ... of its page.
+  wire above_page = left_q[31:7] != 0 || (wide_records_i && left_q[6]);  // a page or more
+  wire one_page = wide_records_i ? left_q == 32'd64 : left_q == 32'd128;
+  wire partial = records && !above_page;
+  wire few = left_q[31:2] == 0;  // beats or records: for some of the ports only
+  wire [1:0] tail_port = left_q[1:0] - 2'd1;
+  wire [4:0] whole_rounds = left_q[6:2] - 5'd1;  // minus 1: of a record for each port
+  wire [4:0] port_records = port_q < left_q[1:0] ? left_q[6:2] : whole_rounds;  // minus 1
+
+  wire page_ends = port_q == (records && few ? tail_port : 2'd3);
+  wire metadata = page_of_chunk_q == 0;
+  wire piece_ends = linear ? left_q == 32'd1
+                  : page_ends && (records ? partial || one_page : left_q == 32'd1 && !metadata);
+
+  logic burst_valid_q, rounds_valid_q;
+  logic [1:0] burst_port_q, last_port_q;
+  logic [31:0] burst_address_q;
+  logic [4:0] burst_length_q, rounds_q;
+  wire advance = !burst_valid_q || burst_ready_i;
+  wire load = !active_q || (advance && piece_ends);
+
+  // The rounds of a page that is filled in part: those with a record for each port, and a last one.
+  wire tail_rounds = partial && (few || port_q != 0);
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      burst_valid_q   <= active_q;
+      burst_port_q    <= port_q;
+      burst_address_q <= weights ? stream_q : address_q;
+      burst_length_q  <= linear ? 5'd0
+                       : !partial ? WholeSubBlock
+                       : wide_records_i ? {port_records[3:0], 1'b1} : port_records;
+      rounds_valid_q  <= port_q == 0 || (partial && port_q == 2'd1 && !few && left_q[1:0] != 0);
+      rounds_q        <= linear ? 5'd0
+                       : !partial ? WholeSubBlock
+                       : tail_rounds ? {4'b0, wide_records_i}
+                       : wide_records_i ? {whole_rounds[3:0], 1'b1} : whole_rounds;
+      last_port_q     <= (linear ? few : tail_rounds) ? tail_port : 2'd3;
+
+      port_q    <= page_ends ? 2'd0 : port_q + 1;
+      address_q <= address_q + (linear ? 32'd1 : SubBlockBeats);
+      if (linear) left_q <= left_q - 32'd1;
+      if (records && page_ends) left_q <= left_q - (wide_records_i ? 32'd64 : 32'd128);
+      if (active_q && weights) begin
+        stream_q <= stream_q + SubBlockBeats;
+        if (page_ends) begin
+          page_of_chunk_q <= page_of_chunk_q == 5'(brim_pkg::PAGES_PER_CHUNK) ? 5'd0 : page_of_chunk_q + 1;
+          if (!metadata) left_q <= left_q - 32'd1;
+        end
+      end
+    end
+    if (load) begin
+      active_q  <= piece_valid_i && piece_i.kind != mcu_pkg::PIECE_STREAM;
+      kind_q    <= piece_i.kind;
+      address_q <= piece_i.address;
+      left_q    <= piece_i.count;
+      port_q    <= 2'd0;
+      if (piece_valid_i && piece_i.kind == mcu_pkg::PIECE_STREAM) begin
+        stream_q        <= piece_i.address;
+        page_of_chunk_q <= 5'd0;
+      end
+    end
+    if (!rst_ni) begin
+      active_q      <= 1'b0;
+      burst_valid_q <= 1'b0;
+    end
+  end
+
+  assign piece_ready_o = load;
+  assign burst_valid_o = burst_valid_q;
+  assign burst_port_o = burst_port_q;
+  assign burst_address_o = burst_address_q;
+  assign burst_length_o = burst_length_q;
+  assign rounds_valid_o = rounds_valid_q;
+  assign rounds_o = rounds_q;
+  assign last_port_o = last_port_q;
+  assign idle_o = !active_q && !burst_valid_q;
+endmodule
+`default_nettype wire

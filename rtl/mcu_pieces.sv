@@ -1,0 +1,112 @@
+// Takes the MCU's instructions and says which runs of addresses each one reads (docs/program.md, "Reads of the
+// MCU"). A piece per cycle; for a row of a table five cycles, as its address is a product.
+`default_nettype none
+module mcu_pieces #(
+    parameter int TOKENS = 4
+) (
+    input wire clk_i,
+    input wire rst_ni,
+
+    // Of the pass, stable.
+    input wire [         31:0] context_i,
+    input wire [         23:0] position_i,
+    input wire [          3:0] tokens_i,
+    input wire [32*TOKENS-1:0] token_ids_i,
+
+    input  wire                         instruction_valid_i,
+    output wire                         instruction_ready_o,
+    input  wire brim_pkg::instruction_t instruction_i,
+
+    output wire                  piece_valid_o,
+    input  wire                  piece_ready_i,
+    output wire mcu_pkg::piece_t piece_o,
+    output wire                  idle_o
+);
+  localparam logic [2:0] ProductReady = 3'd4;
+
+  brim_pkg::instruction_t instruction_q;
+  logic valid_q;
+  logic [1:0] step_q;   // of `scores`: K scales, V scales, K records
+  logic [2:0] token_q;  // of `rope` and `embed`
+  logic [2:0] phase_q;  // cycles since token_q stands, up to ProductReady
+
+  wire of_rows = instruction_q.opcode == brim_pkg::OP_ROPE || instruction_q.opcode == brim_pkg::OP_EMBED;
+  wire of_scores = instruction_q.opcode == brim_pkg::OP_SCORES;
+  wire of_records = of_scores || instruction_q.opcode == brim_pkg::OP_VALUES;
+
+  // Address of the token's row, one DSP48E2: rows and ids below 2^26, as memory holds no more beats than that.
+  wire [8*32-1:0] ids = (8 * 32)'(token_ids_i);
+  wire [31:0] id = ids[32*token_q+:32];
+  logic [25:0] row_q;
+  logic [16:0] beats_q;
+  logic [42:0] product_q, product2_q;
+  logic [31:0] row_address_q, value_scales_q;
+  always_ff @(posedge clk_i) begin
+    row_q <= instruction_q.opcode == brim_pkg::OP_ROPE ? {2'b0, position_i} + {23'b0, token_q} : id[25:0];
+    beats_q        <= instruction_q.count[16:0];
+    product_q      <= row_q * beats_q;
+    product2_q     <= product_q;
+    row_address_q  <= instruction_q.address + product2_q[31:0];
+    value_scales_q <= instruction_q.address2 + {5'b0, context_i[31:5]};  // 2 bytes per position
+  end
+
+  // Beats of scales, 32 to a beat. A register, but stable long before the first instruction.
+  logic [18:0] scale_beats_q;
+  always_ff @(posedge clk_i) scale_beats_q <= position_i[23:5] + {18'b0, position_i[4:0] != 0};
+
+  mcu_pkg::piece_t piece;
+  logic last;  // piece of the instruction
+  always_comb begin
+    piece.kind    = mcu_pkg::PIECE_LINEAR;
+    piece.address = instruction_q.address;
+    piece.count   = instruction_q.count;
+    last          = 1'b1;
+    case (instruction_q.opcode)
+      brim_pkg::OP_STREAM: piece.kind = mcu_pkg::PIECE_STREAM;
+      brim_pkg::OP_MATVEC: piece.kind = mcu_pkg::PIECE_WEIGHTS;
+      brim_pkg::OP_ROPE, brim_pkg::OP_EMBED: begin
+        piece.address = row_address_q;
+        last          = {1'b0, token_q} + 4'd1 == tokens_i;
+      end
+      brim_pkg::OP_SCORES, brim_pkg::OP_VALUES: begin
+        piece.kind  = mcu_pkg::PIECE_RECORDS;
+        piece.count = {8'b0, position_i};
+        if (of_scores && step_q != 2'd2) begin
+          piece.kind    = mcu_pkg::PIECE_LINEAR;
+          piece.address = step_q == 2'd0 ? instruction_q.address2 : value_scales_q;
+          piece.count   = {13'b0, scale_beats_q};
+          last          = 1'b0;
+        end
+      end
+      default: ;
+    endcase
+  end
+
+  wire nothing = of_records ? position_i == 0
+                            : instruction_q.opcode != brim_pkg::OP_STREAM && instruction_q.count == 0;
+  wire there = !of_rows || phase_q == ProductReady;
+  assign piece_valid_o = valid_q && !nothing && there;
+  assign piece_o = piece;
+  wire push = piece_valid_o && piece_ready_i;
+  assign instruction_ready_o = !valid_q || nothing || (push && last);
+  assign idle_o = !valid_q;
+
+  always_ff @(posedge clk_i) begin
+    if (phase_q != ProductReady) phase_q <= phase_q + 1;
+    if (push) begin
+      step_q  <= step_q + 1;
+      token_q <= token_q + 1;
+      phase_q <= '0;
+    end
+    if (instruction_ready_o) begin
+      valid_q       <= instruction_valid_i;
+      instruction_q <= instruction_i;
+      step_q        <= '0;
+      token_q       <= '0;
+      phase_q       <= '0;
+    end
+    if (!rst_ni) valid_q <= 1'b0;
+  end
+  wire unused = &{1'b0, id[31:26], context_i[4:0], product2_q[42:32], instruction_q};
+endmodule
+`default_nettype wire

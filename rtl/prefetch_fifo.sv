@@ -1,0 +1,61 @@
+// The prefetch FIFO: BEATS x 512 bit in ultra RAM (4,096: 8 URAM288 side by side), a beat in and a beat out
+// per cycle. The output is the RAM's output register; a beat is there three cycles after it was pushed.
+`default_nettype none
+module prefetch_fifo #(
+    parameter int BEATS = 4096  // a power of two, at least 4
+) (
+    input  wire         clk_i,
+    input  wire         rst_ni,
+    input  wire         valid_i,
+    output wire         ready_o,
+    input  wire [511:0] data_i,
+    output wire         valid_o,
+    input  wire         ready_i,
+    output wire [511:0] data_o
+);
+  localparam int Bits = $clog2(BEATS);
+
+  (* ram_style = "ultra" *) logic [511:0] memory[BEATS];
+  logic [Bits-1:0] write_q, read_q;
+  logic [Bits:0] count_q;  // beats in the RAM proper
+  logic [511:0] word_q, out_q;
+  logic word_valid_q, out_valid_q, ready_q;
+
+  wire push = valid_i && ready_q;
+  // A stage moves on when the next one is empty or moves on: enables of the RAM and of its output register, so
+  // that nothing has to catch what is on its way when the consumer stops.
+  wire out_advance = !out_valid_q || ready_i;
+  wire word_advance = !word_valid_q || out_advance;
+  wire waiting = count_q != 0;
+  wire pop = word_advance && waiting;
+
+  always_ff @(posedge clk_i) begin
+    if (push) memory[write_q] <= data_i;
+    if (word_advance) word_q <= memory[read_q];
+    if (out_advance) out_q <= word_q;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (push) write_q <= write_q + 1;
+    if (pop) read_q <= read_q + 1;
+    if (word_advance) word_valid_q <= waiting;
+    if (out_advance) out_valid_q <= word_valid_q;
+    count_q <= count_q + (Bits + 1)'(push) - (Bits + 1)'(pop);
+    // A register, as the join must not wait for a comparison: it does not know of this cycle's push, so it
+    // leaves room for it.
+    ready_q <= count_q < (Bits + 1)'(BEATS - 1);
+    if (!rst_ni) begin
+      write_q      <= '0;
+      read_q       <= '0;
+      count_q      <= '0;
+      word_valid_q <= 1'b0;
+      out_valid_q  <= 1'b0;
+      ready_q      <= 1'b0;
+    end
+  end
+
+  assign ready_o = ready_q;
+  assign valid_o = out_valid_q;
+  assign data_o  = out_q;
+endmodule
+`default_nettype wire
