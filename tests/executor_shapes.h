@@ -21,7 +21,7 @@ struct ExecutorShape {
 inline void PrintTo(const ExecutorShape& shape, std::ostream* out) { *out << shape.name; }
 
 // Grouped queries, biases, head norms, tied embeddings, all embedding formats, head sizes 8 to 128, all page
-// shapes.
+// shapes; the Qkv matrix in one part (the first two), and in parts of one and of two KV heads.
 inline std::vector<ExecutorShape> executor_shapes() {
   const auto shape = [](const char* name, uint32_t dim, uint32_t heads, uint32_t kv_heads, uint32_t head_size,
                         uint32_t hidden, EmbeddingFormat embedding) {
@@ -40,7 +40,7 @@ inline std::vector<ExecutorShape> executor_shapes() {
   std::vector<ExecutorShape> shapes = {
       shape("one_group_gqa_heads_of_8", 64, 8, 4, 8, 172, EmbeddingFormat::kQ8),
       shape("one_column_pages_heads_of_64_bias", 384, 6, 2, 64, 640, EmbeddingFormat::kFp16),
-      shape("two_column_pages_heads_of_128_qk_norm", 256, 2, 1, 128, 768, EmbeddingFormat::kQ4),
+      shape("two_column_pages_heads_of_128_qk_norm", 256, 2, 2, 128, 768, EmbeddingFormat::kQ4),
       shape("four_column_pages_heads_of_48_tied", 512, 8, 8, 48, 1024, EmbeddingFormat::kQ8)};
   shapes[1].model.qkv_bias = true;
   shapes[2].model.qk_norm = true;

@@ -70,6 +70,23 @@ class Resolver {
 
 uint64_t byte_address(uint32_t beat) { return uint64_t{beat} * kBeatBytes; }
 
+bool is_head_vector(Opcode opcode) {
+  return opcode == Opcode::kQuery || opcode == Opcode::kKey || opcode == Opcode::kValue;
+}
+
+bool is_attention(Opcode opcode) {
+  return opcode == Opcode::kScores || opcode == Opcode::kSoftmax || opcode == Opcode::kValues ||
+         opcode == Opcode::kOutput;
+}
+
+// Whether the rows of `part` come right behind those of `matrix`, in memory and in number.
+bool continues(const MatrixView& part, const MatrixView& matrix) {
+  const uint64_t pages = uint64_t{matrix.row_blocks()} * matrix.pages_per_block;
+  return part.stream == matrix.stream && part.first_page == matrix.first_page + pages &&
+         part.shape == matrix.shape && part.pages_per_block == matrix.pages_per_block &&
+         matrix.rows % matrix.shape.rows == 0;
+}
+
 }  // namespace
 
 void Interpreter::resolve(const Program& program) {
@@ -96,6 +113,7 @@ void Interpreter::resolve(const Program& program) {
   uint64_t next_page = 0;
   uint32_t results_left = 0;  // rows of the last matrix that wait for a consumer
   size_t last_matrix = 0;     // its step
+  bool more_parts = false;    // since then only heads' vectors and attention: its next rows may follow
   uint32_t loaded_beats = 0;  // of P
 
   for (size_t i = 0; i < program.instructions.size(); ++i) {
@@ -105,7 +123,7 @@ void Interpreter::resolve(const Program& program) {
     const Resolver at(name_, i, in);
     const auto consume = [&](uint32_t rows) {
       at.require(rows <= results_left, "takes more results than the matrix gives");
-      step.first_result = steps_[last_matrix].instruction.rows - results_left;
+      step.first_result = steps_[last_matrix].matrix.rows - results_left;
       results_left -= rows;
     };
     const auto parameter = [&](uint32_t beat, uint32_t beats) {
@@ -156,6 +174,14 @@ void Interpreter::resolve(const Program& program) {
         at.require(stream != nullptr, "no weight stream");
         next_page += pages;
         memory_->read(stream_address, stream_bytes(next_page));
+        // Hardware likes the rows of some heads at a time, threads all rows at once.
+        if (more_parts && results_left == 0 && in.buffer == steps_[last_matrix].instruction.buffer &&
+            continues(step.matrix, steps_[last_matrix].matrix)) {
+          steps_[last_matrix].matrix.rows += in.rows;
+          at.require(steps_[last_matrix].matrix.rows <= 1 << 24, "rows out of range");
+          results_left = in.rows;
+          continue;
+        }
         results_left = in.rows;
         last_matrix = steps_.size();
         break;
@@ -199,86 +225,82 @@ void Interpreter::resolve(const Program& program) {
         steps_[last_matrix].to_logits = true;
         break;
     }
+    more_parts = in.opcode == Opcode::kMatvec ||
+                 (more_parts && (is_head_vector(in.opcode) || is_attention(in.opcode)));
     steps_.push_back(step);
   }
   parameters_.resize(uint64_t{loaded_beats} * (kBeatBytes / 4));
   for (const Step& step : steps_) {
     if (step.instruction.opcode == Opcode::kMatvec && !step.to_logits) {
-      results_stride_ = std::max<uint64_t>(results_stride_, step.instruction.rows);
+      results_stride_ = std::max<uint64_t>(results_stride_, step.matrix.rows);
     }
   }
 }
 
 // --- From steps to sections. ---
 
-namespace {
-
-bool is_head_vector(Opcode opcode) {
-  return opcode == Opcode::kQuery || opcode == Opcode::kKey || opcode == Opcode::kValue;
-}
-
-bool is_attention(Opcode opcode) {
-  return opcode == Opcode::kScores || opcode == Opcode::kSoftmax || opcode == Opcode::kValues ||
-         opcode == Opcode::kOutput;
-}
-
-}  // namespace
-
 void Interpreter::group_steps() {
   const auto count = static_cast<uint32_t>(steps_.size());
-  for (uint32_t first = 0; first < count;) {
-    const auto end_of_run = [&](bool (*belongs)(Opcode)) {
-      uint32_t last = first;
-      while (last < count && belongs(steps_[last].instruction.opcode)) ++last;
-      return last;
+  for (uint32_t first = 0, last = 0; first < count; first = last) {
+    const auto of_heads = [&](uint32_t i) {
+      const Opcode opcode = steps_[i].instruction.opcode;
+      return is_head_vector(opcode) || is_attention(opcode);
     };
-    Section section{first, first + 1, static_cast<uint32_t>(kv_heads_.size())};
-    const Opcode opcode = steps_[first].instruction.opcode;
-    if (is_head_vector(opcode)) section.last = end_of_run(is_head_vector);
-    if (is_attention(opcode)) {
-      section.last = end_of_run(is_attention);
-      group_attention(section);
+    while (last < count && of_heads(last)) ++last;
+    if (last > first) {
+      group_heads(first, last);
+    } else {
+      sections_.push_back({first, ++last});
     }
-    sections_.push_back(section);
-    first = section.last;
   }
 }
 
-// All KV heads' attention is independent, so it may run side by side; each head's own four steps must be
-// there, once and in order.
-void Interpreter::group_attention(const Section& section) {
+// The vectors and the attention of a layer's heads. No KV head depends on another, so all vectors may be
+// formed side by side and then all attention run so, in whatever order the program interleaves them. Of each
+// KV head the vectors must come first, then its four steps of attention, once and in order.
+void Interpreter::group_heads(uint32_t first, uint32_t last) {
   std::vector<KvHead> heads(header_.kv_heads);
   std::vector<Opcode> next(header_.kv_heads, Opcode::kScores);
   const uint32_t record_bytes = kv_record_bytes(header_.head_size);
-  for (uint32_t i = section.first; i < section.last; ++i) {
+  for (uint32_t i = first; i < last; ++i) {
     const Step& step = steps_[i];
     const Instruction& in = step.instruction;
-    if (in.opcode != next[in.head]) {
-      throw Error(name_ + ": program: the attention of KV head " + std::to_string(in.head) +
+    const uint32_t kv_head = in.opcode == Opcode::kQuery ? in.head / heads_per_kv() : in.head;
+    if (next[kv_head] != (is_head_vector(in.opcode) ? Opcode::kScores : in.opcode)) {
+      throw Error(name_ + ": program: the attention of KV head " + std::to_string(kv_head) +
                   " is out of order; pack the model again");
     }
-    KvHead& head = heads[in.head];
+    KvHead& head = heads[kv_head];
     switch (in.opcode) {
       case Opcode::kScores:
         head.keys = {step.pages, step.scales, record_bytes};
         head.values.scales = step.scales + kv_scale_bytes(header_.context);
-        next[in.head] = Opcode::kSoftmax;
+        next[kv_head] = Opcode::kSoftmax;
         break;
       case Opcode::kSoftmax:
-        next[in.head] = Opcode::kValues;
+        next[kv_head] = Opcode::kValues;
         break;
       case Opcode::kValues:
         head.values = {step.pages, head.values.scales, record_bytes};
-        next[in.head] = Opcode::kOutput;
+        next[kv_head] = Opcode::kOutput;
+        break;
+      case Opcode::kOutput:
+        next[kv_head] = Opcode::kEnd;
         break;
       default:
-        next[in.head] = Opcode::kEnd;
         break;
     }
   }
   if (std::any_of(next.begin(), next.end(), [](Opcode opcode) { return opcode != Opcode::kEnd; })) {
     throw Error(name_ + ": program: attention without all KV heads; pack the model again");
   }
+
+  const auto attention =
+      std::stable_partition(steps_.begin() + first, steps_.begin() + last,
+                            [](const Step& step) { return is_head_vector(step.instruction.opcode); });
+  const auto middle = static_cast<uint32_t>(attention - steps_.begin());
+  if (middle > first) sections_.push_back({first, middle});
+  sections_.push_back({middle, last, static_cast<uint32_t>(kv_heads_.size())});
   kv_heads_.insert(kv_heads_.end(), heads.begin(), heads.end());
 }
 

@@ -56,12 +56,12 @@ class Interpreter : public Executor {
     const uint8_t* table = nullptr;  // kLoad, kRope, kEmbed: what is read
     uint8_t* pages = nullptr;        // kKey, kValue, kScores, kValues: K or V pages of the head
     uint8_t* scales = nullptr;       // kKey, kValue, kScores: their scales
-    MatrixView matrix;               // kMatvec
+    MatrixView matrix;               // kMatvec: of all the parts that the program streams it in
     bool to_logits = false;          // kMatvec: the results are logits
     uint32_t first_result = 0;       // of those that the step takes from the last matrix
   };
 
-  // Steps that run as one parallel operation: one step, or the kQuery, kKey and kValue of a layer, or the
+  // Steps that run as one parallel operation: one step, or all kQuery, kKey and kValue of a layer, or the
   // attention of all its heads. Bears the opcode of the first one.
   struct Section {
     uint32_t first = 0, last = 0;  // of steps_
@@ -82,7 +82,7 @@ class Interpreter : public Executor {
 
   void resolve(const Program& program);
   void group_steps();
-  void group_attention(const Section& section);
+  void group_heads(uint32_t first, uint32_t last);
   void check_pass(const Pass& pass) const;
 
   std::span<const float> finish(uint64_t logits) const;

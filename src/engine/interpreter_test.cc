@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 
@@ -101,13 +102,63 @@ TEST(Interpreter, RefusesTokensAndPositionsOutOfRange) {
   EXPECT_THROW(executor->run({.tokens = std::span(good).first(1), .position = kExecutorContext}), Error);
 }
 
+// Each matrix is observed once and in one piece, however many parts it is streamed in.
+TEST(Interpreter, ObservesEveryMatrixOnceInStreamOrder) {
+  for (const ExecutorShape& shape : executor_shapes()) {
+    const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+    const auto executor = make(file.image(), available_kernels().front(), 1, 1);
+    std::vector<uint32_t> observed, blocks;
+    executor->observe_inputs([&](uint32_t matrix, const A16View& inputs, std::span<const float>) {
+      observed.push_back(matrix);
+      blocks.push_back(inputs.blocks);
+    });
+    executor->run({.tokens = std::vector<uint32_t>{1}});
+    const auto all = matrices(shape.model);
+    ASSERT_EQ(observed.size(), all.size()) << shape.name;
+    for (uint32_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(observed[i], i) << shape.name;
+      EXPECT_EQ(blocks[i], all[i].groups()) << shape.name;
+    }
+  }
+}
+
+// The program with the instructions [first, last) moved behind instruction `to`.
+Program moved(Program program, size_t first, size_t last, size_t to) {
+  const auto begin = program.instructions.begin();
+  std::rotate(begin + static_cast<ptrdiff_t>(first), begin + static_cast<ptrdiff_t>(last),
+              begin + static_cast<ptrdiff_t>(to + 1));
+  return program;
+}
+
+TEST(Interpreter, RefusesHeadsOutOfOrder) {
+  const auto source = make_synthetic(executor_shapes()[2].model, kSyntheticSeed);
+  const PackedModel file(*source, EmbeddingFormat::kQ8, kExecutorContext);
+  const Program program = file.image().program();
+  const auto run = [&](const Program& changed) {
+    Interpreter("test", changed, std::make_unique<BoardMemory>(file.image(), Load::kMap),
+                make_kernels("reference"), {});
+  };
+  const auto find = [&](Opcode opcode) {
+    return static_cast<size_t>(std::find_if(program.instructions.begin(), program.instructions.end(),
+                                            [&](const Instruction& in) { return in.opcode == opcode; }) -
+                               program.instructions.begin());
+  };
+  EXPECT_NO_THROW(run(program));
+  const size_t scores = find(Opcode::kScores), output = find(Opcode::kOutput);
+  EXPECT_THROW(run(moved(program, scores, scores + 1, scores + 1)), Error);  // softmax before scores
+  EXPECT_THROW(run(moved(program, find(Opcode::kQuery), find(Opcode::kQuery) + 1, scores)), Error);
+  Program without = program;
+  without.instructions.erase(without.instructions.begin() + static_cast<ptrdiff_t>(output));
+  EXPECT_THROW(run(without), Error);
+}
+
 TEST(TokenBytes, CountWeightsMetadataEmbeddingRowAndCache) {
   const auto source = make_synthetic(executor_shapes()[2].model, kSyntheticSeed);
   const PackedModel file(*source, EmbeddingFormat::kFp16, kExecutorContext);
-  // Per layer: Qkv 512 x 256, out 256 x 256, gate and up 1536 x 256, down 256 x 768 (six groups); LM head 100
+  // Per layer: Qkv 768 x 256, out 256 x 256, gate and up 1536 x 256, down 256 x 768 (six groups); LM head 100
   // x 256.
-  const uint64_t pages = 2 * (512 / 64 * 1 + 256 / 64 * 1 + 1536 / 64 * 1 + 256 / 64 * 3) + 2;
-  const uint64_t cache = 2 * 2 * 10 * (128 + 2);
+  const uint64_t pages = 2 * (768 / 64 * 1 + 256 / 64 * 1 + 1536 / 64 * 1 + 256 / 64 * 3) + 2;
+  const uint64_t cache = 2 * 2 * 2 * 10 * (128 + 2);
   EXPECT_EQ(token_bytes(file.image().program(), 9), pages * (8192 + 320) + 256 * 2 + cache);
 }
 

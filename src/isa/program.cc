@@ -1,7 +1,9 @@
 #include "isa/program.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <sstream>
 
 #include "base/error.h"
@@ -52,7 +54,6 @@ class Builder {
          .count = beats(embedding_row_bytes(addresses_.embedding_format, model_.dim)),
          .param = offset(attention_norm_)});
     for (uint32_t layer = 0; layer < model_.layers; ++layer) {
-      projections(layer);
       attention(layer);
       const bool last = layer + 1 == model_.layers;
       load(attention_norm_, last ? parameters_.final_norm() : parameters_.attention_norm(layer + 1),
@@ -87,11 +88,17 @@ class Builder {
          .param = offset(parameter)});
   }
 
-  void matvec(ActivationBuffer input) {
+  // The next matrix of the stream, which may start a new run of chunks.
+  const Matrix& next_matrix() {
     for (const auto& stream : addresses_.streams) {
       if (stream.matrix == next_matrix_) add({.opcode = Opcode::kStream, .address = beats(stream.address)});
     }
-    const Matrix& matrix = matrices_[next_matrix_++];
+    return matrices_[next_matrix_++];
+  }
+
+  void matvec(ActivationBuffer input) { matvec(input, next_matrix()); }
+  // Of a matrix in one piece, or cut to those of its rows that come next.
+  void matvec(ActivationBuffer input, const Matrix& matrix) {
     add({.opcode = Opcode::kMatvec,
          .buffer = input,
          .shape = static_cast<uint8_t>(matrix.shape().columns),
@@ -112,61 +119,88 @@ class Builder {
            ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) * kv_scale_bytes(addresses_.context);
   }
 
-  // Queries, keys and values of the whole layer, so that the first head's RoPE and A16 conversion run
-  // under the projections of the later ones.
-  void projections(uint32_t layer) {
+  // From the normed residual to the input of the output matrix.
+  //
+  // The Qkv matrix is streamed in parts of whole KV heads, and the attention of a part stands behind the
+  // projections of the next one: while the SPU works through a part's heads, the stream has a part to read.
+  // K and V of the cache are streamed as K0 K1 V0 K2 V1 ..., so that the softmax of a head runs under what
+  // comes before its V. Whatever gives results is followed at once by the instructions that take them: the
+  // SPU never waits for something behind a matvec that waits for the SPU to make room in the result buffer.
+  void attention(uint32_t layer) {
     load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
     if (model_.qkv_bias) load(bias_, parameters_.qkv_bias(layer), parameters_.bias_bytes());
     if (model_.qk_norm) load(query_norm_, parameters_.query_norm(layer), 2 * parameters_.head_bytes());
-    matvec(ActivationBuffer::kNormed);
+
+    const Matrix& qkv = next_matrix();
+    const uint32_t part = kv_heads_per_part(qkv);
+    projections(layer, qkv, 0, part);
+    for (uint32_t g = 0; g < model_.kv_heads; ++g) {
+      if (g % part == 0) projections(layer, qkv, g + part, g + 2 * part);
+      scores(layer, g);
+      if (g > 0) values(layer, g - 1);
+    }
+    values(layer, model_.kv_heads - 1);
+  }
+
+  // Rows of the Qkv matrix per KV head: K, V, and Q of the query heads that share it.
+  uint32_t rows_per_kv_head() const { return (2 + model_.heads_per_kv()) * model_.head_size; }
+
+  // The fewest KV heads whose rows are whole row blocks, so that the parts have the pages of the whole.
+  uint32_t kv_heads_per_part(const Matrix& qkv) const {
+    const uint32_t block_rows = qkv.shape().rows;
+    return block_rows / std::gcd(block_rows, rows_per_kv_head());
+  }
+
+  // Queries, keys and values of the KV heads [first, last) that there are.
+  void projections(uint32_t layer, const Matrix& qkv, uint32_t first, uint32_t last) {
+    last = std::min(last, model_.kv_heads);
+    if (first >= last) return;
+    Matrix rows = qkv;
+    rows.rows = (last - first) * rows_per_kv_head();
+    matvec(ActivationBuffer::kNormed, rows);
 
     const uint8_t bias = model_.qkv_bias ? kFlagBias : 0;
     const uint8_t bias_and_norm = bias | (model_.qk_norm ? kFlagNorm : 0);
-    uint32_t head_bias = bias_;
-    const auto next_bias = [&] {
-      const uint32_t current = head_bias;
-      if (model_.qkv_bias) head_bias += beats(parameters_.head_bytes());
-      return offset(current);
-    };
-    for (uint32_t g = 0; g < model_.kv_heads; ++g) {
+    for (uint32_t g = first; g < last; ++g) {
+      // Biases stand in the order of the rows; n is 0 for K, 1 for V, from 2 on for Q.
+      const auto bias_of = [&](uint32_t n) {
+        const uint32_t vector = g * (2 + model_.heads_per_kv()) + n;
+        return offset(bias_ + (model_.qkv_bias ? vector * beats(parameters_.head_bytes()) : 0));
+      };
       add({.opcode = Opcode::kKey,
            .flags = bias_and_norm,
            .address = beats(kv(layer, g, 0)),
            .address2 = beats(scales(layer, g, 0)),
            .head = static_cast<uint16_t>(g),
-           .param = next_bias(),
+           .param = bias_of(0),
            .param2 = offset(key_norm_)});
       add({.opcode = Opcode::kValue,
            .flags = bias,
            .address = beats(kv(layer, g, 1)),
            .address2 = beats(scales(layer, g, 1)),
            .head = static_cast<uint16_t>(g),
-           .param = next_bias()});
+           .param = bias_of(1)});
       for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) {
         add({.opcode = Opcode::kQuery,
              .flags = bias_and_norm,
              .head = static_cast<uint16_t>(g * model_.heads_per_kv() + i),
-             .param = next_bias(),
+             .param = bias_of(2 + i),
              .param2 = offset(query_norm_)});
       }
     }
   }
 
-  // Streams K0 K1 V0 K2 V1 ..., so that the softmax of one head runs under the K of the next.
-  void attention(uint32_t layer) {
-    const auto scores_and_softmax = [&](uint32_t g) {
-      add({.opcode = Opcode::kScores,
-           .address = beats(kv(layer, g, 0)),
-           .address2 = beats(scales(layer, g, 0)),
-           .head = static_cast<uint16_t>(g)});
-      add({.opcode = Opcode::kSoftmax, .head = static_cast<uint16_t>(g)});
-    };
-    scores_and_softmax(0);
-    for (uint32_t g = 0; g < model_.kv_heads; ++g) {
-      if (g + 1 < model_.kv_heads) scores_and_softmax(g + 1);
-      add({.opcode = Opcode::kValues, .address = beats(kv(layer, g, 1)), .head = static_cast<uint16_t>(g)});
-      add({.opcode = Opcode::kOutput, .head = static_cast<uint16_t>(g)});
-    }
+  void scores(uint32_t layer, uint32_t g) {
+    add({.opcode = Opcode::kScores,
+         .address = beats(kv(layer, g, 0)),
+         .address2 = beats(scales(layer, g, 0)),
+         .head = static_cast<uint16_t>(g)});
+    add({.opcode = Opcode::kSoftmax, .head = static_cast<uint16_t>(g)});
+  }
+
+  void values(uint32_t layer, uint32_t g) {
+    add({.opcode = Opcode::kValues, .address = beats(kv(layer, g, 1)), .head = static_cast<uint16_t>(g)});
+    add({.opcode = Opcode::kOutput, .head = static_cast<uint16_t>(g)});
   }
 
   const ModelDescription& model_;

@@ -11,10 +11,11 @@
 namespace brim {
 namespace {
 
-ModelDescription model_with(uint32_t layers, uint32_t heads, uint32_t kv_heads, bool bias, bool norm) {
+ModelDescription model_with(uint32_t layers, uint32_t heads, uint32_t kv_heads, bool bias, bool norm,
+                            uint32_t dim = 256) {
   ModelDescription model;
   model.name = "test";
-  model.dim = 256;
+  model.dim = dim;
   model.layers = layers;
   model.heads = heads;
   model.kv_heads = kv_heads;
@@ -38,8 +39,10 @@ Program program_of(const ModelDescription& model) {
 
 const std::vector<ModelDescription>& models() {
   static const std::vector<ModelDescription> result = {
-      model_with(1, 1, 1, false, false), model_with(3, 4, 4, false, false), model_with(3, 4, 2, false, false),
-      model_with(2, 8, 1, true, false),  model_with(4, 6, 3, false, true),  model_with(2, 4, 2, true, true)};
+      model_with(1, 1, 1, false, false),   model_with(3, 4, 4, false, false),
+      model_with(3, 4, 2, false, false),   model_with(2, 8, 1, true, false),
+      model_with(4, 6, 3, false, true),    model_with(2, 4, 2, true, true),
+      model_with(3, 5, 5, true, true, 384)};
   return result;
 }
 
@@ -69,44 +72,124 @@ TEST(Program, RefusesDamagedBytes) {
 TEST(Program, StreamsEveryMatrixOnceInOrder) {
   for (const auto& model : models()) {
     const auto expected = matrices(model);
-    size_t next = 0;
+    size_t matrix = 0;
+    uint32_t rows = 0;
+    uint64_t pages = 0;  // of the matrix so far
     for (const Instruction& in : program_of(model).instructions) {
       if (in.opcode != Opcode::kMatvec) continue;
-      ASSERT_LT(next, expected.size());
-      EXPECT_EQ(in.rows, expected[next].rows);
-      EXPECT_EQ(in.groups, expected[next].groups());
-      EXPECT_EQ(in.count, expected[next].pages());
-      ++next;
+      ASSERT_LT(matrix, expected.size());
+      EXPECT_EQ(in.groups, expected[matrix].groups());
+      EXPECT_EQ(in.shape, expected[matrix].shape().columns);
+      EXPECT_EQ(rows % expected[matrix].shape().rows, 0u) << "a part starts within a row block";
+      rows += in.rows;
+      pages += in.count;
+      if (rows < expected[matrix].rows) continue;
+      EXPECT_EQ(rows, expected[matrix].rows);
+      EXPECT_EQ(pages, expected[matrix].pages());
+      ++matrix;
+      rows = 0;
+      pages = 0;
     }
-    EXPECT_EQ(next, expected.size());
+    EXPECT_EQ(matrix, expected.size());
   }
 }
 
-TEST(Program, ResultsAreAllConsumed) {
-  for (const auto& model : models()) {
-    uint64_t waiting = 0;
-    for (const Instruction& in : program_of(model).instructions) {
-      switch (in.opcode) {
-        case Opcode::kMatvec:
-          EXPECT_EQ(waiting, 0u);
-          waiting = in.rows;
-          break;
-        case Opcode::kQuery:
-        case Opcode::kKey:
-        case Opcode::kValue:
-          waiting -= model.head_size;
-          break;
-        case Opcode::kResidual:
-        case Opcode::kSwiglu:
-        case Opcode::kLogits:
-          waiting -= in.rows;
-          break;
-        default:
-          break;
-      }
-    }
-    EXPECT_EQ(waiting, 0u);
+// KV heads of each part of the first layer's Qkv matrix.
+std::vector<uint32_t> parts(const ModelDescription& model) {
+  std::vector<uint32_t> result;
+  for (const Instruction& in : program_of(model).instructions) {
+    if (in.opcode == Opcode::kResidual) break;
+    if (in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kNormed) result.push_back(0);
+    if (in.opcode == Opcode::kKey) ++result.back();
   }
+  return result;
+}
+
+TEST(Program, PartsOfQkvAreAsFewKvHeadsAsFillRowBlocks) {
+  using Parts = std::vector<uint32_t>;
+  EXPECT_EQ(parts(model_with(1, 4, 4, false, false, 512)), Parts(4, 1));  // 192 rows per head, blocks of 32
+  EXPECT_EQ(parts(model_with(1, 4, 4, false, false, 256)), Parts(4, 1));  // blocks of 64
+  EXPECT_EQ(parts(model_with(1, 5, 5, false, false, 384)), (Parts{2, 2, 1}));  // blocks of 128
+  EXPECT_EQ(parts(model_with(1, 4, 2, false, false, 384)), Parts(2, 1));       // 256 rows per head
+  EXPECT_EQ(parts(model_with(1, 2, 2, false, false, 384)), Parts(1, 2));
+}
+
+// Results are one queue, and each unit takes its instructions in order. What waits for results that are not
+// complete, or for room in the queue, must not wait for something that waits for itself. That is so if the
+// results of each instruction are all taken by the SPU's next instructions, and the VPU gets none before
+// those: then no instruction waits for a later one, other than for those that make room for its own results.
+// Likewise `scores`, `softmax`, `values` and `output` find each other by their order. Returns what is wrong.
+std::string queue_fault(const Program& program) {
+  const uint32_t heads_per_kv = program.header.heads / program.header.kv_heads;
+  uint64_t waiting = 0;                               // results that no instruction has taken
+  std::map<Opcode, std::vector<uint16_t>> attention;  // KV heads in the order of each step's instructions
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    const Instruction& in = program.instructions[i];
+    const std::string here = std::to_string(i) + ": " + disassemble(in);
+    if ((units_of(in.opcode) & kVpu) && waiting > 0) return here + ": results still wait";
+    uint64_t gives = 0, takes = 0;
+    switch (in.opcode) {
+      case Opcode::kMatvec:
+        gives = in.rows;
+        break;
+      case Opcode::kQuery:
+      case Opcode::kKey:
+      case Opcode::kValue:
+        takes = program.header.head_size;
+        break;
+      case Opcode::kValues:
+        gives = heads_per_kv * program.header.head_size;
+        break;
+      case Opcode::kOutput:
+        takes = heads_per_kv * program.header.head_size;
+        break;
+      case Opcode::kResidual:
+      case Opcode::kSwiglu:
+      case Opcode::kLogits:
+        takes = in.rows;
+        break;
+      default:
+        break;
+    }
+    if (takes > 0 && takes > waiting) return here + ": takes results that are not there";
+    waiting = waiting + gives - takes;
+    const auto step = [&](Opcode before) {
+      auto& heads = attention[in.opcode];
+      heads.push_back(in.head);
+      const auto& earlier = attention[before];
+      return heads.size() <= earlier.size() && earlier[heads.size() - 1] == in.head;
+    };
+    const bool matches = in.opcode == Opcode::kScores    ? step(Opcode::kScores)
+                         : in.opcode == Opcode::kSoftmax ? step(Opcode::kScores)
+                         : in.opcode == Opcode::kValues  ? step(Opcode::kSoftmax)
+                         : in.opcode == Opcode::kOutput  ? step(Opcode::kValues)
+                                                         : true;
+    if (!matches) return here + ": of another KV head than the step before";
+  }
+  return waiting > 0 ? "results are left" : "";
+}
+
+TEST(Program, NoInstructionWaitsForALaterOne) {
+  for (const auto& model : models()) EXPECT_EQ(queue_fault(program_of(model)), "");
+}
+
+TEST(Program, TheQueueCheckSeesSwappedInstructions) {
+  const Program program = program_of(models()[1]);
+  const auto with_swapped = [&](Opcode first, Opcode second) {
+    for (size_t i = 1; i < program.instructions.size(); ++i) {
+      Program swapped = program;
+      auto& in = swapped.instructions;
+      if (in[i - 1].opcode != first || in[i].opcode != second) continue;
+      std::swap(in[i - 1], in[i]);
+      return swapped;
+    }
+    return program;
+  };
+  EXPECT_NE(queue_fault(with_swapped(Opcode::kMatvec, Opcode::kKey)), "");
+  EXPECT_NE(queue_fault(with_swapped(Opcode::kQuery, Opcode::kScores)), "");
+  EXPECT_NE(queue_fault(with_swapped(Opcode::kQuery, Opcode::kMatvec)), "");
+  EXPECT_NE(queue_fault(with_swapped(Opcode::kScores, Opcode::kSoftmax)), "");
+  EXPECT_NE(queue_fault(with_swapped(Opcode::kValues, Opcode::kOutput)), "");
 }
 
 // Models the units' overlap: a part of an instruction finishes after those it waits for. Two instructions of

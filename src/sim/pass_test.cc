@@ -142,25 +142,21 @@ TEST(Pass, WithoutLogitsLeavesTheHeadOut) {
   EXPECT_GE(with.stream_beats - without.stream_beats, head.pages() * 128);
 }
 
-// LLaMA2-7B's layers: the pauses at every hand-over. At position 0, where attention reads nothing, the
-// outputs of 32 heads take the SPU longer than the FIFO lasts: that is to cost next to nothing.
+// LLaMA2-7B's layers: the pauses at every hand-over, whatever the cache holds. At position 0 attention reads
+// nothing, and the SPU works through 32 heads under the projections.
 TEST(Pass, PausesOfTheStreamAreShorterThanTheFifo) {
   ModelDescription model = open_synthetic("llama2-7b")->description();
-  model.layers = 3;
+  model.layers = 2;
   model.vocabulary = 1000;
   const Board board = load_board("kv260");
   const Plan plan = plan_image(model, board, {.context = 2048});
   for (const uint32_t tokens : {1u, 8u}) {
-    for (const uint32_t position : {64u, 512u, 1500u}) {
+    for (const uint32_t position : {0u, 1u, 64u, 512u, 1500u}) {
       const PassResult result = simulate_pass(board, loaded(model, plan), {position, tokens, true});
-      EXPECT_LT(result.worst_bubble.cycles, 4096u) << position;
+      EXPECT_LT(result.worst_bubble.cycles, 4096u / 4) << position;
       EXPECT_LT(result.fifo_peak_beats, 4096u) << position;
       EXPECT_EQ(result.fifo_full_cycles, 0u) << position;
     }
-    const PassResult first = simulate_pass(board, loaded(model, plan), {0, tokens, true});
-    const PassResult memory =
-        simulate_pass(board, loaded(model, plan), {0, tokens, true}, {.ready_consumer = true});
-    EXPECT_LT(static_cast<double>(first.cycles), 1.005 * static_cast<double>(memory.cycles));
   }
 }
 

@@ -105,13 +105,17 @@ TEST(Pass, NoInstructionRunsBeforeWhatItNeeds) {
         EXPECT_GT(vpu["values"][i].to, spu["softmax"][i].to - 0.1);
         EXPECT_GT(spu["output"][i].to, vpu["values"][i].to);
       }
-      ASSERT_EQ(vpu["matvec"].size(), 4 * model.layers + 1);
+      // Of each layer: a part of Qkv for each KV head, output, gate and up, down.
+      const size_t per_layer = size_t{model.kv_heads} + 3;
+      ASSERT_EQ(vpu["matvec"].size(), per_layer * model.layers + 1);
       EXPECT_GT(vpu["matvec"][0].to, spu["embed"][0].to);
       for (size_t layer = 0; layer < model.layers; ++layer) {
-        EXPECT_GT(spu["residual"][2 * layer].to, vpu["matvec"][4 * layer + 1].to);
-        EXPECT_GT(vpu["matvec"][4 * layer + 2].to, spu["residual"][2 * layer].to);
-        EXPECT_GT(spu["swiglu"][layer].to, vpu["matvec"][4 * layer + 2].to);
-        EXPECT_GT(vpu["matvec"][4 * layer + 3].to, spu["swiglu"][layer].to);
+        const size_t out = per_layer * layer + model.kv_heads, gate_up = out + 1, down = out + 2;
+        EXPECT_GT(vpu["matvec"][out].to, spu["output"][model.kv_heads * (layer + 1) - 1].to);
+        EXPECT_GT(spu["residual"][2 * layer].to, vpu["matvec"][out].to);
+        EXPECT_GT(vpu["matvec"][gate_up].to, spu["residual"][2 * layer].to);
+        EXPECT_GT(spu["swiglu"][layer].to, vpu["matvec"][gate_up].to);
+        EXPECT_GT(vpu["matvec"][down].to, spu["swiglu"][layer].to);
       }
       for (size_t i = 0; i < mcu["matvec"].size(); ++i) EXPECT_GT(vpu["matvec"][i].to, mcu["matvec"][i].to);
     }
