@@ -11,14 +11,16 @@ module align_right #(
   logic [WIDTH-1:0] coarse_q, fine_q;
   logic [2:0] shift_q;
 
-  logic [WIDTH-1:0] coarse, fine;
-  logic coarse_lost, fine_lost;
+  // The bits that are lost, rather than what would come back: half the logic.
+  wire coarse_lost = (shift_i[4:3] >= 2'd1 && value_i[7:0] != '0) ||
+      (shift_i[4:3] >= 2'd2 && value_i[15:8] != '0) || (shift_i[4:3] == 2'd3 && value_i[23:16] != '0);
+  logic fine_lost;
   always_comb begin
-    coarse = value_i >> {shift_i[4:3], 3'b0};
-    coarse_lost = (coarse << {shift_i[4:3], 3'b0}) != value_i;
-    fine = coarse_q >> shift_q;
-    fine_lost = (fine << shift_q) != coarse_q;
+    fine_lost = 1'b0;
+    for (int i = 0; i < 7; i++) if (shift_q > 3'(i) && coarse_q[i]) fine_lost = 1'b1;
   end
+  wire [WIDTH-1:0] coarse = value_i >> {shift_i[4:3], 3'b0};
+  wire [WIDTH-1:0] fine = coarse_q >> shift_q;
 
   always_ff @(posedge clk_i) begin
     shift_q  <= shift_i[2:0];

@@ -7,21 +7,28 @@ module fp_add (
     input  wire [31:0] b_i,
     output wire [31:0] sum_o
 );
-  // Cycle 1: the operand of larger magnitude first; how far the other is to be shifted.
-  wire a_larger = a_i[30:0] >= b_i[30:0];
-  wire [8:0] a_minus_b = {1'b0, a_i[30:23]} - {1'b0, b_i[30:23]};
-  wire [8:0] b_minus_a = {1'b0, b_i[30:23]} - {1'b0, a_i[30:23]};
-  wire [8:0] distance = a_larger ? a_minus_b : b_minus_a;
+  // Cycle 1: which operand is larger in magnitude, and by how much. Cycle 2: the larger one first; how far the
+  // other is to be shifted.
+  logic [31:0] a_q, b_q;
+  logic a_larger_q;
+  logic [8:0] a_minus_b_q, b_minus_a_q;
+  wire [8:0] distance = a_larger_q ? a_minus_b_q : b_minus_a_q;
 
   logic [31:0] larger_q, smaller_q;
   logic [4:0] shift_q;
   always_ff @(posedge clk_i) begin
-    larger_q  <= a_larger ? a_i : b_i;
-    smaller_q <= a_larger ? b_i : a_i;
+    a_q         <= a_i;
+    b_q         <= b_i;
+    a_larger_q  <= a_i[30:0] >= b_i[30:0];
+    a_minus_b_q <= {1'b0, a_i[30:23]} - {1'b0, b_i[30:23]};
+    b_minus_a_q <= {1'b0, b_i[30:23]} - {1'b0, a_i[30:23]};
+
+    larger_q  <= a_larger_q ? a_q : b_q;
+    smaller_q <= a_larger_q ? b_q : a_q;
     shift_q   <= distance[8:5] != '0 ? 5'd31 : distance[4:0];
   end
 
-  // Cycles 2 and 3: align. Three bits more than the significand are enough to round.
+  // Cycles 3 and 4: align. Three bits more than the significand are enough to round.
   wire larger_zero = larger_q[30:23] == '0;
   wire smaller_zero = smaller_q[30:23] == '0;
   wire [26:0] aligned;
@@ -39,7 +46,7 @@ module fp_add (
   wire larger_nan = larger_special && larger_q[22:0] != '0;
   wire opposite = larger_q[31] != smaller_q[31];
 
-  // What goes along: 1 is the state beside cycle 2, 6 that beside cycle 7.
+  // What goes along: 0 is the state beside cycle 3, 5 that beside cycle 8.
   logic [26:0] significand_q[2];
   logic [7:0] exponent_q[6];
   logic subtract_q[2];
@@ -64,7 +71,7 @@ module fp_add (
     end
   end
 
-  // Cycle 4: add. Cycles 5 to 7: normalise.
+  // Cycle 5: add. Cycles 6 to 8: normalise.
   logic [27:0] sum_q;
   always_ff @(posedge clk_i) begin
     if (subtract_q[1]) sum_q <= {1'b0, significand_q[1]} - {1'b0, aligned};
@@ -79,7 +86,7 @@ module fp_add (
       .shift_o(zeros)
   );
 
-  // Cycles 8 and 9.
+  // Cycles 9 and 10.
   wire zero = !normal[31];
   fp_round u_round (
       .clk_i,

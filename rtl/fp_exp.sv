@@ -39,13 +39,15 @@ module fp_exp (
 
   // p = r + r * r / 2. Halving takes one from the exponent; what falls below 2^-126 is flushed.
   wire [31:0] square, r_later, p;
-  wire [31:0] half = square[30:23] <= 8'd1 ? 32'h0 : square - 32'h00800000;
+  logic [31:0] half_q;
+  always_ff @(posedge clk_i) half_q <= square[30:23] <= 8'd1 ? 32'h0 : {square[31], square[30:23] - 8'd1, square[22:0]};
   fp_mul u_square (.clk_i, .a_i(r), .b_i(r), .product_o(square));
-  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL)) u_r_later (.clk_i, .d_i(r), .q_o(r_later));
-  fp_add u_p (.clk_i, .a_i(r_later), .b_i(half), .sum_o(p));
+  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL + 1)) u_r_later (.clk_i, .d_i(r), .q_o(r_later));
+  fp_add u_p (.clk_i, .a_i(r_later), .b_i(half_q), .sum_o(p));
 
   // t + t * p
-  localparam int ToTable = fp_pkg::INT_TO_FP + fp_pkg::MUL + fp_pkg::ADD + fp_pkg::ADD + fp_pkg::MUL + fp_pkg::ADD;
+  localparam int ToTable = fp_pkg::INT_TO_FP + fp_pkg::MUL + fp_pkg::ADD + fp_pkg::ADD + fp_pkg::MUL + 1 +
+      fp_pkg::ADD;
   wire [13:0] n_later;
   wire [31:0] t_later, product, sum;
   logic [31:0] t_q;

@@ -19,7 +19,9 @@ module fp_round (
   logic [31:0] result_q;
 
   wire round_up = guard_i && (sticky_i || fraction_i[0]);
-  wire signed [9:0] exponent = rounded_q[32:23];
+  // Of the signed exponent: 255 or more, 0 or less.
+  wire too_large = !rounded_q[32] && (rounded_q[31] || rounded_q[30:23] == '1);
+  wire too_small = rounded_q[32] || rounded_q[31:23] == '0;
 
   always_ff @(posedge clk_i) begin
     rounded_q  <= {exponent_i, fraction_i} + 33'(round_up);
@@ -29,8 +31,8 @@ module fp_round (
     nan_q      <= nan_i;
 
     if (nan_q) result_q <= brim_pkg::FP_NAN;
-    else if (infinity_q || (!zero_q && exponent >= 10'sd255)) result_q <= {sign_q, 8'hFF, 23'h0};
-    else if (zero_q || exponent <= 10'sd0) result_q <= {sign_q, 31'h0};
+    else if (infinity_q || (!zero_q && too_large)) result_q <= {sign_q, 8'hFF, 23'h0};
+    else if (zero_q || too_small) result_q <= {sign_q, 31'h0};
     else result_q <= {sign_q, rounded_q[30:0]};
   end
   assign result_o = result_q;

@@ -257,7 +257,7 @@ module vpu #(
   delay #(.WIDTH(1), .CYCLES(10)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
   wire dot_first = kv_dot_valid ? kv_dot_first : weight_dot_first;
 
-  // The tag at D - 3, - 1, + 5, + 6, + 13, + 22, + 29, + 31, + 40.
+  // The tag at D - 3, - 1, + 5, + 6, + 13, + 23, + 31, + 33, + 43.
   vpu_pkg::tag_t tag_zero, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
   wire [TagBits-1:0] line_dot, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
   assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;

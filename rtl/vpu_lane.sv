@@ -37,16 +37,16 @@ module vpu_lane (
     input wire       pair_add_i,   // D + 13: add to what is held; else pass
     input wire       pair_hold_i,  // D + 13: hold
     input wire [1:0] pair_index_i, // D + 13
-    input wire       quad_add_i,   // D + 22: likewise
-    input wire       quad_hold_i,  // D + 22
-    input wire       quad_index_i, // D + 22
+    input wire       quad_add_i,   // D + 23: likewise
+    input wire       quad_hold_i,  // D + 23
+    input wire       quad_index_i, // D + 23
 
-    input wire [ 9:0] row_read_i,      // D + 29: the running sum to add to
-    input wire        row_first_i,     // D + 31: or +0
-    input wire        row_write_i,     // D + 40
-    input wire [ 9:0] row_i,           // D + 40
-    input wire        result_write_i,  // D + 40: the sum is complete
-    input wire [ 9:0] result_i,        // D + 40
+    input wire [ 9:0] row_read_i,      // D + 31: the running sum to add to
+    input wire        row_first_i,     // D + 33: or +0
+    input wire        row_write_i,     // D + 43
+    input wire [ 9:0] row_i,           // D + 43
+    input wire        result_write_i,  // D + 43: the sum is complete
+    input wire [ 9:0] result_i,        // D + 43
     input wire [ 9:0] result_read_i,
     output wire [31:0] result_o        // two cycles later
 );

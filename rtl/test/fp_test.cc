@@ -22,7 +22,7 @@ namespace brim::rtl {
 namespace {
 
 // Latencies of rtl/fp_pkg.sv.
-constexpr uint32_t kAdd = 9, kMul = 6, kIntToFp = 6, kFpToInt = 4, kFpToFp16 = 4;
+constexpr uint32_t kAdd = 10, kMul = 6, kIntToFp = 6, kFpToInt = 4, kFpToFp16 = 4;
 
 struct Pair {
   float a, b;
