@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <random>
 
 #include "image/mapped_image.h"
@@ -33,6 +34,11 @@ class ComputeBench {
 
   uint32_t gap_percent = 0;
   uint32_t write_percent = 100;  // of cycles in which a write is taken
+  // Called in every cycle, outputs settled, with whether a beat is taken in it.
+  std::function<void(const Compute&, bool taken)> every_cycle = [](const Compute&, bool) {};
+  // The last instructions that the units took.
+  const Instruction& vpu_instruction() const { return vpu_in_work_; }
+  const Instruction& spu_instruction() const { return spu_in_work_; }
   bool overflow() { return compute_->overflow_o; }
   uint64_t cycles() const { return compute_.cycles(); }
 
@@ -179,9 +185,17 @@ class ComputeBench {
     }
     c.write_ready_i = random(100) < write_percent;
     c.eval();
-    if (c.vpu_valid_i && c.vpu_ready_o) vpu_.pop_front();
-    if (c.spu_valid_i && c.spu_ready_o) spu_.pop_front();
-    if (c.beat_valid_i && c.beat_ready_o) {
+    const bool taken = c.beat_valid_i && c.beat_ready_o;
+    every_cycle(c, taken);
+    if (c.vpu_valid_i && c.vpu_ready_o) {
+      vpu_in_work_ = vpu_.front().instruction;
+      vpu_.pop_front();
+    }
+    if (c.spu_valid_i && c.spu_ready_o) {
+      spu_in_work_ = spu_.front().instruction;
+      spu_.pop_front();
+    }
+    if (taken) {
       beats_.pop_front();
       offering_ = false;
     }
@@ -199,6 +213,7 @@ class ComputeBench {
   std::mt19937_64 random_;
   Clocked<Compute> compute_;
   std::deque<VpuInstruction> vpu_, spu_;
+  Instruction vpu_in_work_{}, spu_in_work_{};
   std::deque<Beat> beats_;
   uint8_t generations_[3] = {0, 0, 0};
   uint8_t q_generation_ = 0;
