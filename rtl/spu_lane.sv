@@ -2,7 +2,7 @@
 // largest magnitude, A16 conversion, and the memories between SPU and VPU. spu.sv says what to do.
 //
 // The number in a comment is the cycle in which an input is sampled, 0 being the issue of an element; OUT is
-// Result of spu.sv, or more where exp or a conversion follows.
+// that of its result.
 `default_nettype none
 module spu_lane #(
     parameter int SCORES = 16384,
@@ -10,14 +10,15 @@ module spu_lane #(
 ) (
     input wire clk_i,
     input wire rst_ni,
-    input wire spu_pkg::micro_t micro_i,  // stable from the first element's issue to the last one's result
-    input wire enabled_i,                 // the lane takes part; stable likewise
 
-    input wire        valid_i,         // 0
+    // An element at its issue, and what accompanies it.
+    input wire spu_pkg::micro_t micro_i,     // 0
     input wire [ 6:0] index_i,         // 0: element of the vectors
     input wire [11:0] x_index_i,       // 0
     input wire [$clog2(SCORES):0] score_index_i,  // 0: {generation, element}
     input wire [31:0] result_i,        // 0
+    input wire spu_pkg::micro_t micro2_i,    // 2
+    input wire spu_pkg::micro_t micro3_i,    // 3
     input wire [31:0] parameter_i,     // 3
     input wire [15:0] value_scale_i,   // 3
     input wire [31:0] embed_i,         // 3
@@ -26,30 +27,40 @@ module spu_lane #(
     input wire [31:0] denominator_i,   // 3
     input wire [31:0] max_score_i,     // stable
     input wire [31:0] norm_eps_i, inverse_dim_i, inverse_head_size_i,
+    input wire        negate_i,        // product
+    input wire        halve_i,         // product
+    input wire [ 2:0] post_i,          // sum
 
+    input wire        early_counts_i,  // OUT - 1: out_counts_i
     input wire        out_valid_i,     // OUT
+    input wire spu_pkg::result_t out_result_i,
     input wire [ 6:0] out_index_i,
-    input wire [11:0] out_x_index_i,
-    input wire [$clog2(SCORES):0] out_score_index_i,
+    input wire [$clog2(SCORES):0] out_address_i,  // element of X, or of the scores with their generation
     input wire        out_odd_i,
-    input wire        out_last_i,      // TO_A16: ends the vector
-    input wire        out_masked_i,    // counts as zero: POST_EXP and POST_INT8, one cycle before OUT
+    input wire        out_last_i,      // ends a vector
+    input wire        out_counts_i,    // it is written; of exp and int8, it is not zero
 
     input  wire        clear_sum_i,
-    input  wire        total_i,
     output wire        total_done_o,
     input  wire        clear_max_i,
-    input  wire [ 3:0] denominator_index_i,  // {generation, round}
-    output wire [31:0] denominator_o,
+    input  wire [ 3:0] denominator_write_i,  // {generation, round}
+    input  wire [ 3:0] denominator_read_i,   // 2
+    output wire [31:0] denominator_o,        // 2
 
     // A16.
     input  wire               a16_start_i,
     input  wire [ADDRESS-1:0] a16_address_i,
-    input  wire [        1:0] a16_to_i,       // 0 normed or hidden, 1 queries, 2 attention weights, 3 attention
-    input  wire               a16_short_i,    // with start: blocks of 64
+    input  wire [        1:0] a16_to_i,
     input  wire               attention_start_i,
+    input  wire               token_counts_i,   // the lane serves a token of the pass
+    input  wire               pair_counts_i,    // in attention, a query head
+    output wire               a16_room_o,
+    output wire               attention_room_o,
     output wire               a16_idle_o,
     output wire               a16_block_o,
+    output wire               a16_vector_o,     // and the vector's last
+    output wire [        1:0] a16_block_to_o,
+    output wire               attention_block_o,
     output wire               overflow_o,
 
     // Beats for memory, and the scale of KV8.
@@ -78,13 +89,14 @@ module spu_lane #(
 );
   localparam int ScoreBits = $clog2(SCORES);
   wire [31:0] out;
-  wire write = out_valid_i && enabled_i;
+  wire zeroes = out_result_i.post == spu_pkg::POST_EXP || out_result_i.post == spu_pkg::POST_INT8;
+  wire write = out_valid_i && (out_counts_i || zeroes);
 
   // ------------------------------------------------------------------ memories: cycle 0 to cycle 2
   // Eight vectors of 128, in three copies, one for each operand.
-  wire to_vector = write && (micro_i.to == spu_pkg::TO_VECTOR || micro_i.to == spu_pkg::TO_PAIR);
-  wire [9:0] vector_write = micro_i.to == spu_pkg::TO_PAIR ?
-      {micro_i.to_vector + 3'(out_odd_i), out_index_i} : {micro_i.to_vector, out_index_i};
+  wire to_vector = write && (out_result_i.to == spu_pkg::TO_VECTOR || out_result_i.to == spu_pkg::TO_PAIR);
+  wire [9:0] vector_write = out_result_i.to == spu_pkg::TO_PAIR ?
+      {out_result_i.to_vector + 3'(out_odd_i), out_index_i} : {out_result_i.to_vector, out_index_i};
   wire [31:0] vector_a, vector_b, vector_c, x, score0, score1;
   ram #(.WIDTH(32), .DEPTH(1024)) u_vector_a (
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
@@ -96,17 +108,17 @@ module spu_lane #(
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
       .raddress_i({micro_i.c_vector, index_i}), .rdata_o(vector_c));
   ram #(.WIDTH(32), .DEPTH(4096)) u_x (
-      .clk_i, .we_i(write && micro_i.to == spu_pkg::TO_X), .waddress_i(out_x_index_i), .wdata_i(out),
+      .clk_i, .we_i(write && out_result_i.to == spu_pkg::TO_X), .waddress_i(out_address_i[11:0]), .wdata_i(out),
       .raddress_i(x_index_i), .rdata_o(x));
 
   // Scores: two generations. The VPU writes one while the SPU works on the other.
   for (genvar g = 0; g < 2; g++) begin : gen_score
     wire vpu_write = score_we_i && score_address_i[ScoreBits] == 1'(g);
-    wire spu_write = write && micro_i.to == spu_pkg::TO_SCORE && out_score_index_i[ScoreBits] == 1'(g);
+    wire spu_write = write && out_result_i.to == spu_pkg::TO_SCORE && out_address_i[ScoreBits] == 1'(g);
     wire [31:0] score;
     ram #(.WIDTH(32), .DEPTH(SCORES)) u_scores (
         .clk_i, .we_i(vpu_write || spu_write),
-        .waddress_i(vpu_write ? score_address_i[ScoreBits-1:0] : out_score_index_i[ScoreBits-1:0]),
+        .waddress_i(vpu_write ? score_address_i[ScoreBits-1:0] : out_address_i[ScoreBits-1:0]),
         .wdata_i(vpu_write ? score_i : out), .raddress_i(score_index_i[ScoreBits-1:0]), .rdata_o(score));
   end
   assign score0 = gen_score[0].score;
@@ -132,7 +144,7 @@ module spu_lane #(
   logic [31:0] scalars_q[3];
   logic [31:0] a_raw_q, b_raw_q, c_raw_q, x_q, seed_q, seed_rsqrt_q, rope3_q;
   always_ff @(posedge clk_i) begin
-    case (micro_i.a)
+    case (micro2_i.a)
       spu_pkg::A_RESULT: a_raw_q <= result2;
       spu_pkg::A_X: a_raw_q <= x;
       spu_pkg::A_SCORE: a_raw_q <= generation2 ? score1 : score0;
@@ -148,24 +160,24 @@ module spu_lane #(
     rope3_q      <= rope2_q;
   end
 
-  wire [31:0] a_plain = micro_i.a == spu_pkg::A_EMBED ? embed_i : a_raw_q;
+  wire [31:0] a_plain = micro3_i.a == spu_pkg::A_EMBED ? embed_i : a_raw_q;
   wire [31:0] value_scale;
   fp16_to_fp u_value_scale (.x_i(value_scale_i), .result_o(value_scale));
   logic [31:0] a, b, c;
   always_comb begin
-    case (micro_i.a_form)
+    case (micro3_i.a_form)
       spu_pkg::FORM_NEGATE: a = {!a_plain[31], a_plain[30:0]};
       spu_pkg::FORM_ONE_TWO: a = {1'b0, 8'd127, a_plain[22:0]};
       spu_pkg::FORM_ONE_FOUR: a = {1'b0, a_plain[23] ? 8'd127 : 8'd128, a_plain[22:0]};
       default: a = a_plain;
     endcase
-    case (micro_i.b)
+    case (micro3_i.b)
       spu_pkg::B_VECTOR: b = b_raw_q;
       spu_pkg::B_SEED_RECIPROCAL: b = seed_q;
       spu_pkg::B_SEED_RSQRT: b = seed_rsqrt_q;
       spu_pkg::B_SQUARE: b = a_plain;
       spu_pkg::B_PARAMETER: b = parameter_i;
-      spu_pkg::B_SCALAR: b = scalars_q[micro_i.scalar];
+      spu_pkg::B_SCALAR: b = scalars_q[micro3_i.scalar];
       spu_pkg::B_DENOMINATOR: b = denominator_i;
       spu_pkg::B_INVERSE_DIM: b = inverse_dim_i;
       spu_pkg::B_INVERSE_HEAD: b = inverse_head_size_i;
@@ -175,7 +187,7 @@ module spu_lane #(
       spu_pkg::B_EMBED: b = embed_scale_i;
       default: b = brim_pkg::FP_ONE;
     endcase
-    case (micro_i.c)
+    case (micro3_i.c)
       spu_pkg::C_ONE: c = brim_pkg::FP_ONE;
       spu_pkg::C_TWO: c = brim_pkg::FP_TWO;
       spu_pkg::C_ONE_AND_A_HALF: c = brim_pkg::FP_ONE_AND_A_HALF;
@@ -196,8 +208,8 @@ module spu_lane #(
     a_q <= a;
     b_q <= b;
     c_q <= c;
-    product_q <= {product[31] ^ micro_i.negate,
-                  !micro_i.halve || product[30:23] == 8'hFF ? product[30:0] :
+    product_q <= {product[31] ^ negate_i,
+                  !halve_i || product[30:23] == 8'hFF ? product[30:0] :
                   tiny ? 31'h0 : {product[30:23] - 8'd1, product[22:0]}};
   end
 
@@ -217,7 +229,7 @@ module spu_lane #(
   wire beyond_127 = chain[30:0] > brim_pkg::FP_127[30:0];
   logic [31:0] post_q;
   always_ff @(posedge clk_i) begin
-    case (micro_i.post)
+    case (post_i)
       spu_pkg::POST_RECIPROCAL:
       if (d_nan) post_q <= brim_pkg::FP_NAN;
       else if (field == 8'd0) post_q <= {d[31], brim_pkg::FP_INFINITY[30:0]};
@@ -238,7 +250,7 @@ module spu_lane #(
   wire [31:0] exponential;
   fp_exp u_exp (.clk_i, .x_i(chain), .result_o(exponential));
   logic [31:0] exp_q;
-  always_ff @(posedge clk_i) exp_q <= out_masked_i ? 32'h0 : exponential;
+  always_ff @(posedge clk_i) exp_q <= early_counts_i ? exponential : 32'h0;
 
   wire [15:0] half, half_limited;
   wire [31:0] half_fp;
@@ -246,77 +258,84 @@ module spu_lane #(
   assign half_limited = half[14:0] >= 15'h7C00 ? brim_pkg::FP16_MAX : {1'b0, half[14:0]};
   fp16_to_fp u_half_fp (.x_i(half_limited), .result_o(half_fp));
   logic [15:0] kv_scale_q;
-  always_ff @(posedge clk_i) if (out_valid_i && micro_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_limited;
+  always_ff @(posedge clk_i) if (out_valid_i && out_result_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_limited;
   assign kv_scale_o = kv_scale_q;
 
   wire signed [7:0] int8;
-  wire masked_later;
   fp_to_int #(.WIDTH(8)) u_int8 (.clk_i, .x_i(post_q), .exponent_i(8'sd0), .result_o(int8));
-  delay #(.WIDTH(1), .CYCLES(1)) u_masked (.clk_i, .d_i(out_masked_i), .q_o(masked_later));
 
-  assign out = micro_i.post == spu_pkg::POST_EXP ? exp_q : micro_i.post == spu_pkg::POST_FP16 ? half_fp : post_q;
+  assign out = out_result_i.post == spu_pkg::POST_EXP ? exp_q :
+      out_result_i.post == spu_pkg::POST_FP16 ? half_fp : post_q;
 
   // ------------------------------------------------------------------ where it goes
   sum16 u_sum (
-      .clk_i, .rst_ni, .clear_i(clear_sum_i), .valid_i(write && micro_i.sum), .x_i(out), .total_i,
-      .done_o(total_done_o), .sum_o(sum));
+      .clk_i, .rst_ni, .clear_i(clear_sum_i), .valid_i(write && out_result_i.sum), .x_i(out),
+      .last_i(out_last_i), .done_o(total_done_o), .sum_o(sum));
 
   logic [30:0] max_q;
   always_ff @(posedge clk_i) begin
     if (clear_max_i) max_q <= '0;
-    else if (write && micro_i.max && out[30:0] > max_q) max_q <= out[30:0];
+    else if (write && out_result_i.max && out[30:0] > max_q) max_q <= out[30:0];
   end
   assign max = {1'b0, max_q};
 
   // A scale of 0 makes every element 0.
-  wire [31:0] scalar = micro_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0 ? 32'h0 : out;
+  wire [31:0] scalar = out_result_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0 ? 32'h0 : out;
   (* ram_style = "distributed" *) logic [31:0] denominators[16];
   always_ff @(posedge clk_i) begin
-    if (write && micro_i.to == spu_pkg::TO_SCALAR) begin
-      if (micro_i.scalar == spu_pkg::SCALAR_DENOMINATOR) denominators[denominator_index_i] <= out;
-      else scalars_q[micro_i.scalar] <= scalar;
+    if (write && out_result_i.to == spu_pkg::TO_SCALAR) begin
+      if (out_result_i.scalar == spu_pkg::SCALAR_DENOMINATOR) denominators[denominator_write_i] <= out;
+      else scalars_q[out_result_i.scalar] <= scalar;
     end
   end
-  assign denominator_o = denominators[denominator_index_i];
+  assign denominator_o = denominators[denominator_read_i];
 
   logic [511:0] beat_q;
   always_ff @(posedge clk_i) begin
-    if (write && micro_i.to == spu_pkg::TO_BEAT)
-      beat_q <= micro_i.post == spu_pkg::POST_INT8 ? {masked_later ? 8'h0 : int8, beat_q[511:8]} :
+    if (write && out_result_i.to == spu_pkg::TO_BEAT)
+      beat_q <= out_result_i.post == spu_pkg::POST_INT8 ? {out_counts_i ? int8 : 8'h0, beat_q[511:8]} :
           {out, beat_q[511:32]};
   end
   assign beat_o = beat_q;
 
   // ------------------------------------------------------------------ A16 vectors
   // Attention has a converter of its own, as its blocks fill over several instructions.
-  wire a16_valid = write && micro_i.to == spu_pkg::TO_A16;
-  wire a16_we, a16_idle, a16_block, a16_overflow;
-  wire attention_we, attention_idle, attention_block, attention_overflow;
+  wire a16_valid = write && out_result_i.to == spu_pkg::TO_A16;
+  wire to_attention = out_result_i.a16 == spu_pkg::A16_ATTENTION;
+  wire a16_we, a16_idle, a16_overflow;
+  wire attention_we, attention_idle, attention_overflow;
+  wire [1:0] a16_to, a16_overflow_to, attention_to, attention_overflow_to;
   wire [ADDRESS-1:0] a16_address;
   wire [12:0] attention_address;
   wire [63:0] a16_data, attention_data;
   wire [7:0] a16_exponent, attention_exponent;
+  wire attention_vector;
   a16_block #(.ADDRESS(ADDRESS)) u_a16 (
-      .clk_i, .rst_ni, .start_i(a16_start_i), .address_i(a16_address_i), .short_i(a16_short_i),
-      .valid_i(a16_valid && a16_to_i != 2'd3), .x_i(out), .last_i(out_last_i), .idle_o(a16_idle),
-      .we_o(a16_we), .address_o(a16_address), .data_o(a16_data), .block_o(a16_block), .exponent_o(a16_exponent),
-      .overflow_o(a16_overflow));
+      .clk_i, .rst_ni, .start_i(a16_start_i), .address_i(a16_address_i),
+      .short_i(a16_to_i == spu_pkg::A16_WEIGHTS), .to_i(a16_to_i), .valid_i(a16_valid && !to_attention), .x_i(out),
+      .last_i(out_last_i), .room_o(a16_room_o), .idle_o(a16_idle), .we_o(a16_we), .to_o(a16_to),
+      .address_o(a16_address), .data_o(a16_data), .block_o(a16_block_o), .vector_o(a16_vector_o),
+      .exponent_o(a16_exponent), .overflow_o(a16_overflow), .overflow_to_o(a16_overflow_to));
   a16_block #(.ADDRESS(13)) u_attention (
       .clk_i, .rst_ni, .start_i(attention_start_i), .address_i(13'd2048), .short_i(1'b0),
-      .valid_i(a16_valid && a16_to_i == 2'd3), .x_i(out), .last_i(out_last_i), .idle_o(attention_idle),
-      .we_o(attention_we), .address_o(attention_address), .data_o(attention_data), .block_o(attention_block),
-      .exponent_o(attention_exponent), .overflow_o(attention_overflow));
-  assign a16_idle_o  = a16_idle && attention_idle;
-  assign a16_block_o = a16_block || attention_block;
-  assign overflow_o  = a16_overflow || attention_overflow;
+      .to_i(spu_pkg::A16_ATTENTION), .valid_i(a16_valid && to_attention), .x_i(out), .last_i(out_last_i),
+      .room_o(attention_room_o), .idle_o(attention_idle), .we_o(attention_we), .to_o(attention_to),
+      .address_o(attention_address), .data_o(attention_data), .block_o(attention_block_o),
+      .vector_o(attention_vector), .exponent_o(attention_exponent), .overflow_o(attention_overflow),
+      .overflow_to_o(attention_overflow_to));
+  assign a16_idle_o     = a16_idle && attention_idle;
+  assign a16_block_to_o = a16_to;
+  // Lanes that serve nobody hold nothing of value.
+  assign overflow_o = (attention_overflow && token_counts_i) ||
+      (a16_overflow && (a16_overflow_to == spu_pkg::A16_WEIGHTS ? pair_counts_i : token_counts_i));
 
-  // The converters never write at the same time: an instruction waits for its blocks.
-  wire activation_we = attention_we || (a16_we && a16_to_i == 2'd0);
+  // The converters never write activations at the same time: such an instruction waits for its blocks.
+  wire activation_we = attention_we || (a16_we && a16_to == spu_pkg::A16_ACTIVATIONS);
   wire [12:0] activation_write = attention_we ? attention_address : a16_address[12:0];
   wire [63:0] activation_data = attention_we ? attention_data : a16_data;
   wire [7:0] activation_exponent = attention_we ? attention_exponent : a16_exponent;
-  wire q_we = a16_we && a16_to_i == 2'd1;
-  wire weight_we = a16_we && a16_to_i == 2'd2;
+  wire q_we = a16_we && a16_to == spu_pkg::A16_QUERIES;
+  wire weight_we = a16_we && a16_to == spu_pkg::A16_WEIGHTS;
   ram #(.WIDTH(64), .DEPTH(8192), .STYLE("ultra")) u_activations (
       .clk_i, .we_i(activation_we), .waddress_i(activation_write), .wdata_i(activation_data),
       .raddress_i(activation_address_i), .rdata_o(activation_data_o));
@@ -336,6 +355,7 @@ module spu_lane #(
       .clk_i, .we_i(weight_we), .waddress_i(a16_address[ScoreBits-2:4]), .wdata_i(a16_exponent),
       .raddress_i(exponent_address_i), .rdata_o(exponent_data_o));
 
-  wire unused = &{1'b0, valid_i, a16_address, half[15], rope_word_q};
+  wire unused = &{1'b0, micro_i, micro2_i, micro3_i, out_result_i, out_address_i, a16_address, half[15], rope_word_q,
+                  attention_to, attention_overflow_to, attention_vector};
 endmodule
 `default_nettype wire

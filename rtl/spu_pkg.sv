@@ -65,6 +65,12 @@ package spu_pkg;
   localparam logic [1:0] SCALAR_KV = 2'd2;          // 1 / scale of KV8
   localparam logic [1:0] SCALAR_DENOMINATOR = 2'd3; // 1 / sum of a softmax
 
+  // TO_A16: which vector.
+  localparam logic [1:0] A16_ACTIVATIONS = 2'd0;  // normed, hidden
+  localparam logic [1:0] A16_QUERIES = 2'd1;
+  localparam logic [1:0] A16_WEIGHTS = 2'd2;      // of attention; blocks of 64
+  localparam logic [1:0] A16_ATTENTION = 2'd3;    // filled over several instructions
+
   typedef struct packed {
     logic [2:0] a;
     logic [2:0] a_vector;
@@ -81,9 +87,72 @@ package spu_pkg;
     logic [2:0] post;
     logic [2:0] to;
     logic [2:0] to_vector;
+    logic [1:0] a16;
     logic       sum;         // Sum16 of out
     logic       max;         // largest magnitude of out
+    logic       after_all;   // begins when everything before is complete, not just its first element
   } micro_t;
+
+  // What an element's result needs to know of its micro-operation.
+  typedef struct packed {
+    logic [2:0] post;
+    logic [2:0] to;
+    logic [2:0] to_vector;
+    logic [1:0] scalar;
+    logic [1:0] a16;
+    logic       sum;
+    logic       max;
+  } result_t;
+
+  // What the sequencer does; those that are micro-operations are spelt out in spu_microcode.sv.
+  typedef enum logic [5:0] {
+    STEP_IDLE,
+    STEP_EMBED_ROW,  // take a token's row
+    STEP_EMBED_FETCH,  // scale and zero-point of a block
+    STEP_EMBED_BLOCK,
+    STEP_RESIDUAL_ADD,
+    STEP_NORM_MULTIPLY,
+    STEP_NORM_SQUARE,
+    STEP_NORM_TOTAL,  // wait for the sum of squares
+    STEP_NORM_MEAN,
+    STEP_HEAD_SCALE,
+    STEP_HEAD_SQUARE,
+    STEP_HEAD_WEIGHT,
+    STEP_HEAD_TOTAL,  // likewise
+    STEP_HEAD_MEAN,
+    STEP_HEAD_FACTOR,
+    STEP_ROPE_SINE,
+    STEP_ROPE_COSINE,
+    STEP_KV_SCALE,
+    STEP_KV_ROUND,
+    STEP_KV_WRITE,  // a beat of every token
+    STEP_KV_WRITE_SCALE,
+    STEP_SOFTMAX_WAIT,
+    STEP_SOFTMAX_ROUND,  // limits and maxima of the round's query heads
+    STEP_SOFTMAX_EXP,
+    STEP_SOFTMAX_WEIGHT,
+    STEP_SOFTMAX_TOTAL,  // wait for the sum of exponentials
+    STEP_SOFTMAX_SUM,
+    STEP_OUTPUT_HEAD,
+    STEP_SWIGLU_IN,
+    STEP_SWIGLU_EXP,
+    STEP_SWIGLU_ONE,
+    STEP_SWIGLU_SILU,
+    STEP_SWIGLU_OUT,
+    STEP_LOGITS_BEAT,
+    STEP_LOGITS_WRITE,
+    STEP_RECIPROCAL1,
+    STEP_RECIPROCAL2,
+    STEP_RECIPROCAL3,
+    STEP_RECIPROCAL4,
+    STEP_RSQRT1,
+    STEP_RSQRT2,
+    STEP_RSQRT3,
+    STEP_RSQRT4,
+    STEP_RSQRT5,
+    STEP_RSQRT6,
+    STEP_FINISH  // wait for A16
+  } step_t;
 endpackage
 `default_nettype wire
 // verilator lint_on UNUSEDPARAM

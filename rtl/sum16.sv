@@ -1,5 +1,6 @@
 // Sum16 of numerics/sums.h: sixteen partial sums of the elements by index mod 16, then their sum in a fixed
-// tree. Elements come in order; total_i, after the last one, starts the tree, and done_o comes with the sum.
+// tree. Elements come in order; after the last one the tree follows by itself, and then done_o is high until
+// the next clear.
 `default_nettype none
 module sum16 (
     input  wire        clk_i,
@@ -7,7 +8,7 @@ module sum16 (
     input  wire        clear_i,  // all partial sums +0, the next element has index 0
     input  wire        valid_i,
     input  wire [31:0] x_i,
-    input  wire        total_i,  // fp_pkg::ADD + 2 cycles or more after the last element
+    input  wire        last_i,
     output wire        done_o,
     output wire [31:0] sum_o
 );
@@ -16,7 +17,9 @@ module sum16 (
   logic [15:0] filled_q;  // partial sums that are not +0 by clear_i
   logic [3:0] index_q;
 
-  // The tree: for half = 8, 4, 2, 1: partial[i] += partial[i + half], i < half; each level waits for its last sum.
+  // The tree: for half = 8, 4, 2, 1: partial[i] += partial[i + half], i < half; each level waits for the last
+  // sum of what comes before.
+  localparam int Wait = fp_pkg::ADD + 2;
   logic busy_q, done_q;
   logic [3:0] half_q, i_q;
   logic [4:0] wait_q;
@@ -40,7 +43,6 @@ module sum16 (
       .clk_i, .d_i({(valid_i || step) && rst_ni, b_index}), .q_o({write, write_index}));
 
   always_ff @(posedge clk_i) begin
-    done_q <= 1'b0;
     if (write) begin
       partial[write_index]  <= sum;
       filled_q[write_index] <= 1'b1;
@@ -48,13 +50,14 @@ module sum16 (
     if (clear_i) begin
       filled_q <= '0;
       index_q  <= '0;
+      done_q   <= 1'b0;
     end else if (valid_i) index_q <= index_q + 1;
 
-    if (total_i) begin
+    if (valid_i && last_i) begin
       busy_q <= 1'b1;
       half_q <= 4'd8;
       i_q    <= '0;
-      wait_q <= '0;
+      wait_q <= 5'(Wait);
     end else if (busy_q) begin
       if (wait_q != '0) begin
         wait_q <= wait_q - 1;
@@ -65,7 +68,7 @@ module sum16 (
       end else if (i_q + 4'd1 == half_q) begin
         i_q    <= '0;
         half_q <= half_q >> 1;
-        wait_q <= 5'(fp_pkg::ADD + 3);
+        wait_q <= 5'(Wait);
       end else i_q <= i_q + 1;
     end
     if (!rst_ni) begin

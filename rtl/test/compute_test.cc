@@ -5,6 +5,7 @@
 
 #include "Vsim_compute1.h"
 #include "Vsim_compute4.h"
+#include "Vsim_compute8.h"
 #include "compute_bench.h"
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
@@ -58,6 +59,10 @@ TEST_P(ComputeTest, GivesTheReferencesLogitsWithOneLane) {
 
 TEST_P(ComputeTest, GivesTheReferencesLogitsForAnyNumberOfTokens) {
   expect_reference_logits<Vsim_compute4>(GetParam(), {1, 4, 3, 2, 4}, 0, 100);
+}
+
+TEST_P(ComputeTest, GivesTheReferencesLogitsWithEightLanes) {
+  expect_reference_logits<Vsim_compute8>(GetParam(), {8, 1, 5, 8}, 0, 100);
 }
 
 // 68 positions: more than a block of attention weights.

@@ -1,0 +1,68 @@
+// How far the A16 buffers that the VPU reads are filled: generation, and blocks or heads complete. A generation
+// begins when the SPU takes the instruction that fills it.
+`default_nettype none
+module a16_progress (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input wire                         start_i,        // an instruction is taken
+    input wire brim_pkg::instruction_t instruction_i,
+    input wire [                  7:0] generation_i,
+
+    // A block is complete in the lane of the pass's last token.
+    input wire       block_i,
+    input wire [1:0] block_to_i,
+    input wire       attention_block_i,
+
+    output wire [23:0] generations_o,  // of normed, attention, hidden
+    output wire [23:0] blocks_o,
+    output wire [ 7:0] q_generation_o,
+    output wire [ 7:0] q_heads_o
+);
+  wire [7:0] op = instruction_i.opcode;
+  wire start_normed = start_i && (op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL);
+  wire start_hidden = start_i && op == brim_pkg::OP_SWIGLU;
+  wire start_attention = start_i && op == brim_pkg::OP_OUTPUT && instruction_i.head == '0;
+  wire start_q = start_i && op == brim_pkg::OP_KEY && instruction_i.head == '0;
+
+  logic hidden_q;  // activation blocks are those of hidden, not of normed
+  logic [7:0] normed_generation_q, attention_generation_q, hidden_generation_q, q_generation_q;
+  logic [7:0] normed_q, attention_q, hidden_blocks_q, q_heads_q;
+  wire activation_block = block_i && block_to_i == spu_pkg::A16_ACTIVATIONS;
+  always_ff @(posedge clk_i) begin
+    if (activation_block && !hidden_q) normed_q <= normed_q + 1;
+    if (activation_block && hidden_q) hidden_blocks_q <= hidden_blocks_q + 1;
+    if (attention_block_i) attention_q <= attention_q + 1;
+    if (block_i && block_to_i == spu_pkg::A16_QUERIES) q_heads_q <= q_heads_q + 1;
+    if (start_normed) begin
+      normed_generation_q <= generation_i;
+      normed_q            <= '0;
+      hidden_q            <= 1'b0;
+    end
+    if (start_hidden) begin
+      hidden_generation_q <= generation_i;
+      hidden_blocks_q     <= '0;
+      hidden_q            <= 1'b1;
+    end
+    if (start_attention) begin
+      attention_generation_q <= generation_i;
+      attention_q            <= '0;
+    end
+    if (start_q) begin
+      q_generation_q <= generation_i;
+      q_heads_q      <= '0;
+    end
+    if (!rst_ni) begin
+      normed_generation_q    <= '0;
+      attention_generation_q <= '0;
+      hidden_generation_q    <= '0;
+      q_generation_q         <= '0;
+    end
+  end
+  assign generations_o  = {hidden_generation_q, attention_generation_q, normed_generation_q};
+  assign blocks_o       = {hidden_blocks_q, attention_q, normed_q};
+  assign q_generation_o = q_generation_q;
+  assign q_heads_o      = q_heads_q;
+  wire unused = &{1'b0, instruction_i};
+endmodule
+`default_nettype wire
