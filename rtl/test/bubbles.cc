@@ -1,5 +1,6 @@
-// Where the stream waits for the compute side: one layer of a published model's shape on the Verilated RTL, with
-// a stream that always has the next beat. For every pass it prints the cycles by cause and the longest pauses.
+// Where the stream waits for the compute side: one layer of a published model's shape on the Verilated RTL,
+// with a stream that always has the next beat. For every pass it prints the cycles by cause and the longest
+// pauses.
 //
 //   rtl_bubbles [SHAPE [LANES [TOKENS [POSITION...]]]]
 #include <algorithm>
@@ -51,7 +52,8 @@ void measure(const MappedImage& image, uint32_t tokens, uint32_t position) {
       return;
     }
     if (run > 0 && beats > 0) {
-      pauses.push_back({run, disassemble(bench.vpu_instruction()) + " / " + disassemble(bench.spu_instruction())});
+      pauses.push_back(
+          {run, disassemble(bench.vpu_instruction()) + " / " + disassemble(bench.spu_instruction())});
     }
     run = 0;
     ++beats;
@@ -62,10 +64,12 @@ void measure(const MappedImage& image, uint32_t tokens, uint32_t position) {
   const uint64_t cycles = bench.cycles() - before;
   uint64_t waited = 0;
   for (const Pause& pause : pauses) waited += pause.cycles;
-  std::printf("T=%u position=%u: %llu cycles, %llu beats, %llu pauses of %llu cycles in sum (%.2f%%), %llu at the end\n",
-              tokens, position, static_cast<unsigned long long>(cycles), static_cast<unsigned long long>(beats),
-              static_cast<unsigned long long>(pauses.size()), static_cast<unsigned long long>(waited),
-              100.0 * static_cast<double>(waited) / static_cast<double>(beats), static_cast<unsigned long long>(run));
+  std::printf(
+      "T=%u position=%u: %llu cycles, %llu beats, %llu pauses of %llu cycles in sum (%.2f%%), %llu at the "
+      "end\n",
+      tokens, position, static_cast<unsigned long long>(cycles), static_cast<unsigned long long>(beats),
+      static_cast<unsigned long long>(pauses.size()), static_cast<unsigned long long>(waited),
+      100.0 * static_cast<double>(waited) / static_cast<double>(beats), static_cast<unsigned long long>(run));
   std::printf("  stalls: activation %llu, result %llu, softmax %llu, scores %llu\n",
               static_cast<unsigned long long>(activation), static_cast<unsigned long long>(result),
               static_cast<unsigned long long>(softmax), static_cast<unsigned long long>(scores));
@@ -73,7 +77,8 @@ void measure(const MappedImage& image, uint32_t tokens, uint32_t position) {
   std::partial_sort(pauses.begin(), pauses.begin() + static_cast<std::ptrdiff_t>(shown), pauses.end(),
                     [](const Pause& a, const Pause& b) { return a.cycles > b.cycles; });
   for (size_t i = 0; i < shown; ++i) {
-    std::printf("  %6llu cycles at %s\n", static_cast<unsigned long long>(pauses[i].cycles), pauses[i].at.c_str());
+    std::printf("  %6llu cycles at %s\n", static_cast<unsigned long long>(pauses[i].cycles),
+                pauses[i].at.c_str());
   }
   std::fflush(stdout);
 }
@@ -86,16 +91,22 @@ int main(std::span<char* const> arguments) {
   const std::string lanes = argument(2, "1");
   const auto tokens = static_cast<uint32_t>(std::stoul(argument(3, lanes.c_str())));
   std::vector<uint32_t> positions;
-  for (size_t i = 4; i < arguments.size(); ++i) positions.push_back(static_cast<uint32_t>(std::stoul(arguments[i])));
+  for (size_t i = 4; i < arguments.size(); ++i)
+    positions.push_back(static_cast<uint32_t>(std::stoul(arguments[i])));
   if (positions.empty()) positions = {0, 1, 63, 500, 1023};
 
-  const test::PackedModel file(*make_synthetic(layer_of(shape), kSyntheticSeed), EmbeddingFormat::kQ8, kContext);
+  const test::PackedModel file(*make_synthetic(layer_of(shape), kSyntheticSeed), EmbeddingFormat::kQ8,
+                               kContext);
   std::printf("%s, one layer, %s lanes\n", shape.c_str(), lanes.c_str());
   for (const uint32_t position : positions) {
-    if (lanes == "1") measure<Vsim_compute1>(file.image(), tokens, position);
-    else if (lanes == "4") measure<Vsim_compute4>(file.image(), tokens, position);
-    else if (lanes == "8") measure<Vsim_compute8>(file.image(), tokens, position);
-    else throw Error("rtl_bubbles: " + lanes + " lanes are not built; use 1, 4 or 8");
+    if (lanes == "1")
+      measure<Vsim_compute1>(file.image(), tokens, position);
+    else if (lanes == "4")
+      measure<Vsim_compute4>(file.image(), tokens, position);
+    else if (lanes == "8")
+      measure<Vsim_compute8>(file.image(), tokens, position);
+    else
+      throw Error("rtl_bubbles: " + lanes + " lanes are not built; use 1, 4 or 8");
   }
   return 0;
 }
