@@ -77,7 +77,7 @@ bool AcceleratorServer::serve_once() {
 void AcceleratorServer::clear_results() {
   set(registers::kErrorCode, 0);
   set(registers::kErrorAddress, 0);
-  for (uint32_t offset = registers::kCycles; offset <= registers::kPortIdle; offset += 4) set(offset, 0);
+  for (uint32_t offset = registers::kCycles; offset <= registers::kStallLocal; offset += 4) set(offset, 0);
 }
 
 void AcceleratorServer::finish(ErrorCode code, uint32_t address_in_beats) {

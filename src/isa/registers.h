@@ -45,6 +45,7 @@ inline constexpr uint32_t kStallScores = 0x120;
 inline constexpr uint32_t kStallPass = 0x124;
 inline constexpr uint32_t kFifoFull = 0x128;
 inline constexpr uint32_t kPortIdle = 0x12C;
+inline constexpr uint32_t kStallLocal = 0x130;
 
 inline constexpr uint32_t kBlockBytes = 0x1000;  // address space of the whole block
 
@@ -138,6 +139,7 @@ inline constexpr auto kRegisters = std::to_array<Register>({
     {"STALL_PASS", kStallPass, 1, Access::kReadOnly},
     {"FIFO_FULL", kFifoFull, 1, Access::kReadOnly},
     {"PORT_IDLE", kPortIdle, 1, Access::kReadOnly},
+    {"STALL_LOCAL", kStallLocal, 1, Access::kReadOnly},
 });
 
 }  // namespace brim::registers

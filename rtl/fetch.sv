@@ -1,0 +1,208 @@
+// Fetches a program through the aux port: its header, then its instructions in bursts of 512 bytes into a buffer
+// of 64 instructions, as far ahead as the buffer has room. docs/rtl/sequencer.md.
+`default_nettype none
+module fetch (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input  wire        start_i,    // for one cycle, when idle: a new program; drops what is left of the last one
+    input  wire [31:0] program_i,  // address of the header, in beats
+    input  wire        stop_i,     // no new burst; what is under way is received
+    output wire        idle_o,     // no burst under way
+
+    output wire                            header_valid_o,  // for one cycle
+    output wire brim_pkg::program_header_t header_o,
+
+    output wire                         instruction_valid_o,
+    input  wire                         instruction_ready_i,
+    output wire brim_pkg::instruction_t instruction_o,
+    output wire [                 31:0] instruction_address_o,  // of its beat
+
+    output wire        error_o,          // a response was not OKAY (one cycle)
+    output wire [31:0] error_address_o,  // of its burst, in beats
+
+    // AXI4 read channels; the burst is INCR of 16-byte transfers.
+    output wire [ 39:0] araddr_o,
+    output wire [  7:0] arlen_o,
+    output wire         arvalid_o,
+    input  wire         arready_i,
+    input  wire [127:0] rdata_i,
+    input  wire [  1:0] rresp_i,
+    input  wire         rlast_i,
+    input  wire         rvalid_i,
+    output wire         rready_o
+);
+  localparam int BurstBeats = 8;
+  localparam int Entries = 64;
+
+  // ------------------------------------------------------------------ bursts
+  // A burst ends at a multiple of its size, so it never crosses 4 KiB. How many beats follow the first burst is
+  // known when the header is there.
+  typedef enum logic [2:0] {
+    IDLE,
+    FIRST,   // ask for the first burst
+    HEADER,  // wait for the header
+    COUNT,
+    REST
+  } phase_t;
+  phase_t phase_q;
+  logic asking_q;
+  logic [31:0] next_q;      // beat
+  logic [31:0] left_q;      // beats that are to be asked for
+  logic [3:0] size_q;       // of the burst being asked for, or of the last one
+  logic [2:0] under_way_q;  // bursts
+  logic [6:0] reserved_q;   // entries in use or on their way
+  logic header_new_q;
+  wire out_taken;
+  brim_pkg::program_header_t header;
+
+  wire take = rvalid_i && rready_o;
+  wire asked = asking_q && arready_i;
+  wire [3:0] to_boundary = 4'(BurstBeats) - {1'b0, next_q[2:0]};
+  wire few = left_q < 32'(BurstBeats) && left_q[3:0] < to_boundary;
+  wire [3:0] size = few && phase_q == REST ? left_q[3:0] : to_boundary;
+  wire more = phase_q == FIRST || (phase_q == REST && left_q != '0);
+  wire plan = more && !asking_q && !stop_i && reserved_q <= 7'(Entries - 2 * BurstBeats);
+
+  always_ff @(posedge clk_i) begin
+    if (plan) begin
+      asking_q <= 1'b1;
+      size_q   <= size;
+    end
+    if (asked) begin
+      asking_q <= 1'b0;
+      next_q   <= next_q + 32'(size_q);
+    end
+    case (phase_q)
+      FIRST: if (plan) phase_q <= HEADER;
+      HEADER:
+      if (header_new_q) begin
+        // The header's beat and half a beat per instruction ...
+        left_q  <= {1'b0, header.instructions[31:1]} + 32'(header.instructions[0]) + 32'd1;
+        phase_q <= COUNT;
+      end
+      COUNT: begin
+        // ... without those of the first burst.
+        left_q  <= left_q > 32'(size_q) ? left_q - 32'(size_q) : '0;
+        phase_q <= REST;
+      end
+      REST: if (plan) left_q <= left_q - 32'(size);
+      default: ;
+    endcase
+    under_way_q <= under_way_q + 3'(asked) - 3'(take && rlast_i);
+    reserved_q  <= reserved_q + (plan ? {2'b0, size, 1'b0} : 7'd0) - 7'(out_taken) - (header_new_q ? 7'd2 : 7'd0);
+    if (start_i) begin
+      phase_q    <= FIRST;
+      next_q     <= program_i;
+      reserved_q <= '0;
+    end
+    if (!rst_ni) begin
+      phase_q     <= IDLE;
+      asking_q    <= 1'b0;
+      under_way_q <= '0;
+    end
+  end
+  assign araddr_o  = {2'b0, next_q, 6'b0};
+  assign arlen_o   = {2'b0, size_q - 4'd1, 2'b11};
+  assign arvalid_o = asking_q;
+  assign idle_o    = !asking_q && under_way_q == '0;
+
+  // ------------------------------------------------------------------ data
+  (* ram_style = "distributed" *) logic [255:0] entries[Entries];
+  logic [5:0] write_q, read_q;
+  logic [511:0] header_data_q;
+  logic header_q;            // the header is in
+  logic [1:0] transfer_q;
+  logic [127:0] half_q;
+  logic write_we_q, bad_q;
+  logic [255:0] write_data_q;
+  logic [31:0] burst_q;  // address of the burst whose data comes
+  logic error_q;
+  logic [31:0] error_address_q;
+
+  assign rready_o = 1'b1;
+  wire bad = rresp_i != 2'b00;
+  always_ff @(posedge clk_i) begin
+    write_we_q   <= 1'b0;
+    header_new_q <= 1'b0;
+    error_q      <= 1'b0;
+    if (take) begin
+      half_q     <= rdata_i;
+      transfer_q <= transfer_q + 1;
+      if (!header_q) header_data_q <= {rdata_i, header_data_q[511:128]};
+      // Nothing of a burst with an error, or behind it, is used.
+      if (bad) begin
+        bad_q           <= 1'b1;
+        error_q         <= 1'b1;
+        error_address_q <= burst_q;
+      end
+      if (!bad && !bad_q) begin
+        if (!header_q) begin
+          if (transfer_q == 2'd3) begin
+            header_q     <= 1'b1;
+            header_new_q <= 1'b1;
+          end
+        end else write_we_q <= transfer_q[0];
+      end
+      if (rlast_i) burst_q <= {burst_q[31:3] + 29'd1, 3'b0};
+    end
+    write_data_q <= {rdata_i, half_q};
+    if (write_we_q) begin
+      entries[write_q] <= write_data_q;
+      write_q          <= write_q + 1;
+    end
+    if (start_i) begin
+      header_q   <= 1'b0;
+      bad_q      <= 1'b0;
+      transfer_q <= '0;
+      write_q    <= '0;
+      burst_q    <= program_i;
+    end
+    if (!rst_ni) begin
+      write_q      <= '0;
+      write_we_q   <= 1'b0;
+      header_q     <= 1'b0;
+      header_new_q <= 1'b0;
+      error_q      <= 1'b0;
+    end
+  end
+  assign header          = header_data_q;
+  assign header_o        = header;
+  assign header_valid_o  = header_new_q;
+  assign error_o         = error_q;
+  assign error_address_o = error_address_q;
+
+  // ------------------------------------------------------------------ instructions
+  logic [255:0] out_q;
+  logic out_valid_q;
+  logic [31:0] address_q;
+  logic second_q;  // of its beat
+  assign out_taken = out_valid_q && instruction_ready_i;
+  wire refill = (!out_valid_q || out_taken) && read_q != write_q;
+  always_ff @(posedge clk_i) begin
+    if (refill) begin
+      out_q  <= entries[read_q];
+      read_q <= read_q + 1;
+    end
+    if (refill) out_valid_q <= 1'b1;
+    else if (out_taken) out_valid_q <= 1'b0;
+    if (out_taken) begin
+      second_q <= !second_q;
+      if (second_q) address_q <= address_q + 1;
+    end
+    if (start_i) begin
+      read_q      <= '0;
+      out_valid_q <= 1'b0;
+      address_q   <= program_i + 32'd1;
+      second_q    <= 1'b0;
+    end
+    if (!rst_ni) begin
+      read_q      <= '0;
+      out_valid_q <= 1'b0;
+    end
+  end
+  assign instruction_valid_o   = out_valid_q;
+  assign instruction_o         = out_q;
+  assign instruction_address_o = address_q;
+endmodule
+`default_nettype wire

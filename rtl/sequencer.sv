@@ -1,0 +1,137 @@
+// Hands the instructions of a program to the queues of the units that take part, in order, one per cycle, after
+// it has checked them, and numbers the generations of the vector buffers. docs/rtl/sequencer.md.
+`default_nettype none
+module sequencer (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input  wire                       start_i,   // for one cycle: a pass begins
+    input  wire                       run_i,     // instructions may be taken
+    input  wire control_pkg::limits_t limits_i,  // stable from before run_i
+
+    input  wire                         instruction_valid_i,
+    output wire                         instruction_ready_o,
+    input  wire brim_pkg::instruction_t instruction_i,
+    input  wire [                 31:0] address_i,  // of its beat
+
+    // Queues: instruction and generation.
+    output wire         mcu_valid_o,
+    input  wire         mcu_ready_i,
+    output wire         vpu_valid_o,
+    input  wire         vpu_ready_i,
+    output wire         spu_valid_o,
+    input  wire         spu_ready_i,
+    output wire [255:0] instruction_o,
+    output wire [  7:0] generation_o,
+
+    output wire        ended_o,          // the pass has no further instruction
+    output wire        error_o,          // the instruction at hand is bad; stays until reset
+    output wire [31:0] error_address_o   // of the instruction at hand
+);
+  control_pkg::limits_t limits;
+  assign limits = limits_i;
+
+  // ------------------------------------------------------------------ three stages of checks
+  brim_pkg::instruction_t first_q, second_q, third_q;
+  logic [31:0] first_address_q, second_address_q, third_address_q;
+  logic [2:0] valid_q;
+  logic [31:0] left_q;  // instructions from the one at the input on
+  logic [2:0] last_q;   // of the program
+  logic ended_q, error_q;
+  wire dispatched;
+  wire advance = run_i && !error_q && (!valid_q[2] || dispatched);
+  assign instruction_ready_o = advance && !ended_q && left_q != '0;
+  wire take = instruction_valid_i && instruction_ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (advance) begin
+      first_q          <= instruction_i;
+      first_address_q  <= address_i;
+      second_q         <= first_q;
+      second_address_q <= first_address_q;
+      third_q          <= second_q;
+      third_address_q  <= second_address_q;
+      valid_q          <= {valid_q[1:0], take};
+      last_q           <= {last_q[1:0], left_q == 32'd1};
+    end
+    if (take) left_q <= left_q - 1;
+    if (!run_i) left_q <= limits.instructions;
+    if (!rst_ni || ended_q) valid_q <= '0;
+  end
+  wire bad;
+  instruction_check u_check (
+      .clk_i, .enable_i(advance), .limits_i(limits), .instruction_i, .bad_o(bad));
+
+  // ------------------------------------------------------------------ dispatch
+  wire [7:0] op = third_q.opcode;
+  wire is_end = op == brim_pkg::OP_END || (op == brim_pkg::OP_END_PROMPT && limits.prompt);
+  wire [2:0] units = brim_pkg::units_of(op);
+  // Neither kind of end is work for a unit. The MCU has entries for reads, that is, for what the VPU consumes.
+  wire work = op != brim_pkg::OP_END && op != brim_pkg::OP_END_PROMPT;
+  wire to_vpu = work && units[brim_pkg::UNIT_VPU_BIT];
+  wire to_spu = work && units[brim_pkg::UNIT_SPU_BIT];
+  wire to_mcu = to_vpu && units[brim_pkg::UNIT_MCU_BIT];
+  wire no_end = last_q[2] && !is_end;
+  wire good = valid_q[2] && !bad && !no_end && !ended_q;
+  wire room = (!to_mcu || mcu_ready_i) && (!to_vpu || vpu_ready_i) && (!to_spu || spu_ready_i);
+  assign dispatched  = good && room;
+  assign mcu_valid_o = dispatched && to_mcu;
+  assign vpu_valid_o = dispatched && to_vpu;
+  assign spu_valid_o = dispatched && to_spu;
+
+  always_ff @(posedge clk_i) begin
+    if (dispatched && is_end) ended_q <= 1'b1;
+    if (valid_q[2] && !ended_q && (bad || no_end)) error_q <= 1'b1;
+    if (start_i) ended_q <= 1'b0;
+    if (!rst_ni) begin
+      ended_q <= 1'b0;
+      error_q <= 1'b0;
+    end
+  end
+
+  // ------------------------------------------------------------------ generations
+  // docs/rtl/interfaces.md; they go on counting from pass to pass.
+  logic [7:0] normed_q, attention_q, hidden_q, queries_q;
+  wire fills_normed = op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL;
+  wire fills_attention = op == brim_pkg::OP_OUTPUT && third_q.head == '0;
+  wire fills_hidden = op == brim_pkg::OP_SWIGLU;
+  wire fills_queries = op == brim_pkg::OP_KEY && third_q.head == '0;
+  wire [7:0] normed = normed_q + 8'(fills_normed);
+  wire [7:0] attention = attention_q + 8'(fills_attention);
+  wire [7:0] hidden = hidden_q + 8'(fills_hidden);
+  wire [7:0] queries = queries_q + 8'(fills_queries);
+  logic [7:0] generation;
+  always_comb begin
+    case (op)
+      brim_pkg::OP_EMBED, brim_pkg::OP_RESIDUAL: generation = normed;
+      brim_pkg::OP_OUTPUT: generation = attention;
+      brim_pkg::OP_SWIGLU: generation = hidden;
+      brim_pkg::OP_KEY, brim_pkg::OP_VALUE, brim_pkg::OP_QUERY, brim_pkg::OP_SCORES: generation = queries;
+      brim_pkg::OP_MATVEC:
+      generation = third_q.buffer[1] ? hidden : third_q.buffer[0] ? attention : normed;
+      default: generation = '0;
+    endcase
+  end
+  always_ff @(posedge clk_i) begin
+    if (dispatched) begin
+      normed_q    <= normed;
+      attention_q <= attention;
+      hidden_q    <= hidden;
+      queries_q   <= queries;
+    end
+    if (!rst_ni) begin
+      normed_q    <= '0;
+      attention_q <= '0;
+      hidden_q    <= '0;
+      queries_q   <= '0;
+    end
+  end
+
+  assign instruction_o   = third_q;
+  assign generation_o    = generation;
+  assign ended_o         = ended_q;
+  assign error_o         = error_q;
+  assign error_address_o = third_address_q;
+  wire unused = &{1'b0, limits, third_q};
+endmodule
+`default_nettype wire
