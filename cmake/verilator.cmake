@@ -8,25 +8,33 @@ if(VERILATOR)
                                     ${VERILATOR_ROOT}/include/verilated_threads.cpp)
   target_include_directories(brim_verilated SYSTEM PUBLIC ${VERILATOR_ROOT}/include ${VERILATOR_ROOT}/include/vltstd)
   target_compile_options(brim_verilated PRIVATE -w)
+  set_target_properties(brim_verilated PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(brim_verilated PUBLIC Threads::Threads)
 else()
   message(STATUS "verilator not found: the tests of rtl/ are skipped (Debian: apt install verilator)")
 endif()
 
-# brim_verilate(NAME SOURCES file.sv... [PARAMETERS -GX=1...]): library NAME with class VNAME of the module that
-# the last source holds; brim_pkg.sv comes first by itself.
+# brim_verilate(NAME SOURCES file.sv... [PARAMETERS -GX=1...] [FAST]): library NAME with class VNAME of the module
+# that the last source holds; brim_pkg.sv comes first by itself. FAST: compiled for long runs in a shared library,
+# without assertions, registers start as zeros.
 function(brim_verilate name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PARAMETERS" ${ARGN})
+  cmake_parse_arguments(ARG "FAST" "" "SOURCES;PARAMETERS" ${ARGN})
+  set(flags --x-assign unique --assert)
+  set(optimise -O1)
+  if(ARG_FAST)
+    set(flags --x-assign fast --x-initial fast --noassert -CFLAGS "-fPIC -fvisibility=hidden")
+    set(optimise -O2)
+  endif()
   list(GET ARG_SOURCES -1 top_file)
   get_filename_component(top ${top_file} NAME_WE)
   list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/rtl/)
   set(directory ${CMAKE_CURRENT_BINARY_DIR}/${name}.verilated)
   add_custom_command(
     OUTPUT ${directory}/V${name}__ALL.a
-    COMMAND ${VERILATOR} --cc -Wall -O3 --x-assign unique --assert --prefix V${name} --Mdir ${directory}
+    COMMAND ${VERILATOR} --cc -Wall -O3 ${flags} --prefix V${name} --Mdir ${directory}
             --top-module ${top} ${ARG_PARAMETERS} ${BRIM_PKG} ${ARG_SOURCES}
     # What runs once, at the start, is not worth optimising.
-    COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a OPT_FAST=-O1 OPT_SLOW=-O0
+    COMMAND make -s -C ${directory} -f V${name}.mk V${name}__ALL.a OPT_FAST=${optimise} OPT_SLOW=-O0
             OBJCACHE=${CMAKE_CXX_COMPILER_LAUNCHER}
     DEPENDS ${BRIM_PKG} ${ARG_SOURCES}
     COMMENT "Verilating ${name}"

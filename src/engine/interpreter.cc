@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "engine/check_pass.h"
+#include "engine/fill_cache.h"
 #include "engine/flush_to_zero.h"
 #include "numerics/fp16.h"
 #include "numerics/reciprocal.h"
@@ -306,25 +308,8 @@ void Interpreter::group_heads(uint32_t first, uint32_t last) {
 
 // --- A pass. ---
 
-void Interpreter::check_pass(const Pass& pass) const {
-  if (pass.tokens.empty() || pass.tokens.size() > max_tokens_) {
-    throw Error("a pass takes 1 to " + std::to_string(max_tokens_) + " tokens, not " +
-                std::to_string(pass.tokens.size()));
-  }
-  if (uint64_t{pass.position} + pass.tokens.size() > header_.context) {
-    throw Error("the context of " + std::to_string(header_.context) +
-                " tokens is full; pack with a larger --context");
-  }
-  for (const uint32_t token : pass.tokens) {
-    if (token >= header_.vocabulary) {
-      throw Error("token id " + std::to_string(token) + " is outside the vocabulary of " +
-                  std::to_string(header_.vocabulary));
-    }
-  }
-}
-
 std::span<const float> Interpreter::run(const Pass& pass) {
-  check_pass(pass);
+  check_pass(pass, *this);
   token_ids_ = pass.tokens;
   tokens_ = static_cast<uint32_t>(pass.tokens.size());
   position_ = pass.position;
@@ -390,14 +375,7 @@ std::span<const float> Interpreter::finish(uint64_t logits) const {
 }
 
 void Interpreter::fill_cache() {
-  constexpr uint8_t kByte = 0x11;  // 17 as int8; as FP16 0x1111 about 0.0006
-  const uint32_t page_tokens = kv_tokens_per_page(header_.head_size);
-  const uint64_t kv_bytes = uint64_t{(header_.context + page_tokens - 1) / page_tokens} * kPageBytes;
-  for (const Step& step : steps_) {
-    if (step.instruction.opcode != Opcode::kKey && step.instruction.opcode != Opcode::kValue) continue;
-    std::memset(step.pages, kByte, kv_bytes);
-    std::memset(step.scales, kByte, kv_scale_bytes(header_.context));
-  }
+  for (const Step& step : steps_) brim::fill_cache(header_, step.instruction, *memory_);
 }
 
 template <typename Body>

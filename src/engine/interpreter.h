@@ -45,8 +45,8 @@ class Interpreter : public Executor {
       std::function<void(uint32_t matrix, const A16View& inputs, std::span<const float> factors)>;
   void observe_inputs(InputObserver observer) { observer_ = std::move(observer); }
 
-  // Gives every position of the KV cache some finite content of its own memory, so that a decode at any
-  // position can be timed without the ones before it.
+  // Gives every position of the KV cache some finite content, so that a decode at any position can be timed
+  // without the ones before it.
   void fill_cache();
 
  private:
@@ -83,7 +83,6 @@ class Interpreter : public Executor {
   void resolve(const Program& program);
   void group_steps();
   void group_heads(uint32_t first, uint32_t last);
-  void check_pass(const Pass& pass) const;
 
   std::span<const float> finish(uint64_t logits) const;
 

@@ -1,0 +1,43 @@
+#include "engine/fill_cache.h"
+
+#include <cstring>
+
+#include "isa/layout.h"
+
+namespace brim {
+namespace {
+
+// SplitMix64's finaliser (Steele, Lea, Flood 2014).
+uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+  return x ^ (x >> 31);
+}
+
+// Words of mix(), each put in shape by `shape`. `bytes` is a multiple of 8.
+template <typename Shape>
+void fill(uint8_t* to, uint64_t bytes, uint64_t seed, const Shape& shape) {
+  for (uint64_t i = 0; i < bytes; i += sizeof(uint64_t)) {
+    const uint64_t word = shape(mix(seed + i));
+    std::memcpy(to + i, &word, sizeof(word));
+  }
+}
+
+}  // namespace
+
+void fill_cache(const ProgramHeader& header, const Instruction& instruction, PhysicalMemory& memory) {
+  if (instruction.opcode != Opcode::kKey && instruction.opcode != Opcode::kValue) return;
+  const uint32_t page_tokens = kv_tokens_per_page(header.head_size);
+  const uint64_t page_bytes = uint64_t{(header.context + page_tokens - 1) / page_tokens} * kPageBytes;
+  const uint64_t scale_bytes = kv_scale_bytes(header.context);
+  const uint64_t pages = uint64_t{instruction.address} * kBeatBytes;
+  const uint64_t scales = uint64_t{instruction.address2} * kBeatBytes;
+  // int8 from -64 to 63: seven bits, their sign doubled.
+  fill(memory.write(pages, page_bytes), page_bytes, pages,
+       [](uint64_t word) { return (word & 0x7F7F7F7F7F7F7F7F) | (word & 0x4040404040404040) << 1; });
+  // FP16 from 2^-11 to 2^-10.
+  fill(memory.write(scales, scale_bytes), scale_bytes, scales,
+       [](uint64_t word) { return (word & 0x03FF03FF03FF03FF) | 0x1000100010001000; });
+}
+
+}  // namespace brim

@@ -1,0 +1,106 @@
+#include "rtl_target/executor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "engine/check_pass.h"
+#include "engine/fill_cache.h"
+#include "isa/registers.h"
+
+namespace brim::rtl_target {
+namespace {
+
+constexpr uint32_t kResultSlots = 8;  // of each lane: a query head's output takes one
+
+}  // namespace
+
+// Pairs of a token and a query head of a KV head are worked on `lanes` at a time; a lane has its own share of
+// the score buffer, two generations of 4 bytes per position for each of its pairs.
+uint32_t tokens_that_fit(const ProgramHeader& program, uint32_t lanes, uint32_t score_bytes) {
+  const uint32_t heads_per_kv = program.heads / program.kv_heads;
+  for (uint32_t tokens = lanes; tokens > 0; --tokens) {
+    const uint64_t rounds = (uint64_t{tokens} * heads_per_kv + lanes - 1) / lanes;
+    if (rounds <= kResultSlots && rounds * program.context * 8 * lanes <= score_bytes) return tokens;
+  }
+  return 0;
+}
+
+RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
+    : image_(image), program_(image.program()), memory_(image) {
+  for (const RegionEntry& region : image.regions()) {
+    if (region.kind == RegionKind::kProgram) program_address_ = region.address;
+  }
+  for (const Instruction& in : program_.instructions) {
+    if (in.opcode == Opcode::kLogits) logits_address_ = uint64_t{in.address} * kBeatBytes;
+  }
+  std::vector<uint32_t> candidates = built_models(options.models);
+  if (options.tokens || candidates.empty()) candidates = {options.tokens.value_or(1)};
+  uint32_t score_bytes = 0;
+  for (const uint32_t tokens : candidates) {
+    accelerator_.emplace(load_model(options.models, tokens), board, memory_);
+    lanes_ = accelerator_->read(registers::kMaxTokens);
+    score_bytes = accelerator_->read(registers::kScoreBytes);
+    if (program_.header.context <= accelerator_->read(registers::kMaxContext)) {
+      max_tokens_ =
+          std::min(options.max_tokens_per_pass, tokens_that_fit(program_.header, lanes_, score_bytes));
+    }
+    if (max_tokens_ > 0) break;
+  }
+  if (max_tokens_ == 0) {
+    throw Error(concat(image.path(), ": a context of ", program_.header.context, " with ",
+                       program_.header.heads / program_.header.kv_heads,
+                       " query heads per KV head does not fit the accelerator of ", lanes_, " tokens (",
+                       score_bytes, " bytes for scores); pack with a smaller --context or use --rtl-tokens"));
+  }
+  clock_hz_ = accelerator_->read(registers::kClockKhz) * 1e3;
+}
+
+void RtlExecutor::fill_cache() {
+  for (const Instruction& in : program_.instructions) brim::fill_cache(program_.header, in, memory_);
+}
+
+Counters RtlExecutor::counters() {
+  Counters result{.cycles = accelerator_->read(registers::kCycles),
+                  .beats_read = accelerator_->read(registers::kBeatsRead),
+                  .beats_written = accelerator_->read(registers::kBeatsWritten),
+                  .stalls = {},
+                  .fifo_full = accelerator_->read(registers::kFifoFull),
+                  .port_idle = accelerator_->read(registers::kPortIdle)};
+  for (size_t i = 0; i < kStalls.size(); ++i) result.stalls[i] = accelerator_->read(kStalls[i].offset);
+  return result;
+}
+
+std::span<const float> RtlExecutor::run(const Pass& pass) {
+  check_pass(pass, *this);
+  const auto tokens = static_cast<uint32_t>(pass.tokens.size());
+  const auto beat = [](uint64_t address) { return static_cast<uint32_t>(address / kBeatBytes); };
+  accelerator_->write(registers::kProgram, beat(program_address_));
+  accelerator_->write(registers::kPosition, pass.position);
+  accelerator_->write(registers::kTokens, tokens);
+  accelerator_->write(registers::kFirstLogits, pass.first_logits);
+  for (uint32_t t = 0; t < tokens; ++t) accelerator_->write(registers::kTokenId + 4 * t, pass.tokens[t]);
+  accelerator_->run_pass();
+
+  if (accelerator_->read(registers::kStatus) != registers::kDone) {
+    const auto code = static_cast<registers::ErrorCode>(accelerator_->read(registers::kErrorCode));
+    const uint64_t address = uint64_t{accelerator_->read(registers::kErrorAddress)} * kBeatBytes;
+    accelerator_->soft_reset();
+    throw Error(concat(image_.path(), ": the accelerator ended the pass at position ", pass.position, ": ",
+                       registers::describe(code), ", address 0x", std::hex, address,
+                       "; pack the model again"));
+  }
+  passes_.push_back({.position = pass.position, .tokens = tokens, .counters = counters()});
+
+  logits_.resize(uint64_t{tokens - pass.first_logits} * vocabulary());
+  const uint64_t row_bytes = uint64_t{vocabulary()} * sizeof(float);
+  for (uint32_t t = pass.first_logits; t < tokens; ++t) {
+    const uint64_t address = logits_address_ + uint64_t{t} * program_.header.logits_stride * kBeatBytes;
+    std::memcpy(&logits_[uint64_t{t - pass.first_logits} * vocabulary()], memory_.read(address, row_bytes),
+                row_bytes);
+  }
+  return logits_;
+}
+
+}  // namespace brim::rtl_target

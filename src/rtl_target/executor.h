@@ -1,0 +1,69 @@
+// The accelerator's RTL in simulation as an executor. docs/rtl/target.md.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "board/board.h"
+#include "engine/executor.h"
+#include "image/mapped_image.h"
+#include "rtl_target/accelerator.h"
+#include "rtl_target/bus_memory.h"
+#include "rtl_target/counters.h"
+
+namespace brim::rtl_target {
+
+struct RtlOptions {
+  std::filesystem::path models;    // folder of the libraries, see model.h
+  std::optional<uint32_t> tokens;  // TOKENS of the accelerator; none: the smallest one built that fits
+  uint32_t max_tokens_per_pass = UINT32_MAX;  // and what the accelerator takes
+};
+
+class RtlExecutor final : public Executor {
+ public:
+  // A pass that was run.
+  struct Record {
+    uint32_t position = 0;
+    uint32_t tokens = 0;
+    Counters counters;
+  };
+
+  // The accelerator on `board` with the image in its memory. Both must outlive the executor. Throws Error if
+  // there is no library for it, or none takes the image's program.
+  RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options);
+
+  std::string name() const override { return "rtl"; }
+  uint32_t vocabulary() const override { return program_.header.vocabulary; }
+  uint32_t context() const override { return program_.header.context; }
+  uint32_t max_tokens_per_pass() const override { return max_tokens_; }
+  std::span<const float> run(const Pass& pass) override;
+
+  // As Interpreter::fill_cache, the same content.
+  void fill_cache();
+
+  // TOKENS of the accelerator.
+  uint32_t lanes() const { return lanes_; }
+  double clock_hz() const { return clock_hz_; }
+  const std::vector<Record>& passes() const { return passes_; }
+
+ private:
+  Counters counters();
+
+  const MappedImage& image_;
+  Program program_;
+  uint64_t program_address_ = 0;
+  uint64_t logits_address_ = 0;  // of the pass's first token
+  uint32_t lanes_ = 0;
+  uint32_t max_tokens_ = 0;
+  double clock_hz_ = 0;
+  BusMemory memory_;
+  std::optional<Accelerator> accelerator_;
+  std::vector<float> logits_;  // [tokens that want them][vocabulary]
+  std::vector<Record> passes_;
+};
+
+// The most tokens of a pass that an accelerator takes whose registers say these limits; 0: not even one.
+uint32_t tokens_that_fit(const ProgramHeader& program, uint32_t lanes, uint32_t score_bytes);
+
+}  // namespace brim::rtl_target

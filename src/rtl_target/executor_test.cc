@@ -1,0 +1,82 @@
+// The accelerator's RTL gives the reference interpreter's bits, in as many cycles as the timing simulator
+// says.
+#include "rtl_target/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+
+#include "engine/interpreter.h"
+#include "model/synthetic.h"
+#include "sim/pass.h"
+#include "sim/subject.h"
+#include "tests/executor_shapes.h"
+#include "tests/small_models.h"
+
+namespace brim::rtl_target {
+namespace {
+
+using test::executor_shapes;
+using test::kExecutorContext;
+using test::PackedModel;
+
+constexpr uint32_t kLanes[] = {1, 4, 8};
+
+// Token ids without a pattern.
+std::vector<uint32_t> some_ids(uint32_t count, uint32_t vocabulary) {
+  std::vector<uint32_t> ids(count);
+  for (uint32_t i = 0; i < count; ++i) ids[i] = (i * 2654435761u >> 7) % vocabulary;
+  return ids;
+}
+
+// Logits of all ids in passes of `width` tokens, those of the others in between.
+void expect_reference_bits(const MappedImage& image, uint32_t lanes, std::span<const uint32_t> widths) {
+  const Board board = load_board("kv260");
+  RtlExecutor rtl(image, board, {.models = BRIM_RTL_FOLDER, .tokens = lanes});
+  Interpreter reference(image, make_reference_kernels(), {.max_tokens_per_pass = 8});
+  uint32_t position = 0;
+  for (uint32_t width : widths) {
+    width = std::min(width, rtl.max_tokens_per_pass());
+    const std::vector<uint32_t> ids = some_ids(width, rtl.vocabulary());
+    const Pass pass{.tokens = ids, .position = position, .first_logits = 0};
+    const std::span<const float> expected = reference.run(pass);
+    const std::span<const float> got = rtl.run(pass);
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(std::bit_cast<uint32_t>(got[i]), std::bit_cast<uint32_t>(expected[i]))
+          << "logit " << i % rtl.vocabulary() << " at position " << position + i / rtl.vocabulary();
+    }
+    Board sized = board;
+    sized.accelerator.tokens_per_pass = lanes;
+    const sim::Subject subject = sim::subject_of(image, board);
+    const auto simulated =
+        sim::simulate_pass(sized, subject.program, {.position = position, .tokens = width, .logits = true});
+    const auto& record = rtl.passes().back();
+    std::printf(
+        "T=%u position %u x %u: RTL %lu cycles, simulator %lu: %+.2f%%; beats read %lu vs %lu, written %lu "
+        "vs %lu\n",
+        lanes, position, width, record.counters.cycles, simulated.cycles,
+        100.0 * (double(simulated.cycles) / double(record.counters.cycles) - 1), record.counters.beats_read,
+        simulated.stream_beats + simulated.program_beats, record.counters.beats_written,
+        simulated.write_beats);
+    position += width;
+  }
+}
+
+class RtlExecutorTest : public testing::TestWithParam<std::tuple<test::ExecutorShape, uint32_t>> {};
+
+TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
+  const auto& [shape, lanes] = GetParam();
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{1, lanes, lanes, 1});
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RtlExecutorTest,
+                         testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
+                         [](const auto& test) {
+                           return std::get<0>(test.param).name + "_" +
+                                  std::to_string(std::get<1>(test.param)) + "_lanes";
+                         });
+
+}  // namespace
+}  // namespace brim::rtl_target
