@@ -79,8 +79,8 @@ module kv_unit #(
     output wire [        511:0] operand_o,         // 1
     output wire                 operand_valid_o,   // 1
     output wire                 kv_o,              // 4
-    output wire                 value_first_o,     // 4
-    output wire                 value_dump_o,      // 5
+    output wire                 value_add_o,       // 3
+    output wire                 value_dump_o,      // 4
     output wire                 dot_valid_o,       // 10: a slot of K
     output wire                 dot_first_o,       // 10
     output wire vpu_pkg::tag_t  tag_o,             // D - 3
@@ -395,11 +395,11 @@ module kv_unit #(
     assign weights_o[16*l+:16] = weight_q;
   end
 
-  // Sums of V: first and last record of a block, in the lanes' cycles 4 and 5.
-  wire sum_first_d = go && rst_ni && is_values_q && issue_record_q == '0;
+  // Sums of V: records of a block after its first, and its last one, in the lanes' cycles 3 and 4.
+  wire sum_add_d = go && rst_ni && is_values_q && issue_record_q != '0;
   wire sum_last_d = go && rst_ni && is_values_q && record_end;
-  delay #(.WIDTH(1), .CYCLES(7)) u_sum_first (.clk_i, .d_i(sum_first_d), .q_o(value_first_o));
-  delay #(.WIDTH(1), .CYCLES(8)) u_sum_last (.clk_i, .d_i(sum_last_d), .q_o(value_dump_o));
+  delay #(.WIDTH(1), .CYCLES(6)) u_sum_add (.clk_i, .d_i(sum_add_d), .q_o(value_add_o));
+  delay #(.WIDTH(1), .CYCLES(7)) u_sum_last (.clk_i, .d_i(sum_last_d), .q_o(value_dump_o));
 
   // ------------------------------------------------------------------ tags of scores
   delay #(.WIDTH(2), .CYCLES(13)) u_dot (
@@ -467,7 +467,7 @@ module kv_unit #(
   end
 
   // ------------------------------------------------------------------ tags of values: 64 per block
-  // The block just complete, from the lanes' cycle 4 of its last record on: I + 7.
+  // The block just complete, from the lanes' cycle 3 of its last record on: I + 6.
   wire dump;
   wire [2:0] dump_round;
   wire dump_half, dump_first, dump_last, dump_last_half;
@@ -476,7 +476,7 @@ module kv_unit #(
   logic [5:0] value_q;
   wire [AddressBits-7:0] dump_block;
   wire [AddressBits-7:0] block = element[AddressBits-1:6];
-  delay #(.WIDTH(8 + AddressBits - 6), .CYCLES(6)) u_dump (
+  delay #(.WIDTH(8 + AddressBits - 6), .CYCLES(5)) u_dump (
       .clk_i,
       .d_i({sum_last_d, issue_round_q, issue_half_q, slot_position[23:6] == '0, last_block, half_end, block}),
       .q_o({dump, dump_round, dump_half, dump_first, dump_last, dump_last_half, dump_block}));
@@ -508,13 +508,13 @@ module kv_unit #(
   end
   assign tag_o = busy_q ? value_tag : score_tag_later;
 
-  // Exponents of the weights, held for the block: the first tag is D - 3 in I + 7.
+  // Exponents of the weights, held for the block: the first tag is D - 3 in I + 6.
   assign exponent_address_o = {values_count_q[0], dump_block};
   wire dump_later;
   delay #(.WIDTH(1), .CYCLES(2)) u_exponent (.clk_i, .d_i(dump), .q_o(dump_later));
   logic [8*TOKENS-1:0] exponent_q;
   always_ff @(posedge clk_i) if (dump_later) exponent_q <= exponent_data_i;
-  // exponent_q changes in I + 9, the first D + 6 is I + 16.
+  // exponent_q changes in I + 8, the first D + 6 is I + 15.
   delay #(.WIDTH(8 * TOKENS), .CYCLES(7)) u_exponent_later (.clk_i, .d_i(exponent_q), .q_o(value_exponent_o));
 
   wire unused = &{1'b0, context_i, scale_beat_i, load_token};

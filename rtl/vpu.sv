@@ -210,7 +210,7 @@ module vpu #(
   end
 
   // ------------------------------------------------------------------ attention
-  wire reserve_values, kv_half, values, operand_valid, kv, value_first, value_dump, kv_dot_valid, kv_dot_first;
+  wire reserve_values, kv_half, values, operand_valid, kv, value_add, value_dump, kv_dot_valid, kv_dot_first;
   wire [3:0] reserve_lanes;
   wire [3:0] kv_slot;
   wire [16*TOKENS-1:0] lane_weights;
@@ -237,7 +237,7 @@ module vpu #(
       .weight_address_o, .weight_data_i, .exponent_address_o, .exponent_data_i,
       .reserve_o(reserve_values), .reserve_lanes_o(reserve_lanes), .result_slot_i(next_result_slot),
       .slot_o(kv_slot), .half_o(kv_half), .values_o(values), .weights_o(lane_weights), .operand_o(operand),
-      .operand_valid_o(operand_valid), .kv_o(kv), .value_first_o(value_first), .value_dump_o(value_dump),
+      .operand_valid_o(operand_valid), .kv_o(kv), .value_add_o(value_add), .value_dump_o(value_dump),
       .dot_valid_o(kv_dot_valid), .dot_first_o(kv_dot_first), .tag_o(kv_tag), .scale_o(kv_scale),
       .value_exponent_o(value_exponent), .masked_o(masked));
 
@@ -312,7 +312,7 @@ module vpu #(
         .weight_i(lane_weights[16*t+:16]),
         .operands_i(operands),
         .kv_i(kv),
-        .value_first_i(value_first),
+        .value_add_i(value_add),
         .value_dump_i(value_dump),
         .dot_first_i(dot_first),
         .dot_source_i(tag_dot.source),

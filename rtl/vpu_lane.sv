@@ -21,8 +21,8 @@ module vpu_lane (
     input wire [    15:0] weight_i,         // 0
     input wire [64*27-1:0] operands_i,      // 1
     input wire            kv_i,             // 4: one 8-bit operand per multiplier, not two of 4 bits
-    input wire            value_first_i,    // 4: the 64 separate sums start
-    input wire            value_dump_i,     // 5: and are complete
+    input wire            value_add_i,      // 3: the 64 separate sums go on
+    input wire            value_dump_i,     // 4: and are complete
     input wire            dot_first_i,      // 10: the trees' sum starts
     input wire [     1:0] dot_source_i,     // D - 1: row a, row b, or the next of the 64 sums
 
@@ -99,15 +99,14 @@ module vpu_lane (
         .clk_i,
         .operand_i(operands_i[27*i+:27]),
         .activation_i(activations_q[16*i+:16]),
+        .add_i(value_add_i),
         .product_o(product)
     );
     assign leaves_a[24*i+:24] = {kv_i ? product[23:21] : {3{product[20]}}, product[20:0]};
     assign leaves_b[21*i+:21] = product[41:21];
     assign carries_b[i] = product[20];
 
-    logic signed [28:0] value_q;
-    always_ff @(posedge clk_i) value_q <= (value_first_i ? 29'sd0 : value_q) + 29'(signed'(product[23:0]));
-    assign values[29*i+:29] = value_q;
+    assign values[29*i+:29] = product[28:0];
   end
 
   wire signed [29:0] sum_a;
@@ -121,12 +120,12 @@ module vpu_lane (
   logic signed [29:0] dot_a_q, dot_q;
   logic signed [26:0] dot_b_q, dot_b_later_q;
   logic [64*29-1:0] dump_q;
+  wire dump_shift = dot_source_i == vpu_pkg::SOURCE_VALUE;
   always_ff @(posedge clk_i) begin
     dot_a_q       <= (dot_first_i ? 30'sd0 : dot_a_q) + sum_a;
     dot_b_q       <= (dot_first_i ? 27'sd0 : dot_b_q) + sum_b + {26'b0, carry_b};
     dot_b_later_q <= dot_b_q;
-    if (value_dump_i) dump_q <= values;
-    else if (dot_source_i == vpu_pkg::SOURCE_VALUE) dump_q <= {29'b0, dump_q[64*29-1:29]};
+    if (value_dump_i || dump_shift) dump_q <= value_dump_i ? values : {29'b0, dump_q[64*29-1:29]};
     case (dot_source_i)
       vpu_pkg::SOURCE_A: dot_q <= dot_a_q;
       vpu_pkg::SOURCE_B: dot_q <= 30'(dot_b_later_q);
