@@ -15,8 +15,8 @@
 namespace brim::rtl_target {
 
 struct RtlOptions {
-  std::filesystem::path models;    // folder of the libraries, see model.h
-  std::optional<uint32_t> tokens;  // TOKENS of the accelerator; none: the smallest one built that fits
+  std::filesystem::path models = {};         // folder of the libraries, see model.h
+  std::optional<uint32_t> tokens = {};  // TOKENS of the accelerator; none: the smallest one built that fits
   uint32_t max_tokens_per_pass = UINT32_MAX;  // and what the accelerator takes
 };
 
