@@ -4,12 +4,12 @@
 
 #include <verilated.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <random>
-#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -104,6 +104,23 @@ class TopBench {
   // What the ports have carried.
   uint64_t read_transfers = 0, write_transfers = 0;
   uint64_t stray_writes = 0;  // outside the regions without content
+  // Bit i: read port i neither takes nor gives anything, nor does the write port (bit kReadPorts).
+  uint32_t dead_ports = 0;
+
+  // Of the ports that carry the stream.
+  uint64_t stream_transfers() const { return read_transfers - aux_transfers; }
+  uint64_t aux_transfers = 0;  // of read data
+
+  // No burst is under way, or asked for, on any port.
+  bool all_idle() const {
+    return write_port_.idle() && !write_.aw.valid && !write_.w.valid &&
+           std::ranges::all_of(read_ports_, [](const auto& port) { return port->idle(); }) &&
+           std::ranges::none_of(reads_, [](const auto& read) { return read.ar.valid; });
+  }
+
+  // Puts the image's program back.
+  void restore_program() { memory.store(program_address, serialise(program)); }
+
   AxiMemory& faults() { return memory_ports_; }
   uint64_t cycles() const { return cycles_; }
   Top& ports() { return *top_; }
@@ -195,8 +212,12 @@ class TopBench {
 
   void cycle() {
     Top& t = *top_;
-    for (uint32_t i = 0; i < kReadPorts; ++i) read_ports_[i]->drive(reads_[i]);
+    for (uint32_t i = 0; i < kReadPorts; ++i) {
+      read_ports_[i]->drive(reads_[i]);
+      if (dead_ports >> i & 1) reads_[i].ar.ready = reads_[i].r.valid = false;
+    }
     write_port_.drive(write_);
+    if (dead_ports >> kReadPorts & 1) write_.aw.ready = write_.w.ready = write_.b.valid = false;
 #define BRIM_DRIVE_READ(port, signals)                                 \
   t.m_axi_##port##_arready = (signals).ar.ready;                       \
   t.m_axi_##port##_rvalid = (signals).r.valid;                         \
@@ -241,6 +262,7 @@ class TopBench {
       read_transfers += !reset && reads_[i].r.valid && reads_[i].r.ready;
       read_ports_[i]->finish(reads_[i], reset);
     }
+    aux_transfers += !reset && reads_[kAux].r.valid && reads_[kAux].r.ready;
     write_transfers += !reset && write_.w.valid && write_.w.ready;
     write_port_.finish(write_, reset);
     t.aclk = 1;

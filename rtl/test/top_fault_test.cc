@@ -1,0 +1,475 @@
+// Whatever goes wrong, the pass ends with the right error, and a soft reset brings the accelerator back.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <vector>
+
+#include "Vsim_top1.h"
+#include "Vsim_top4.h"
+#include "engine/interpreter.h"
+#include "model/synthetic.h"
+#include "operands.h"
+#include "tests/executor_shapes.h"
+#include "tests/small_models.h"
+#include "top_bench.h"
+
+namespace brim::rtl {
+namespace {
+
+using registers::ErrorCode;
+using test::executor_shapes;
+using test::kExecutorContext;
+
+constexpr AxiTiming kIdeal{};
+constexpr AxiTiming kRandom{.min_latency = 5, .max_latency = 120, .gap_percent = 20, .stall_percent = 30};
+constexpr uint64_t kLimit = 5'000'000;
+constexpr uint32_t kErrorStatus = registers::kError;
+
+// Grouped queries, one-group matrices: the smallest model.
+const test::PackedModel& model() {
+  static const test::PackedModel file(*make_synthetic(executor_shapes()[0].model, kSyntheticSeed),
+                                      executor_shapes()[0].embedding, kExecutorContext);
+  return file;
+}
+
+template <typename Top>
+class Accelerator : public TopBench<Top> {
+ public:
+  explicit Accelerator(const AxiTiming& timing = kIdeal, uint64_t seed = 1)
+      : TopBench<Top>(model().image(), timing, seed),
+        reference_(
+            model().image(), make_kernels("reference"),
+            InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap}) {}
+
+  // Decodes a few tokens from position 0 on; every logit must be the reference's.
+  void expect_right_passes(uint32_t passes = 2) {
+    const uint32_t tokens = this->get(registers::kMaxTokens);
+    for (uint32_t pass = 0; pass < passes; ++pass) {
+      std::vector<uint32_t> ids(tokens);
+      for (uint32_t t = 0; t < tokens; ++t)
+        ids[t] = (11 * pass + 3 * t + 5) % this->program.header.vocabulary;
+      const auto expected = reference_.run({.tokens = ids, .position = pass * tokens, .first_logits = 0});
+      ASSERT_TRUE(this->run(ids, pass * tokens, 0, kLimit));
+      ASSERT_EQ(this->get(registers::kStatus), registers::kDone);
+      ASSERT_EQ(this->get(registers::kErrorCode), 0u);
+      for (uint32_t t = 0; t < tokens; ++t) {
+        const std::vector<float> got = this->logits(t);
+        for (uint32_t i = 0; i < got.size(); ++i) {
+          ASSERT_EQ(float_bits(got[i]), float_bits(expected[t * got.size() + i])) << "logit " << i;
+        }
+      }
+    }
+    EXPECT_EQ(this->violations(), std::vector<std::string>());
+    EXPECT_EQ(this->stray_writes, 0u);
+  }
+
+  void expect_error(ErrorCode code) {
+    EXPECT_EQ(this->get(registers::kStatus), kErrorStatus);
+    EXPECT_EQ(static_cast<ErrorCode>(this->get(registers::kErrorCode)), code)
+        << describe(static_cast<ErrorCode>(this->get(registers::kErrorCode)));
+    EXPECT_EQ(this->get(registers::kInterruptStatus), kErrorStatus);
+  }
+
+  void soft_reset() {
+    this->set(registers::kControl, registers::kSoftReset);
+    ASSERT_TRUE(this->wait(100000));
+    EXPECT_EQ(this->get(registers::kStatus), 0u);
+    EXPECT_EQ(this->get(registers::kErrorCode), 0u);
+    EXPECT_EQ(this->get(registers::kCycles), 0u);
+    this->set(registers::kInterruptStatus, kErrorStatus | registers::kDone);
+  }
+
+  const RegionEntry& region(RegionKind kind) const {
+    for (const RegionEntry& entry : model().image().regions()) {
+      if (entry.kind == kind) return entry;
+    }
+    throw Error("no such region");
+  }
+
+ private:
+  Interpreter reference_;
+};
+
+using OneLane = Accelerator<Vsim_top1>;
+using FourLanes = Accelerator<Vsim_top4>;
+
+// ------------------------------------------------------------------ refusals
+
+struct BadHeader {
+  const char* name;
+  std::function<void(ProgramHeader&)> change;
+};
+
+const std::vector<BadHeader>& bad_headers() {
+  static const std::vector<BadHeader> all = {
+      {"magic", [](auto& h) { h.magic ^= 1; }},
+      {"version", [](auto& h) { ++h.version; }},
+      {"no instructions", [](auto& h) { h.instructions = 0; }},
+      {"head size 0", [](auto& h) { h.head_size = 0; }},
+      {"odd head size", [](auto& h) { h.head_size = 7; }},
+      {"head size 130", [](auto& h) { h.head_size = 130; }},
+      {"head size 2^15", [](auto& h) { h.head_size = 0x8000; }},
+      {"dim 0", [](auto& h) { h.dim = 0; }},
+      {"dim 4097", [](auto& h) { h.dim = 4097; }},
+      {"dim 2^31", [](auto& h) { h.dim = 1u << 31; }},
+      {"no heads", [](auto& h) { h.heads = 0; }},
+      {"65 heads", [](auto& h) { h.heads = 65, h.kv_heads = 13; }},
+      {"no KV heads", [](auto& h) { h.kv_heads = 0; }},
+      {"33 KV heads", [](auto& h) { h.heads = h.kv_heads = 33; }},
+      {"9 query heads per KV head", [](auto& h) { h.heads = 9, h.kv_heads = 1; }},
+      {"heads that KV heads do not divide", [](auto& h) { h.heads = 7, h.kv_heads = 2; }},
+      {"fewer heads than KV heads", [](auto& h) { h.heads = 2, h.kv_heads = 4; }},
+      {"65,535 heads", [](auto& h) { h.heads = h.kv_heads = 65535; }},
+      {"hidden 0", [](auto& h) { h.hidden = 0; }},
+      {"hidden 14,337", [](auto& h) { h.hidden = 14337; }},
+      {"vocabulary 0", [](auto& h) { h.vocabulary = 0; }},
+      {"vocabulary 2^24", [](auto& h) { h.vocabulary = 1u << 24; }},
+      {"context 0", [](auto& h) { h.context = 0; }},
+      {"context 100", [](auto& h) { h.context = 100; }},
+      {"context past MAX_CONTEXT", [](auto& h) { h.context = 1024 + 64; }},
+      {"context 2^31", [](auto& h) { h.context = 1u << 31; }},
+  };
+  return all;
+}
+
+TEST(TopFaults, RefuseAHeaderOutOfRangeBeforeReadingAnythingElse) {
+  OneLane top;
+  const std::vector<uint32_t> ids = {1};
+  for (const BadHeader& bad : bad_headers()) {
+    SCOPED_TRACE(bad.name);
+    ProgramHeader header = top.program.header;
+    bad.change(header);
+    top.memory.put(top.program_address, header);
+    const uint64_t stream = top.stream_transfers(), written = top.write_transfers;
+    ASSERT_TRUE(top.run(ids, 0, 0, 10000));
+    top.expect_error(ErrorCode::kBadProgram);
+    EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes);
+    EXPECT_EQ(top.stream_transfers(), stream);
+    EXPECT_EQ(top.write_transfers, written);
+    top.soft_reset();
+  }
+  top.memory.put(top.program_address, top.program.header);
+  top.expect_right_passes();
+}
+
+TEST(TopFaults, RefuseAPassOutOfRange) {
+  OneLane top;
+  const auto expect_refused = [&](const char* name, const std::function<void()>& change) {
+    SCOPED_TRACE(name);
+    const std::vector<uint32_t> ids = {1};
+    top.set_up(ids, 0, 0);
+    change();
+    const uint64_t stream = top.stream_transfers();
+    top.start();
+    ASSERT_TRUE(top.wait(10000));
+    top.expect_error(ErrorCode::kBadPass);
+    EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes);
+    EXPECT_EQ(top.stream_transfers(), stream);
+    top.soft_reset();
+  };
+  using namespace registers;
+  expect_refused("no tokens", [&] { top.set(kTokens, 0), top.set(kFirstLogits, 0); });
+  expect_refused("two tokens in one lane", [&] { top.set(kTokens, 2); });
+  expect_refused("2^31 + 1 tokens", [&] { top.set(kTokens, 0x80000001); });
+  expect_refused("17 tokens", [&] { top.set(kTokens, 17); });
+  expect_refused("logits from the third token on", [&] { top.set(kFirstLogits, 2); });
+  expect_refused("logits from token 2^32 - 1 on", [&] { top.set(kFirstLogits, 0xFFFFFFFF); });
+  expect_refused("position at the context's end", [&] { top.set(kPosition, kExecutorContext); });
+  expect_refused("position 2^32 - 1", [&] { top.set(kPosition, 0xFFFFFFFF); });
+  expect_refused("a token past the vocabulary", [&] { top.set(kTokenId, top.program.header.vocabulary); });
+  expect_refused("token 2^32 - 1", [&] { top.set(kTokenId, 0xFFFFFFFF); });
+  // 16 KiB of scores hold 2,048 pairs of a query head and a position.
+  ProgramHeader header = top.program.header;
+  header.context = 1024;
+  header.heads = 12;
+  header.kv_heads = 4;
+  top.memory.put(top.program_address, header);
+  expect_refused("scores of three heads and 1,024 positions", [] {});
+  top.memory.put(top.program_address, top.program.header);
+  top.set(kTokenId + 4, 0xFFFFFFFF);  // of no token of the pass
+  top.expect_right_passes();
+}
+
+// 32 KiB of scores for four lanes: 1,024 positions of one round of pairs.
+TEST(TopFaults, CountScoresInRoundsOfPairs) {
+  FourLanes top;
+  ProgramHeader header = top.program.header;
+  header.context = 1024;
+  top.memory.put(top.program_address, header);
+  const std::vector<uint32_t> ids = {1, 2, 3};
+  const auto refused = [&](uint32_t tokens) {
+    top.set_up(std::span(ids).first(tokens), 0, 0);
+    top.start();
+    EXPECT_TRUE(top.wait(kLimit));
+    const bool result = top.get(registers::kErrorCode) == static_cast<uint32_t>(ErrorCode::kBadPass);
+    EXPECT_EQ(top.get(registers::kStatus), result ? kErrorStatus : registers::kDone);
+    top.soft_reset();
+    return result;
+  };
+  EXPECT_FALSE(refused(2));  // 2 tokens x 2 heads: one round
+  EXPECT_TRUE(refused(3));
+}
+
+struct BadInstruction {
+  const char* name;
+  Opcode opcode;
+  std::function<void(Instruction&)> change;
+};
+
+const std::vector<BadInstruction>& bad_instructions() {
+  const auto set_opcode = [](uint8_t code) {
+    return [code](Instruction& in) { in.opcode = static_cast<Opcode>(code); };
+  };
+  // P holds 1,024 beats; the model has dim 64, hidden 172, 8 heads of 8, 4 KV heads, vocabulary 100.
+  static const std::vector<BadInstruction> all = {
+      {"opcode 17", Opcode::kEnd, set_opcode(17)},
+      {"opcode 255", Opcode::kEnd, set_opcode(255)},
+      {"load of nothing", Opcode::kLoad, [](auto& in) { in.count = 0; }},
+      {"load past P", Opcode::kLoad, [](auto& in) { in.param = 1021; }},
+      {"load of 1,025 beats", Opcode::kLoad, [](auto& in) { in.param = 0, in.count = 1025; }},
+      {"load of 2^16 + 1 beats", Opcode::kLoad, [](auto& in) { in.param = 0, in.count = 65537; }},
+      {"RoPE rows too long", Opcode::kRope, [](auto& in) { ++in.count; }},
+      {"RoPE rows of nothing", Opcode::kRope, [](auto& in) { in.count = 0; }},
+      {"embedding format 3", Opcode::kEmbed, [](auto& in) { in.shape = 3; }},
+      {"embedding rows of another format", Opcode::kEmbed, [](auto& in) { in.shape = 2; }},
+      {"embedding rows too short", Opcode::kEmbed, [](auto& in) { --in.count; }},
+      {"norm past P", Opcode::kEmbed, [](auto& in) { in.param = 1021; }},
+      {"buffer 3", Opcode::kMatvec, [](auto& in) { in.buffer = static_cast<ActivationBuffer>(3); }},
+      {"buffer of another length", Opcode::kMatvec, [](auto& in) { in.buffer = ActivationBuffer::kHidden; }},
+      {"shape 0", Opcode::kMatvec, [](auto& in) { in.shape = 0; }},
+      {"shape 3", Opcode::kMatvec, [](auto& in) { in.shape = 3; }},
+      {"shape 8", Opcode::kMatvec, [](auto& in) { in.shape = 8; }},
+      {"half a page of columns", Opcode::kMatvec, [](auto& in) { in.shape = 2; }},
+      {"no rows", Opcode::kMatvec, [](auto& in) { in.rows = 0; }},
+      {"2^24 rows", Opcode::kMatvec, [](auto& in) { in.rows = 1u << 24; }},
+      {"groups", Opcode::kMatvec, [](auto& in) { ++in.groups; }},
+      {"one page less", Opcode::kMatvec, [](auto& in) { --in.count; }},
+      {"one page more", Opcode::kMatvec, [](auto& in) { ++in.count; }},
+      {"pages that differ in the highest bit", Opcode::kMatvec, [](auto& in) { in.count |= 1u << 31; }},
+      {"query head 8", Opcode::kQuery, [](auto& in) { in.head = 8; }},
+      {"unknown flag of a query", Opcode::kQuery, [](auto& in) { in.flags = 4; }},
+      {"bias of a query past P", Opcode::kQuery, [](auto& in) { in.flags = kFlagBias, in.param = 1024; }},
+      {"norm of a query past P", Opcode::kQuery, [](auto& in) { in.flags = kFlagNorm, in.param2 = 1024; }},
+      {"KV head 4 of a key", Opcode::kKey, [](auto& in) { in.head = 4; }},
+      {"bias of a key past P", Opcode::kKey, [](auto& in) { in.flags = kFlagBias, in.param = 65535; }},
+      {"norm of a key past P", Opcode::kKey, [](auto& in) { in.flags = kFlagNorm, in.param2 = 65535; }},
+      {"KV head 4 of a value", Opcode::kValue, [](auto& in) { in.head = 4; }},
+      {"norm of a value", Opcode::kValue, [](auto& in) { in.flags = kFlagNorm; }},
+      {"bias of a value past P", Opcode::kValue, [](auto& in) { in.flags = kFlagBias, in.param = 1024; }},
+      {"KV head 4 of scores", Opcode::kScores, [](auto& in) { in.head = 4; }},
+      {"KV head 4 of softmax", Opcode::kSoftmax, [](auto& in) { in.head = 4; }},
+      {"KV head 2^15 of values", Opcode::kValues, [](auto& in) { in.head = 0x8000; }},
+      {"KV head 4 of output", Opcode::kOutput, [](auto& in) { in.head = 4; }},
+      {"residual of too few rows", Opcode::kResidual, [](auto& in) { --in.rows; }},
+      {"norm of a residual past P", Opcode::kResidual, [](auto& in) { in.param = 1021; }},
+      {"swiglu of too many rows", Opcode::kSwiglu, [](auto& in) { in.rows += 2; }},
+      {"logits of too few rows", Opcode::kLogits, [](auto& in) { --in.rows; }},
+  };
+  return all;
+}
+
+// The program is the bad instruction alone, so nothing but the program may be read.
+TEST(TopFaults, RefuseABadInstructionBeforeAnyUnitSeesIt) {
+  OneLane top;
+  const std::vector<uint32_t> ids = {1};
+  for (const BadInstruction& bad : bad_instructions()) {
+    SCOPED_TRACE(bad.name);
+    Instruction in;
+    for (const Instruction& candidate : top.program.instructions) {
+      if (candidate.opcode == bad.opcode) in = candidate;
+    }
+    bad.change(in);
+    for (uint32_t before = 0; before < 3; ++before) {
+      // `end_prompt` means nothing to a pass that wants logits.
+      const uint64_t first = top.program_address + sizeof(ProgramHeader);
+      for (uint32_t i = 0; i < before; ++i)
+        top.memory.put(first + i * sizeof(Instruction), Instruction{.opcode = Opcode::kEndPrompt});
+      top.memory.put(first + before * sizeof(Instruction), in);
+      const uint64_t stream = top.stream_transfers(), written = top.write_transfers;
+      ASSERT_TRUE(top.run(ids, 0, 0, 10000));
+      top.expect_error(ErrorCode::kBadInstruction);
+      EXPECT_EQ(top.get(registers::kErrorAddress), first / kBeatBytes + before / 2);
+      EXPECT_EQ(top.stream_transfers(), stream);
+      EXPECT_EQ(top.write_transfers, written);
+      top.soft_reset();
+    }
+  }
+  top.restore_program();
+  top.expect_right_passes();
+}
+
+TEST(TopFaults, RefuseAProgramWithoutAnEnd) {
+  OneLane top;
+  const uint32_t instructions = top.program.header.instructions;
+  const std::vector<uint32_t> ids = {1};
+  for (const uint32_t count : {1u, 2u, 13u, 14u, 15u, instructions - 1}) {
+    SCOPED_TRACE(count);
+    ProgramHeader header = top.program.header;
+    header.instructions = count;
+    top.memory.put(top.program_address, header);
+    ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
+    top.expect_error(ErrorCode::kBadInstruction);
+    EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes + 1 + (count - 1) / 2);
+    top.soft_reset();
+  }
+  // A prompt's pass may end at `end_prompt`, the fourth from the end here.
+  ProgramHeader header = top.program.header;
+  header.instructions = instructions - 3;
+  ASSERT_EQ(top.program.instructions[header.instructions - 1].opcode, Opcode::kEndPrompt);
+  top.memory.put(top.program_address, header);
+  ASSERT_TRUE(top.run(ids, 0, 1, kLimit));
+  EXPECT_EQ(top.get(registers::kStatus), registers::kDone);
+  top.set(registers::kInterruptStatus, registers::kDone);
+  ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
+  top.expect_error(ErrorCode::kBadInstruction);
+}
+
+// ------------------------------------------------------------------ bus errors
+
+struct Access {
+  const char* name;
+  RegionKind kind;
+  bool write;
+};
+
+// A transfer that is answered with an error, somewhere in a region that the pass reads or writes.
+TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
+  constexpr Access kAccesses[] = {
+      {"program", RegionKind::kProgram, false},        {"parameters", RegionKind::kParameters, false},
+      {"RoPE rows", RegionKind::kRope, false},         {"embedding", RegionKind::kEmbedding, false},
+      {"weights", RegionKind::kWeights, false},        {"KV cache read", RegionKind::kKv, false},
+      {"scales read", RegionKind::kKvScales, false},   {"KV cache written", RegionKind::kKv, true},
+      {"scales written", RegionKind::kKvScales, true}, {"logits written", RegionKind::kLogits, true}};
+  OneLane top(kRandom);
+  for (const Access& access : kAccesses) {
+    for (uint32_t attempt = 0; attempt < 6; ++attempt) {
+      SCOPED_TRACE(testing::Message() << access.name << " " << attempt);
+      top.expect_right_passes();
+      const RegionEntry region = top.region(access.kind);
+      const AxiResponse response = attempt % 2 ? AxiResponse::kDecodeError : AxiResponse::kSlaveError;
+      // The first of the pass's transfers in the region, or a later one.
+      uint32_t left = attempt < 2 ? 0 : top.random(access.write ? 4 : 40);
+      std::vector<uint64_t> bad;
+      const auto respond = [&](uint64_t address) {
+        if (address < region.address || address >= region.address + region.bytes) return AxiResponse::kOkay;
+        if (!bad.empty()) return address == bad[0] ? response : AxiResponse::kOkay;
+        if (left-- > 0) return AxiResponse::kOkay;
+        bad.push_back(address);
+        return response;
+      };
+      (access.write ? top.faults().write_response : top.faults().read_response) = respond;
+      const std::vector<uint32_t> ids = {3};
+      top.set(registers::kInterruptStatus, 3);
+      ASSERT_TRUE(top.run(ids, 2, 0, kLimit));
+      ASSERT_EQ(bad.size(), 1u);
+      top.expect_error(access.write ? ErrorCode::kWriteError : ErrorCode::kReadError);
+      // The address of the burst: at most 4 KiB below, in the same 4 KiB.
+      const uint64_t address = uint64_t{top.get(registers::kErrorAddress)} * kBeatBytes;
+      EXPECT_LE(address, bad[0]);
+      EXPECT_EQ(address / 4096, bad[0] / 4096);
+      EXPECT_TRUE(top.all_idle()) << "a transaction is under way after the pass";
+      const uint32_t cycles = top.get(registers::kCycles), beats = top.get(registers::kBeatsRead);
+      EXPECT_GT(cycles, 0u);
+      EXPECT_GT(beats, 0u);
+      top.faults().read_response = top.faults().write_response = [](uint64_t) { return AxiResponse::kOkay; };
+
+      // Without a soft reset nothing starts.
+      top.set(registers::kInterruptStatus, 3);
+      const uint64_t read = top.read_transfers;
+      ASSERT_TRUE(top.run(ids, 2, 0, 1000));
+      top.expect_error(access.write ? ErrorCode::kWriteError : ErrorCode::kReadError);
+      EXPECT_EQ(top.get(registers::kErrorAddress) * uint64_t{kBeatBytes}, address);
+      EXPECT_EQ(top.read_transfers, read);
+      EXPECT_EQ(top.get(registers::kCycles), cycles);
+      EXPECT_EQ(top.get(registers::kBeatsRead), beats);
+      top.soft_reset();
+    }
+  }
+  top.expect_right_passes();
+}
+
+// ------------------------------------------------------------------ soft reset, watchdog, overflow
+
+TEST(TopFaults, ResetSoftlyInAnyCycleOfAPass) {
+  FourLanes top(kRandom);
+  top.expect_right_passes(1);
+  const uint32_t cycles = top.get(registers::kCycles);
+  const std::vector<uint32_t> ids = {4, 5, 6, 7};
+  for (uint32_t attempt = 0; attempt < 25; ++attempt) {
+    const uint32_t at = top.random(attempt < 5 ? 300 : cycles);
+    SCOPED_TRACE(at);
+    top.set_up(ids, 4, 0);
+    top.start();
+    for (uint32_t i = 0; i < at; ++i) top.cycle();
+    top.soft_reset();
+    EXPECT_TRUE(top.all_idle());
+    if (attempt % 5 == 0) top.expect_right_passes(1);
+  }
+  top.expect_right_passes();
+}
+
+TEST(TopFaults, ReportMemoryThatNeverAnswersAndRecoverWhenItDoes) {
+  constexpr uint32_t kWatchdog = 2000;
+  OneLane top;
+  top.set(registers::kInterruptEnable, kErrorStatus);
+  // Ports 0 ... 3, the program's reads, writes; from the start of the pass or from some cycle on.
+  for (uint32_t port = 0; port < OneLane::kReadPorts + 1; ++port) {
+    for (uint32_t attempt = 0; attempt < 3; ++attempt) {
+      SCOPED_TRACE(testing::Message() << "port " << port << ", attempt " << attempt);
+      top.set(registers::kWatchdog, 0);
+      top.expect_right_passes();
+      top.set(registers::kWatchdog, kWatchdog);
+      const std::vector<uint32_t> ids = {3};
+      top.set_up(ids, 2, 0);
+      top.set(registers::kInterruptStatus, 3);
+      top.start();
+      // So early that something is left to be moved.
+      const uint32_t from = attempt == 0 ? 0 : top.random(port == OneLane::kAux ? 20 : 400);
+      for (uint32_t i = 0; i < from; ++i) top.cycle();
+      top.dead_ports = 1u << port;
+      uint64_t silent = 0, moved = top.read_transfers + top.write_transfers;
+      while (!top.interrupt() && silent < 10 * kWatchdog) {
+        top.cycle();
+        const uint64_t now = top.read_transfers + top.write_transfers;
+        silent = now == moved ? silent + 1 : 0;
+        moved = now;
+      }
+      EXPECT_GE(silent, kWatchdog);
+      EXPECT_LE(silent, kWatchdog + 10);
+      EXPECT_EQ(top.get(registers::kControl), 0u);
+      top.expect_error(ErrorCode::kNoProgress);
+
+      // What is under way must be answered before anything can begin anew.
+      const bool under_way = !top.all_idle();
+      top.set(registers::kControl, registers::kSoftReset);
+      EXPECT_EQ(top.wait(2000), !under_way);
+      if (under_way) EXPECT_EQ(top.get(registers::kControl), registers::kSoftReset);
+      top.dead_ports = 0;
+      ASSERT_TRUE(top.wait(10000));
+      EXPECT_EQ(top.get(registers::kStatus), 0u);
+    }
+  }
+  top.set(registers::kWatchdog, 100000);
+  top.expect_right_passes();
+}
+
+TEST(TopFaults, ReportActivationsThatLeaveTheNumberRange) {
+  OneLane top;
+  // Norm weights of the first layer: X times 2^127 has no A16 block.
+  const uint64_t parameters = top.region(RegionKind::kParameters).address;
+  std::vector<float> saved(top.program.header.dim);
+  const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(saved.data()), saved.size() * sizeof(float));
+  top.memory.load(parameters, bytes);
+  for (uint32_t i = 0; i < saved.size(); ++i) top.memory.put(parameters + 4 * i, 1.7e38f);
+  const std::vector<uint32_t> ids = {3};
+  ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
+  top.expect_error(ErrorCode::kOverflow);
+  EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes);
+  EXPECT_TRUE(top.all_idle());
+  top.memory.store(parameters, bytes);
+  top.soft_reset();
+  top.expect_right_passes();
+}
+
+}  // namespace
+}  // namespace brim::rtl
