@@ -33,7 +33,7 @@ module mcu_commands (
   logic [4:0] page_of_chunk_q;  // 0: metadata
 
   wire linear = kind_q == mcu_pkg::PIECE_LINEAR;
-  wire weights = kind_q == mcu_pkg::PIECE_WEIGHTS;
+  wire weights = kind_q == mcu_pkg::PIECE_WEIGHTS || kind_q == mcu_pkg::PIECE_STREAM;
   wire records = kind_q == mcu_pkg::PIECE_RECORDS;
 
   // Records: a page holds 128, or 64 wide ones. Port i reads those of tokens i, i + 4, ... of its page.
@@ -87,7 +87,7 @@ module mcu_commands (
       end
     end
     if (load) begin
-      active_q  <= piece_valid_i && piece_i.kind != mcu_pkg::PIECE_STREAM;
+      active_q  <= piece_valid_i;
       kind_q    <= piece_i.kind;
       address_q <= piece_i.address;
       left_q    <= piece_i.count;

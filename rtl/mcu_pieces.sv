@@ -29,6 +29,9 @@ module mcu_pieces #(
   logic [1:0] step_q;   // of `scores`: K scales, V scales, K records
   logic [2:0] token_q;  // of `rope` and `embed`
   logic [2:0] phase_q;  // cycles since token_q stands, up to ProductReady
+  // `stream` reads nothing: the next matrix says where its run of chunks starts.
+  logic new_stream_q;
+  logic [31:0] stream_q;
 
   wire of_rows = instruction_q.opcode == brim_pkg::OP_ROPE || instruction_q.opcode == brim_pkg::OP_EMBED;
   wire of_scores = instruction_q.opcode == brim_pkg::OP_SCORES;
@@ -62,8 +65,10 @@ module mcu_pieces #(
     piece.count   = instruction_q.count;
     last          = 1'b1;
     case (instruction_q.opcode)
-      brim_pkg::OP_STREAM: piece.kind = mcu_pkg::PIECE_STREAM;
-      brim_pkg::OP_MATVEC: piece.kind = mcu_pkg::PIECE_WEIGHTS;
+      brim_pkg::OP_MATVEC: begin
+        piece.kind    = new_stream_q ? mcu_pkg::PIECE_STREAM : mcu_pkg::PIECE_WEIGHTS;
+        piece.address = stream_q;
+      end
       brim_pkg::OP_ROPE, brim_pkg::OP_EMBED: begin
         piece.address = row_address_q;
         last          = {1'b0, token_q} + 4'd1 == tokens_i;
@@ -82,8 +87,8 @@ module mcu_pieces #(
     endcase
   end
 
-  wire nothing = of_records ? position_i == 0
-                            : instruction_q.opcode != brim_pkg::OP_STREAM && instruction_q.count == 0;
+  wire of_stream = instruction_q.opcode == brim_pkg::OP_STREAM;
+  wire nothing = of_stream || (of_records ? position_i == 0 : instruction_q.count == 0);
   wire there = !of_rows || phase_q == ProductReady;
   assign piece_valid_o = valid_q && !nothing && there;
   assign piece_o = piece;
@@ -104,6 +109,12 @@ module mcu_pieces #(
       step_q        <= '0;
       token_q       <= '0;
       phase_q       <= '0;
+    end
+    if (valid_q && of_stream) begin
+      new_stream_q <= 1'b1;
+      stream_q     <= instruction_q.address;
+    end else if (push && instruction_q.opcode == brim_pkg::OP_MATVEC) begin
+      new_stream_q <= 1'b0;
     end
     if (!rst_ni) valid_q <= 1'b0;
   end

@@ -21,7 +21,7 @@
 namespace brim::rtl {
 
 struct McuTraffic {
-  AxiTiming memory;
+  AxiTiming memory = {};
   uint32_t instruction_gap_percent = 0;  // of cycles in which no instruction is offered
   uint32_t take_percent = 100;           // of cycles in which a beat would be taken
 };
