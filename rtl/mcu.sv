@@ -42,34 +42,35 @@ module mcu #(
 );
   localparam int PortBeats = 64;  // of a port FIFO: 256 transfers
 
-  wire pieces_idle, piece_in_valid, piece_in_ready, piece_valid, piece_ready, queue_empty;
+  // Two short queues keep the three steps from waiting for one another in the same cycle.
+  wire piece_in_valid, piece_in_ready, piece_valid, piece_ready, pieces_idle, piece_queue_empty;
   mcu_pkg::piece_t piece_in, piece;
   mcu_pieces #(.TOKENS(TOKENS)) u_pieces (
       .clk_i, .rst_ni, .context_i(header_i.context_size), .position_i, .tokens_i, .token_ids_i,
       .instruction_valid_i, .instruction_ready_o, .instruction_i, .piece_valid_o(piece_in_valid),
       .piece_ready_i(piece_in_ready), .piece_o(piece_in), .idle_o(pieces_idle));
-  queue #(.WIDTH(66), .DEPTH(4)) u_pieces_queue (
+  queue #(.WIDTH(66), .DEPTH(4)) u_piece_queue (
       .clk_i, .rst_ni, .valid_i(piece_in_valid), .ready_o(piece_in_ready), .data_i(piece_in), .valid_o(piece_valid),
-      .ready_i(piece_ready), .data_o(piece), .empty_o(queue_empty));
+      .ready_i(piece_ready), .data_o(piece), .empty_o(piece_queue_empty));
 
-  wire burst_valid, burst_ready, rounds_valid, commands_idle;
-  wire [1:0] burst_port, last_port;
-  wire [31:0] burst_address;
-  wire [4:0] burst_length, rounds;
+  wire burst_in_valid, burst_in_ready, burst_valid, burst_ready, commands_idle, burst_queue_empty;
+  mcu_pkg::burst_t burst_in, burst;
   mcu_commands u_commands (
       .clk_i, .rst_ni, .wide_records_i(header_i.head_size > 16'd64), .piece_valid_i(piece_valid),
-      .piece_ready_o(piece_ready), .piece_i(piece), .burst_valid_o(burst_valid), .burst_ready_i(burst_ready),
-      .burst_port_o(burst_port), .burst_address_o(burst_address), .burst_length_o(burst_length),
-      .rounds_valid_o(rounds_valid), .rounds_o(rounds), .last_port_o(last_port), .idle_o(commands_idle));
+      .piece_ready_o(piece_ready), .piece_i(piece), .burst_valid_o(burst_in_valid), .burst_ready_i(burst_in_ready),
+      .burst_o(burst_in), .idle_o(commands_idle));
+  queue #(.WIDTH(47), .DEPTH(4)) u_burst_queue (
+      .clk_i, .rst_ni, .valid_i(burst_in_valid), .ready_o(burst_in_ready), .data_i(burst_in), .valid_o(burst_valid),
+      .ready_i(burst_ready), .data_o(burst), .empty_o(burst_queue_empty));
 
   wire [3:0] port_burst_ready, port_valid, port_ready, busy, empty, error;
   wire [4*512-1:0] port_data;
   wire [4*32-1:0] error_address;
-  assign burst_ready = port_burst_ready[burst_port] && !stop_i;
+  assign burst_ready = port_burst_ready[burst.port] && !stop_i;
   for (genvar i = 0; i < 4; i++) begin : gen_port
     axi_read_port #(.OUTSTANDING(OUTSTANDING), .BEATS(PortBeats)) u_port (
-        .clk_i, .rst_ni, .burst_valid_i(burst_valid && burst_port == 2'(i) && !stop_i),
-        .burst_ready_o(port_burst_ready[i]), .burst_address_i(burst_address), .burst_length_i(burst_length),
+        .clk_i, .rst_ni, .burst_valid_i(burst_valid && burst.port == 2'(i) && !stop_i),
+        .burst_ready_o(port_burst_ready[i]), .burst_address_i(burst.address), .burst_length_i(burst.length),
         .araddr_o(araddr_o[40*i+:40]), .arlen_o(arlen_o[8*i+:8]), .arvalid_o(arvalid_o[i]),
         .arready_i(arready_i[i]), .rdata_i(rdata_i[128*i+:128]), .rresp_i(rresp_i[2*i+:2]), .rlast_i(rlast_i[i]),
         .rvalid_i(rvalid_i[i]), .rready_o(rready_o[i]), .beat_valid_o(port_valid[i]),
@@ -79,8 +80,8 @@ module mcu #(
 
   wire join_idle;
   mcu_join #(.BEATS(PortBeats)) u_join (
-      .clk_i, .rst_ni, .rounds_valid_i(burst_valid && burst_ready && rounds_valid), .rounds_i(rounds),
-      .last_port_i(last_port), .port_valid_i(port_valid), .port_ready_o(port_ready), .port_data_i(port_data),
+      .clk_i, .rst_ni, .rounds_valid_i(burst_valid && burst_ready && burst.rounds_valid), .rounds_i(burst.rounds),
+      .last_port_i(burst.last_port), .port_valid_i(port_valid), .port_ready_o(port_ready), .port_data_i(port_data),
       .beat_valid_o, .beat_ready_i, .beat_data_o, .idle_o(join_idle));
 
   // Of errors in one cycle the lowest port's is reported: the first one ends the pass anyway.
@@ -92,7 +93,7 @@ module mcu #(
                      : error[2] ? error_address[95:64] : error_address[127:96];
   end
 
-  wire drained = pieces_idle && queue_empty && commands_idle && empty == 4'hF && join_idle;
+  wire drained = pieces_idle && piece_queue_empty && commands_idle && burst_queue_empty && empty == 4'hF && join_idle;
   assign idle_o = busy == 0 && (stop_i || drained);
   assign error_o = error_q;
   assign error_address_o = error_address_q;

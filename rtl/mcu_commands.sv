@@ -10,16 +10,10 @@ module mcu_commands (
     output wire                  piece_ready_o,
     input  wire mcu_pkg::piece_t piece_i,
 
-    // The next burst and, with some, rounds for the join (see there).
-    output wire        burst_valid_o,
-    input  wire        burst_ready_i,
-    output wire [ 1:0] burst_port_o,
-    output wire [31:0] burst_address_o,  // beats
-    output wire [ 4:0] burst_length_o,   // beats - 1
-    output wire        rounds_valid_o,
-    output wire [ 4:0] rounds_o,
-    output wire [ 1:0] last_port_o,
-    output wire        idle_o
+    output wire                  burst_valid_o,
+    input  wire                  burst_ready_i,
+    output wire mcu_pkg::burst_t burst_o,
+    output wire                  idle_o
 );
   localparam logic [31:0] SubBlockBeats = 32'(brim_pkg::SUB_BLOCK_BYTES / brim_pkg::BEAT_BYTES);
   localparam logic [4:0] WholeSubBlock = 5'(SubBlockBeats - 1);
@@ -50,35 +44,38 @@ module mcu_commands (
   wire piece_ends = linear ? left_q == 32'd1
                   : page_ends && (records ? partial || one_page : left_q == 32'd1 && !metadata);
 
-  logic burst_valid_q, rounds_valid_q;
-  logic [1:0] burst_port_q, last_port_q;
-  logic [31:0] burst_address_q;
-  logic [4:0] burst_length_q, rounds_q;
-  wire advance = !burst_valid_q || burst_ready_i;
+  wire advance = active_q && burst_ready_i;
   wire load = !active_q || (advance && piece_ends);
 
-  // The rounds of a page that is filled in part: those with a record for each port, and a last one.
+  // Of a page that is filled in part, what follows the rounds with a record for each port.
   wire tail_rounds = partial && (few || port_q != 0);
+  mcu_pkg::burst_t burst;
+  always_comb begin
+    burst.port    = port_q;
+    burst.address = weights ? stream_q : address_q;
+    // A beat of a linear read, all of a page's share, or the port's records.
+    if (linear) burst.length = 5'd0;
+    else if (!partial) burst.length = WholeSubBlock;
+    else burst.length = wide_records_i ? {port_records[3:0], 1'b1} : port_records;
+
+    // Rounds are announced with their first burst; a page's last, shorter rounds with its second one.
+    burst.rounds_valid = port_q == 0 || (partial && port_q == 2'd1 && !few && left_q[1:0] != 0);
+    if (linear) burst.rounds = 5'd0;
+    else if (!partial) burst.rounds = WholeSubBlock;
+    else if (tail_rounds) burst.rounds = {4'b0, wide_records_i};
+    else burst.rounds = wide_records_i ? {whole_rounds[3:0], 1'b1} : whole_rounds;
+    burst.last_port = (linear ? few : tail_rounds) ? tail_port : 2'd3;
+  end
+  assign burst_o = burst;
+  assign burst_valid_o = active_q;
+
   always_ff @(posedge clk_i) begin
     if (advance) begin
-      burst_valid_q   <= active_q;
-      burst_port_q    <= port_q;
-      burst_address_q <= weights ? stream_q : address_q;
-      burst_length_q  <= linear ? 5'd0
-                       : !partial ? WholeSubBlock
-                       : wide_records_i ? {port_records[3:0], 1'b1} : port_records;
-      rounds_valid_q  <= port_q == 0 || (partial && port_q == 2'd1 && !few && left_q[1:0] != 0);
-      rounds_q        <= linear ? 5'd0
-                       : !partial ? WholeSubBlock
-                       : tail_rounds ? {4'b0, wide_records_i}
-                       : wide_records_i ? {whole_rounds[3:0], 1'b1} : whole_rounds;
-      last_port_q     <= (linear ? few : tail_rounds) ? tail_port : 2'd3;
-
       port_q    <= page_ends ? 2'd0 : port_q + 1;
       address_q <= address_q + (linear ? 32'd1 : SubBlockBeats);
       if (linear) left_q <= left_q - 32'd1;
       if (records && page_ends) left_q <= left_q - (wide_records_i ? 32'd64 : 32'd128);
-      if (active_q && weights) begin
+      if (weights) begin
         stream_q <= stream_q + SubBlockBeats;
         if (page_ends) begin
           page_of_chunk_q <= page_of_chunk_q == 5'(brim_pkg::PAGES_PER_CHUNK) ? 5'd0 : page_of_chunk_q + 1;
@@ -97,20 +94,10 @@ module mcu_commands (
         page_of_chunk_q <= 5'd0;
       end
     end
-    if (!rst_ni) begin
-      active_q      <= 1'b0;
-      burst_valid_q <= 1'b0;
-    end
+    if (!rst_ni) active_q <= 1'b0;
   end
 
   assign piece_ready_o = load;
-  assign burst_valid_o = burst_valid_q;
-  assign burst_port_o = burst_port_q;
-  assign burst_address_o = burst_address_q;
-  assign burst_length_o = burst_length_q;
-  assign rounds_valid_o = rounds_valid_q;
-  assign rounds_o = rounds_q;
-  assign last_port_o = last_port_q;
-  assign idle_o = !active_q && !burst_valid_q;
+  assign idle_o = !active_q;
 endmodule
 `default_nettype wire

@@ -13,6 +13,17 @@ package mcu_pkg;
     logic [31:0] address;
     logic [31:0] count;
   } piece_t;
+
+  // A burst of a port, in beats, and what some bursts tell the join: so many more rounds of a beat from port 0
+  // to `last_port`. `length` and `rounds` are one less than they mean.
+  typedef struct packed {
+    logic [ 1:0] port;
+    logic [31:0] address;
+    logic [ 4:0] length;
+    logic        rounds_valid;
+    logic [ 4:0] rounds;
+    logic [ 1:0] last_port;
+  } burst_t;
 endpackage
 `default_nettype wire
 // verilator lint_on UNUSEDPARAM
