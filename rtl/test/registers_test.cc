@@ -137,11 +137,21 @@ TEST(RtlRegisters, StandWhereTheHeaderSaysWithTheAccessItSays) {
     for (uint32_t word = 0; word < r.words; ++word) {
       const uint32_t offset = r.offset + 4 * word;
       const uint32_t before = bench.read(offset);
-      if (const auto value = fixed_value(offset)) EXPECT_EQ(before, *value) << r.name;
-      if (offset == kStatus) EXPECT_EQ(before, kBusy);
-      if (offset == kErrorCode) EXPECT_EQ(before, 5u);
-      if (offset == kErrorAddress) EXPECT_EQ(before, 0x89ABCDEF);
-      if (offset >= kCycles) EXPECT_EQ(before, 0xC0000000 + (offset - kCycles) / 4) << r.name;
+      if (const auto value = fixed_value(offset)) {
+        EXPECT_EQ(before, *value) << r.name;
+      }
+      if (offset == kStatus) {
+        EXPECT_EQ(before, kBusy);
+      }
+      if (offset == kErrorCode) {
+        EXPECT_EQ(before, 5u);
+      }
+      if (offset == kErrorAddress) {
+        EXPECT_EQ(before, 0x89ABCDEF);
+      }
+      if (offset >= kCycles) {
+        EXPECT_EQ(before, 0xC0000000 + (offset - kCycles) / 4) << r.name;
+      }
       if (offset == kControl) continue;  // below
       const uint32_t written = 0x5A5A0000 + offset;
       bench.write(offset, written);

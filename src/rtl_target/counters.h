@@ -18,6 +18,7 @@ inline constexpr auto kStalls = std::to_array<Stall>({
     {"result", registers::kStallResult},
     {"softmax", registers::kStallSoftmax},
     {"scores", registers::kStallScores},
+    {"local", registers::kStallLocal},
     {"pass", registers::kStallPass},
 });
 
