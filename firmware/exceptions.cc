@@ -3,6 +3,7 @@
 
 #include "firmware/cache.h"
 #include "firmware/console.h"
+#include "firmware/exception_level.h"
 
 namespace brim {
 
@@ -15,15 +16,9 @@ struct Syndrome {
   uint64_t esr, elr, far;
 };
 
-__attribute__((target("general-regs-only"))) uint64_t level() {
-  uint64_t value;
-  asm volatile("mrs %0, CurrentEL" : "=r"(value));
-  return value >> 2;
-}
-
 Syndrome read_syndrome() {
   Syndrome s;
-  switch (level()) {
+  switch (exception_level()) {
     case 3:
       asm volatile("mrs %0, esr_el3\n mrs %1, elr_el3\n mrs %2, far_el3"
                    : "=r"(s.esr), "=r"(s.elr), "=r"(s.far));
@@ -42,7 +37,7 @@ Syndrome read_syndrome() {
 
 __attribute__((target("general-regs-only"))) void skip_instruction() {
   uint64_t elr;
-  switch (level()) {
+  switch (exception_level()) {
     case 3:
       asm volatile("mrs %0, elr_el3\n add %0, %0, #4\n msr elr_el3, %0" : "=r"(elr));
       break;
@@ -85,7 +80,7 @@ std::string_view describe_class(uint64_t ec) {
   const char* const kKinds[4] = {"synchronous", "IRQ", "FIQ", "SError"};
   const Syndrome s = read_syndrome();
   console::start();  // it may not be up yet
-  print("\nEXCEPTION at EL", level(), ", vector ", index, " (", kKinds[index % 4],
+  print("\nEXCEPTION at EL", exception_level(), ", vector ", index, " (", kKinds[index % 4],
         "): ", describe_class(s.esr >> 26), "\n  ESR ", Hex{s.esr}, "  ELR ", Hex{s.elr}, "  FAR ",
         Hex{s.far}, "  LR ", Hex{registers[30]}, "\n");
   for (uint64_t i = 0; i < 30; ++i) print("  x", i, " ", Hex{registers[i]}, i % 5 == 4 ? "\n" : "");

@@ -66,7 +66,7 @@ class LongName {
   uint8_t checksum_ = 0;
 };
 
-// "BRIM0   IMG" spells BRIM0.IMG.
+// "BRIM    IMG" spells BRIM.IMG.
 bool short_name_matches(const uint8_t* entry, std::string_view name) {
   char text[12];
   uint32_t length = 0;

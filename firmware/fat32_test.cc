@@ -50,7 +50,7 @@ class FatCard : public testing::Test {
     second_ = new std::vector<uint8_t>(pattern(3 * 512, 2));
     const auto path =
         std::filesystem::temp_directory_path() / ("brim_fat32_test." + std::to_string(getpid()));
-    const ImagePart files[] = {{"BRIM0.IMG", *first_}, {"BRIM1.IMG", *second_}, {"EMPTY.IMG", {}}};
+    const ImagePart files[] = {{"brim.img", *first_}, {"brim1.img", *second_}, {"EMPTY.IMG", {}}};
     write_sd_card(files, path);
     std::ifstream in(path, std::ios::binary);
     card_ = new std::vector<uint8_t>(std::istreambuf_iterator<char>(in), {});
@@ -94,10 +94,10 @@ TEST_F(FatCard, ReadsTheFilesThatExportWrites) {
   Fat32 volume(card);
   ASSERT_EQ(volume.mount(), nullptr);
   FatFile file;
-  ASSERT_EQ(volume.find("brim0.img", &file), Fat32::Found::kYes);
+  ASSERT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes);
   for (const uint32_t step : {512u, 1024u, 5u * 512, 1u << 20})
     EXPECT_EQ(read_all(volume, file, step), *first_);
-  ASSERT_EQ(volume.find("BRIM1.IMG", &file), Fat32::Found::kYes);
+  ASSERT_EQ(volume.find("brim1.img", &file), Fat32::Found::kYes);
   EXPECT_EQ(read_all(volume, file, 512), *second_);
   ASSERT_EQ(volume.find("EMPTY.IMG", &file), Fat32::Found::kYes);
   EXPECT_EQ(file.bytes, 0u);
@@ -109,7 +109,7 @@ TEST_F(FatCard, ReadsNeighbouringClustersWithOneTransfer) {
   Fat32 volume(card);
   ASSERT_EQ(volume.mount(), nullptr);
   FatFile file;
-  ASSERT_EQ(volume.find("BRIM0.IMG", &file), Fat32::Found::kYes);
+  ASSERT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes);
   const uint64_t before = card.reads;
   EXPECT_EQ(read_all(volume, file, file.bytes), *first_);
   EXPECT_LE(card.reads - before, 3u) << "the table, the whole sectors, the last one";
@@ -128,13 +128,13 @@ TEST_F(FatCard, FollowsFragmentedFiles) {
   Fat32 volume(card);
   ASSERT_EQ(volume.mount(), nullptr);
   FatFile file;
-  ASSERT_EQ(volume.find("BRIM0.IMG", &file), Fat32::Found::kYes);
+  ASSERT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes);
   for (const uint32_t step : {512u, 1024u, 1u << 20}) EXPECT_EQ(read_all(volume, file, step), *first_);
 }
 
 TEST_F(FatCard, FindsLongNames) {
   MemoryCard card(*card_);
-  // A long name in front of BRIM0.IMG's entry (the first after the volume's name), which moves one on.
+  // A long name in front of brim.img's entry (the first after the volume's name), which moves one on.
   uint8_t* root = &card.bytes[data(2)];
   std::memmove(root + 3 * 32, root + 32, 3 * 32);
   const std::string name = "My model of 2025.brim.img";
@@ -161,7 +161,7 @@ TEST_F(FatCard, FindsLongNames) {
   FatFile file;
   EXPECT_EQ(volume.find("MY MODEL of 2025.brim.img", &file), Fat32::Found::kYes);
   EXPECT_EQ(read_all(volume, file, 1 << 20), *first_);
-  EXPECT_EQ(volume.find("BRIM0.IMG", &file), Fat32::Found::kYes) << "by its short name, too";
+  EXPECT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes) << "by its short name, too";
   EXPECT_EQ(volume.find("My model of 2025.brim.imx", &file), Fat32::Found::kNo);
 }
 
@@ -182,7 +182,7 @@ TEST_F(FatCard, AChainThatRunsInACircleOrEndsEarlyFails) {
     Fat32 volume(card);
     ASSERT_EQ(volume.mount(), nullptr);
     FatFile file;
-    ASSERT_EQ(volume.find("BRIM0.IMG", &file), Fat32::Found::kYes);
+    ASSERT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes);
     std::vector<uint8_t> out(file.bytes);
     FatReader reader(volume, file);
     const bool whole = reader.read(out.data(), file.bytes);
@@ -205,7 +205,7 @@ TEST_F(FatCard, SurvivesRandomDamage) {
     card.reads = 0;
     Fat32 volume(card);
     FatFile file;
-    if (volume.mount() == nullptr && volume.find("BRIM0.IMG", &file) == Fat32::Found::kYes &&
+    if (volume.mount() == nullptr && volume.find("brim.img", &file) == Fat32::Found::kYes &&
         file.bytes < (1 << 22)) {
       std::vector<uint8_t> out(file.bytes);
       FatReader reader(volume, file);

@@ -18,8 +18,6 @@ namespace brim {
 
 namespace {
 
-constexpr uint32_t kMaxFiles = kMaxMemoryRegions;
-constexpr const char* kFileNames[kMaxFiles] = {"BRIM0.IMG", "BRIM1.IMG", "BRIM2.IMG", "BRIM3.IMG"};
 constexpr uint32_t kStep = 1 << 20;  // bytes between looks at the clock
 
 alignas(kCacheLine) uint8_t header_page[kImageHeaderBytes];  // as it stands on the card
@@ -118,7 +116,7 @@ class ImageFiles {
 
   // Opens those that are there. False, saying why, if there is not even the first, or the card is damaged.
   bool open() {
-    for (const char* name : kFileNames) {
+    for (const char* name : kPartNames) {
       const Fat32::Found found = volume_.find(name, &files_[count_]);
       if (found == Fat32::Found::kDamaged) {
         print("Error: the card's root directory cannot be read at ", std::string_view(name), ".\n");
@@ -128,9 +126,8 @@ class ImageFiles {
       ++count_;
     }
     if (count_ == 0) {
-      print(
-          "Error: there is no BRIM0.IMG on the card. Copy the files that `brim export` writes to its "
-          "root.\n");
+      print("Error: there is no ", std::string_view(kPartNames[0]),
+            " on the card. Copy the files that `brim export` writes to its root.\n");
       return false;
     }
     reader_.emplace(volume_, files_[0]);
@@ -151,12 +148,12 @@ class ImageFiles {
       }
       if (bytes == 0) continue;
       if (index >= count_) {
-        print("Error: ", std::string_view(kFileNames[index]),
+        print("Error: ", std::string_view(kPartNames[index]),
               " is missing on the card. Copy all files that `brim export` writes.\n");
         return false;
       }
       if (files_[index].bytes != bytes) {
-        print("Error: ", std::string_view(kFileNames[index]), " has ", files_[index].bytes, " bytes, not ",
+        print("Error: ", std::string_view(kPartNames[index]), " has ", files_[index].bytes, " bytes, not ",
               bytes, ": it is truncated or of another image. Copy the image to the card again.\n");
         return false;
       }
@@ -169,7 +166,7 @@ class ImageFiles {
   bool read(uint8_t* to, uint32_t bytes) {
     if (reader_->left() == 0 && current_ + 1 < count_) reader_.emplace(volume_, files_[++current_]);
     if (reader_->read(to, bytes)) return true;
-    print("Error: the card cannot be read (", std::string_view(kFileNames[current_]),
+    print("Error: the card cannot be read (", std::string_view(kPartNames[current_]),
           "). Check the card, or copy the image to it again.\n");
     return false;
   }
@@ -178,7 +175,7 @@ class ImageFiles {
 
  private:
   Fat32& volume_;
-  FatFile files_[kMaxFiles + 1] = {};
+  FatFile files_[kMaxMemoryRegions] = {};
   uint32_t count_ = 0;
   uint32_t current_ = 0;
   std::optional<FatReader> reader_;
@@ -187,13 +184,15 @@ class ImageFiles {
 // Reads header_page. False, saying why, if there is no sound header.
 bool read_header(ImageFiles& files) {
   if (files.first_file_bytes() < kImageHeaderBytes) {
-    print("Error: BRIM0.IMG is too short for an image header. Copy the image to the card again.\n");
+    print("Error: ", std::string_view(kPartNames[0]),
+          " is too short for an image header. Copy the image to the card again.\n");
     return false;
   }
   if (!files.read(header_page, kImageHeaderBytes)) return false;
   const auto& header = *reinterpret_cast<const ImageHeader*>(header_page);
   if (const char* problem = check_header(header_page, header.file_bytes)) {
-    print("Error: BRIM0.IMG: ", std::string_view(problem), ". Copy the image to the card again.\n");
+    print("Error: ", std::string_view(kPartNames[0]), ": ", std::string_view(problem),
+          ". Copy the image to the card again.\n");
     return false;
   }
   return files.sizes_match(header);
@@ -233,27 +232,15 @@ bool load_regions(ImageFiles& files, const ImageHeader& header) {
   return true;
 }
 
-const RegionEntry* header_region(const ImageHeader& header) {
-  return find_region(header, RegionKind::kHeader);
-}
-
 // The header of an image that is in memory. The planner puts it right behind the firmware. Whoever put it
 // there, the caches are no obstacle: they were empty when this program switched them on.
 const ImageHeader* resident_image() {
   const auto* header = reinterpret_cast<const ImageHeader*>(board::kFirmwareEnd);
   if (check_header(header, header->file_bytes) != nullptr) return nullptr;
-  const RegionEntry* self = header_region(*header);
-  return self != nullptr && self->address == board::kFirmwareEnd ? header : nullptr;
+  return find_region(*header, RegionKind::kHeader)->address == board::kFirmwareEnd ? header : nullptr;
 }
 
 }  // namespace
-
-const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {
-  for (uint32_t i = 0; i < header.region_count; ++i) {
-    if (header.regions[i].kind == kind) return &header.regions[i];
-  }
-  return nullptr;
-}
 
 const ImageHeader* load_image() {
   const ImageHeader* resident = resident_image();
@@ -279,11 +266,6 @@ const ImageHeader* load_image() {
   print("Image: ", std::string_view(header->model.name), " for board ", std::string_view(header->board),
         ", context ", header->context, ", ", Fixed{mib(content_bytes(*header)), 1}, " MiB\n");
   if (!memory_suffices(*header)) return nullptr;
-  const RegionEntry* self = header_region(*header);
-  if (self == nullptr || self->file_offset != 0) {
-    print("Error: the image does not begin with its header. Pack the model again.\n");
-    return nullptr;
-  }
   const bool same = resident != nullptr && std::memcmp(resident, header, kImageHeaderBytes) == 0;
   if (same) {
     print("The image is in memory already; checking it.\n");
@@ -295,7 +277,7 @@ const ImageHeader* load_image() {
     const RegionEntry& region = header->regions[i];
     if (region.file_bytes == 0 && region.kind != RegionKind::kReserved) clear_region(region);
   }
-  return reinterpret_cast<const ImageHeader*>(self->address);
+  return reinterpret_cast<const ImageHeader*>(find_region(*header, RegionKind::kHeader)->address);
 }
 
 }  // namespace brim

@@ -5,13 +5,10 @@
 
 namespace brim {
 
-// Finds BRIM0.IMG, BRIM1.IMG ... on the card, checks header and memory, loads every region and checks it,
+// Finds brim.img, brim1.img ... on the card, checks header and memory, loads every region and checks it,
 // with progress on the console. An image that stands in memory already (put there by a boot loader, or before
 // a warm reset), is checked and used without loading where the card has the same or there is no card. Null,
 // with what is wrong on the console, if there is no sound image. The header stays where it is in memory.
 const ImageHeader* load_image();
-
-// The first region of this kind; null if there is none.
-const RegionEntry* find_region(const ImageHeader& header, RegionKind kind);
 
 }  // namespace brim

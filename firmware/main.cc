@@ -5,6 +5,7 @@
 #include "firmware/board.h"
 #include "firmware/chat.h"
 #include "firmware/console.h"
+#include "firmware/exception_level.h"
 #include "firmware/image_loader.h"
 #include "firmware/mmu.h"
 #include "firmware/self_test.h"
@@ -15,16 +16,21 @@ extern "C" char firmware_start[], firmware_end[];
 extern "C" [[noreturn]] void firmware_main() {
   using namespace brim;
   enable_mmu();
-  start_timer();
+  const bool timer_runs = start_timer();
   console::start();
-  uint64_t level;
-  asm volatile("mrs %0, CurrentEL" : "=r"(level));
-  print("\nBrim on ", std::string_view(board::kName), ", EL", level >> 2, ", firmware of ",
+  print("\nBrim on ", std::string_view(board::kName), ", EL", exception_level(), ", firmware of ",
         static_cast<uint64_t>(firmware_end - firmware_start) / 1024, " KiB\n");
+
+  if (!timer_runs) {
+    print(
+        "Error: the processor's timer stands still, so no wait would end. The boot loader has to start "
+        "it.\n");
+    halt(true);
+  }
 
   static Accelerator accelerator;
   const ImageHeader* image = load_image();
-  const bool talked =
-      image != nullptr && accelerator.attach(*image) && self_test(accelerator) && chat(accelerator, *image);
+  const bool talked = image != nullptr && accelerator.attach(*image) &&
+                      self_test(accelerator, image->known_pass) && chat(accelerator, *image);
   halt(!talked);
 }

@@ -3,8 +3,9 @@
 #include <cstdint>
 
 #include "firmware/board.h"
+#include "firmware/exception_level.h"
 
-extern "C" char text_end[], rodata_end[];
+extern "C" char firmware_start[], text_end[], rodata_end[];
 
 namespace brim {
 
@@ -52,8 +53,7 @@ void fill_tables(bool el1) {
   for (uint64_t i = 0; i < 512; ++i) level2[i] = i * kLevel2Entry | kMemory | ap | kBlock;
   level2[0] = reinterpret_cast<uint64_t>(level3) | kTable;
 
-  extern char start[] asm("firmware_start");
-  const auto first = reinterpret_cast<uint64_t>(start);
+  const auto first = reinterpret_cast<uint64_t>(firmware_start);
   const auto text = reinterpret_cast<uint64_t>(text_end);
   const auto constants = reinterpret_cast<uint64_t>(rodata_end);
   for (uint64_t i = 0; i < 512; ++i) {
@@ -74,9 +74,7 @@ constexpr uint64_t kTcr = 28 | (1 << 8) | (1 << 10) | (3 << 12);
 }  // namespace
 
 void enable_mmu() {
-  uint64_t level;
-  asm volatile("mrs %0, CurrentEL" : "=r"(level));
-  level >>= 2;
+  const uint64_t level = exception_level();
   fill_tables(level == 1);
   const auto table = reinterpret_cast<uint64_t>(level1);
   constexpr uint64_t kOn = 0x1005;  // SCTLR: MMU, data and instruction caches

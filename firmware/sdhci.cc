@@ -76,9 +76,12 @@ bool wait_for(double seconds, const Condition& condition) {
   return true;
 }
 
-bool reset(uint8_t lines) {
-  io_write<uint8_t>(kReset, lines);
-  return wait_for(0.1, [&] { return (io_read<uint8_t>(kReset) & lines) == 0; });
+// Bits of kReset.
+constexpr uint8_t kAll = 1, kCommandAndDataLines = 6;
+
+bool reset(uint8_t what) {
+  io_write<uint8_t>(kReset, what);
+  return wait_for(0.1, [&] { return (io_read<uint8_t>(kReset) & what) == 0; });
 }
 
 }  // namespace
@@ -108,7 +111,7 @@ bool SdCard::command(uint32_t index, uint32_t argument, uint32_t response, uint3
     return (io_read<uint32_t>(kInterrupts) & (kCommandComplete | kErrorInterrupt)) != 0;
   });
   if (!answered || (io_read<uint32_t>(kInterrupts) & kErrorInterrupt)) {
-    reset(6);  // command and data lines
+    reset(kCommandAndDataLines);
     return false;
   }
   return true;
@@ -119,7 +122,7 @@ bool SdCard::application_command(uint32_t index, uint32_t argument, uint32_t res
 }
 
 const char* SdCard::start() {
-  if (!reset(1)) return "the SD controller does not come out of reset";
+  if (!reset(kAll)) return "the SD controller does not come out of reset";
   io_write<uint8_t>(kPower, 0x0F);  // 3.3 V, on
   io_write<uint8_t>(kTimeoutControl, 0x0E);
   io_write<uint32_t>(kInterruptsShown, 0xFFFFFFFF);
@@ -170,7 +173,7 @@ bool SdCard::transfer(uint64_t sector, uint32_t count) {
     return (io_read<uint32_t>(kInterrupts) & (kTransferComplete | kErrorInterrupt)) != 0;
   });
   if (!over || (io_read<uint32_t>(kInterrupts) & kErrorInterrupt)) {
-    reset(6);
+    reset(kCommandAndDataLines);
     return false;
   }
   flush_cache(buffer, count * kSectorBytes);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "firmware/accelerator.h"
+#include "image/header.h"
 
 namespace brim {
 
-// Runs the same tokens in one wide pass and then one by one. By the arithmetic's contract the logits have the
-// same bits, whatever the width; buffers, ports, KV cache and write path all take part. False, with what
-// differs on the console, otherwise.
-bool self_test(Accelerator& accelerator);
+// Runs the pass whose logits the image carries, in as few passes as the accelerator allows, then its last
+// token once more on its own: by the arithmetic's contract the logits have the same bits both times. Buffers,
+// ports, KV cache and write path all take part. False, with what differs on the console, otherwise. An image
+// without a known pass gives a message, and true.
+bool self_test(Accelerator& accelerator, const KnownPass& known);
 
 }  // namespace brim

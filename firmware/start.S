@@ -59,6 +59,8 @@ enter:
     ic      iallu
     dsb     sy
     isb
+    ldr     x2, =stack_top              // exceptions need it
+    mov     sp, x2
     msr     daifclr, #4                 // SError: a late bus error must not go unnoticed
     ldr     x1, =bss_start
     ldr     x2, =bss_end
@@ -66,9 +68,7 @@ enter:
     b.hs    2f
     stp     xzr, xzr, [x1], #16
     b       1b
-2:  ldr     x1, =stack_top
-    mov     sp, x1
-    mov     x29, xzr
+2:  mov     x29, xzr
     mov     x30, xzr
     bl      firmware_main
 park:

@@ -1,5 +1,6 @@
 #include "firmware/timer.h"
 
+#include "firmware/exception_level.h"
 #include "firmware/io.h"
 
 namespace brim {
@@ -25,13 +26,20 @@ uint64_t ticks() {
 
 }  // namespace
 
-void start_timer() {
-  uint64_t level;
-  asm volatile("mrs %0, CurrentEL" : "=r"(level));
-  if (level >> 2 != 3 || frequency() != 0) return;
-  io_write<uint32_t>(kCounterFrequency, kReferenceHz);
-  io_write<uint32_t>(kCounterControl, 1);
-  asm volatile("msr cntfrq_el0, %0" ::"r"(uint64_t{kReferenceHz}));
+bool start_timer() {
+  if (exception_level() == 3 && frequency() == 0) {
+    io_write<uint32_t>(kCounterFrequency, kReferenceHz);
+    io_write<uint32_t>(kCounterControl, 1);
+    asm volatile("msr cntfrq_el0, %0" ::"r"(uint64_t{kReferenceHz}));
+  }
+  if (frequency() == 0) return false;
+  // Far more reads than the slowest counter needs for a tick.
+  constexpr uint32_t kReads = 1'000'000;
+  const uint64_t before = ticks();
+  for (uint32_t i = 0; i < kReads; ++i) {
+    if (ticks() != before) return true;
+  }
+  return false;
 }
 
 double seconds_now() { return static_cast<double>(ticks()) / static_cast<double>(frequency()); }

@@ -5,8 +5,9 @@
 
 namespace brim {
 
-// Makes sure that it runs. At EL3 nobody may have started it yet.
-void start_timer();
+// Makes sure that it runs: without it no wait would end. At EL3 nobody may have started it yet. False if it
+// stands still.
+bool start_timer();
 
 double seconds_now();  // since some moment in the past
 

@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   brim::Fat32 volume(card);
   brim::FatFile file;
   if (volume.mount() != nullptr) return 0;
-  if (volume.find("BRIM0.IMG", &file) != brim::Fat32::Found::kYes || file.bytes > 1 << 20) return 0;
+  if (volume.find("brim.img", &file) != brim::Fat32::Found::kYes || file.bytes > 1 << 20) return 0;
   std::vector<uint8_t> whole(file.bytes);
   brim::FatReader at_once(volume, file);
   const bool ok = at_once.read(whole.data(), file.bytes);

@@ -214,7 +214,7 @@ void write_tokenizers_and_image(const TensorSource& source) {
 // The sectors of a card that are not empty, each after its number.
 void write_card() {
   const std::vector<uint8_t> content(3000, 'x');
-  const ImagePart part{"BRIM0.IMG", content};
+  const ImagePart part{"brim.img", content};
   const auto path = root / "card.img";
   write_sd_card({&part, 1}, path);
   std::ifstream card(path, std::ios::binary);

@@ -2,8 +2,11 @@
 // input.
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <iomanip>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "tests/process.h"
 #include "tests/small_models.h"
@@ -256,10 +259,31 @@ TEST_F(CliStories, VerifyAcceptsAGoodImageAndNamesTheRegionOfABadOne) {
   expect_failure(brim({"export", bad, folder_.path() + "/sd"}), "weights.0");
 }
 
+TEST_F(CliStories, PackedImagesCarryAKnownPassThatVerifyComparesWith) {
+  EXPECT_NE(output({"verify", image_}).find("known pass: the logits that the image carries"),
+            std::string::npos);
+  std::string content = read_file(image_);
+  auto* header = reinterpret_cast<ImageHeader*>(content.data());
+  // Offsets of docs/image-format.md.
+  const auto number = [&](size_t at) {
+    uint32_t value = 0;
+    std::memcpy(&value, &content[at], sizeof(value));
+    return value;
+  };
+  EXPECT_EQ(number(4360), 8u);
+  EXPECT_EQ(number(4368), 1u) << "the first token";
+  std::ostringstream crc;
+  crc << std::hex << std::setw(8) << std::setfill('0') << number(4364);
+  EXPECT_NE(output({"inspect", image_}).find("CRC-32C " + crc.str()), std::string::npos);
+  header->known_pass.logits_crc ^= 1;
+  header->crc = header_checksum(content.data());
+  expect_failure(brim({"verify", folder_.write("other.brim", content)}), "known pass");
+}
+
 TEST_F(CliStories, ExportWritesFilesThatAreTheImage) {
   const std::string files = output({"export", image_, folder_.path() + "/sd"});
-  EXPECT_EQ(files, folder_.path() + "/sd/BRIM0.IMG\n");
-  EXPECT_EQ(read_file(folder_.path() + "/sd/BRIM0.IMG"), read_file(image_));
+  EXPECT_EQ(files, folder_.path() + "/sd/brim.img\n");
+  EXPECT_EQ(read_file(folder_.path() + "/sd/brim.img"), read_file(image_));
 }
 
 TEST_F(CliStories, BenchReportsItsMeasurements) {

@@ -54,8 +54,7 @@ void AcceleratorServer::run(const std::stop_token& stop) {
 bool AcceleratorServer::serve_once() {
   const uint32_t control = get(registers::kControl);
   if (control == 0) return false;
-  const bool faulty = options_.fault != Fault::kNone && passes_ >= options_.fault_after;
-  if (faulty && options_.fault == Fault::kSilent) return false;
+  if (has(Fault::kSilent)) return false;
   if (control & registers::kSoftReset) {
     interpreter_.reset();
     clear_results();
@@ -65,7 +64,7 @@ bool AcceleratorServer::serve_once() {
   }
   clear_results();
   set(registers::kStatus, registers::kBusy);
-  if (faulty) {
+  if (has(Fault::kBusError)) {
     finish(ErrorCode::kReadError, get(registers::kProgram));
   } else {
     run_pass();
@@ -156,8 +155,9 @@ void AcceleratorServer::write_logits(std::span<const float> logits, uint32_t fir
   const uint64_t row_bytes = uint64_t{program_.header.vocabulary} * sizeof(float);
   for (uint64_t i = 0; i < logits.size() / program_.header.vocabulary; ++i) {
     const uint64_t beat = writer->address + (first_logits + i) * program_.header.logits_stride;
-    std::memcpy(ddr_.at(beat * kBeatBytes, row_bytes), logits.data() + i * program_.header.vocabulary,
-                row_bytes);
+    uint8_t* row = ddr_.at(beat * kBeatBytes, row_bytes);
+    std::memcpy(row, logits.data() + i * program_.header.vocabulary, row_bytes);
+    if (has(Fault::kWrongBit)) row[0] ^= 1;
   }
 }
 

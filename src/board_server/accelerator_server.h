@@ -18,7 +18,12 @@
 namespace brim {
 
 // What the accelerator does wrong, to see how software takes it.
-enum class Fault : uint8_t { kNone, kSilent, kBusError };
+enum class Fault : uint8_t {
+  kNone,
+  kSilent,    // it does not react
+  kBusError,  // passes end with a bus error
+  kWrongBit,  // one bit of the logits is wrong
+};
 
 struct AcceleratorServerOptions {
   uint64_t registers = 0;  // physical address of the block
@@ -46,6 +51,7 @@ class AcceleratorServer {
  private:
   uint32_t get(uint32_t offset) const;
   void set(uint32_t offset, uint32_t value);
+  bool has(Fault fault) const { return options_.fault == fault && passes_ >= options_.fault_after; }
   void clear_results();
   void run_pass();
   void finish(registers::ErrorCode code, uint32_t address_in_beats);

@@ -196,8 +196,8 @@ void add_board(CLI::App& app) {
   command
       ->add_option("--fault", options->fault,
                    "What the accelerator does wrong, to see how the firmware takes it")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Fault>{{"silent", Fault::kSilent}, {"bus-error", Fault::kBusError}}));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Fault>{
+          {"silent", Fault::kSilent}, {"bus-error", Fault::kBusError}, {"wrong-bit", Fault::kWrongBit}}));
   command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
       ->capture_default_str();
   command

@@ -78,10 +78,15 @@ void print_table(const MappedImage& image) {
   std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s; KV cache 8 bit\n", kGroup,
               model.quantiser, embedding_name(model.embedding));
   std::printf("context  %u tokens (trained for %u)\n", header.context, model.trained_context);
-  std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n\n", header.board,
+  std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),
               100.0 * static_cast<double>(used(image)) / static_cast<double>(capacity(header)));
-  std::printf("%-14s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
+  if (header.known_pass.tokens > 0) {
+    std::printf("check    the last logits of tokens");
+    for (uint32_t t = 0; t < header.known_pass.tokens; ++t) std::printf(" %u", header.known_pass.ids[t]);
+    std::printf(" have CRC-32C %08x\n", header.known_pass.logits_crc);
+  }
+  std::printf("\n%-14s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
   for (const RegionEntry& region : image.regions()) {
     std::printf("%-14s %#12llx %14llu", region.name, static_cast<unsigned long long>(region.address),
                 static_cast<unsigned long long>(region.bytes));

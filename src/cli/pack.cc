@@ -11,6 +11,7 @@
 #include "model/tensor_source.h"
 #include "quantize/awq.h"
 #include "runtime/calibrate.h"
+#include "runtime/known_pass.h"
 #include "tokenizer/build.h"
 
 namespace brim {
@@ -72,12 +73,17 @@ Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, c
                    .context = options.placement.context,
                    .threads = options.threads,
                    .quantiser = options.quantiser};
+  const auto known_pass = [&](const std::string& file) {
+    return known_pass_of(file, options.output, thread_count(options.threads));
+  };
   if (options.quantiser == "rtn") {
     pack.progress = progress_bar("packing");
+    pack.known_pass = known_pass;
     return pack_image(source, tokenizer, pack, options.output);
   }
   const AwqSource scaled = search_awq(source, tokenizer, options, pack);
   pack.progress = progress_bar("packing");
+  pack.known_pass = known_pass;
   pack.importance = [&](TensorId id) { return scaled.importance(id); };
   return pack_image(scaled, tokenizer, pack, options.output);
 }

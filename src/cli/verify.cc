@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "engine/kernels.h"
+#include "runtime/known_pass.h"
 
 namespace brim {
 
@@ -67,9 +68,15 @@ void verify(const Options& options) {
   for (uint32_t i = 0; i < count; ++i)
     ids[i] = static_cast<uint32_t>((i * uint64_t{2654435761u} + 1) % vocabulary);
 
+  const KnownPass& known = image.header().known_pass;
   std::vector<float> expected;
   for (const Variant& variant : variants()) {
     const auto executor = make_executor(image, variant.options);
+    if (known.tokens > 0 && !gives_known_logits(*executor, known)) {
+      throw Error(options.image + ": " + variant.name +
+                  ": the logits of the known pass are not those of the executor that "
+                  "packed the image; this is a fault of brim, please report it");
+    }
     const std::vector<float> logits = run_all(*executor, ids);
     if (expected.empty()) {
       expected = logits;
@@ -85,6 +92,8 @@ void verify(const Options& options) {
     }
     std::printf("%s: the same bits\n", variant.name.c_str());
   }
+  std::printf("known pass: %s\n",
+              known.tokens > 0 ? "the logits that the image carries" : "the image carries none");
   finish_output();
 }
 

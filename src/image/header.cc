@@ -38,19 +38,52 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   if (region.bytes == 0) return "a region is empty";
   if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
   if (!in_memory(header, region)) return "a region lies outside the board's memory";
-  if (region.file_bytes != 0) {
+  const bool has_content = region.kind <= RegionKind::kWeights;
+  if (has_content != (region.file_bytes != 0))
+    return "a region has content where its kind has none, or none where it has";
+  if (has_content) {
     if (region.file_bytes != region.bytes) return "a region's file size differs from its size";
     if (region.file_offset % kPageBytes != 0) return "a region's file offset is not page-aligned";
     if (!inside(region.file_offset, region.file_bytes, 0, file_bytes))
       return "a region lies outside the file";
   }
+  const bool repeatable = region.kind == RegionKind::kWeights || region.kind == RegionKind::kKv;
   for (uint32_t i = 0; i < index; ++i) {
     const RegionEntry& other = header.regions[i];
+    if (region.kind == other.kind && !repeatable) return "two regions are of a kind of which there is one";
     if (overlap(region.address, region.bytes, other.address, other.bytes)) return "regions overlap in memory";
     if (region.file_bytes && other.file_bytes &&
         overlap(region.file_offset, region.file_bytes, other.file_offset, other.file_bytes)) {
       return "regions overlap in the file";
     }
+  }
+  return nullptr;
+}
+
+// The regions without which there is nothing to read or to run.
+const char* check_presence(const ImageHeader& header) {
+  struct Needed {
+    RegionKind kind;
+    const char* missing;
+  };
+  constexpr Needed kNeeded[] = {{RegionKind::kHeader, "regions has no entry for the header"},
+                                {RegionKind::kProgram, "regions has no entry for the program"},
+                                {RegionKind::kParameters, "regions has no entry for the parameters"},
+                                {RegionKind::kRope, "regions has no entry for the rope table"},
+                                {RegionKind::kEmbedding, "regions has no entry for the embedding"},
+                                {RegionKind::kWeights, "regions has no entry for the weights"}};
+  for (const Needed& needed : kNeeded) {
+    if (find_region(header, needed.kind) == nullptr) return needed.missing;
+  }
+  const RegionEntry& self = *find_region(header, RegionKind::kHeader);
+  if (self.file_offset != 0) return "the header's region is not where the file begins";
+  return nullptr;
+}
+
+const char* check_known_pass(const KnownPass& known, uint32_t vocabulary) {
+  if (known.tokens > kMaxKnownTokens) return "known_pass has too many tokens";
+  for (uint32_t i = 0; i < known.tokens; ++i) {
+    if (known.ids[i] >= vocabulary) return "known_pass has a token id beyond the vocabulary";
   }
   return nullptr;
 }
@@ -91,6 +124,14 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   if (const char* problem = check_model(header.model)) return problem;
   for (uint32_t i = 0; i < header.region_count; ++i) {
     if (const char* problem = check_region(header, i, file_bytes)) return problem;
+  }
+  if (const char* problem = check_presence(header)) return problem;
+  return check_known_pass(header.known_pass, header.model.vocabulary);
+}
+
+const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (header.regions[i].kind == kind) return &header.regions[i];
   }
   return nullptr;
 }

@@ -15,6 +15,10 @@ inline constexpr uint32_t kImageHeaderBytes = kPageBytes;
 inline constexpr uint32_t kMaxRegions = 64;
 inline constexpr uint32_t kMaxMemoryRegions = 4;
 
+// The files that the image is cut into for an SD card, one for each memory that holds some of it.
+inline constexpr const char* kPartNames[kMaxMemoryRegions] = {"brim.img", "brim1.img", "brim2.img",
+                                                              "brim3.img"};
+
 enum class RegionKind : uint32_t {
   kHeader = 1,  // this page
   kProgram = 2,
@@ -58,6 +62,16 @@ inline constexpr uint32_t kModelTied = 1;
 inline constexpr uint32_t kModelQkvBias = 2;
 inline constexpr uint32_t kModelQkNorm = 4;
 
+// Tokens at position 0 of an empty cache, and what the last one's logits are: they were computed when the
+// image was packed, and by the arithmetic's contract every executor gives the same bits.
+inline constexpr uint32_t kMaxKnownTokens = 8;
+struct KnownPass {
+  uint32_t tokens;      // 0: the image has none
+  uint32_t logits_crc;  // CRC-32C of the logits, FP32
+  uint32_t ids[kMaxKnownTokens];
+};
+static_assert(sizeof(KnownPass) == 40);
+
 struct MemoryRange {
   uint64_t base;
   uint64_t bytes;
@@ -76,13 +90,17 @@ struct ImageHeader {
   MemoryRange memory[kMaxMemoryRegions];  // the board's DDR, ascending
   ImageModel model;
   RegionEntry regions[kMaxRegions];
+  KnownPass known_pass;
 };
 static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 
 // Null when `page` (kImageHeaderBytes bytes) is a sound header, else what is wrong with which field. Checks
-// magic, version, checksum, that every string is terminated, and that regions are aligned, lie inside
-// the board's memory and the file, and do not overlap.
+// magic, version, checksum, that every string is terminated, that the regions every image has are there, and
+// that regions are aligned, lie inside the board's memory and the file, and do not overlap.
 const char* check_header(const void* page, uint64_t file_bytes);
+
+// The first region of this kind; null if there is none.
+const RegionEntry* find_region(const ImageHeader& header, RegionKind kind);
 
 // The value of the `crc` field for this page.
 uint32_t header_checksum(const void* page);

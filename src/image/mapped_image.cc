@@ -24,10 +24,6 @@ MappedImage::MappedImage(const std::filesystem::path& path) : path_(path.string(
   };
   if (file_.bytes().size() < kImageHeaderBytes) refuse("too short for an image header");
   if (const char* problem = check_header(file_.bytes().data(), file_.bytes().size())) refuse(problem);
-  for (const RegionKind kind : {RegionKind::kProgram, RegionKind::kParameters, RegionKind::kRope,
-                                RegionKind::kEmbedding, RegionKind::kWeights}) {
-    if (content(kind).empty()) refuse("a region that every image has is missing");
-  }
   for (const RegionEntry& region : regions()) {
     if (!is_large(region.kind)) check_region(region, 0, 0, {});
   }
@@ -38,10 +34,8 @@ std::span<const uint8_t> MappedImage::content(const RegionEntry& region) const {
 }
 
 std::span<const uint8_t> MappedImage::content(RegionKind kind) const {
-  for (const RegionEntry& region : regions()) {
-    if (region.kind == kind) return content(region);
-  }
-  return {};
+  const RegionEntry* region = find_region(header(), kind);
+  return region != nullptr ? content(*region) : std::span<const uint8_t>();
 }
 
 Program MappedImage::program() const {
@@ -92,10 +86,8 @@ BoardMemory::BoardMemory(const MappedImage& image, Load load) : image_(image) {
   } catch (const Error& error) {
     throw Error("KV cache: " + std::string(error.what()) + "; pack with a smaller --context");
   }
-  if (load == Load::kMap) {
-    image.populate();
-    return;
-  }
+  if (load == Load::kMap) image.populate();
+  if (load != Load::kCopy) return;
   try {
     copy_ = AnonymousMemory(image.bytes().size());
   } catch (const Error& error) {

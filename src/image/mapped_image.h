@@ -48,9 +48,10 @@ class MappedImage {
   MappedFile file_;
 };
 
-// How an image's content gets into memory: kMap reads the file's pages in the page cache, kCopy a copy of
-// them in anonymous memory, in huge pages where the system has them.
-enum class Load : uint8_t { kMap, kCopy };
+// How an image's content gets into memory: kMap maps the file's pages in the page cache, all at once,
+// kOnDemand when they are read; kCopy makes a copy of them in anonymous memory, in huge pages where the
+// system has them.
+enum class Load : uint8_t { kMap, kOnDemand, kCopy };
 
 // The image as the board's memory: file content read-only, everything else (KV cache, logits) anonymous
 // zeroed memory of this process, in huge pages where the system has them.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <random>
 
 #include "tests/small_models.h"
@@ -73,6 +74,52 @@ TEST_F(MappedImageTest, AnyChangedByteOfTheHeaderPageIsRefused) {
     put(i, content_[i]);
   }
   MappedImage image(path);  // all is as it was
+}
+
+TEST_F(MappedImageTest, AHeaderThatContradictsItselfIsRefusedByField) {
+  // Changes that a sound checksum covers: made by a faulty packer, or on purpose.
+  const auto refusal_after = [&](const std::function<void(ImageHeader&)>& change) {
+    std::string content = content_;
+    ImageHeader header;
+    std::memcpy(&header, content.data(), sizeof(header));
+    change(header);
+    std::memcpy(content.data(), &header, sizeof(header));
+    header.crc = header_checksum(content.data());
+    std::memcpy(content.data() + offsetof(ImageHeader, crc), &header.crc, sizeof(header.crc));
+    return refusal(content);
+  };
+  const auto region = [](ImageHeader& header, RegionKind kind) -> RegionEntry& {
+    return *const_cast<RegionEntry*>(find_region(header, kind));
+  };
+  // Without an entry: the last one takes its place.
+  const auto without = [&](RegionKind kind) {
+    return refusal_after([&](ImageHeader& h) { region(h, kind) = h.regions[--h.region_count]; });
+  };
+  const auto expect = [](const std::string& text, const char* problem) {
+    EXPECT_NE(text.find(problem), std::string::npos) << text;
+  };
+  expect(without(RegionKind::kHeader), "regions has no entry for the header");
+  expect(without(RegionKind::kProgram), "regions has no entry for the program");
+  expect(without(RegionKind::kParameters), "regions has no entry for the parameters");
+  expect(without(RegionKind::kRope), "regions has no entry for the rope table");
+  expect(without(RegionKind::kEmbedding), "regions has no entry for the embedding");
+  expect(without(RegionKind::kWeights), "regions has no entry for the weights");
+  expect(refusal_after([&](ImageHeader& h) { region(h, RegionKind::kTokenizer).kind = RegionKind::kRope; }),
+         "two regions are of a kind of which there is one");
+  expect(refusal_after([&](ImageHeader& h) { region(h, RegionKind::kRope).file_bytes = 0; }),
+         "a region has content where its kind has none, or none where it has");
+  expect(refusal_after([&](ImageHeader& h) {
+           std::swap(region(h, RegionKind::kHeader).file_offset, region(h, RegionKind::kProgram).file_offset);
+           region(h, RegionKind::kProgram).bytes = region(h, RegionKind::kProgram).file_bytes = kPageBytes;
+         }),
+         "the header's region is not where the file begins");
+  expect(refusal_after([](ImageHeader& h) { h.known_pass.tokens = kMaxKnownTokens + 1; }),
+         "known_pass has too many tokens");
+  expect(refusal_after([](ImageHeader& h) {
+           h.known_pass.tokens = 2;
+           h.known_pass.ids[1] = h.model.vocabulary;
+         }),
+         "known_pass has a token id beyond the vocabulary");
 }
 
 TEST_F(MappedImageTest, AFileCutAnywhereIsRefused) {

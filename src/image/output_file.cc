@@ -69,10 +69,14 @@ void OutputFile::read(uint64_t offset, std::span<uint8_t> bytes) const {
   }
 }
 
+std::string OutputFile::name_for_reading() const {
+  return temporary_.empty() ? "/proc/self/fd/" + std::to_string(fd_) : temporary_;
+}
+
 void OutputFile::commit() {
   if (fsync(fd_) != 0) fail("cannot write");
   if (temporary_.empty()) {
-    const std::string open_file = "/proc/self/fd/" + std::to_string(fd_);
+    const std::string open_file = name_for_reading();
     const std::string name = path_.string() + "." + std::to_string(getpid());
     if (linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0)
       fail("cannot name");

@@ -21,6 +21,9 @@ class OutputFile {
   void write(uint64_t offset, std::span<const uint8_t> bytes);
   void read(uint64_t offset, std::span<uint8_t> bytes) const;
 
+  // A name under which this process can open the file while it has not been committed.
+  std::string name_for_reading() const;
+
   // Flushes to the disk and puts the file under its name, replacing what was there.
   void commit();
 

@@ -4,8 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <iomanip>
 #include <vector>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "image/crc32c.h"
@@ -16,6 +18,12 @@
 namespace brim {
 
 namespace {
+
+// The largest magnitudes that formats hold: 15 steps of the largest FP16 scale are the widest range, from
+// least to greatest, of a 4-bit group, and 127 steps the largest value of an 8-bit one.
+constexpr float kMaxFourBit = 15 * kMaxFp16 / 2;
+constexpr float kMaxEightBit = 127 * kMaxFp16;
+constexpr const char* kFourBitGroup = "a 4-bit group with an FP16 scale";
 
 // The weight pages of one row block, and their metadata records, filled group by group.
 class RowBlock {
@@ -74,7 +82,11 @@ class Packer {
     if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);
     write_embedding();
     write_weights();
-    write_header();
+    ImageHeader header = make_header();
+    write_header(header);
+    if (!options_.known_pass) return;
+    header.known_pass = options_.known_pass(file_.name_for_reading());
+    write_header(header);
   }
 
  private:
@@ -167,18 +179,32 @@ class Packer {
       source_.read_rows({TensorRole::kEmbedding}, first, rows, values);
       std::vector<uint8_t> bytes(rows * row_bytes);
       for (uint64_t row = 0; row < rows; ++row) {
-        encode_embedding_row({&values[row * model_.dim], model_.dim}, &bytes[row * row_bytes]);
+        const std::span<const float> one(&values[row * model_.dim], model_.dim);
+        check_embedding_row(first + row, one);
+        encode_embedding_row(one, &bytes[row * row_bytes]);
       }
       file_.write(start + first * row_bytes, bytes);
       progress_.advance(values.size());
     });
   }
 
+  void check_embedding_row(uint64_t row, std::span<const float> values) const {
+    constexpr TensorId kTensor = {TensorRole::kEmbedding};
+    switch (options_.embedding) {
+      case EmbeddingFormat::kFp16:
+        return check_range(kTensor, row, values, kMaxFp16, "FP16");
+      case EmbeddingFormat::kQ8:
+        return check_range(kTensor, row, values, kMaxEightBit, "an 8-bit group with an FP16 scale");
+      case EmbeddingFormat::kQ4:
+        return check_range(kTensor, row, values, kMaxFourBit, kFourBitGroup);
+    }
+  }
+
   void encode_embedding_row(std::span<const float> values, uint8_t* out) const {
     const uint32_t groups = (model_.dim + kGroup - 1) / kGroup;
     if (options_.embedding == EmbeddingFormat::kFp16) {
       for (uint32_t i = 0; i < model_.dim; ++i) {
-        const uint16_t half = finite_fp16(values[i]);
+        const uint16_t half = float_to_fp16(values[i]);
         std::memcpy(out + 2 * i, &half, 2);
       }
       return;
@@ -189,7 +215,7 @@ class Packer {
       if (options_.embedding == EmbeddingFormat::kQ8) {
         float max_abs = 0;
         for (float value : group) max_abs = std::max(max_abs, std::fabs(value));
-        const uint16_t scale = finite_fp16(max_abs / 127.0f);
+        const uint16_t scale = float_to_fp16(max_abs / 127.0f);
         std::memcpy(out + groups * kGroup + 2 * g, &scale, 2);
         const float inverse = scale ? 1.0f / fp16_to_float(scale) : 0.0f;
         for (uint32_t i = 0; i < kGroup; ++i) {
@@ -206,11 +232,6 @@ class Packer {
         out[groups * (kGroupBytes + 2) + g] = parameters.zero;
       }
     }
-  }
-
-  static uint16_t finite_fp16(float value) {
-    const uint16_t half = float_to_fp16(value);
-    return (half & 0x7FFF) >= 0x7C00 ? static_cast<uint16_t>((half & 0x8000) | 0x7BFF) : half;
   }
 
   // Each row block is quantised by one thread and written in place; metadata pages collect the records
@@ -263,15 +284,15 @@ class Packer {
     }
   }
 
-  // 15 steps of the largest FP16 scale are the widest range, from least to greatest, that a group can have.
-  void check_range(TensorId tensor, std::span<const float> row) const {
-    constexpr float kLimit = 15 * kMaxFp16 / 2;
-    const auto too_large = [](float w) { return std::fabs(w) > kLimit; };
-    if (std::any_of(row.begin(), row.end(), too_large)) {
-      throw Error(model_.name + ": " + tensor_name(tensor) +
-                  " has weights beyond 491280, which 4-bit groups with FP16 scales cannot hold; is the "
-                  "checkpoint damaged?");
-    }
+  // Throws Error if a value of row `row` of the tensor is beyond `limit`, the most that `format` can hold.
+  void check_range(TensorId tensor, uint64_t row, std::span<const float> values, float limit,
+                   const char* format) const {
+    const auto bad =
+        std::find_if(values.begin(), values.end(), [&](float value) { return std::fabs(value) > limit; });
+    if (bad == values.end()) return;
+    throw Error(concat(std::setprecision(9), model_.name, ": ", tensor_name(tensor), ", row ", row, ": ",
+                       *bad, " is beyond the ", limit, " that ", format,
+                       " can hold; is the checkpoint damaged?"));
   }
 
   // Group g of a row; `importance` covers its real columns or is empty.
@@ -300,7 +321,7 @@ class Packer {
         source_.read_quantised_rows(from.tensor, from.row, 1, {q, zeros, scales});
       } else {
         source_.read_rows(from.tensor, from.row, 1, std::span(values).first(matrix.inputs));
-        check_range(from.tensor, values);
+        check_range(from.tensor, from.row, values, kMaxFourBit, kFourBitGroup);
         const auto importance =
             options_.importance ? options_.importance(from.tensor) : std::span<const float>();
         for (uint32_t g = 0; g < groups; ++g) {
@@ -325,8 +346,7 @@ class Packer {
     return crc;
   }
 
-  void write_header() {
-    std::vector<uint8_t> page(kImageHeaderBytes);
+  ImageHeader make_header() const {
     ImageHeader header{};
     std::memcpy(header.magic, kImageMagic, sizeof(kImageMagic));
     header.version = kImageVersion;
@@ -359,6 +379,11 @@ class Packer {
       offset += region.bytes;
     }
     header.file_bytes = offset;
+    return header;
+  }
+
+  void write_header(const ImageHeader& header) {
+    std::vector<uint8_t> page(kImageHeaderBytes);
     std::memcpy(page.data(), &header, sizeof(header));
     const uint32_t crc = header_checksum(page.data());
     std::memcpy(page.data() + offsetof(ImageHeader, crc), &crc, sizeof(crc));

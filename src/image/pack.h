@@ -22,11 +22,14 @@ struct PackOptions {
   std::string quantiser = "rtn";    // for the header
   // Importance of the columns of a matrix for quantise_group; empty: rounding to nearest.
   std::function<std::span<const float>(TensorId)> importance = {};
+  // Runs the pass whose results the header is to hold, on the image in the given file; empty: no pass.
+  std::function<KnownPass(const std::string& file)> known_pass = {};
   Progress progress = {};  // weights quantised so far, of all; may be empty
 };
 
 // Writes the image of `source` with the given tokenizer tables (may be empty) to `path`. Throws Error if the
-// model does not fit, its weights are not finite or the file cannot be written; then `path` is untouched.
+// model does not fit, its weights are not finite or beyond what its formats hold, or the file cannot be
+// written; then `path` is untouched.
 Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
                 const std::filesystem::path& path);
 

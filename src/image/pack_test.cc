@@ -218,27 +218,46 @@ TEST(PackQuantised, LevelsZeroPointsAndScalesAreTakenOverAsTheyAre) {
   }
 }
 
-// One weight that no 4-bit group can hold.
+// Sets the last value of what is read of one tensor.
 class TooLarge final : public TensorSource {
  public:
-  explicit TooLarge(const ModelDescription& model) : plain_(make_synthetic(model, 7)) {}
+  TooLarge(const ModelDescription& model, TensorId tensor, float value)
+      : plain_(make_synthetic(model, 7)), tensor_(tensor), value_(value) {}
   const ModelDescription& description() const override { return plain_->description(); }
   void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override {
     plain_->read_rows(id, first_row, rows, out);
-    if (id == TensorId{TensorRole::kUp, 1}) out.back() = -1e6f;
+    if (id == tensor_) out.back() = value_;
   }
 
  private:
   std::unique_ptr<TensorSource> plain_;
+  TensorId tensor_;
+  float value_;
 };
 
-TEST(PackDamaged, WeightsBeyondTheScalesRangeAreRefusedByName) {
+TEST(PackDamaged, ValuesBeyondWhatTheirFormatHoldsAreRefusedByTensorAndRow) {
   const test::TemporaryFolder folder;
-  PackOptions options;
-  options.board = load_board("kv260");
-  EXPECT_REFUSED(pack_image(TooLarge(small_model("plain")), {}, options, folder.path() + "/image.brim"),
-                 tensor_name({TensorRole::kUp, 1}));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/image.brim"));
+  const std::string path = folder.path() + "/image.brim";
+  const ModelDescription model = small_model("plain");
+  const auto pack = [&](TensorRole role, float value, EmbeddingFormat embedding) {
+    PackOptions options;
+    options.board = load_board("kv260");
+    options.embedding = embedding;
+    options.threads = 1;  // then the first of the tensor's rows is the first that is found
+    pack_image(TooLarge(model, {role}, value), {}, options, path);
+  };
+  EXPECT_REFUSED(pack(TensorRole::kUp, -491'281.0f, EmbeddingFormat::kQ8),
+                 tensor_name({TensorRole::kUp}) + ", row 0: -491281 is beyond the 491280 that a 4-bit group");
+  EXPECT_REFUSED(pack(TensorRole::kEmbedding, 65'505.0f, EmbeddingFormat::kFp16),
+                 tensor_name({TensorRole::kEmbedding}) + ", row 63: 65505 is beyond the 65504 that FP16");
+  EXPECT_REFUSED(pack(TensorRole::kEmbedding, 8'319'010.0f, EmbeddingFormat::kQ8), "that an 8-bit group");
+  EXPECT_REFUSED(pack(TensorRole::kEmbedding, 491'281.0f, EmbeddingFormat::kQ4), "that a 4-bit group");
+  EXPECT_FALSE(std::filesystem::exists(path));
+  // What they just hold is no error.
+  pack(TensorRole::kUp, -491'280.0f, EmbeddingFormat::kQ8);
+  pack(TensorRole::kEmbedding, 65'504.0f, EmbeddingFormat::kFp16);
+  pack(TensorRole::kEmbedding, 8'319'008.0f, EmbeddingFormat::kQ8);
+  pack(TensorRole::kEmbedding, 491'280.0f, EmbeddingFormat::kQ4);
 }
 
 // A checkpoint that turns out to be damaged half-way.

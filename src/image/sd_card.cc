@@ -119,15 +119,20 @@ std::vector<uint8_t> free_space_sector(const Geometry& geometry, uint64_t used) 
   return sector;
 }
 
-// "BRIM0.IMG" as "BRIM0   IMG". Throws Error for a name that is not short.
+// "brim.img" as "BRIM    IMG", with the mark that it is shown in lower case. Throws Error for a name that is
+// not short.
 void put_short_name(uint8_t* entry, const std::string& name) {
   const size_t point = std::min(name.find('.'), name.size());
   const std::string extension = name.substr(std::min(point + 1, name.size()));
   if (point == 0 || point > 8 || extension.size() > 3)
     throw Error(name + " is no name of 8 and 3 characters");
+  const auto upper = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; };
   std::memset(entry, ' ', 11);
-  std::memcpy(entry, name.data(), point);
-  std::memcpy(entry + 8, extension.data(), extension.size());
+  std::transform(name.begin(), name.begin() + static_cast<ptrdiff_t>(point), entry, upper);
+  std::transform(extension.begin(), extension.end(), entry + 8, upper);
+  constexpr uint8_t kLowerCaseName = 0x08, kLowerCaseExtension = 0x10;
+  if (std::ranges::none_of(name, [](char c) { return c >= 'A' && c <= 'Z'; }))
+    entry[12] = kLowerCaseName | kLowerCaseExtension;
 }
 
 }  // namespace

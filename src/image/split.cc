@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "image/output_file.h"
 
@@ -24,11 +25,11 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
     if (last == 0) continue;
     constexpr uint64_t kFat32Limit = UINT32_MAX;  // of a file's size
     if (last - first > kFat32Limit) {
-      throw Error(image.path() + ": " + std::to_string((last - first) >> 20) +
-                  " MiB for one memory of the board do not fit into a file on a FAT32 card");
+      throw Error(concat(
+          image.path(), ": ", last - first, " bytes for one memory of the board are more than the ",
+          kFat32Limit, " that a file on a FAT32 card can have; pack for a board file with smaller memories"));
     }
-    parts.push_back(
-        {"BRIM" + std::to_string(parts.size()) + ".IMG", image.bytes().subspan(first, last - first)});
+    parts.push_back({kPartNames[parts.size()], image.bytes().subspan(first, last - first)});
   }
   return parts;
 }
@@ -58,6 +59,12 @@ std::vector<std::filesystem::path> split_image(const MappedImage& image,
   for (size_t i = 0; i < parts.size(); ++i) {
     files[i]->commit();
     paths.push_back(directory / parts[i].name);
+  }
+  for (size_t i = parts.size(); i < std::size(kPartNames); ++i) {
+    std::filesystem::remove(directory / kPartNames[i], problem);
+    if (problem)
+      throw Error(concat("cannot remove ", (directory / kPartNames[i]).string(),
+                         " of an earlier image: ", problem.message()));
   }
   return paths;
 }

@@ -12,15 +12,16 @@
 namespace brim {
 
 struct ImagePart {
-  std::string name;                // BRIM0.IMG, BRIM1.IMG, ...
+  std::string name;                // brim.img, brim1.img, ... (kPartNames)
   std::span<const uint8_t> bytes;  // of the mapped image
 };
 
 // The image file cut where its regions pass from one of the board's memories to the next. One after the other
-// the parts are the image.
+// the parts are the image. Throws Error for a part that FAT32 cannot hold.
 std::vector<ImagePart> image_parts(const MappedImage& image);
 
-// Writes the parts into `directory` (made if missing). Returns their paths. Throws Error.
+// Writes the parts into `directory` (made if missing), and removes further parts that a larger image has left
+// there. Returns the parts' paths. Throws Error.
 std::vector<std::filesystem::path> split_image(const MappedImage& image,
                                                const std::filesystem::path& directory,
                                                const Progress& progress = {});

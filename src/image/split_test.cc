@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
 #include "tests/small_models.h"
 
 namespace brim {
@@ -25,8 +30,8 @@ TEST(Split, PartsOneAfterTheOtherAreTheImageWithOnePartPerMemory) {
   EXPECT_EQ(packed.plan().addresses.streams.size(), 2u) << "the test wants weights in both memories";
   const auto parts = split_image(packed.image(), packed.folder() + "/sd/card");
   ASSERT_EQ(parts.size(), 2u);
-  EXPECT_EQ(parts[0].filename(), "BRIM0.IMG");
-  EXPECT_EQ(parts[1].filename(), "BRIM1.IMG");
+  EXPECT_EQ(parts[0].filename(), "brim.img");
+  EXPECT_EQ(parts[1].filename(), "brim1.img");
   EXPECT_EQ(read_file(parts[0]) + read_file(parts[1]), read_file(packed.path()));
   // The second part starts with the first region of the second memory.
   for (const RegionEntry& region : packed.image().regions()) {
@@ -41,6 +46,48 @@ TEST(Split, AnImageInOneMemoryIsOnePart) {
   const auto parts = split_image(packed.image(), packed.folder());
   ASSERT_EQ(parts.size(), 1u);
   EXPECT_EQ(read_file(parts[0]), read_file(packed.path()));
+}
+
+TEST(Split, RemovesThePartsThatALargerImageHasLeft) {
+  const PackedModel large(*make_synthetic(small_model("plain"), 1), EmbeddingFormat::kQ8, 128,
+                          two_memories());
+  const PackedModel small(*make_synthetic(small_model("plain"), 1));
+  const std::string directory = large.folder() + "/sd";
+  split_image(large.image(), directory);
+  split_image(small.image(), directory);
+  EXPECT_TRUE(std::filesystem::exists(directory + "/brim.img"));
+  EXPECT_FALSE(std::filesystem::exists(directory + "/brim1.img"));
+}
+
+TEST(Split, APartBeyondTheLimitOfFat32IsRefused) {
+  // A small image whose weights, the last region with content, are made larger by a hole.
+  const PackedModel packed(*make_synthetic(small_model("plain"), 1));
+  std::string page = read_file(packed.path()).substr(0, kImageHeaderBytes);
+  ImageHeader header = packed.image().header();
+  const auto end = std::remove_if(header.regions, header.regions + header.region_count,
+                                  [](const RegionEntry& region) { return region.file_bytes == 0; });
+  header.region_count = static_cast<uint32_t>(end - header.regions);
+  RegionEntry& weights = header.regions[header.region_count - 1];
+  ASSERT_EQ(weights.kind, RegionKind::kWeights);
+  const std::string path = packed.folder() + "/large.brim";
+  for (const uint64_t bytes : {uint64_t{UINT32_MAX} / kPageBytes * kPageBytes, uint64_t{1} << 32}) {
+    // The part is the whole file.
+    weights.bytes = weights.file_bytes = bytes - weights.file_offset;
+    header.file_bytes = bytes;
+    header.memory[0].bytes = uint64_t{16} << 30;
+    std::memcpy(page.data(), &header, sizeof(header));
+    header.crc = header_checksum(page.data());
+    std::memcpy(page.data(), &header, sizeof(header));
+    std::filesystem::copy_file(packed.path(), path, std::filesystem::copy_options::overwrite_existing);
+    std::fstream(path, std::ios::binary | std::ios::in | std::ios::out).write(page.data(), kImageHeaderBytes);
+    std::filesystem::resize_file(path, bytes);
+    const MappedImage image(path);
+    if (bytes <= UINT32_MAX) {
+      EXPECT_EQ(image_parts(image).size(), 1u);
+    } else {
+      EXPECT_REFUSED(image_parts(image), "4294967295");
+    }
+  }
 }
 
 TEST(Split, SaysWhichDirectoryCannotBeMade) {
