@@ -84,7 +84,7 @@ void bench(const Options& options) {
   const MappedImage image(options.image);
   const Program program = image.program();
   ReadBandwidth bandwidth(options.target.thread_count(), options.target.pin);
-  const auto executor = make_executor(image, options.target);
+  const auto executor = make_interpreter(image, options.target);
   executor->fill_cache();
   const uint32_t prompt_tokens = std::min(options.prompt_tokens, executor->context());
 

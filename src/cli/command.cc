@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
+#include "rtl_target/executor.h"
+#include "rtl_target/model.h"
 #include "runtime/chat.h"
 #include "tokenizer/decoder.h"
 
@@ -48,11 +50,16 @@ void PlacementOptions::add_to(CLI::App& command) {
 
 void TargetOptions::add_to(CLI::App& command) {
   command
-      .add_option("--target", target,
-                  "What runs the program: cpu (the fastest kernels this processor has), or one of "
-                  "reference, avx512, avx2, neon")
-      ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon"}))
+      .add_option(
+          "--target", target,
+          "What runs the program: cpu (the fastest kernels this processor has), one of "
+          "reference, avx512, avx2, neon, or rtl (the accelerator's RTL on the board's memory, simulated)")
+      ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon", "rtl"}))
       ->capture_default_str();
+  command
+      .add_option("--rtl-tokens", rtl_tokens,
+                  "Tokens per pass that the RTL is built for (default: the smallest one built that fits)")
+      ->check(CLI::IsMember({1, 4, 8}));
   command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
   command.add_flag("--pin", pin, "Tie each thread to a CPU");
@@ -70,7 +77,12 @@ void TargetOptions::add_to(CLI::App& command) {
       ->check(CLI::Range(1, 1024));
 }
 
-std::unique_ptr<Interpreter> make_executor(const MappedImage& image, const TargetOptions& options) {
+std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const TargetOptions& options) {
+  if (options.target == "rtl") {
+    throw Error(
+        "the RTL is simulated, its speed on this machine says nothing; brim run --target rtl --json gives "
+        "its cycles");
+  }
   constexpr uint32_t kReferenceTokens = 8;
   constexpr uint32_t kCpuTokens = 64;  // by measurement: docs/performance.md
   auto kernels =
@@ -82,6 +94,16 @@ std::unique_ptr<Interpreter> make_executor(const MappedImage& image, const Targe
                          .threads = options.thread_count(),
                          .pin = options.pin,
                          .load = options.load});
+}
+
+std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options) {
+  if (options.target != "rtl") return make_interpreter(image, options);
+  return std::make_unique<rtl_target::RtlExecutor>(
+      image, load_board(image.header().board),
+      rtl_target::RtlOptions{
+          .models = rtl_target::model_folder(),
+          .tokens = options.rtl_tokens,
+          .max_tokens_per_pass = options.tokens_per_pass ? options.tokens_per_pass : UINT32_MAX});
 }
 
 Text::Text(const MappedImage& image) {

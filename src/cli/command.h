@@ -41,9 +41,10 @@ struct PlacementOptions {
 
 // Options that choose and size an executor.
 struct TargetOptions {
-  std::string target = "cpu";    // "cpu": the fastest kernels of this processor; or kernels by name
-  uint32_t tokens_per_pass = 0;  // 0: the executor's own choice
-  uint32_t threads = 0;          // 0: one per physical core
+  std::string target = "cpu";  // "cpu": the fastest kernels of this processor; kernels by name; or "rtl"
+  std::optional<uint32_t> rtl_tokens = {};  // TOKENS of the RTL; none: the smallest one built that fits
+  uint32_t tokens_per_pass = 0;             // 0: the executor's own choice
+  uint32_t threads = 0;                     // 0: one per physical core
   bool pin = false;
   Load load = Load::kMap;
 
@@ -52,8 +53,11 @@ struct TargetOptions {
   uint32_t thread_count() const { return threads ? threads : physical_cores(); }
 };
 
-// Throws Error if this processor cannot run the target.
-std::unique_ptr<Interpreter> make_executor(const MappedImage& image, const TargetOptions& options);
+// Kernels on this machine, whatever the target is called. Throws Error if this processor cannot run it.
+std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const TargetOptions& options);
+
+// Throws Error if this machine cannot run the target.
+std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options);
 
 // An image's tokenizer with memory to work in.
 class Text {

@@ -55,7 +55,7 @@ AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokeni
   const MappedImage image(temporary);
   std::filesystem::remove(temporary);
   const Text text(image);
-  const auto executor = make_executor(image, {.threads = options.threads});
+  const auto executor = make_interpreter(image, {.threads = options.threads});
   // Some thousand tokens settle the mean squares; more text costs time only.
   constexpr size_t kTokens = 8192;
   auto ids = text.encode(read_text(options.calibration), false);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/chat_loop.h"
 #include "cli/command.h"
+#include "rtl_target/executor.h"
 #include "runtime/chat.h"
 #include "runtime/session.h"
 #include "tokenizer/decoder.h"
@@ -55,6 +56,36 @@ double rate(uint64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
 
+// What the accelerator's RTL counted in all passes.
+rtl_target::Counters total_of(const rtl_target::RtlExecutor& rtl) {
+  rtl_target::Counters total;
+  for (const auto& pass : rtl.passes()) total += pass.counters;
+  return total;
+}
+
+nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image) {
+  const Board board = load_board(image.header().board);
+  const rtl_target::Counters total = total_of(rtl);
+  const double seconds = static_cast<double>(total.cycles) / rtl.clock_hz();
+  uint64_t tokens = 0;
+  for (const auto& pass : rtl.passes()) tokens += pass.tokens;
+  nlohmann::json stalls;
+  for (size_t i = 0; i < rtl_target::kStalls.size(); ++i)
+    stalls[rtl_target::kStalls[i].name] = total.stalls[i];
+  return {{"tokens_per_pass", rtl.lanes()},
+          {"clock_hz", rtl.clock_hz()},
+          {"passes", rtl.passes().size()},
+          {"cycles", total.cycles},
+          {"tokens_per_second", rate(tokens, seconds)},
+          {"beats_read", total.beats_read},
+          {"beats_written", total.beats_written},
+          {"bandwidth_share", static_cast<double>(total.beats_read + total.beats_written) * kBeatBytes /
+                                  seconds / board.ddr.peak_bytes_per_second()},
+          {"stall_cycles", stalls},
+          {"fifo_full_cycles", total.fifo_full},
+          {"port_idle_cycles", total.port_idle}};
+}
+
 void chat(const Options& options) {
   const MappedImage image(options.image);
   const Text text(image);
@@ -80,6 +111,7 @@ void run(const Options& options) {
   const size_t prompt_tokens = ids.size();
 
   const auto executor = make_executor(image, options.target);
+  const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor.get());
   Session session(*executor);
   session.require_room(ids.size());  // before the prompt is shown
   Sampler sampler(options.sampler);
@@ -102,7 +134,7 @@ void run(const Options& options) {
   const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
 
   if (options.json) {
-    const nlohmann::json report = {
+    nlohmann::json summary = {
         {"text", text.decode(ids)},
         {"generated_text", text.decode(ids).substr(text.decode(std::span(ids).first(prompt_tokens)).size())},
         {"token_ids", ids},
@@ -115,7 +147,8 @@ void run(const Options& options) {
         {"stop_reason", describe(result.reason)},
         {"target", executor->name()},
     };
-    std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    if (rtl != nullptr) summary["accelerator"] = report(*rtl, image);
+    std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     finish_output();
     return;
   }
@@ -124,6 +157,12 @@ void run(const Options& options) {
   if (result.reason == StopReason::kContextFull) {
     std::fprintf(stderr, "brim: the context of %u tokens is full; pack with a larger --context to go on\n",
                  executor->context());
+  }
+  if (rtl != nullptr) {
+    const rtl_target::Counters total = total_of(*rtl);
+    std::fprintf(stderr, "[simulated board: %zu passes in %.0f cycles, %.4f s at %.0f MHz]\n",
+                 rtl->passes().size(), static_cast<double>(total.cycles),
+                 static_cast<double>(total.cycles) / rtl->clock_hz(), rtl->clock_hz() / 1e6);
   }
   if (isatty(STDERR_FILENO)) {
     std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",

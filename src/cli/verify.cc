@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "engine/kernels.h"
+#include "rtl_target/executor.h"
+#include "rtl_target/model.h"
 #include "runtime/known_pass.h"
 
 namespace brim {
@@ -22,8 +24,12 @@ struct Variant {
   TargetOptions options;
 };
 
+// A pass of a larger model takes the simulated RTL more than a few seconds.
+constexpr uint64_t kMostBytesForRtl = 32 << 20;
+
 // All kernels of this processor, one and several tokens per pass, one and two threads; the plainest first.
-std::vector<Variant> variants() {
+// Then the RTL in all the sizes that are built.
+std::vector<Variant> variants(bool with_rtl) {
   std::vector<Variant> result;
   std::vector<std::string_view> kernels = available_kernels();
   std::rotate(kernels.begin(), kernels.end() - 1, kernels.end());
@@ -39,6 +45,13 @@ std::vector<Variant> variants() {
         result.push_back(variant);
       }
     }
+  }
+  if (!with_rtl) return result;
+  for (const uint32_t tokens : rtl_target::built_models(rtl_target::model_folder())) {
+    Variant variant{"rtl, " + std::to_string(tokens) + " per pass", {}};
+    variant.options.target = "rtl";
+    variant.options.rtl_tokens = tokens;
+    result.push_back(variant);
   }
   return result;
 }
@@ -70,8 +83,15 @@ void verify(const Options& options) {
 
   const KnownPass& known = image.header().known_pass;
   std::vector<float> expected;
-  for (const Variant& variant : variants()) {
-    const auto executor = make_executor(image, variant.options);
+  const bool with_rtl = image.bytes().size() <= kMostBytesForRtl;
+  for (const Variant& variant : variants(with_rtl)) {
+    std::unique_ptr<Executor> executor;
+    try {
+      executor = make_executor(image, variant.options);
+    } catch (const rtl_target::DoesNotFit& reason) {
+      std::printf("%s: not compared, %s\n", variant.name.c_str(), reason.what());
+      continue;
+    }
     if (known.tokens > 0 && !gives_known_logits(*executor, known)) {
       throw Error(options.image + ": " + variant.name +
                   ": the logits of the known pass are not those of the executor that "
@@ -91,6 +111,11 @@ void verify(const Options& options) {
                   "; this is a fault of brim, please report it");
     }
     std::printf("%s: the same bits\n", variant.name.c_str());
+  }
+  if (!with_rtl) {
+    std::printf("rtl: not compared, a model of this size takes hours; see --target rtl of brim logits\n");
+  } else if (rtl_target::built_models(rtl_target::model_folder()).empty()) {
+    std::printf("rtl: not compared, it is not built; run make rtl\n");
   }
   std::printf("known pass: %s\n",
               known.tokens > 0 ? "the logits that the image carries" : "the image carries none");

@@ -14,7 +14,7 @@ namespace brim::rtl_target {
 
 class Accelerator {
  public:
-  // Resets it. Board and memory must outlive it. Throws Error if what answers is no accelerator of this
+  // Resets it. The memory must outlive it. Throws Error if what answers is no accelerator of this
   // version, or as AxiMemory does.
   Accelerator(std::unique_ptr<Model> model, const Board& board, PhysicalMemory& memory);
 

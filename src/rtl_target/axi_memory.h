@@ -18,7 +18,7 @@ namespace brim::rtl_target {
 // handed over. A burst at which the PhysicalMemory throws is answered with DECERR.
 class AxiMemory {
  public:
-  // Both must outlive it. Throws Error if the board's ports are not those of brim_top.
+  // The memory must outlive it. Throws Error if the board's ports are not those of brim_top.
   AxiMemory(const Board& board, PhysicalMemory& bytes);
 
   // Starts again at cycle 0 with a DRAM that has no row open and its refresh counter at zero, so that a
@@ -71,7 +71,7 @@ class AxiMemory {
   void take_read(uint32_t port, const ReadPins& pins);
   void take_write(const WritePins& pins);
 
-  const Board& board_;
+  const Board board_;
   PhysicalMemory& bytes_;
   std::unique_ptr<sim::Memory> memory_;
   sim::Cycle cycle_ = 0;

@@ -42,6 +42,7 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
     accelerator_.emplace(load_model(options.models, tokens), board, memory_);
     lanes_ = accelerator_->read(registers::kMaxTokens);
     score_bytes = accelerator_->read(registers::kScoreBytes);
+    clock_hz_ = accelerator_->read(registers::kClockKhz) * 1e3;
     if (program_.header.context <= accelerator_->read(registers::kMaxContext)) {
       max_tokens_ =
           std::min(options.max_tokens_per_pass, tokens_that_fit(program_.header, lanes_, score_bytes));
@@ -49,12 +50,12 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
     if (max_tokens_ > 0) break;
   }
   if (max_tokens_ == 0) {
-    throw Error(concat(image.path(), ": a context of ", program_.header.context, " with ",
-                       program_.header.heads / program_.header.kv_heads,
-                       " query heads per KV head does not fit the accelerator of ", lanes_, " tokens (",
-                       score_bytes, " bytes for scores); pack with a smaller --context or use --rtl-tokens"));
+    throw DoesNotFit(concat(image.path(), ": a context of ", program_.header.context, " with ",
+                            program_.header.heads / program_.header.kv_heads,
+                            " query heads per KV head does not fit the accelerator of ", lanes_, " tokens (",
+                            score_bytes,
+                            " bytes for scores); pack with a smaller --context or use --rtl-tokens"));
   }
-  clock_hz_ = accelerator_->read(registers::kClockKhz) * 1e3;
 }
 
 void RtlExecutor::fill_cache() {

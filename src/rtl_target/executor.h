@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/error.h"
 #include "board/board.h"
 #include "engine/executor.h"
 #include "image/mapped_image.h"
@@ -15,9 +16,15 @@
 namespace brim::rtl_target {
 
 struct RtlOptions {
-  std::filesystem::path models = {};         // folder of the libraries, see model.h
+  std::filesystem::path models = {};    // folder of the libraries, see model.h
   std::optional<uint32_t> tokens = {};  // TOKENS of the accelerator; none: the smallest one built that fits
   uint32_t max_tokens_per_pass = UINT32_MAX;  // and what the accelerator takes
+};
+
+// The accelerator was not made for this image; the text names the limit.
+class DoesNotFit : public Error {
+ public:
+  using Error::Error;
 };
 
 class RtlExecutor final : public Executor {
@@ -29,8 +36,8 @@ class RtlExecutor final : public Executor {
     Counters counters;
   };
 
-  // The accelerator on `board` with the image in its memory. Both must outlive the executor. Throws Error if
-  // there is no library for it, or none takes the image's program.
+  // The accelerator on `board` with the image, which must outlive the executor, in its memory. Throws Error
+  // if there is no library for it, or none takes the image's program.
   RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options);
 
   std::string name() const override { return "rtl"; }
