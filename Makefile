@@ -2,12 +2,15 @@
 BRIM := build/release/brim
 JOBS := $(shell nproc)
 
-.PHONY: build demo test test-long bench format lint clean
+.PHONY: build rtl demo test test-long bench format lint clean
 
 build:
 	@scripts/setup build
 	cmake --preset release -DBUILD_TESTING=OFF
-	cmake --build --preset release -j $(JOBS) --target brim
+	cmake --build --preset release -j $(JOBS) --target brim rtl1
+
+rtl: build
+	cmake --build --preset release -j $(JOBS) --target rtl
 
 demo: build
 	$(BRIM) pack models/demo -o build/demo.brim

@@ -107,7 +107,10 @@ std::vector<uint32_t> last_conversation(const std::string& path) {
   return ids;
 }
 
-TEST_F(BoardTest, ChatsGreedilyWithTheTokensOfRun) {
+class BoardTarget : public BoardTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
+  if (GetParam() == "rtl" && !BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
   const std::string path = image();
   const std::string command =
       std::string(BRIM_BINARY) + " run " + path + " -p 'ROMEO:\n' -n 40 --json > " + file("run.json");
@@ -117,7 +120,7 @@ TEST_F(BoardTest, ChatsGreedilyWithTheTokensOfRun) {
   ASSERT_EQ(expected.size(), 6u + 40u);
   expected.pop_back();  // chosen, but never run
 
-  Board board(file("tmp"), {path, "--passes", file("passes")});
+  Board board(file("tmp"), {path, "--target", GetParam(), "--passes", file("passes")});
   board.send(
       "/tokens 40\nROMI\x7f"
       "EO\xC3\xA9\x7f:\n");  // two characters are taken back, one of them of two bytes
@@ -125,6 +128,7 @@ TEST_F(BoardTest, ChatsGreedilyWithTheTokensOfRun) {
   EXPECT_EQ(board.finish(), 0);
   EXPECT_EQ(last_conversation(file("passes")), expected);
 }
+INSTANTIATE_TEST_SUITE_P(Targets, BoardTarget, testing::Values("cpu", "reference", "rtl"));
 
 TEST_F(BoardTest, KeepsTheConversationOverTurnsAndForgetsItOnRequest) {
   const std::string path = image();

@@ -24,6 +24,11 @@ AcceleratorServer::AcceleratorServer(SharedDdr& ddr, AcceleratorServerOptions op
   set(registers::kMaxContext, kMaxContext);
   set(registers::kScoreBytes, options_.accelerator.score_buffer_bytes);
   set(registers::kClockKhz, static_cast<uint32_t>(options_.accelerator.clock_mhz * 1000));
+  if (options_.rtl != nullptr) {
+    for (uint32_t offset = registers::kCapabilities; offset <= registers::kClockKhz; offset += 4) {
+      set(offset, options_.rtl->read(offset));
+    }
+  }
 }
 
 uint32_t AcceleratorServer::get(uint32_t offset) const {
@@ -57,6 +62,7 @@ bool AcceleratorServer::serve_once() {
   if (has(Fault::kSilent)) return false;
   if (control & registers::kSoftReset) {
     interpreter_.reset();
+    if (options_.rtl != nullptr) options_.rtl->soft_reset();
     clear_results();
     set(registers::kStatus, 0);
     set(registers::kControl, 0);
@@ -66,6 +72,8 @@ bool AcceleratorServer::serve_once() {
   set(registers::kStatus, registers::kBusy);
   if (has(Fault::kBusError)) {
     finish(ErrorCode::kReadError, get(registers::kProgram));
+  } else if (options_.rtl != nullptr) {
+    run_pass_in_rtl();
   } else {
     run_pass();
   }
@@ -147,6 +155,31 @@ void AcceleratorServer::run_pass() {
   counter(registers::kBeatsRead, static_cast<double>(traffic.beats_read));
   counter(registers::kBeatsWritten, static_cast<double>(traffic.beats_written));
   finish(ErrorCode::kNone, 0);
+}
+
+// The same registers there as here; the processor is told last.
+void AcceleratorServer::run_pass_in_rtl() {
+  rtl_target::Accelerator& rtl = *options_.rtl;
+  for (const uint32_t offset :
+       {registers::kProgram, registers::kPosition, registers::kTokens, registers::kFirstLogits}) {
+    rtl.write(offset, get(offset));
+  }
+  std::vector<uint32_t> ids(std::min(get(registers::kTokens), registers::kTokenIds));
+  for (uint32_t t = 0; t < ids.size(); ++t) {
+    ids[t] = get(registers::kTokenId + 4 * t);
+    rtl.write(registers::kTokenId + 4 * t, ids[t]);
+  }
+  if (options_.on_pass) options_.on_pass(get(registers::kPosition), ids);
+  try {
+    rtl.run_pass();
+  } catch (const Error& error) {
+    if (options_.on_problem) options_.on_problem(error.what());
+    return finish(ErrorCode::kNoProgress, get(registers::kProgram));
+  }
+  for (uint32_t offset = registers::kCycles; offset <= registers::kStallLocal; offset += 4) {
+    set(offset, rtl.read(offset));
+  }
+  finish(static_cast<ErrorCode>(rtl.read(registers::kErrorCode)), rtl.read(registers::kErrorAddress));
 }
 
 void AcceleratorServer::write_logits(std::span<const float> logits, uint32_t first_logits) {

@@ -14,6 +14,7 @@
 #include "board_server/shared_ddr.h"
 #include "engine/interpreter.h"
 #include "isa/registers.h"
+#include "rtl_target/accelerator.h"
 
 namespace brim {
 
@@ -29,6 +30,9 @@ struct AcceleratorServerOptions {
   uint64_t registers = 0;  // physical address of the block
   AcceleratorDescription accelerator;
   std::function<std::unique_ptr<Kernels>()> kernels;  // makes what computes
+  // Or the accelerator's RTL, with the shared DDR as its memory. Must outlive the server. Null: the kernels
+  // compute.
+  rtl_target::Accelerator* rtl = nullptr;
   uint32_t threads = 1;
   Fault fault = Fault::kNone;
   uint64_t fault_after = 0;  // passes that go well before it
@@ -54,6 +58,7 @@ class AcceleratorServer {
   bool has(Fault fault) const { return options_.fault == fault && passes_ >= options_.fault_after; }
   void clear_results();
   void run_pass();
+  void run_pass_in_rtl();
   void finish(registers::ErrorCode code, uint32_t address_in_beats);
   void use_program(uint64_t address);
   void write_logits(std::span<const float> logits, uint32_t first_logits);

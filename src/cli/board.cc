@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/concat.h"
@@ -21,6 +22,8 @@
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/sd_card.h"
+#include "rtl_target/accelerator.h"
+#include "rtl_target/model.h"
 
 namespace brim {
 
@@ -42,6 +45,7 @@ struct Options {
   Fault fault = Fault::kNone;
   uint64_t fault_after = 0;
   std::string target = "cpu";
+  uint32_t rtl_tokens = 1;
   uint32_t threads = 0;  // 0: one per physical core
 };
 
@@ -146,15 +150,23 @@ void run_board(const Options& options) {
     qemu.card = options.source;
   }
 
+  const Board description = load_board(board_name);
+  DdrView bus(ddr);
+  std::optional<rtl_target::Accelerator> rtl;
+  if (options.target == "rtl") {
+    rtl.emplace(rtl_target::load_model(rtl_target::model_folder(), options.rtl_tokens), description, bus);
+  }
+
   PassLog log(options.passes);
   AcceleratorServer server(
       ddr,
       {.registers = kRegisters,
-       .accelerator = load_board(board_name).accelerator,
+       .accelerator = description.accelerator,
        .kernels =
            [&] {
              return make_kernels(options.target == "cpu" ? available_kernels().front() : options.target);
            },
+       .rtl = rtl ? &*rtl : nullptr,
        .threads = options.threads ? options.threads : physical_cores(),
        .fault = options.fault,
        .fault_after = options.fault_after,
@@ -202,8 +214,12 @@ void add_board(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option("--target", options->target,
-                   "What computes: cpu (the fastest kernels of this processor), or reference")
-      ->check(CLI::IsMember({"cpu", "reference"}))
+                   "What computes: cpu (the fastest kernels of this processor), reference, or rtl (the "
+                   "accelerator's RTL, simulated)")
+      ->check(CLI::IsMember({"cpu", "reference", "rtl"}))
+      ->capture_default_str();
+  command->add_option("--rtl-tokens", options->rtl_tokens, "Tokens per pass that the RTL is built for")
+      ->check(CLI::IsMember({1, 4, 8}))
       ->capture_default_str();
   command->add_option("-t,--threads", options->threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
