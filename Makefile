@@ -2,7 +2,7 @@
 BRIM := build/release/brim
 JOBS := $(shell nproc)
 
-.PHONY: build rtl demo test test-long bench format lint clean
+.PHONY: build rtl synth demo test test-long bench format lint clean
 
 build:
 	@scripts/setup build
@@ -31,6 +31,12 @@ test-long:
 	ctest --preset debug -j $(JOBS) -LE long
 	fuzz/run 30
 	ctest --preset release -j $(JOBS)
+
+synth:
+	@scripts/setup test
+	cmake --preset release -DBUILD_TESTING=ON
+	cmake --build --preset release --target brim_pkg
+	rtl/synth/synth.py build/release/rtl/brim_pkg.sv --write
 
 bench: build
 	$(BRIM) pack synthetic:llama2-7b -o build/7b.brim

@@ -74,7 +74,7 @@ class Model:
         self.ends = {}  # (port, index) of an input -> Point of its deepest way to a register
         self.starts = {}  # (port, index) of an output -> Point of the deepest way from a register
         self.through = {}  # (port, index) of an input -> [((port, index) of an output, depth, cells)]
-        self.paths = []  # between registers, deepest first, one for each pair of them
+        self.paths = []  # between registers, the deepest to each
 
 
 def cell_names(cells):
@@ -153,8 +153,46 @@ class Netlist:
                 raise ValueError(f"{module} uses cell {kind}, whose size is unknown")
         return total
 
+    @lru_cache(maxsize=None)
+    def instances(self, module):
+        """Counter of the modules below and this one, by how often they are used."""
+        total = Counter({module: 1})
+        for cell in self.modules[module]["cells"].values():
+            if self.is_module(cell["type"]):
+                total.update(self.instances(cell["type"]))
+        return total
+
+    @lru_cache(maxsize=None)
+    def pairs(self, module):
+        """How many LUTs could share one with another: two functions of five inputs together, at least one of them in
+        common. Those that feed a carry chain are left alone. A lower bound, as neighbours are taken as they come."""
+        return sum(count * self._own_pairs(unit) for unit, count in self.instances(module).items())
+
+    @lru_cache(maxsize=None)
+    def _own_pairs(self, name):
+        cells = self.modules[name]["cells"].values()
+        carried = {bit for cell in cells if cell["type"] == "CARRY4" for bits in cell["connections"].values() for bit in bits}
+        alone = {}  # signal -> [(inputs, number)] of LUTs that have no partner yet
+        taken, pairs = set(), 0
+        luts = [frozenset(bit for port, bits in cell["connections"].items() if port != "O" for bit in bits)
+                for cell in cells if re.fullmatch("LUT[1-5]", cell["type"]) and cell["connections"]["O"][0] not in carried]
+        for i, inputs in sorted(enumerate(luts), key=lambda item: -len(item[1])):
+            best = None
+            for signal in inputs:
+                for other, number in alone.get(signal, [])[-16:]:
+                    if number not in taken and len(inputs | other) <= 5:
+                        if best is None or len(inputs & other) > len(inputs & luts[best]):
+                            best = number
+            if best is None:
+                for signal in inputs:
+                    alone.setdefault(signal, []).append((inputs, i))
+            else:
+                taken.add(best)
+                pairs += 1
+        return pairs
+
     def paths(self, module):
-        """All pairs of registers that the module and those inside connect, deepest first."""
+        """The deepest path to each register of the module and of those inside, deepest first."""
         result = []
         for name in self.below(module):
             if name not in self.models:

@@ -212,6 +212,7 @@ TEST_F(AxiMemoryTest, WritesTheBytesWhoseStrobesAreSetAndAcknowledgesThem) {
 TEST_F(AxiMemoryTest, RefusesWhatAxiForbids) {
   readers_[0].bursts = {{8, 1}};
   EXPECT_THROW(run(), Error) << "unaligned";
+  readers_[0] = {};
   readers_[0].bursts = {{4096 - 32, 3}};
   EXPECT_THROW(run(), Error) << "crosses 4 KiB";
   readers_[0] = {};

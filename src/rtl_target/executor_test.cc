@@ -1,5 +1,4 @@
-// The accelerator's RTL gives the reference interpreter's bits, in as many cycles as the timing simulator
-// says.
+// The accelerator's RTL gives the reference interpreter's bits.
 #include "rtl_target/executor.h"
 
 #include <gtest/gtest.h>
@@ -8,8 +7,6 @@
 
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
-#include "sim/pass.h"
-#include "sim/subject.h"
 #include "tests/executor_shapes.h"
 #include "tests/small_models.h"
 
@@ -46,19 +43,6 @@ void expect_reference_bits(const MappedImage& image, uint32_t lanes, std::span<c
       ASSERT_EQ(std::bit_cast<uint32_t>(got[i]), std::bit_cast<uint32_t>(expected[i]))
           << "logit " << i % rtl.vocabulary() << " at position " << position + i / rtl.vocabulary();
     }
-    Board sized = board;
-    sized.accelerator.tokens_per_pass = lanes;
-    const sim::Subject subject = sim::subject_of(image, board);
-    const auto simulated =
-        sim::simulate_pass(sized, subject.program, {.position = position, .tokens = width, .logits = true});
-    const auto& record = rtl.passes().back();
-    std::printf(
-        "T=%u position %u x %u: RTL %lu cycles, simulator %lu: %+.2f%%; beats read %lu vs %lu, written %lu "
-        "vs %lu\n",
-        lanes, position, width, record.counters.cycles, simulated.cycles,
-        100.0 * (double(simulated.cycles) / double(record.counters.cycles) - 1), record.counters.beats_read,
-        simulated.stream_beats + simulated.program_beats, record.counters.beats_written,
-        simulated.write_beats);
     position += width;
   }
 }

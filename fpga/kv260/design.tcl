@@ -1,0 +1,116 @@
+# The block design: processing system, accelerator, clock and reset. NOT RUN (see build.tcl).
+#
+# What the boot firmware on the module has set up stays as it is when U-Boot loads a bitstream: the DDR controller,
+# pl_clk0 (100 MHz) and the widths of the AXI ports. So nothing here relies on other settings: 300 MHz come from an
+# MMCM, the ports have the widths that they have after power-on (128 bits), and reset follows the MMCM's lock
+# rather than pl_resetn0, which is a GPIO of the processing system.
+
+# The module's memory, as boards/kv260.json describes it: 64 bits of DDR4-2400, four chips of 8 Gb x16. Timings are those
+# of the board's preset.
+set ddr {
+    PSU__DDRC__MEMORY_TYPE {DDR 4}
+    PSU__DDRC__COMPONENTS {Components}
+    PSU__DDRC__BUS_WIDTH {64 Bit}
+    PSU__DDRC__DRAM_WIDTH {16 Bits}
+    PSU__DDRC__DEVICE_CAPACITY {8192 MBits}
+    PSU__DDRC__BG_ADDR_COUNT {1}
+    PSU__DDRC__BANK_ADDR_COUNT {2}
+    PSU__DDRC__ROW_ADDR_COUNT {16}
+    PSU__DDRC__COL_ADDR_COUNT {10}
+    PSU__DDRC__RANK_ADDR_COUNT {0}
+    PSU__DDRC__ECC {Disabled}
+    PSU__CRF_APB__DDR_CTRL__FREQMHZ {1200}
+    PSU__HIGH_ADDRESS__ENABLE {1}
+}
+
+# S_AXI_HP0..3_FPD are GP2..5 of the processing system, S_AXI_HPC0_FPD is GP0, M_AXI_HPM0_FPD is master GP0.
+set ports {
+    PSU__USE__M_AXI_GP0 {1}
+    PSU__MAXIGP0__DATA_WIDTH {128}
+    PSU__USE__M_AXI_GP1 {0}
+    PSU__USE__M_AXI_GP2 {0}
+    PSU__USE__S_AXI_GP0 {1}
+    PSU__SAXIGP0__DATA_WIDTH {128}
+    PSU__USE__S_AXI_GP2 {1}
+    PSU__SAXIGP2__DATA_WIDTH {128}
+    PSU__USE__S_AXI_GP3 {1}
+    PSU__SAXIGP3__DATA_WIDTH {128}
+    PSU__USE__S_AXI_GP4 {1}
+    PSU__SAXIGP4__DATA_WIDTH {128}
+    PSU__USE__S_AXI_GP5 {1}
+    PSU__SAXIGP5__DATA_WIDTH {128}
+    PSU__FPGA_PL0_ENABLE {1}
+    PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ {100}
+    PSU__USE__IRQ0 {1}
+}
+
+# Properties of an IP, given without their prefix.
+proc configure {cell settings} {
+    set list {}
+    foreach {name value} $settings { lappend list CONFIG.$name $value }
+    set_property -dict $list $cell
+}
+
+proc net {args} {
+    set pins {}
+    foreach pin $args { lappend pins [get_bd_pins $pin] }
+    connect_bd_net {*}$pins
+}
+
+proc interface {from to} { connect_bd_intf_net [get_bd_intf_pins $from] [get_bd_intf_pins $to] }
+
+# A master sees the two regions of DDR that images use, and nothing else.
+proc map_memory {master port prefix} {
+    foreach {segment offset} [list ${prefix}_DDR_LOW 0x0 ${prefix}_DDR_HIGH 0x800000000] {
+        assign_bd_address -offset $offset -range 2G -target_address_space [get_bd_addr_spaces accelerator/$master] \
+            [get_bd_addr_segs ps/$port/$segment]
+    }
+    foreach segment [get_bd_addr_segs -quiet -excluded_by none -of_objects [get_bd_addr_spaces accelerator/$master]] {
+        if {![string match *_DDR_* $segment]} { exclude_bd_addr_seg $segment }
+    }
+}
+
+proc create_design {tokens} {
+    create_bd_design system
+
+    set ps [create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e ps]
+    apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset "1"} $ps
+    configure $ps $::ddr
+    configure $ps $::ports
+
+    set clock [create_bd_cell -type ip -vlnv xilinx.com:ip:clk_wiz clock]
+    configure $clock {PRIM_IN_FREQ 100.000 CLKOUT1_REQUESTED_OUT_FREQ 300.000 USE_RESET false USE_LOCKED true}
+    set reset [create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset]
+    configure $reset {C_EXT_RESET_HIGH 0 C_AUX_RESET_HIGH 0}
+    set one [create_bd_cell -type ip -vlnv xilinx.com:ip:xlconstant one]
+    configure $one {CONST_WIDTH 1 CONST_VAL 1}
+
+    # The register block is AXI4-Lite at 32 bits.
+    set control [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect control]
+    configure $control {NUM_SI 1 NUM_MI 1}
+    set accelerator [create_bd_cell -type module -reference brim_kv260 accelerator]
+    configure $accelerator [list TOKENS $tokens]
+
+    net ps/pl_clk0 clock/clk_in1
+    net clock/clk_out1 accelerator/aclk control/aclk reset/slowest_sync_clk ps/maxihpm0_fpd_aclk ps/saxihpc0_fpd_aclk \
+        ps/saxihp0_fpd_aclk ps/saxihp1_fpd_aclk ps/saxihp2_fpd_aclk ps/saxihp3_fpd_aclk
+    net clock/locked reset/dcm_locked
+    net one/dout reset/ext_reset_in
+    net reset/peripheral_aresetn accelerator/aresetn control/aresetn
+
+    interface ps/M_AXI_HPM0_FPD control/S00_AXI
+    interface control/M00_AXI accelerator/s_axi
+    for {set port 0} {$port < 4} {incr port} { interface accelerator/m_axi_$port ps/S_AXI_HP${port}_FPD }
+    interface accelerator/m_axi_aux ps/S_AXI_HPC0_FPD
+    # pl_ps_irq0[0] is interrupt 121 of the GIC.
+    net accelerator/interrupt ps/pl_ps_irq0
+
+    # Where firmware/board.h looks for the registers.
+    assign_bd_address -offset 0xA0000000 -range 4K -target_address_space [get_bd_addr_spaces ps/Data] \
+        [get_bd_addr_segs accelerator/s_axi/reg0]
+    for {set port 0} {$port < 4} {incr port} { map_memory m_axi_$port SAXIGP[expr {$port + 2}] HP$port }
+    map_memory m_axi_aux SAXIGP0 HPC0
+
+    validate_bd_design
+    save_bd_design
+}
