@@ -126,7 +126,7 @@ const std::vector<BadHeader>& bad_headers() {
       {"vocabulary 2^24", [](auto& h) { h.vocabulary = 1u << 24; }},
       {"context 0", [](auto& h) { h.context = 0; }},
       {"context 100", [](auto& h) { h.context = 100; }},
-      {"context past MAX_CONTEXT", [](auto& h) { h.context = 1024 + 64; }},
+      {"context past MAX_CONTEXT", [](auto& h) { h.context = 4096 + 64; }},
       {"context 2^31", [](auto& h) { h.context = 1u << 31; }},
   };
   return all;
@@ -178,23 +178,23 @@ TEST(TopFaults, RefuseAPassOutOfRange) {
   expect_refused("position 2^32 - 1", [&] { top.set(kPosition, 0xFFFFFFFF); });
   expect_refused("a token past the vocabulary", [&] { top.set(kTokenId, top.program.header.vocabulary); });
   expect_refused("token 2^32 - 1", [&] { top.set(kTokenId, 0xFFFFFFFF); });
-  // 16 KiB of scores hold 2,048 pairs of a query head and a position.
+  // 32 KiB of scores hold 4,096 pairs of a query head and a position.
   ProgramHeader header = top.program.header;
-  header.context = 1024;
+  header.context = 2048;
   header.heads = 12;
   header.kv_heads = 4;
   top.memory.put(top.program_address, header);
-  expect_refused("scores of three heads and 1,024 positions", [] {});
+  expect_refused("scores of three heads and 2,048 positions", [] {});
   top.memory.put(top.program_address, top.program.header);
   top.set(kTokenId + 4, 0xFFFFFFFF);  // of no token of the pass
   top.expect_right_passes();
 }
 
-// 32 KiB of scores for four lanes: 1,024 positions of one round of pairs.
+// 128 KiB of scores for four lanes: 4,096 positions of one round of pairs.
 TEST(TopFaults, CountScoresInRoundsOfPairs) {
   FourLanes top;
   ProgramHeader header = top.program.header;
-  header.context = 1024;
+  header.context = 4096;
   top.memory.put(top.program_address, header);
   const std::vector<uint32_t> ids = {1, 2, 3};
   const auto refused = [&](uint32_t tokens) {
@@ -348,7 +348,7 @@ TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
       const RegionEntry region = top.region(access.kind);
       const AxiResponse response = attempt % 2 ? AxiResponse::kDecodeError : AxiResponse::kSlaveError;
       // The first of the pass's transfers in the region, or a later one.
-      uint32_t left = attempt < 2 ? 0 : top.random(access.write ? 4 : 40);
+      uint32_t left = attempt < 2 ? 0 : top.random(4);
       std::vector<uint64_t> bad;
       const auto respond = [&](uint64_t address) {
         if (address < region.address || address >= region.address + region.bytes) return AxiResponse::kOkay;
@@ -443,7 +443,9 @@ TEST(TopFaults, ReportMemoryThatNeverAnswersAndRecoverWhenItDoes) {
       const bool under_way = !top.all_idle();
       top.set(registers::kControl, registers::kSoftReset);
       EXPECT_EQ(top.wait(2000), !under_way);
-      if (under_way) EXPECT_EQ(top.get(registers::kControl), registers::kSoftReset);
+      if (under_way) {
+        EXPECT_EQ(top.get(registers::kControl), registers::kSoftReset);
+      }
       top.dead_ports = 0;
       ASSERT_TRUE(top.wait(10000));
       EXPECT_EQ(top.get(registers::kStatus), 0u);
