@@ -146,7 +146,7 @@ module spu #(
   wire to_attention = micro.a16 == spu_pkg::A16_ATTENTION;
   spu_issue #(.LATENCY(Latency), .LATENCY_CONVERT(LatencyConvert), .LATENCY_EXP(LatencyExp)) u_issue (
       .clk_i, .rst_ni, .is_micro_i(is_micro), .micro_i(micro), .count_i(count), .result_valid_i, .result_ready_o,
-      .a16_room_i(to_attention ? attention_room == '1 : a16_room == '1), .issue_o(issue), .last_o(issue_last),
+      .a16_room_i(to_attention ? attention_room[token_q[LaneBits-1:0]] : a16_room == '1), .issue_o(issue), .last_o(issue_last),
       .index_o(i), .empty_o(empty));
 
   // ------------------------------------------------------------------ the sequences

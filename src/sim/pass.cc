@@ -40,8 +40,6 @@ class Accelerator {
         units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
                Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())} {
     buffers_.generations.resize(program_.generations);
-    buffers_.local_keys.resize(program_.generations);
-    buffers_.local_values.resize(program_.generations);
   }
 
   PassResult run() {

@@ -7,15 +7,15 @@ namespace {
 
 constexpr uint32_t kBlock = 128;
 constexpr uint32_t kLogitsPerBeat = kBeatBytes / 4;
+constexpr uint32_t kKvBeat = 64;       // int8 of a beat
+constexpr Cycle kEmbeddingFetch = 11;  // scale and zero-point of a group
+constexpr Cycle kSoftmaxRound = 3;     // limits and maxima of its query heads
+
+bool is_head(Opcode opcode) {
+  return opcode == Opcode::kQuery || opcode == Opcode::kKey || opcode == Opcode::kValue;
+}
 
 }  // namespace
-
-Cycle Spu::Converter::convert(Cycle filled, uint32_t elements) {
-  const Cycle read = std::max(filled, last_read_) + elements;
-  second_last_read_ = last_read_;
-  last_read_ = read;
-  return read + kPipeline;
-}
 
 Spu::Spu(const PassProgram& program, const Design& design, uint32_t lanes, const Dispatch& dispatch,
          VectorBuffers& buffers, WriteBuffer& writes, Trace* trace)
@@ -26,17 +26,21 @@ Spu::Spu(const PassProgram& program, const Design& design, uint32_t lanes, const
       dispatch_(dispatch),
       buffers_(buffers),
       writes_(writes),
-      trace_(trace) {}
+      trace_(trace),
+      attention_(program.pass.tokens) {}
 
 Task Spu::run() {
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     const Step& step = program_.steps[i];
-    if (!(units_of(step.instruction.opcode) & kSpu)) continue;
+    const Opcode opcode = step.instruction.opcode;
+    if (!(units_of(opcode) & kSpu)) continue;
     co_await until([&] { return dispatch_.known(i); });
     wait(dispatch_.at[i] + 1);
-    const Cycle start = now_;
+    if (!is_head(opcode)) wait(drained_);
+    const Cycle start = step_;
     started_.push_back(start);
-    switch (step.instruction.opcode) {
+    pause(1);
+    switch (opcode) {
       case Opcode::kEmbed:
         co_await embed(step);
         break;
@@ -63,21 +67,25 @@ Task Spu::run() {
       default:
         break;
     }
-    if (trace_ != nullptr)
-      trace_->span(Trace::Track::kSpu, 0, opcode_name(step.instruction.opcode), start, now_);
+    if (trace_ != nullptr) trace_->span(Trace::Track::kSpu, 0, opcode_name(opcode), start, step_);
   }
 }
 
+// Rows come one after the other; the last token's blocks alternate with the norm.
 Task Spu::embed(const Step& step) {
   const uint32_t tokens = program_.pass.tokens;
-  co_await until([&] { return buffers_.embedding.size() == tokens; });
-  wait(buffers_.embedding.back());  // scales stand at the end of a row
-  for (uint32_t left = program_.header.dim; left > 0;) {
-    const uint32_t elements = std::min(left, kBlock);
-    start_block();
-    pause(elements);
-    if (deferred_norm_) finish_block(step.fills, elements);
-    left -= elements;
+  const bool quantised = step.instruction.shape != static_cast<uint8_t>(EmbeddingFormat::kFp16);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    buffers_.embedding_room.push_back(step_);
+    co_await until([&] { return buffers_.embedding.size() > t; });
+    wait(buffers_.embedding.back());
+    for (uint32_t left = program_.header.dim; left > 0;) {
+      const uint32_t elements = std::min(left, kBlock);
+      if (quantised) pause(kEmbeddingFetch);
+      issue({.elements = elements});
+      if (t + 1 == tokens) norm_block(step, elements);
+      left -= elements;
+    }
   }
   finish_norm(step);
 }
@@ -85,9 +93,8 @@ Task Spu::embed(const Step& step) {
 Task Spu::residual(const Step& step) {
   for (uint32_t left = step.instruction.rows; left > 0;) {
     const uint32_t elements = std::min(left, kBlock);
-    start_block();
-    co_await take(elements);
-    if (deferred_norm_) finish_block(step.fills, elements);
+    co_await issue_results({.elements = elements});
+    norm_block(step, elements);
     left -= elements;
   }
   finish_norm(step);
@@ -97,157 +104,222 @@ Task Spu::residual(const Step& step) {
 Task Spu::head(const Step& step) {
   const Instruction& in = step.instruction;
   const uint32_t elements = program_.header.head_size;
-  wait(r_ready_);
-  co_await take(elements);
-  pause(kPipeline);
-  if (in.flags & kFlagNorm) {
-    pause(kReciprocal);
-    micro_operation(elements);
+  co_await issue_results({.elements = elements});
+  if ((in.flags & kFlagNorm) && in.opcode != Opcode::kValue) {
+    const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
+    issue({.elements = elements});  // times the weight
+    if (!ideal_) wait(total);
+    pause(1);
+    issue({});  // mean
+    rsqrt();
+    issue({.elements = elements});  // times r_h
   }
-  if (in.opcode != Opcode::kValue) micro_operation(elements);  // RoPE
-  micro_operation(elements);                                   // A16 or KV8
-  switch (in.opcode) {
-    case Opcode::kQuery:
-      buffers_.generations[step.fills].push_back(now_);
-      break;
-    case Opcode::kKey:
-      buffers_.local_keys[step.fills].push_back(now_);
-      write_record(in);
-      break;
-    default:
-      buffers_.local_values[step.fills].push_back(now_);
-      write_record(in);
-      break;
+  if (in.opcode != Opcode::kValue) issue({.elements = elements});  // sine
+  if (in.opcode == Opcode::kKey) issue({.elements = elements});    // cosine
+  if (in.opcode == Opcode::kQuery) {
+    block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+  } else {
+    quantise_kv(in);
   }
 }
 
 Task Spu::softmax(const Step& step) {
-  const uint32_t sequence = step.sequence;
-  co_await until([&] { return buffers_.scores.size() > sequence; });
-  wait(buffers_.scores[sequence]);
-  Blocks weights;
-  for (uint32_t query_head = 0; query_head < program_.heads_per_kv(); ++query_head) {
-    weights.clear();  // `values` starts a block for all query heads at once: the last one counts
+  co_await until([&] { return buffers_.scores.size() > step.sequence; });
+  wait(buffers_.scores[step.sequence]);
+  pause(1);
+  const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
+  Cycle weights = 0;
+  for (uint32_t served = 0; served < pairs; served += lanes_) {
+    pause(kSoftmaxRound);
+    const Cycle total =
+        issue({.elements = program_.positions(), .latency = kMicroExp}) + kMicroExp + kSumToTotal;
     for (uint32_t left = program_.positions(); left > 0;) {
       const uint32_t elements = std::min(left, kAttentionBlock);
-      if (!ideal_) wait(weights_converter_.room());
-      pause(elements);
-      weights.push_back(ideal_ ? now_ : weights_converter_.convert(now_ + kPipeline, elements));
+      const Cycle filled = issue({.elements = elements, .to_a16 = &converter_}) + kMicro;
+      weights = ideal_ ? step_ : converter_.convert(filled, kAttentionBlock);
       left -= elements;
     }
-    pause(kPipeline);
+    if (!ideal_) wait(total);
+    pause(1);
+    issue({});  // the sum
+    reciprocal(1);
+    finish();
   }
-  denominators_ready_[sequence % 2] = now_ + (ideal_ ? 0 : kReciprocal);
-  buffers_.scores_free.push_back(now_);
-  buffers_.weights.push_back(std::move(weights));
+  buffers_.weights.push_back(weights);
 }
 
 Task Spu::output(const Step& step) {
   const ProgramHeader& header = program_.header;
-  const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
-  const uint32_t slots = (pairs + lanes_ - 1) / lanes_;  // of each lane
-  co_await until([&] { return buffers_.results.available(); });
-  wait(buffers_.results.next().first);
-  wait(denominators_ready_[step.sequence % 2]);
-  for (uint32_t i = 0; i < program_.heads_per_kv(); ++i) {
-    if (attention_elements_ == 0) start_block();
-    pause(header.head_size);
-    attention_elements_ += header.head_size;
-    const bool last = step.instruction.head + 1u == header.kv_heads && i + 1 == program_.heads_per_kv();
-    while (attention_elements_ >= kBlock || (last && attention_elements_ > 0)) {
-      const uint32_t elements = std::min(attention_elements_, kBlock);
-      finish_block(step.fills, elements);
-      attention_elements_ -= elements;
+  const uint32_t before = attention_elements_;
+  for (uint32_t t = 0; t < program_.pass.tokens; ++t) {
+    attention_elements_ = before;
+    for (uint32_t i = 0; i < program_.heads_per_kv(); ++i) {
+      co_await issue_results({.elements = header.head_size, .to_a16 = &attention_[t]});
+      attention_elements_ += header.head_size;
+      const bool last = step.instruction.head + 1u == header.kv_heads && i + 1 == program_.heads_per_kv();
+      while (attention_elements_ >= kBlock || (last && attention_elements_ > 0)) {
+        const uint32_t beyond = attention_elements_ - std::min(attention_elements_, kBlock);
+        const Cycle complete = ideal_ ? step_ : attention_[t].convert(last_ - beyond + kMicro, kBlock);
+        if (t + 1 == program_.pass.tokens) buffers_.generations[step.fills].push_back(complete);
+        attention_elements_ = beyond;
+      }
     }
   }
-  for (uint32_t i = 0; i < slots; ++i) buffers_.results.take(buffers_.results.next().count, now_);
 }
 
 Task Spu::swiglu(const Step& step) {
-  wait(r_ready_);
   for (uint32_t left = step.instruction.rows / 2; left > 0;) {
     const uint32_t elements = std::min(left, kBlock);
-    start_block();
-    co_await take(2 * elements);  // gate and up in turn
-    finish_block(step.fills, elements);
+    co_await issue_results({.elements = 2 * elements, .pairs = true});
+    issue({.elements = elements, .latency = kMicroExp});
+    issue({.elements = elements});  // 1 + e^-gate
+    reciprocal(elements);
+    issue({.elements = elements});                                                                 // gate
+    block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);  // up
     left -= elements;
   }
+  finish();
 }
 
 Task Spu::logits(const Step& step) {
   const Instruction& in = step.instruction;
   const uint64_t address =
       (in.address + uint64_t{program_.pass.tokens - 1} * program_.header.logits_stride) * kBeatBytes;
-  wait(r_ready_);
   for (uint32_t done = 0; done < in.rows; done += kLogitsPerBeat) {
-    co_await take(std::min(kLogitsPerBeat, in.rows - done));
-    wait(writes_.add(address + uint64_t{done} * 4, now_));
+    co_await issue_results({.elements = std::min(kLogitsPerBeat, in.rows - done)});
+    if (!ideal_) wait(drained_);
+    pause(program_.pass.tokens - 1);  // whose logits are not wanted
+    write(address + uint64_t{done} * 4);
   }
-  pause(kPipeline);
 }
 
-// Takes results as they come, one per cycle.
-Task Spu::take(uint32_t results) {
-  while (results > 0) {
+// When a micro-operation may begin (rtl/spu_issue.sv).
+Cycle Spu::start_of(const Micro& micro) const {
+  Cycle start = step_;
+  if (ideal_) return start;
+  if (micro.after_all)
+    start = std::max(start, drained_);
+  else
+    start = std::max(start, chain_);
+  // Results of an earlier exp must not meet these.
+  if (micro.latency != kMicroExp && drained_ > kMicro) start = std::max(start, drained_ - kMicro);
+  if (micro.to_a16 != nullptr) start = micro.to_a16->room(start);
+  return start;
+}
+
+void Spu::issued(const Micro& micro, Cycle last) {
+  last_ = last;
+  if (ideal_) return;
+  const Cycle elements = micro.pairs ? micro.elements / 2 : micro.elements;
+  const Cycle ahead = micro.latency + 2;
+  step_ = last + 1;
+  chain_ = step_ + (elements < ahead ? ahead - elements : 0);
+  drained_ = step_ + micro.latency;
+  busy_cycles_ += micro.elements;
+}
+
+// Returns the cycle in which the last element is issued.
+Cycle Spu::issue(const Micro& micro) {
+  const Cycle last = start_of(micro) + (ideal_ ? 0 : micro.elements - 1);
+  issued(micro, last);
+  return last;
+}
+
+// The elements are the VPU's next results.
+Task Spu::issue_results(Micro micro) {
+  Cycle next = start_of(micro);
+  for (uint32_t left = micro.elements; left > 0;) {
     co_await until([&] { return buffers_.results.available(); });
     const ResultBuffer::Run run = buffers_.results.next();
-    const uint32_t count = std::min(results, run.count);
-    wait(run.first);
-    pause(count);
-    buffers_.results.take(count, now_);
-    results -= count;
+    const uint32_t count = std::min(left, run.count);
+    next = std::max(next, run.first) + (ideal_ ? 0 : count);
+    buffers_.results.take(count, ideal_ ? next : next - 1);
+    left -= count;
   }
+  if (ideal_) wait(next);
+  issued(micro, ideal_ ? next : next - 1);
 }
 
-void Spu::start_block() {
-  if (!ideal_) wait(converter_.room());
+void Spu::reciprocal(uint32_t elements) {
+  for (uint32_t i = 0; i < 4; ++i) issue({.elements = elements});
 }
 
-// The block's last element has entered.
-void Spu::finish_block(uint32_t generation, uint32_t elements) {
-  const Cycle complete = ideal_ ? now_ : converter_.convert(now_ + kPipeline, elements);
-  buffers_.generations[generation].push_back(complete);
+void Spu::rsqrt() {
+  for (uint32_t i = 0; i < 6; ++i) issue({});
+}
+
+// X times norm weight to A16, and squares.
+void Spu::norm_block(const Step& step, uint32_t elements) {
+  if (deferred_norm_) {
+    block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+  }
+  issue({.elements = elements});
 }
 
 // Works out r. If it is not deferred, the vector passes through the lane again to be multiplied by it.
 void Spu::finish_norm(const Step& step) {
-  r_ready_ = now_ + (ideal_ ? 0 : kPipeline + kReciprocal);
-  if (deferred_norm_) return;
-  wait(r_ready_);
-  for (uint32_t left = program_.header.dim; left > 0;) {
-    const uint32_t elements = std::min(left, kBlock);
-    pause(elements);
-    finish_block(step.fills, elements);
-    left -= elements;
+  if (!ideal_) wait(last_ + kMicro + kSumToTotal);
+  pause(1);
+  issue({});  // mean
+  rsqrt();
+  if (!deferred_norm_) {
+    for (uint32_t left = program_.header.dim; left > 0;) {
+      const uint32_t elements = std::min(left, kBlock);
+      block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+      left -= elements;
+    }
   }
+  finish();
 }
 
-void Spu::micro_operation(uint32_t elements) { pause(elements + kPipeline); }
-
-void Spu::pause(Cycle cycles) {
-  if (ideal_) return;
-  now_ += cycles;
-  busy_cycles_ += cycles;
-}
-
-void Spu::wait(Cycle cycle) { now_ = std::max(now_, cycle); }
-
-// Records of all tokens of the pass, then the beats that their scales stand in.
-void Spu::write_record(const Instruction& in) {
+// The record of each token, a beat of every token at a time, then the scales.
+void Spu::quantise_kv(const Instruction& in) {
+  issue({.latency = kMicroConvert, .after_all = true});  // the scale
+  reciprocal(1);
   const uint32_t record_bytes = kv_record_bytes(program_.header.head_size);
   const uint32_t first = program_.pass.position;
   const uint32_t end = program_.positions();
-  const auto write = [&](uint64_t address) {
-    wait(writes_.add(address, now_));
-    pause(1);
-  };
+  for (uint32_t at = 0; at < record_bytes; at += kBeatBytes) {
+    issue({.elements = kKvBeat, .latency = kMicroConvert});
+    if (!ideal_) wait(drained_);
+    for (uint32_t position = first; position < end; ++position) {
+      write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
+    }
+  }
+  // Scales that stand in one beat meet in the write buffer.
   for (uint32_t position = first; position < end; ++position) {
-    const uint64_t record = uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes);
-    for (uint32_t at = 0; at < record_bytes; at += kBeatBytes) write(record + at);
+    const uint32_t beat = position * 2 / kBeatBytes;
+    if (position == first || beat != (position - 1) * 2 / kBeatBytes) {
+      write((uint64_t{in.address2} + beat) * kBeatBytes);
+    } else {
+      pause(1);
+    }
   }
-  for (uint32_t beat = first * 2 / kBeatBytes; beat <= (end - 1) * 2 / kBeatBytes; ++beat) {
-    write((uint64_t{in.address2} + beat) * kBeatBytes);
-  }
+}
+
+// The instruction ends when its last A16 block is written.
+void Spu::finish() {
+  if (ideal_) return;
+  wait(drained_);
+  wait(converter_.idle());
+  for (const Converter& attention : attention_) wait(attention.idle());
+  pause(1);
+}
+
+// A block of a generation, whose last element arrives in cycle `filled`.
+void Spu::block(uint32_t generation, Converter& converter, Cycle filled) {
+  buffers_.generations[generation].push_back(ideal_ ? step_ : converter.convert(filled, kBlock));
+}
+
+void Spu::wait(Cycle cycle) { step_ = std::max(step_, cycle); }
+
+void Spu::pause(Cycle cycles) {
+  if (!ideal_) step_ += cycles;
+}
+
+void Spu::write(uint64_t address) {
+  wait(writes_.add(address, step_));
+  pause(1);
 }
 
 }  // namespace brim::sim

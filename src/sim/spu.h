@@ -1,11 +1,12 @@
-// SPU: vector micro-operations, one element per cycle, in a lane per token. All lanes run in step; the lane
-// of the pass's last token, which has the most positions to attend to, is modelled.
+// SPU: vector micro-operations, one element per cycle, in a lane per token (rtl/spu.sv). All lanes run in
+// step.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
+#include "sim/converter.h"
+#include "sim/latencies.h"
 #include "sim/pass_program.h"
 #include "sim/sequencer.h"
 #include "sim/task.h"
@@ -17,10 +18,6 @@ namespace brim::sim {
 
 class Spu {
  public:
-  static constexpr uint32_t kPipeline =
-      16;  // cycles from an element's entering a micro-operation to its result
-  static constexpr uint32_t kReciprocal = 48;  // reciprocal or rsqrt of one number
-
   Spu(const PassProgram& program, const Design& design, uint32_t lanes, const Dispatch& dispatch,
       VectorBuffers& buffers, WriteBuffer& writes, Trace* trace);
 
@@ -28,18 +25,17 @@ class Spu {
 
   const std::vector<Cycle>& started() const { return started_; }
   // The first cycle after the SPU's last work.
-  Cycle end() const { return now_; }
+  Cycle end() const { return step_; }
   Cycle busy_cycles() const { return busy_cycles_; }
 
  private:
-  // The conversion to A16: a block is filled while the one before it is converted.
-  class Converter {
-   public:
-    Cycle room() const { return second_last_read_; }  // a block buffer can be filled from here on
-    Cycle convert(Cycle filled, uint32_t elements);   // returns when the block is complete
-   private:
-    Cycle last_read_ = 0;
-    Cycle second_last_read_ = 0;
+  // A micro-operation, as far as its time goes.
+  struct Micro {
+    uint32_t elements = 1;
+    Cycle latency = kMicro;
+    bool after_all = false;       // begins when everything before is complete
+    bool pairs = false;           // two elements make one of a vector
+    Converter* to_a16 = nullptr;  // its results are a block of this converter, or part of one
   };
 
   Task embed(const Step& step);
@@ -49,15 +45,22 @@ class Spu {
   Task output(const Step& step);
   Task swiglu(const Step& step);
   Task logits(const Step& step);
-  Task take(uint32_t results);
 
-  void start_block();
-  void finish_block(uint32_t generation, uint32_t elements);
+  Cycle start_of(const Micro& micro) const;
+  void issued(const Micro& micro, Cycle last);
+  Cycle issue(const Micro& micro);
+  Task issue_results(Micro micro);
+  void reciprocal(uint32_t elements);
+  void rsqrt();
+  void norm_block(const Step& step, uint32_t elements);
   void finish_norm(const Step& step);
-  void micro_operation(uint32_t elements);
-  void pause(Cycle cycles);
+  void quantise_kv(const Instruction& in);
+  void finish();
+
+  void block(uint32_t generation, Converter& converter, Cycle filled);
   void wait(Cycle cycle);
-  void write_record(const Instruction& in);
+  void pause(Cycle cycles);
+  void write(uint64_t address);
 
   const PassProgram& program_;
   const bool ideal_;
@@ -69,12 +72,13 @@ class Spu {
   Trace* const trace_;
 
   std::vector<Cycle> started_;
-  Cycle now_ = 0;                              // first cycle in which the next micro-operation can start
-  Cycle r_ready_ = 0;                          // the deferred factor of RMSNorm
-  Converter converter_;                        // of activations
-  Converter weights_converter_;                // of attention weights
-  std::array<Cycle, 2> denominators_ready_{};  // their reciprocals, of the last two softmax
-  uint32_t attention_elements_ = 0;            // in the block of attention that is being filled
+  Cycle step_ = 0;       // first cycle of the step that comes next
+  Cycle chain_ = 0;      // from here on, the first results of the last micro-operation can be read
+  Cycle drained_ = 0;    // and from here on, all results
+  Cycle last_ = 0;       // its last issue
+  Converter converter_;  // of activations, queries and attention weights
+  std::vector<Converter> attention_;  // of attention, per token
+  uint32_t attention_elements_ = 0;   // of a token in the block that is being filled
   Cycle busy_cycles_ = 0;
 };
 

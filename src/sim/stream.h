@@ -13,11 +13,11 @@ namespace brim::sim {
 // What the cycles are spent on in which no beat leaves the prefetch FIFO.
 enum class Stall : uint8_t {
   kEmpty,       // the FIFO is empty: waiting for the memory
-  kActivation,  // a block of activations or queries, or a row of the pass's own K or V, is not ready
+  kActivation,  // a block of activations is not in the lanes
   kResult,      // the result buffer is full
   kSoftmax,     // attention weights are not ready
-  kScores,      // both generations of scores are in use
-  kLocal,       // the VPU works on rows that are on the chip: K and V of the pass, replayed KV pages
+  kScores,      // query heads are not ready
+  kLocal,       // the VPU is busy otherwise: K and V of the pass, replayed KV pages, between instructions
   kPass,        // before the first beat and after the last
 };
 inline constexpr uint32_t kStalls = 7;

@@ -1,6 +1,7 @@
 // What VPU and SPU hand to one another, as times: blocks of vector buffers and results.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -16,7 +17,8 @@ using Blocks = std::vector<Cycle>;
 // `values` yields for one query head. All lanes run in step, so it stands for the buffers of all tokens.
 class ResultBuffer {
  public:
-  static constexpr uint32_t kSlots = 8;  // of 128 results
+  static constexpr uint32_t kSlots = 8;   // of 128 results
+  static constexpr Cycle kReadAhead = 3;  // rows are read so long before they are taken
 
   // Whether it is known when there is room for so many slots more, and since when. Whoever asks for the cycle
   // then fills as many.
@@ -49,7 +51,7 @@ class ResultBuffer {
     if (run.count > 0) return;
     runs_.pop_front();
     ++emptied_;
-    emptied_at_.push_back(last);
+    emptied_at_.push_back(last - std::min(last, kReadAhead));
   }
 
  private:
@@ -63,14 +65,12 @@ class ResultBuffer {
 struct VectorBuffers {
   ResultBuffer results;
   std::vector<Blocks> generations;  // of normed, attention, hidden and Q, as numbered by PassProgram
-  std::vector<Blocks> local_keys;   // per generation of Q: per KV head
-  std::vector<Blocks> local_values;
-  Blocks embedding;  // per token: its row is in the lane
+  Blocks embedding_room;            // per token: the SPU takes its embedding row
+  Blocks embedding;                 // per token: its row is in the buffer
 
   // Of the n-th `scores` of the pass and the `softmax` and `values` that belong to it.
-  Blocks scores;                // all scores are there
-  Blocks scores_free;           // softmax has read scores and V scales
-  std::vector<Blocks> weights;  // per block of 64 positions, for all query heads
+  Blocks scores;   // all scores are there
+  Blocks weights;  // all weights are
 };
 
 }  // namespace brim::sim

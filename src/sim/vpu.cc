@@ -31,6 +31,10 @@ Task Vpu::run() {
     // A late instruction shows as an empty FIFO: its beats are not asked for any earlier.
     const Cycle start = std::max(cursor_, dispatch_.at[i] + 1);
     started_.push_back(start);
+    // The unpacker takes a cycle to take it; attention begins when the last weights are in the lanes.
+    wait(start, Stall::kLocal);
+    if (in.opcode == Opcode::kScores || in.opcode == Opcode::kValues) wait(paired_, Stall::kLocal);
+    work(1);
     switch (in.opcode) {
       case Opcode::kStream:
         pages_of_run_ = 0;
@@ -43,6 +47,8 @@ Task Vpu::run() {
         break;
       case Opcode::kEmbed:
         for (uint32_t t = 0; t < program_.pass.tokens; ++t) {
+          co_await until([&] { return buffers_.embedding_room.size() > t; });
+          wait(buffers_.embedding_room[t], Stall::kLocal);
           co_await take(in.count, 1);
           buffers_.embedding.push_back(cursor_);
         }
@@ -67,91 +73,108 @@ Task Vpu::matvec(const Step& step) {
   const Instruction& in = step.instruction;
   const uint32_t pages_per_block = in.groups / in.shape;
   const uint32_t block_rows = kGroupsPerPage / in.shape;
-  for (uint32_t rows_left = in.rows, first = 1; rows_left > 0; first = 0) {
+  const Blocks& input = buffers_.generations[step.reads];
+  refill_.start(cursor_);
+  for (uint32_t rows_left = in.rows; rows_left > 0;) {
     const uint32_t rows = std::min(rows_left, block_rows);
     for (uint32_t page = 0; page < pages_per_block; ++page) {
       if (pages_of_run_ % kPagesPerChunk == 0) co_await take(kPageBeats, 1);  // metadata
       ++pages_of_run_;
-      // The first row block waits for the input block by block, the others find it complete.
-      if (first != 0) {
-        const Blocks& input = buffers_.generations[step.reads];
-        const uint32_t needed = (page + 1) * in.shape;
-        co_await until([&] { return input.size() >= needed; });
-        wait(input[needed - 1], Stall::kActivation);
+      Cycle ready = 0;
+      for (uint32_t block = page * in.shape; block < (page + 1) * in.shape; ++block) {
+        co_await until([&] { return input.size() > block; });
+        ready = refill_.fetch(input[block]);
       }
+      wait(ready, Stall::kActivation);
       if (page + 1 == pages_per_block) {
         co_await until([&] { return ideal_ || buffers_.results.room_known(1); });
         if (!ideal_) wait(buffers_.results.room(1), Stall::kResult);
       }
       co_await take(kPageBeats, weight_beat_cycles_);
+      paired_ = cursor_ - 1 + kPageToRelease;
+      refill_.release(in.shape, paired_);
     }
-    emit(rows);
+    buffers_.results.add(rows, cursor_ - 1 + (ideal_ ? 1 : kRowBlockToResult));
     rows_left -= rows;
   }
 }
 
+Cycle Vpu::Refill::fetch(Cycle complete) {
+  const Cycle from = std::max({next_, complete, free_[fetched_++ % kSlots]});
+  next_ = from + kRefill;
+  return from + kRefillToReady;
+}
+
+void Vpu::Refill::release(uint32_t blocks, Cycle cycle) {
+  for (uint32_t i = 0; i < blocks; ++i) free_[released_++ % kSlots] = cycle;
+}
+
+uint32_t Vpu::rounds() const {
+  return (program_.pass.tokens * program_.heads_per_kv() + lanes_ - 1) / lanes_;
+}
+
 Task Vpu::scores(const Step& step) {
   const uint32_t past = program_.pass.position;
-  const uint32_t sequence = step.sequence;
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
-  const Cycle replays = ideal_ ? 1 : (pairs + lanes_ - 1) / lanes_;
-
-  // Two generations of scores and scales: the one before the last must have been read.
-  if (sequence >= 2) {
-    co_await until([&] { return buffers_.scores_free.size() > sequence - 2; });
-    wait(buffers_.scores_free[sequence - 2], Stall::kScores);
-  }
+  const Cycle asked = cursor_ + 1;
   co_await take(uint64_t{2} * ((past + 31) / 32), 1);
 
+  // The queries are loaded beside the scales.
   const Blocks& queries = buffers_.generations[step.reads];
   const uint32_t needed = (step.instruction.head + 1) * program_.heads_per_kv();
   co_await until([&] { return queries.size() >= needed; });
-  wait(queries[needed - 1], Stall::kActivation);
-  co_await take_kv(uint64_t{past} * program_.record_beats(), replays);
+  const Cycle load = std::max(asked, queries[needed - 1]) + 1;
+  wait(load, Stall::kScores);
+  wait(load + kRefill * pairs, Stall::kLocal);
 
-  const Blocks& keys = buffers_.local_keys[step.reads];
-  co_await until([&] { return keys.size() > step.instruction.head; });
-  wait(keys[step.instruction.head], Stall::kActivation);
-  work(program_.pass.tokens * program_.record_beats() * replays);
-  buffers_.scores.push_back(cursor_ + (ideal_ ? 0 : kLatency));
+  co_await take_pages(1);
+  if (!ideal_) wait(round_ends_.back() + kScoresDrain, Stall::kLocal);
+  buffers_.scores.push_back(cursor_);
 }
 
 Task Vpu::values(const Step& step) {
-  const uint32_t past = program_.pass.position;
-  const uint32_t record_beats = program_.record_beats();
-  const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
   const uint32_t sequence = step.sequence;
-  const Cycle replays = ideal_ ? 1 : (pairs + lanes_ - 1) / lanes_;
-  const uint32_t slots = (pairs + lanes_ - 1) / lanes_;
-
-  co_await until([&] { return ideal_ || buffers_.results.room_known(slots); });
-  if (!ideal_) wait(buffers_.results.room(slots), Stall::kResult);
-  const auto wait_for_weights = [&](uint32_t position) {
-    wait(buffers_.weights[sequence][position / kAttentionBlock], Stall::kSoftmax);
-  };
+  const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
+  work(1);
   co_await until([&] { return buffers_.weights.size() > sequence; });
-  for (uint32_t from = 0; from < past; from += kAttentionBlock) {
-    wait_for_weights(from);
-    const uint64_t positions = std::min(kAttentionBlock, past - from);
-    co_await take_kv(positions * record_beats, replays);
+  wait(buffers_.weights[sequence], Stall::kSoftmax);
+  co_await until([&] { return ideal_ || buffers_.results.room_known(ResultBuffer::kSlots); });
+  if (!ideal_) wait(buffers_.results.room(ResultBuffer::kSlots), Stall::kSoftmax);
+  work(1 + rounds());
+
+  co_await take_pages(kAttentionBlock);
+  for (uint32_t round = 0; round < rounds(); ++round) {
+    const uint32_t lanes = std::min(lanes_, pairs - round * lanes_);
+    buffers_.results.add(lanes * program_.header.head_size,
+                         ideal_ ? cursor_ : round_ends_[round] + kValuesToResult);
   }
-  const Blocks& local = buffers_.local_values[step.reads];
-  co_await until([&] { return local.size() > step.instruction.head; });
-  wait(local[step.instruction.head], Stall::kActivation);
-  for (uint32_t position = past; position < program_.positions(); ++position) {
-    wait_for_weights(position);
-    work(record_beats * replays);
-  }
-  for (uint32_t i = 0; i < slots; ++i) emit(record_beats * kBeatBytes);
+  if (!ideal_) wait(round_ends_.back() + kValuesDrain, Stall::kLocal);
 }
 
-// K or V records; with more (token, query head) pairs than lanes each page is worked on several times.
-Task Vpu::take_kv(uint64_t beats, Cycle replays) {
-  while (beats > 0) {
-    const uint64_t page = std::min<uint64_t>(beats, kPageBeats);
-    co_await take(page, 1);
-    work(page * (replays - 1));
-    beats -= page;
+// A page collects the records of the stream and those of the pass's own tokens; then it is issued, `records`
+// rounded up to a multiple of `round_to`, once per round, while the next one fills (rtl/kv_unit.sv).
+Task Vpu::take_pages(uint32_t round_to) {
+  constexpr Cycle kLocalWait = 5;
+  const uint32_t past = program_.pass.position;
+  const uint32_t end = program_.positions();
+  const uint32_t per_page = kv_tokens_per_page(program_.header.head_size);
+  const uint32_t record_beats = program_.record_beats();
+  round_ends_.assign(rounds(), 0);
+  Cycle before_last = cursor_ - 1, last = cursor_ - 1;  // when the pages before were issued
+  for (uint32_t base = 0; base < end; base += per_page) {
+    wait(before_last + 1, Stall::kLocal);
+    if (past > base)
+      co_await take(uint64_t{std::min(per_page, past - base)} * record_beats, 1);
+    else
+      work(1);
+    if (past < base + per_page) work(program_.pass.tokens * record_beats + kLocalWait);
+    work(1);
+    const uint32_t records = (std::min(per_page, end - base) + round_to - 1) / round_to * round_to;
+    before_last = last;
+    for (Cycle& round_end : round_ends_) {
+      round_end = std::max(cursor_ - 1, last) + Cycle{records} * record_beats;
+      last = round_end;
+    }
   }
 }
 
@@ -221,7 +244,5 @@ void Vpu::work(Cycle cycles) {
   cursor_ += cycles;
   pauses_.push_back({Stall::kLocal, cursor_});
 }
-
-void Vpu::emit(uint32_t rows) { buffers_.results.add(rows, cursor_ + (ideal_ ? 0 : kLatency)); }
 
 }  // namespace brim::sim

@@ -1,10 +1,13 @@
 // Unpacker and VPU: take the beats of the stream in order, a beat per cycle unless something is not ready.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "board/board.h"
+#include "sim/latencies.h"
 #include "sim/pass_program.h"
 #include "sim/sequencer.h"
 #include "sim/stream.h"
@@ -24,8 +27,6 @@ struct Bubble {
 
 class Vpu {
  public:
-  static constexpr Cycle kLatency = 40;  // last beat of a row block to its first result
-
   Vpu(const Board& board, const PassProgram& program, const Design& design, const Dispatch& dispatch,
       PrefetchFifo& fifo, VectorBuffers& buffers, Trace* trace);
 
@@ -47,17 +48,33 @@ class Vpu {
     Cycle until;
   };
 
+  // Activation blocks on their way to the lanes, a ring of slots (rtl/activation_refill.sv).
+  class Refill {
+   public:
+    static constexpr uint64_t kSlots = 16;
+    void start(Cycle cycle) { next_ = std::max(next_, cycle); }
+    // Fetches the next block, complete in cycle `complete`; returns when it is in the lanes. The page before
+    // the one that needs it must have been released.
+    Cycle fetch(Cycle complete);
+    void release(uint32_t blocks, Cycle cycle);
+
+   private:
+    std::array<Cycle, kSlots> free_{};  // of each slot
+    uint64_t fetched_ = 0, released_ = 0;
+    Cycle next_ = 0;
+  };
+
   Task matvec(const Step& step);
   Task scores(const Step& step);
   Task values(const Step& step);
   Task take(uint64_t beats, Cycle cycles_per_beat);
-  Task take_kv(uint64_t beats, Cycle replays);
+  Task take_pages(uint32_t round_to);
 
   void take_available(uint64_t& beats, Cycle cycles_per_beat);
   void wait(Cycle ready, Stall cause);
   void settle(Cycle beat_ready, Cycle taken);
   void work(Cycle cycles);
-  void emit(uint32_t rows);
+  uint32_t rounds() const;
 
   const PassProgram& program_;
   const Dispatch& dispatch_;
@@ -75,6 +92,9 @@ class Vpu {
   std::vector<Pause> pauses_;
   bool any_beat_ = false;
   uint32_t pages_of_run_ = 0;  // weight pages since the last kStream
+  Refill refill_;
+  Cycle paired_ = 0;               // the last page of weights is in the lanes
+  std::vector<Cycle> round_ends_;  // last issue of each round of the last page of K or V
 
   StallCycles stalls_{};
   Bubble worst_;
