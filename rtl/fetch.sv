@@ -43,13 +43,14 @@ module fetch (
     FIRST,   // ask for the first burst
     HEADER,  // wait for the header
     COUNT,
-    REST
+    SIZE,    // of the next burst
+    ASK      // when there is room for it
   } phase_t;
   phase_t phase_q;
   logic asking_q;
   logic [31:0] next_q;      // beat
   logic [31:0] left_q;      // beats that are to be asked for
-  logic [3:0] size_q;       // of the burst being asked for, or of the last one
+  logic [3:0] size_q;       // of the burst being asked for, or of the next one
   logic [2:0] under_way_q;  // bursts
   logic [6:0] reserved_q;   // entries in use or on their way
   logic header_new_q;
@@ -59,41 +60,48 @@ module fetch (
   wire take = rvalid_i && rready_o;
   wire asked = asking_q && arready_i;
   wire [3:0] to_boundary = 4'(BurstBeats) - {1'b0, next_q[2:0]};
-  wire few = left_q < 32'(BurstBeats) && left_q[3:0] < to_boundary;
-  wire [3:0] size = few && phase_q == REST ? left_q[3:0] : to_boundary;
-  wire more = phase_q == FIRST || (phase_q == REST && left_q != '0);
-  wire plan = more && !asking_q && !stop_i && reserved_q <= 7'(Entries - 2 * BurstBeats);
+  wire few = left_q[31:4] == '0 && left_q[3:0] < to_boundary;
+  wire ask = (phase_q == FIRST || phase_q == ASK) && !asking_q && !stop_i && size_q != '0 &&
+      reserved_q <= 7'(Entries - 2 * BurstBeats);
+  wire [31:0] rest = left_q - 32'(size_q);
 
   always_ff @(posedge clk_i) begin
-    if (plan) begin
-      asking_q <= 1'b1;
-      size_q   <= size;
-    end
+    if (ask) asking_q <= 1'b1;
     if (asked) begin
       asking_q <= 1'b0;
       next_q   <= next_q + 32'(size_q);
     end
     case (phase_q)
-      FIRST: if (plan) phase_q <= HEADER;
+      FIRST: if (ask) phase_q <= HEADER;
       HEADER:
       if (header_new_q) begin
         // The header's beat and half a beat per instruction ...
-        left_q  <= {1'b0, header.instructions[31:1]} + 32'(header.instructions[0]) + 32'd1;
+        left_q  <= 32'(({1'b0, header.instructions} + 33'd3) >> 1);
         phase_q <= COUNT;
       end
       COUNT: begin
-        // ... without those of the first burst.
-        left_q  <= left_q > 32'(size_q) ? left_q - 32'(size_q) : '0;
-        phase_q <= REST;
+        // ... without those of the first burst, unless it had them all.
+        left_q  <= left_q[31:4] == '0 && left_q[3:0] < size_q ? '0 : rest;
+        phase_q <= SIZE;
       end
-      REST: if (plan) left_q <= left_q - 32'(size);
+      SIZE:
+      if (!asking_q) begin
+        size_q  <= few ? left_q[3:0] : to_boundary;
+        phase_q <= ASK;
+      end
+      ASK:
+      if (ask) begin
+        left_q  <= rest;
+        phase_q <= SIZE;
+      end
       default: ;
     endcase
     under_way_q <= under_way_q + 3'(asked) - 3'(take && rlast_i);
-    reserved_q  <= reserved_q + (plan ? {2'b0, size, 1'b0} : 7'd0) - 7'(out_taken) - (header_new_q ? 7'd2 : 7'd0);
+    reserved_q  <= reserved_q + (ask ? {2'b0, size_q, 1'b0} : 7'd0) - 7'(out_taken) - (header_new_q ? 7'd2 : 7'd0);
     if (start_i) begin
       phase_q    <= FIRST;
       next_q     <= program_i;
+      size_q     <= 4'(BurstBeats) - {1'b0, program_i[2:0]};
       reserved_q <= '0;
     end
     if (!rst_ni) begin

@@ -22,6 +22,9 @@ module instruction_check (
   wire is_head = in.opcode == brim_pkg::OP_QUERY || in.opcode == brim_pkg::OP_KEY || in.opcode == brim_pkg::OP_VALUE;
   wire [15:0] param_beats = is_load ? in.count[15:0] : is_head ? 16'(limits.head_beats) : 16'(limits.norm_beats);
   logic [16:0] param_end_q, param2_end_q;
+  wire uses_param = is_load || in.opcode == brim_pkg::OP_EMBED || in.opcode == brim_pkg::OP_RESIDUAL ||
+      (is_head && in.flags[brim_pkg::FLAG_BIAS_BIT]);
+  wire head_norm = is_head && in.flags[brim_pkg::FLAG_NORM_BIT];
 
   // Pages of a matrix: row blocks times pages of a row block.
   wire [31:0] rows_up = in.rows + (in.shape[2] ? 32'd31 : in.shape[1] ? 32'd63 : 32'd127);
@@ -38,7 +41,7 @@ module instruction_check (
 
   logic [7:0] opcode_q;
   logic [31:0] count_q;
-  logic bias_q, norm_q;
+  logic uses_param_q, head_norm_q;
   logic shape_wrong_q, groups_wrong_q, rows_wrong_q, results_wrong_q, row_wrong_q, rope_wrong_q;
   logic query_wrong_q, kv_wrong_q, load_wrong_q, flags_wrong_q;
 
@@ -46,8 +49,8 @@ module instruction_check (
     if (enable_i) begin
       opcode_q      <= in.opcode;
       count_q       <= in.count;
-      bias_q        <= in.flags[brim_pkg::FLAG_BIAS_BIT];
-      norm_q        <= in.flags[brim_pkg::FLAG_NORM_BIT];
+      uses_param_q  <= uses_param;
+      head_norm_q   <= head_norm;
       param_end_q   <= {1'b0, in.param} + {1'b0, param_beats};
       param2_end_q  <= {1'b0, in.param2} + 17'(limits.head_beats);
       row_blocks_q  <= row_blocks[18:0];
@@ -69,24 +72,20 @@ module instruction_check (
   // ------------------------------------------------------------------ second stage: the product
   logic [25:0] matrix_pages_q;
   logic [31:0] count2_q;
-  logic matrix_q, bad_q;
-  wire param_wrong = param_end_q > End;
-  wire param2_wrong = param2_end_q > End;
-  wire head_wrong = flags_wrong_q || (bias_q && param_wrong);
+  logic matrix_q, bad_q, param_wrong_q, param2_wrong_q;
   logic bad;
   always_comb begin
     case (opcode_q)
       brim_pkg::OP_END, brim_pkg::OP_END_PROMPT, brim_pkg::OP_STREAM: bad = 1'b0;
-      brim_pkg::OP_LOAD: bad = load_wrong_q || param_wrong;
+      brim_pkg::OP_LOAD: bad = load_wrong_q;
       brim_pkg::OP_ROPE: bad = rope_wrong_q;
-      brim_pkg::OP_EMBED: bad = row_wrong_q || param_wrong;
+      brim_pkg::OP_EMBED: bad = row_wrong_q;
       brim_pkg::OP_MATVEC: bad = shape_wrong_q || groups_wrong_q || rows_wrong_q;
-      brim_pkg::OP_QUERY: bad = query_wrong_q || head_wrong || (norm_q && param2_wrong);
-      brim_pkg::OP_KEY: bad = kv_wrong_q || head_wrong || (norm_q && param2_wrong);
-      brim_pkg::OP_VALUE: bad = kv_wrong_q || head_wrong || norm_q;
+      brim_pkg::OP_QUERY: bad = query_wrong_q || flags_wrong_q;
+      brim_pkg::OP_KEY: bad = kv_wrong_q || flags_wrong_q;
+      brim_pkg::OP_VALUE: bad = kv_wrong_q || flags_wrong_q || head_norm_q;
       brim_pkg::OP_SCORES, brim_pkg::OP_SOFTMAX, brim_pkg::OP_VALUES, brim_pkg::OP_OUTPUT: bad = kv_wrong_q;
-      brim_pkg::OP_RESIDUAL: bad = results_wrong_q || param_wrong;
-      brim_pkg::OP_SWIGLU, brim_pkg::OP_LOGITS: bad = results_wrong_q;
+      brim_pkg::OP_RESIDUAL, brim_pkg::OP_SWIGLU, brim_pkg::OP_LOGITS: bad = results_wrong_q;
       default: bad = 1'b1;
     endcase
   end
@@ -96,11 +95,15 @@ module instruction_check (
       count2_q       <= count_q;
       matrix_q       <= opcode_q == brim_pkg::OP_MATVEC;
       bad_q          <= bad;
+      param_wrong_q  <= uses_param_q && param_end_q > End;
+      param2_wrong_q <= head_norm_q && param2_end_q > End;
     end
 
   // ------------------------------------------------------------------ third stage
   logic out_q;
-  always_ff @(posedge clk_i) if (enable_i) out_q <= bad_q || (matrix_q && count2_q != 32'(matrix_pages_q));
+  always_ff @(posedge clk_i)
+    if (enable_i)
+      out_q <= bad_q || param_wrong_q || param2_wrong_q || (matrix_q && count2_q != 32'(matrix_pages_q));
   assign bad_o = out_q;
   wire unused = &{1'b0, in, limits, row_blocks, pages};
 endmodule

@@ -63,24 +63,35 @@ module sequencer (
       .clk_i, .enable_i(advance), .limits_i(limits), .instruction_i, .bad_o(bad));
 
   // ------------------------------------------------------------------ dispatch
-  wire [7:0] op = third_q.opcode;
-  wire is_end = op == brim_pkg::OP_END || (op == brim_pkg::OP_END_PROMPT && limits.prompt);
-  wire [2:0] units = brim_pkg::units_of(op);
+  // What the third instruction means, found out while it is the second.
+  wire [7:0] second_op = second_q.opcode;
+  wire [2:0] units = brim_pkg::units_of(second_op);
+  wire is_end = second_op == brim_pkg::OP_END || (second_op == brim_pkg::OP_END_PROMPT && limits.prompt);
   // Neither kind of end is work for a unit. The MCU has entries for reads, that is, for what the VPU consumes.
-  wire work = op != brim_pkg::OP_END && op != brim_pkg::OP_END_PROMPT;
-  wire to_vpu = work && units[brim_pkg::UNIT_VPU_BIT];
-  wire to_spu = work && units[brim_pkg::UNIT_SPU_BIT];
-  wire to_mcu = to_vpu && units[brim_pkg::UNIT_MCU_BIT];
-  wire no_end = last_q[2] && !is_end;
+  wire work = second_op != brim_pkg::OP_END && second_op != brim_pkg::OP_END_PROMPT;
+  logic is_end_q, to_mcu_q, to_vpu_q, to_spu_q;
+  logic fills_normed_q, fills_attention_q, fills_hidden_q, fills_queries_q;
+  always_ff @(posedge clk_i)
+    if (advance) begin
+      is_end_q          <= is_end;
+      to_vpu_q          <= work && units[brim_pkg::UNIT_VPU_BIT];
+      to_spu_q          <= work && units[brim_pkg::UNIT_SPU_BIT];
+      to_mcu_q          <= work && units[brim_pkg::UNIT_VPU_BIT] && units[brim_pkg::UNIT_MCU_BIT];
+      fills_normed_q    <= second_op == brim_pkg::OP_EMBED || second_op == brim_pkg::OP_RESIDUAL;
+      fills_attention_q <= second_op == brim_pkg::OP_OUTPUT && second_q.head == '0;
+      fills_hidden_q    <= second_op == brim_pkg::OP_SWIGLU;
+      fills_queries_q   <= second_op == brim_pkg::OP_KEY && second_q.head == '0;
+    end
+  wire no_end = last_q[2] && !is_end_q;
   wire good = valid_q[2] && !bad && !no_end && !ended_q;
-  wire room = (!to_mcu || mcu_ready_i) && (!to_vpu || vpu_ready_i) && (!to_spu || spu_ready_i);
+  wire room = (!to_mcu_q || mcu_ready_i) && (!to_vpu_q || vpu_ready_i) && (!to_spu_q || spu_ready_i);
   assign dispatched  = good && room;
-  assign mcu_valid_o = dispatched && to_mcu;
-  assign vpu_valid_o = dispatched && to_vpu;
-  assign spu_valid_o = dispatched && to_spu;
+  assign mcu_valid_o = dispatched && to_mcu_q;
+  assign vpu_valid_o = dispatched && to_vpu_q;
+  assign spu_valid_o = dispatched && to_spu_q;
 
   always_ff @(posedge clk_i) begin
-    if (dispatched && is_end) ended_q <= 1'b1;
+    if (dispatched && is_end_q) ended_q <= 1'b1;
     if (valid_q[2] && !ended_q && (bad || no_end)) error_q <= 1'b1;
     if (start_i) ended_q <= 1'b0;
     if (!rst_ni) begin
@@ -92,17 +103,13 @@ module sequencer (
   // ------------------------------------------------------------------ generations
   // docs/rtl/interfaces.md; they go on counting from pass to pass.
   logic [7:0] normed_q, attention_q, hidden_q, queries_q;
-  wire fills_normed = op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL;
-  wire fills_attention = op == brim_pkg::OP_OUTPUT && third_q.head == '0;
-  wire fills_hidden = op == brim_pkg::OP_SWIGLU;
-  wire fills_queries = op == brim_pkg::OP_KEY && third_q.head == '0;
-  wire [7:0] normed = normed_q + 8'(fills_normed);
-  wire [7:0] attention = attention_q + 8'(fills_attention);
-  wire [7:0] hidden = hidden_q + 8'(fills_hidden);
-  wire [7:0] queries = queries_q + 8'(fills_queries);
+  wire [7:0] normed = normed_q + 8'(fills_normed_q);
+  wire [7:0] attention = attention_q + 8'(fills_attention_q);
+  wire [7:0] hidden = hidden_q + 8'(fills_hidden_q);
+  wire [7:0] queries = queries_q + 8'(fills_queries_q);
   logic [7:0] generation;
   always_comb begin
-    case (op)
+    case (third_q.opcode)
       brim_pkg::OP_EMBED, brim_pkg::OP_RESIDUAL: generation = normed;
       brim_pkg::OP_OUTPUT: generation = attention;
       brim_pkg::OP_SWIGLU: generation = hidden;

@@ -49,15 +49,15 @@ module write_port (
   wire joins = write_address_i == follower_q && follower_q[5:0] != '0;
   (* ram_style = "distributed" *) logic [32:0] addresses[Beats];
 
-  wire [8:0] held = held_q + 9'(put) - 9'(loaded);
   always_ff @(posedge clk_i) begin
     if (put) begin
       addresses[write_q] <= {joins, write_address_i};
       write_q            <= write_q + 1;
       follower_q         <= write_address_i + 32'd1;
     end
-    held_q  <= held;
-    ready_q <= !held[8] && !stop_i;
+    held_q  <= held_q + 9'(put) - 9'(loaded);
+    // A beat that leaves in this cycle makes room in the next one only.
+    ready_q <= !held_q[8] && !(held_q == 9'(Beats - 1) && put) && !stop_i;
     if (!rst_ni) begin
       write_q <= '0;
       held_q  <= '0;

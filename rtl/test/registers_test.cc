@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <optional>
 #include <random>
 
+#include "Vsim_counter8.h"
 #include "Vsim_registers.h"
 #include "pipeline.h"
 #include "ports.h"
@@ -307,6 +309,20 @@ TEST(RtlRegisters, AnswerReadsAndWritesAtTheSameTimeInAnyOrder) {
       bench.cycle();
     }
     EXPECT_GT(begun, 100u);
+  }
+}
+
+TEST(RtlCounter, StopsAtItsLargestValue) {
+  for (uint32_t step = 0; step <= 2; ++step) {
+    Clocked<Vsim_counter8> counter;
+    counter->clear_i = 1;
+    counter.tick();
+    counter->clear_i = 0;
+    counter->add_i = static_cast<uint8_t>(step);
+    for (uint32_t i = 1; i < 600; ++i) {
+      counter.tick();
+      ASSERT_EQ(counter->count_o, std::min(step * i, 255u));
+    }
   }
 }
 

@@ -310,6 +310,7 @@ TEST(TopFaults, RefuseAProgramWithoutAnEnd) {
     ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
     top.expect_error(ErrorCode::kBadInstruction);
     EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes + 1 + (count - 1) / 2);
+    EXPECT_TRUE(top.all_idle());
     top.soft_reset();
   }
   // A prompt's pass may end at `end_prompt`, the fourth from the end here.
@@ -350,8 +351,11 @@ TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
       // The first of the pass's transfers in the region, or a later one.
       uint32_t left = attempt < 2 ? 0 : top.random(4);
       std::vector<uint64_t> bad;
+      // The stream's ports one after the other: each reads a sub-block of its own of a page of weights.
+      const bool one_port = access.kind == RegionKind::kWeights && attempt >= 2;
       const auto respond = [&](uint64_t address) {
         if (address < region.address || address >= region.address + region.bytes) return AxiResponse::kOkay;
+        if (one_port && address % kPageBytes / kSubBlockBytes != attempt - 2) return AxiResponse::kOkay;
         if (!bad.empty()) return address == bad[0] ? response : AxiResponse::kOkay;
         if (left-- > 0) return AxiResponse::kOkay;
         bad.push_back(address);

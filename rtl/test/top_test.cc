@@ -6,6 +6,7 @@
 
 #include "Vsim_top1.h"
 #include "Vsim_top4.h"
+#include "board_server/pass_traffic.h"
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
 #include "operands.h"
@@ -75,6 +76,130 @@ TEST_P(TopTest, GivesTheReferencesLogitsWithRandomStallsOnEveryChannel) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, TopTest, testing::ValuesIn(executor_shapes()),
                          [](const auto& shape) { return shape.param.name; });
+
+// ------------------------------------------------------------------ registers as a pass uses them
+
+const test::PackedModel& small_model() {
+  static const test::PackedModel file(*make_synthetic(executor_shapes()[0].model, kSyntheticSeed),
+                                      executor_shapes()[0].embedding, kExecutorContext);
+  return file;
+}
+
+struct PassCounters {
+  uint32_t cycles, read, written, empty, activation, result, softmax, scores, pass, full, idle, local;
+};
+
+template <typename Top>
+PassCounters counters(TopBench<Top>& bench) {
+  using namespace registers;
+  return {bench.get(kCycles),       bench.get(kBeatsRead),       bench.get(kBeatsWritten),
+          bench.get(kStallEmpty),   bench.get(kStallActivation), bench.get(kStallResult),
+          bench.get(kStallSoftmax), bench.get(kStallScores),     bench.get(kStallPass),
+          bench.get(kFifoFull),     bench.get(kPortIdle),        bench.get(kStallLocal)};
+}
+
+TEST(TopCounters, SayWhatThePortsCarriedAndWhereEachCycleWent) {
+  constexpr AxiTiming kSlow{.min_latency = 200, .max_latency = 300, .gap_percent = 98, .stall_percent = 0};
+  for (const AxiTiming& timing : {kIdeal, kRandom, kSlow}) {
+    TopBench<Vsim_top4> bench(small_model().image(), timing, 1);
+    bench.set(registers::kInterruptEnable, registers::kDone);
+    uint32_t position = 0;
+    // Two tokens, one logit; one token; a prompt without logits.
+    for (const auto& [tokens, first] : {std::pair{2u, 1u}, {1u, 0u}, {4u, 4u}, {3u, 0u}}) {
+      const std::vector<uint32_t> ids(tokens, 9);
+      bench.set_up(ids, position, first);
+      const uint64_t stream = bench.stream_transfers(), aux = bench.aux_transfers;
+      const uint64_t written = bench.write_transfers;
+      bench.start();
+      const uint64_t start = bench.cycles();
+      while (!bench.interrupt() && bench.cycles() - start < kLimit) bench.cycle();
+      const uint64_t cycles = bench.cycles() - start;
+      ASSERT_EQ(bench.get(registers::kControl), 0u);
+      const PassCounters c = counters(bench);
+
+      const PassTraffic traffic = pass_traffic(bench.program, position, tokens, first);
+      const uint64_t program_beats = (bench.aux_transfers - aux) / 4;
+      EXPECT_EQ((bench.stream_transfers() - stream) / 4, traffic.beats_read);
+      EXPECT_EQ(c.read, traffic.beats_read + program_beats);
+      EXPECT_EQ(c.written, traffic.beats_written);
+      EXPECT_EQ((bench.write_transfers - written) / 4, traffic.beats_written);
+      const uint64_t program_bytes =
+          sizeof(ProgramHeader) + bench.program.instructions.size() * sizeof(Instruction);
+      if (first < tokens) {
+        EXPECT_EQ(program_beats, (program_bytes + kBeatBytes - 1) / kBeatBytes);
+      } else {
+        EXPECT_LE(program_beats, (program_bytes + kBeatBytes - 1) / kBeatBytes);
+      }
+
+      // The interrupt comes a few cycles after the end, the start's response a few after the start.
+      EXPECT_NEAR(c.cycles, cycles, 8);
+      EXPECT_EQ(c.cycles, traffic.beats_read + c.empty + c.activation + c.result + c.softmax + c.scores +
+                              c.pass + c.local);
+      EXPECT_LE(c.idle, c.cycles);
+      EXPECT_GT(c.pass, 127u);  // the checks of the pass alone
+      EXPECT_GT(c.activation, 0u);
+      EXPECT_GT(c.scores, 0u);
+      EXPECT_GT(c.softmax, 0u);
+      EXPECT_GT(c.idle, 0u);
+      if (timing.gap_percent == 98) {
+        EXPECT_GT(c.empty, c.cycles / 2);
+        EXPECT_EQ(c.full, 0u);
+      } else if (timing.gap_percent == 0) {
+        EXPECT_LT(c.empty, c.cycles / 10);
+        EXPECT_GT(c.full, 0u);
+      }
+      bench.set(registers::kInterruptStatus, registers::kDone);
+      bench.cycle();
+      EXPECT_FALSE(bench.interrupt());
+      position += tokens;
+    }
+  }
+}
+
+TEST(TopRegisters, ShowAPassAndKeepItFromChanging) {
+  Interpreter reference(
+      small_model().image(), make_kernels("reference"),
+      InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap});
+  TopBench<Vsim_top4> bench(small_model().image(), kRandom, 1);
+  EXPECT_EQ(bench.get(registers::kStatus), 0u);
+  const std::vector<uint32_t> ids = {7, 8, 9, 10};
+  const auto expected = reference.run({.tokens = ids, .position = 0, .first_logits = 0});
+  bench.set_up(ids, 0, 0);
+  bench.start();
+  const std::vector<uint32_t> kept = {
+      registers::kProgram, registers::kPosition,    registers::kTokens,      registers::kFirstLogits,
+      registers::kTokenId, registers::kTokenId + 4, registers::kTokenId + 8, registers::kTokenId + 12};
+  std::vector<uint32_t> before;
+  for (const uint32_t offset : kept) before.push_back(bench.get(offset));
+  uint32_t rounds = 0;
+  while (bench.get(registers::kControl) != 0) {
+    ASSERT_LT(++rounds, 100000u);
+    const uint32_t status = bench.get(registers::kStatus);
+    for (size_t i = 0; i < kept.size(); ++i) {
+      bench.set(kept[i], 1);
+      // The pass may end between these accesses.
+      if (bench.get(registers::kControl) == 0) {
+        bench.set(kept[i], before[i]);
+        break;
+      }
+      EXPECT_EQ(bench.get(kept[i]), before[i]);
+    }
+    EXPECT_TRUE(status == registers::kBusy || bench.get(registers::kControl) == 0) << status;
+    if (bench.get(registers::kControl) != 0) bench.set(registers::kControl, 0);
+  }
+  EXPECT_GT(rounds, 20u);
+  EXPECT_EQ(bench.get(registers::kStatus), registers::kDone);
+  for (uint32_t t = 0; t < ids.size(); ++t) {
+    const std::vector<float> got = bench.logits(t);
+    for (uint32_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(float_bits(got[i]), float_bits(expected[t * got.size() + i]));
+    }
+  }
+  // The same registers serve the next pass.
+  bench.start();
+  ASSERT_TRUE(bench.wait(kLimit));
+  EXPECT_EQ(bench.get(registers::kStatus), registers::kDone);
+}
 
 }  // namespace
 }  // namespace brim::rtl
