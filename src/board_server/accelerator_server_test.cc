@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cstring>
 #include <filesystem>
 
+#include "board_server/interpreter_pass_server.h"
 #include "board_server/pass_traffic.h"
 #include "image/pack.h"
 #include "model/synthetic.h"
@@ -46,14 +48,12 @@ class AcceleratorServerTest : public testing::Test {
       std::memcpy(ddr_->at(region.address, content.size()), content.data(), content.size());
       if (region.kind == RegionKind::kProgram) program_address_ = region.address;
     }
+    passes_ = std::make_unique<InterpreterPassServer>(*ddr_, board.accelerator, make_reference_kernels, 1);
   }
   ~AcceleratorServerTest() override { std::filesystem::remove_all(directory_); }
 
-  AcceleratorServerOptions options(Fault fault = Fault::kNone) const {
-    return {.registers = kRegisters,
-            .accelerator = load_board("kv260").accelerator,
-            .kernels = make_reference_kernels,
-            .fault = fault};
+  AcceleratorServer server(Fault fault = Fault::kNone) const {
+    return {*ddr_, *passes_, {.registers = kRegisters, .fault = fault}};
   }
 
   uint32_t& word(uint32_t offset) const {
@@ -83,18 +83,15 @@ class AcceleratorServerTest : public testing::Test {
   Program program_;
   uint64_t program_address_ = 0;
   std::unique_ptr<SharedDdr> ddr_;
+  std::unique_ptr<InterpreterPassServer> passes_;
 };
 
 TEST_F(AcceleratorServerTest, WritesTheLogitsOfTheInterpreterIntoMemory) {
-  AcceleratorServer server(*ddr_, options());
+  AcceleratorServer server = this->server();
   EXPECT_EQ(word(registers::kId), registers::kIdValue);
   EXPECT_FALSE(server.serve_once()) << "nothing is asked for";
   Interpreter interpreter(*image_, make_reference_kernels(), {.max_tokens_per_pass = 8});
 
-  uint64_t logits_address = 0;
-  for (const Instruction& in : program_.instructions) {
-    if (in.opcode == Opcode::kLogits) logits_address = uint64_t{in.address} * kBeatBytes;
-  }
   const std::vector<uint32_t> prompt = {5, 90, 17};
   const std::vector<uint32_t> next = {33};
   for (const auto& [tokens, position] : {std::pair(prompt, 0u), std::pair(next, 3u)}) {
@@ -105,13 +102,26 @@ TEST_F(AcceleratorServerTest, WritesTheLogitsOfTheInterpreterIntoMemory) {
     EXPECT_EQ(word(registers::kStatus), registers::kDone);
     EXPECT_GT(word(registers::kCycles), 0u);
     const auto expected = interpreter.run({.tokens = tokens, .position = position, .first_logits = last});
-    const uint64_t row = logits_address + uint64_t{last} * program_.header.logits_stride * kBeatBytes;
+    const uint64_t row = logits_address(program_, last);
     EXPECT_EQ(std::memcmp(ddr_->at(row, expected.size_bytes()), expected.data(), expected.size_bytes()), 0);
   }
 }
 
+TEST_F(AcceleratorServerTest, FlipsOneBitOfTheLogitsWhenToldTo) {
+  Interpreter interpreter(*image_, make_reference_kernels(), {.max_tokens_per_pass = 8});
+  const std::vector<uint32_t> token = {7};
+  const auto expected = interpreter.run({.tokens = token, .position = 0, .first_logits = 0});
+  AcceleratorServer server = this->server(Fault::kWrongBit);
+  ask(token, 0, 0);
+  EXPECT_TRUE(server.serve_once());
+  const auto* got =
+      reinterpret_cast<const float*>(ddr_->at(logits_address(program_, 0), expected.size_bytes()));
+  EXPECT_EQ(std::bit_cast<uint32_t>(got[0]) ^ std::bit_cast<uint32_t>(expected[0]), 1u);
+  EXPECT_EQ(std::memcmp(got + 1, expected.data() + 1, expected.size_bytes() - sizeof(float)), 0);
+}
+
 TEST_F(AcceleratorServerTest, RefusesWhatTheRegistersCannotMean) {
-  AcceleratorServer server(*ddr_, options());
+  AcceleratorServer server = this->server();
   ask({1}, 128, 0);  // beyond the context
   expect_error(server, registers::ErrorCode::kBadPass);
   ask({1}, 0xFFFFFFFF, 0);
@@ -134,14 +144,14 @@ TEST_F(AcceleratorServerTest, RefusesWhatTheRegistersCannotMean) {
 }
 
 TEST_F(AcceleratorServerTest, SoftResetClearsStatus) {
-  AcceleratorServer server(*ddr_, options(Fault::kBusError));
+  AcceleratorServer server = this->server(Fault::kBusError);
   ask({1}, 0, 0);
   expect_error(server, registers::ErrorCode::kReadError);
   word(registers::kControl) = registers::kSoftReset;
   EXPECT_TRUE(server.serve_once());
   EXPECT_EQ(word(registers::kControl), 0u);
   EXPECT_EQ(word(registers::kStatus), 0u);
-  AcceleratorServer silent(*ddr_, options(Fault::kSilent));
+  AcceleratorServer silent = this->server(Fault::kSilent);
   ask({1}, 0, 0);
   EXPECT_FALSE(silent.serve_once());
   EXPECT_EQ(word(registers::kControl), registers::kStart);

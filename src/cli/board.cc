@@ -8,21 +8,22 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "base/concat.h"
 #include "base/error.h"
 #include "board_server/accelerator_server.h"
 #include "board_server/console_link.h"
+#include "board_server/interpreter_pass_server.h"
 #include "board_server/qemu.h"
+#include "board_server/rtl_pass_server.h"
 #include "board_server/shared_ddr.h"
 #include "cli/command.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/sd_card.h"
-#include "rtl_target/accelerator.h"
 #include "rtl_target/model.h"
 
 namespace brim {
@@ -122,6 +123,17 @@ std::vector<MemoryRange> memory_ranges(uint64_t bytes) {
   return ranges;
 }
 
+std::unique_ptr<PassServer> make_pass_server(const Options& options, const Board& board, SharedDdr& ddr) {
+  if (options.target == "rtl") {
+    return std::make_unique<RtlPassServer>(
+        ddr, board, rtl_target::load_model(rtl_target::model_folder(), options.rtl_tokens));
+  }
+  const std::string kernels(options.target == "cpu" ? available_kernels().front() : options.target);
+  return std::make_unique<InterpreterPassServer>(
+      ddr, board.accelerator, [kernels] { return make_kernels(kernels); },
+      options.threads ? options.threads : physical_cores());
+}
+
 void run_board(const Options& options) {
   if (!std::filesystem::exists(options.firmware)) {
     throw Error("no firmware at '" + options.firmware +
@@ -150,24 +162,11 @@ void run_board(const Options& options) {
     qemu.card = options.source;
   }
 
-  const Board description = load_board(board_name);
-  DdrView bus(ddr);
-  std::optional<rtl_target::Accelerator> rtl;
-  if (options.target == "rtl") {
-    rtl.emplace(rtl_target::load_model(rtl_target::model_folder(), options.rtl_tokens), description, bus);
-  }
-
+  const std::unique_ptr<PassServer> passes = make_pass_server(options, load_board(board_name), ddr);
   PassLog log(options.passes);
   AcceleratorServer server(
-      ddr,
+      ddr, *passes,
       {.registers = kRegisters,
-       .accelerator = description.accelerator,
-       .kernels =
-           [&] {
-             return make_kernels(options.target == "cpu" ? available_kernels().front() : options.target);
-           },
-       .rtl = rtl ? &*rtl : nullptr,
-       .threads = options.threads ? options.threads : physical_cores(),
        .fault = options.fault,
        .fault_after = options.fault_after,
        .on_pass = [&](uint32_t position, std::span<const uint32_t> tokens) { log.write(position, tokens); },

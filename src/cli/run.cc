@@ -9,9 +9,10 @@
 #include "base/error.h"
 #include "cli/chat_loop.h"
 #include "cli/command.h"
-#include "rtl_target/executor.h"
+#include "rtl_target/totals.h"
 #include "runtime/chat.h"
 #include "runtime/session.h"
+#include "sim/subject.h"
 #include "tokenizer/decoder.h"
 
 namespace brim {
@@ -63,24 +64,25 @@ rtl_target::Counters total_of(const rtl_target::RtlExecutor& rtl) {
   return total;
 }
 
-nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image) {
+// Rates and shares of the simulated board, each as docs/simulator.md defines it.
+nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image, uint32_t prompt_tokens) {
   const Board board = load_board(image.header().board);
+  const sim::Shares shares =
+      sim::shares_of(board, sim::subject_of(image, board), rtl_target::run_of(rtl.passes(), prompt_tokens));
   const rtl_target::Counters total = total_of(rtl);
-  const double seconds = static_cast<double>(total.cycles) / rtl.clock_hz();
-  uint64_t tokens = 0;
-  for (const auto& pass : rtl.passes()) tokens += pass.tokens;
   nlohmann::json stalls;
-  for (size_t i = 0; i < rtl_target::kStalls.size(); ++i)
+  for (size_t i = 0; i < rtl_target::kStalls.size(); ++i) {
     stalls[rtl_target::kStalls[i].name] = total.stalls[i];
+  }
   return {{"tokens_per_pass", rtl.lanes()},
-          {"clock_hz", rtl.clock_hz()},
           {"passes", rtl.passes().size()},
           {"cycles", total.cycles},
-          {"tokens_per_second", rate(tokens, seconds)},
           {"beats_read", total.beats_read},
           {"beats_written", total.beats_written},
-          {"bandwidth_share", static_cast<double>(total.beats_read + total.beats_written) * kBeatBytes /
-                                  seconds / board.ddr.peak_bytes_per_second()},
+          {"tokens_per_second", shares.tokens_per_second},
+          {"decode_tokens_per_second", shares.decode_tokens_per_second},
+          {"bandwidth_share", shares.bandwidth_share},
+          {"limit_share", shares.limit_share},
           {"stall_cycles", stalls},
           {"fifo_full_cycles", total.fifo_full},
           {"port_idle_cycles", total.port_idle}};
@@ -147,7 +149,7 @@ void run(const Options& options) {
         {"stop_reason", describe(result.reason)},
         {"target", executor->name()},
     };
-    if (rtl != nullptr) summary["accelerator"] = report(*rtl, image);
+    if (rtl != nullptr) summary["accelerator"] = report(*rtl, image, static_cast<uint32_t>(prompt_tokens));
     std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     finish_output();
     return;
@@ -158,16 +160,15 @@ void run(const Options& options) {
     std::fprintf(stderr, "brim: the context of %u tokens is full; pack with a larger --context to go on\n",
                  executor->context());
   }
-  if (rtl != nullptr) {
-    const rtl_target::Counters total = total_of(*rtl);
-    std::fprintf(stderr, "[simulated board: %zu passes in %.0f cycles, %.4f s at %.0f MHz]\n",
-                 rtl->passes().size(), static_cast<double>(total.cycles),
-                 static_cast<double>(total.cycles) / rtl->clock_hz(), rtl->clock_hz() / 1e6);
-  }
   if (isatty(STDERR_FILENO)) {
     std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",
                  executor->name().c_str(), prompt_tokens, rate(prompt_tokens, result.prompt_seconds),
                  result.tokens.size(), rate(decoded, result.decode_seconds), describe(result.reason));
+    if (rtl != nullptr) {
+      const double cycles = static_cast<double>(total_of(*rtl).cycles);
+      std::fprintf(stderr, "[simulated board: %zu passes in %.0f cycles, %.4f s at %.0f MHz]\n",
+                   rtl->passes().size(), cycles, cycles / rtl->clock_hz(), rtl->clock_hz() / 1e6);
+    }
   }
 }
 

@@ -278,6 +278,12 @@ Program read_program(std::span<const uint8_t> bytes) {
   return program;
 }
 
+uint64_t logits_address(const Program& program, uint32_t token) {
+  const auto writer = std::ranges::find(program.instructions, Opcode::kLogits, &Instruction::opcode);
+  if (writer == program.instructions.end()) throw Error("program: has no logits");
+  return (writer->address + uint64_t{token} * program.header.logits_stride) * kBeatBytes;
+}
+
 std::string opcode_name(Opcode opcode) {
   static constexpr const char* kNames[kOpcodes] = {
       "end",   "end_prompt", "stream",  "load",   "rope",   "embed",    "matvec", "query", "key",

@@ -72,6 +72,9 @@ uint64_t program_bytes(const ModelDescription& model, uint64_t streams);
 std::vector<uint8_t> serialise(const Program& program);
 Program read_program(std::span<const uint8_t> bytes);
 
+// Where the logits of a pass's token go: physical, in bytes. Throws Error if the program has none.
+uint64_t logits_address(const Program& program, uint32_t token);
+
 // One line per instruction, as `brim inspect --program` prints it.
 std::string disassemble(const Instruction& instruction);
 std::string opcode_name(Opcode opcode);

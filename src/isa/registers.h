@@ -46,6 +46,7 @@ inline constexpr uint32_t kStallPass = 0x124;
 inline constexpr uint32_t kFifoFull = 0x128;
 inline constexpr uint32_t kPortIdle = 0x12C;
 inline constexpr uint32_t kStallLocal = 0x130;
+inline constexpr uint32_t kLastCounter = kStallLocal;
 
 inline constexpr uint32_t kBlockBytes = 0x1000;  // address space of the whole block
 

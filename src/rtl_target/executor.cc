@@ -32,9 +32,6 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
   for (const RegionEntry& region : image.regions()) {
     if (region.kind == RegionKind::kProgram) program_address_ = region.address;
   }
-  for (const Instruction& in : program_.instructions) {
-    if (in.opcode == Opcode::kLogits) logits_address_ = uint64_t{in.address} * kBeatBytes;
-  }
   std::vector<uint32_t> candidates = built_models(options.models);
   if (options.tokens || candidates.empty()) candidates = {options.tokens.value_or(1)};
   uint32_t score_bytes = 0;
@@ -97,9 +94,8 @@ std::span<const float> RtlExecutor::run(const Pass& pass) {
   logits_.resize(uint64_t{tokens - pass.first_logits} * vocabulary());
   const uint64_t row_bytes = uint64_t{vocabulary()} * sizeof(float);
   for (uint32_t t = pass.first_logits; t < tokens; ++t) {
-    const uint64_t address = logits_address_ + uint64_t{t} * program_.header.logits_stride * kBeatBytes;
-    std::memcpy(&logits_[uint64_t{t - pass.first_logits} * vocabulary()], memory_.read(address, row_bytes),
-                row_bytes);
+    std::memcpy(&logits_[uint64_t{t - pass.first_logits} * vocabulary()],
+                memory_.read(logits_address(program_, t), row_bytes), row_bytes);
   }
   return logits_;
 }

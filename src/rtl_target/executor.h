@@ -60,7 +60,6 @@ class RtlExecutor final : public Executor {
   const MappedImage& image_;
   Program program_;
   uint64_t program_address_ = 0;
-  uint64_t logits_address_ = 0;  // of the pass's first token
   uint32_t lanes_ = 0;
   uint32_t max_tokens_ = 0;
   double clock_hz_ = 0;

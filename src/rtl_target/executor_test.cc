@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <filesystem>
 
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
+#include "model/tensor_source.h"
 #include "tests/executor_shapes.h"
 #include "tests/small_models.h"
 
@@ -54,6 +56,25 @@ TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
   const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{1, lanes, lanes, 1});
 }
+
+// Trained models, decoded for a few positions with passes of every width.
+class RtlModelTest : public testing::TestWithParam<std::tuple<std::string, uint32_t>> {};
+
+TEST_P(RtlModelTest, GivesTheReferencesLogits) {
+  const auto& [path, lanes] = GetParam();
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is missing";
+  const PackedModel file(*open_model(path), EmbeddingFormat::kQ8, 256);
+  expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{lanes, 1, lanes, 1});
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,
+                         testing::Combine(testing::Values(BRIM_SOURCE_DIR "/models/demo",
+                                                          BRIM_SHARED_DATA "/stories260K/stories260K.bin"),
+                                          testing::ValuesIn(kLanes)),
+                         [](const auto& test) {
+                           return std::filesystem::path(std::get<0>(test.param)).stem().string() + "_" +
+                                  std::to_string(std::get<1>(test.param)) + "_lanes";
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlExecutorTest,
                          testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
