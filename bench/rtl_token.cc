@@ -49,8 +49,8 @@ bool measure(const MappedImage& image, const Board& board, rtl_target::RtlExecut
               shares.tokens_per_second, shares.bandwidth_share, shares.limit_share);
   std::printf("  beats read %llu, written %llu\n", static_cast<unsigned long long>(counters.beats_read),
               static_cast<unsigned long long>(counters.beats_written));
-  for (size_t i = 0; i < rtl_target::kStalls.size(); ++i) {
-    print_share(rtl_target::kStalls[i].name, counters.stalls[i], counters.cycles);
+  for (size_t i = 0; i < registers::kStalls.size(); ++i) {
+    print_share(registers::kStalls[i].name.data(), counters.stalls[i], counters.cycles);
   }
   print_share("fifo_full", counters.fifo_full, counters.cycles);
   print_share("port_idle", counters.port_idle, counters.cycles);

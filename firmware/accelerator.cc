@@ -8,6 +8,7 @@
 #include "firmware/image_loader.h"
 #include "firmware/io.h"
 #include "firmware/timer.h"
+#include "isa/pass_limits.h"
 #include "isa/registers.h"
 
 namespace brim {
@@ -57,11 +58,9 @@ bool Accelerator::attach(const ImageHeader& image) {
           get(registers::kMaxContext), ". Pack with a smaller --context.\n");
     return false;
   }
-  const uint64_t heads_per_kv = program_->heads / program_->kv_heads;
-  const uint64_t scores_per_token = heads_per_kv * program_->context * 8;
-  const uint64_t most =
-      std::min<uint64_t>({get(registers::kMaxTokens), registers::kTokenIds, logits_bytes_ / row_bytes,
-                          get(registers::kScoreBytes) / scores_per_token});
+  const uint64_t most = std::min<uint64_t>(
+      most_tokens_of_pass(*program_, get(registers::kMaxTokens), get(registers::kScoreBytes)),
+      logits_bytes_ / row_bytes);
   if (most == 0) {
     print("Error: the accelerator's score buffer of ", get(registers::kScoreBytes),
           " bytes is too small for a context of ", program_->context,
@@ -152,14 +151,11 @@ bool Accelerator::fail(const Pass& pass, bool answered) {
 }
 
 void Accelerator::count(const Pass& pass, double seconds) {
-  constexpr uint32_t kStalls[6] = {registers::kStallEmpty,  registers::kStallActivation,
-                                   registers::kStallResult, registers::kStallSoftmax,
-                                   registers::kStallScores, registers::kStallPass};
   work_.tokens += pass.tokens.size();
   work_.cycles += get(registers::kCycles);
   work_.beats += uint64_t{get(registers::kBeatsRead)} + get(registers::kBeatsWritten);
   work_.seconds += seconds;
-  for (uint32_t i = 0; i < 6; ++i) work_.stalls[i] += get(kStalls[i]);
+  for (size_t i = 0; i < work_.stalls.size(); ++i) work_.stalls[i] += get(registers::kStalls[i].offset);
 }
 
 }  // namespace brim

@@ -1,25 +1,26 @@
 // The accelerator behind its registers (docs/registers.md): real ones on the board, words in memory in QEMU.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
 #include "engine/pass.h"
 #include "image/header.h"
 #include "isa/instruction.h"
+#include "isa/registers.h"
 #include "runtime/sampler.h"
 
 namespace brim {
 
-// Counters summed over passes; stalls in the order of the registers.
+// Counters summed over passes.
 struct Work {
   uint64_t tokens = 0;
   uint64_t cycles = 0;
-  uint64_t beats = 0;  // read and written
-  double seconds = 0;  // by the processor's timer, from start to done
-  uint64_t stalls[6] = {};
+  uint64_t beats = 0;                                        // read and written
+  double seconds = 0;                                        // by the processor's timer, from start to done
+  std::array<uint64_t, registers::kStalls.size()> stalls{};  // as registers::kStalls
 };
-inline constexpr const char* kStallNames[6] = {"empty", "activation", "result", "softmax", "scores", "pass"};
 
 class Accelerator final : public PassRunner {
  public:

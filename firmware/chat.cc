@@ -255,8 +255,8 @@ class Chat {
       return;
     }
     print("stalls      ");
-    for (uint32_t i = 0; i < 6; ++i) {
-      print(" ", std::string_view(kStallNames[i]), " ",
+    for (size_t i = 0; i < work.stalls.size(); ++i) {
+      print(" ", registers::kStalls[i].name, " ",
             Fixed{100 * static_cast<double>(work.stalls[i]) /
                       static_cast<double>(std::max<uint64_t>(work.cycles, 1)),
                   2},

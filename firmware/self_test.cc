@@ -8,30 +8,26 @@
 #include "firmware/timer.h"
 #include "image/crc32c.h"
 #include "numerics/fp32.h"
+#include "runtime/decode.h"
 
 namespace brim {
 
 namespace {
 
-// Runs the tokens from `position` on, and gives the checksum of the last one's logits. False, with what is
-// wrong on the console, if there are none.
-bool run(Accelerator& accelerator, std::span<const uint32_t> tokens, uint32_t position,
-         uint32_t* logits_crc) {
-  std::span<const float> logits;
-  while (!tokens.empty()) {
-    const auto part = tokens.first(std::min<size_t>(tokens.size(), accelerator.max_tokens_per_pass()));
-    const auto last = static_cast<uint32_t>(part.size() - 1);
-    // Logits of an earlier pass would pass for those of an accelerator that writes nothing; these are no
-    // numbers.
-    const auto row = accelerator.logits_row(last);
+// Runs the tokens, and gives the checksum of the last one's logits. False, with what is wrong on the console,
+// if there are none.
+bool run(Accelerator& accelerator, Position& place, std::span<const uint32_t> tokens, uint32_t* logits_crc) {
+  // Logits of an earlier pass would pass for those of an accelerator that writes nothing; these are no
+  // numbers.
+  for (uint32_t t = 0; t < accelerator.max_tokens_per_pass(); ++t) {
+    const auto row = accelerator.logits_row(t);
     std::fill(row.begin(), row.end(), kNan);
     flush_cache(row.data(), row.size_bytes());
-    if (!accelerator.run_pass({.tokens = part, .position = position, .first_logits = last}, logits)) {
-      print("Error: self test: a pass failed.\n");
-      return false;
-    }
-    position += last + 1;
-    tokens = tokens.subspan(part.size());
+  }
+  std::span<const float> logits;
+  if (!place.append(tokens, logits)) {
+    print("Error: self test: a pass failed.\n");
+    return false;
   }
   if (!std::all_of(logits.begin(), logits.end(), is_finite)) {
     print("Error: self test: logits are missing or no numbers. The accelerator cannot be trusted.\n");
@@ -49,10 +45,12 @@ bool self_test(Accelerator& accelerator, const KnownPass& known) {
     return true;
   }
   const double start = seconds_now();
+  Position place(accelerator);
   for (const uint32_t first : {uint32_t{0}, known.tokens - 1}) {
     const uint32_t tokens = known.tokens - first;
     uint32_t crc = 0;
-    if (!run(accelerator, {known.ids + first, tokens}, first, &crc)) return false;
+    place.rewind(first);
+    if (!run(accelerator, place, {known.ids + first, tokens}, &crc)) return false;
     if (crc == known.logits_crc) continue;
     print("Error: self test: ", tokens, tokens == 1 ? " token" : " tokens", " from position ", first,
           ": the checksum of the logits is ", Hex{crc}, ", expected ", Hex{known.logits_crc},

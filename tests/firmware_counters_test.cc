@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include <thread>
 
 #include "board_server/qemu.h"
+#include "board_server/register_block.h"
 #include "board_server/shared_ddr.h"
 #include "image/mapped_image.h"
 #include "isa/registers.h"
@@ -26,49 +26,45 @@ constexpr uint64_t kRegisters = 0x1F0000;  // firmware/board.h, in QEMU
 // Ends every pass at once, with the same counters and always the same token as the most probable.
 class CountingAccelerator {
  public:
-  CountingAccelerator(SharedDdr& ddr, const MappedImage& image) : ddr_(ddr) {
+  CountingAccelerator(SharedDdr& ddr, const MappedImage& image) : ddr_(ddr), block_(ddr, kRegisters) {
     program_ = image.program().header;
     logits_ = find_region(image.header(), RegionKind::kLogits)->address;
-    set(registers::kId, registers::kIdValue);
-    set(registers::kVersion, registers::kVersionValue);
-    set(registers::kCapabilities, registers::kHasStallCounters);
-    set(registers::kMaxTokens, 8);
-    set(registers::kMaxContext, program_.context);
-    set(registers::kScoreBytes, 1 << 20);
-    set(registers::kCycles, 1000);
-    set(registers::kBeatsRead, 5000);
-    set(registers::kBeatsWritten, 10);
-    set(registers::kStallEmpty, 250);
-    set(registers::kStallActivation, 125);
-    set(registers::kStallResult, 10);
-    set(registers::kStallSoftmax, 20);
-    set(registers::kStallScores, 30);
-    set(registers::kStallPass, 5);
+    block_.set(registers::kId, registers::kIdValue);
+    block_.set(registers::kVersion, registers::kVersionValue);
+    block_.set(registers::kCapabilities, registers::kHasStallCounters);
+    block_.set(registers::kMaxTokens, 8);
+    block_.set(registers::kMaxContext, program_.context);
+    block_.set(registers::kScoreBytes, 1 << 20);
+    block_.set(registers::kCycles, 1000);
+    block_.set(registers::kBeatsRead, 5000);
+    block_.set(registers::kBeatsWritten, 10);
+    block_.set(registers::kStallEmpty, 250);
+    block_.set(registers::kStallActivation, 125);
+    block_.set(registers::kStallResult, 10);
+    block_.set(registers::kStallSoftmax, 20);
+    block_.set(registers::kStallScores, 30);
+    block_.set(registers::kStallPass, 5);
+    block_.set(registers::kStallLocal, 40);
   }
 
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      if (get(registers::kControl) == 0) {
+      if (block_.get(registers::kControl) == 0) {
         std::this_thread::sleep_for(std::chrono::microseconds(100));
         continue;
       }
       constexpr uint32_t kToken = 300;
       const float probable = 1;
-      const uint64_t row = uint64_t{get(registers::kTokens) - 1} * program_.logits_stride * kBeatBytes;
+      const uint64_t row = uint64_t{block_.get(registers::kTokens) - 1} * program_.logits_stride * kBeatBytes;
       std::memcpy(ddr_.at(logits_ + row + kToken * sizeof(float), sizeof(float)), &probable, sizeof(float));
-      set(registers::kStatus, registers::kDone);
-      set(registers::kControl, 0);
+      block_.set(registers::kStatus, registers::kDone);
+      block_.set(registers::kControl, 0);
     }
   }
 
  private:
-  std::atomic_ref<uint32_t> word(uint32_t offset) {
-    return std::atomic_ref(*reinterpret_cast<uint32_t*>(ddr_.at(kRegisters + offset, sizeof(uint32_t))));
-  }
-  uint32_t get(uint32_t offset) { return word(offset).load(std::memory_order_acquire); }
-  void set(uint32_t offset, uint32_t value) { word(offset).store(value, std::memory_order_release); }
-
   SharedDdr& ddr_;
+  RegisterBlock block_;
   ProgramHeader program_;
   uint64_t logits_;
 };
@@ -100,11 +96,7 @@ TEST(FirmwareCounters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsThem
     ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
     const MappedImage image(path);
     SharedDdr ddr(directory / "ddr", {{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
-    for (const RegionEntry& region : image.regions()) {
-      const auto content = image.content(region);
-      if (!content.empty())
-        std::memcpy(ddr.at(region.address, content.size()), content.data(), content.size());
-    }
+    load_image(image, ddr);
     // The made-up logits are not those that the image carries.
     auto* header = reinterpret_cast<ImageHeader*>(
         ddr.at(find_region(image.header(), RegionKind::kHeader)->address, kImageHeaderBytes));
@@ -121,7 +113,7 @@ TEST(FirmwareCounters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsThem
     const std::string console = console_until(board, "of the cycles");
     EXPECT_NE(
         console.find("stalls       empty 25.00% activation 12.50% result 1.00% softmax 2.00% scores 3.00% "
-                     "pass 0.50% of the cycles"),
+                     "local 4.00% pass 0.50% of the cycles"),
         std::string::npos)
         << console;
     EXPECT_NE(console.find("memory       320640 bytes per token"), std::string::npos) << console;

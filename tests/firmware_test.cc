@@ -130,6 +130,20 @@ TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
 }
 INSTANTIATE_TEST_SUITE_P(Targets, BoardTarget, testing::Values("cpu", "reference", "rtl"));
 
+// With 4,160 positions the scores of four tokens fit into the eight lanes' buffer, not those of seven.
+TEST_F(BoardTest, AsksTheAcceleratorForNoPassThatItRefuses) {
+  if (!BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
+  const std::string path = file("long.brim");
+  const std::string pack =
+      BRIM_BINARY " pack " BRIM_SOURCE_DIR "/models/demo --context 4160 >/dev/null -o " + path;
+  ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
+  Board board(file("tmp"), {path, "--preload", "--target", "rtl", "--rtl-tokens", "8"});
+  EXPECT_TRUE(board.shows("Self test passed"));
+  board.send("/tokens 2\nROMEO:\n");
+  EXPECT_TRUE(board.shows("[2 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
 TEST_F(BoardTest, KeepsTheConversationOverTurnsAndForgetsItOnRequest) {
   const std::string path = image();
   Board board(file("tmp"), {path, "--passes", file("passes")});

@@ -42,12 +42,8 @@ class AcceleratorServerTest : public testing::Test {
     program_ = image_->program();
     ddr_ = std::make_unique<SharedDdr>(
         directory_ / "ddr", std::vector<MemoryRange>{{0, uint64_t{2} << 30}, {0x800000000, 1 << 20}});
-    for (const RegionEntry& region : image_->regions()) {
-      const auto content = image_->content(region);
-      if (content.empty()) continue;
-      std::memcpy(ddr_->at(region.address, content.size()), content.data(), content.size());
-      if (region.kind == RegionKind::kProgram) program_address_ = region.address;
-    }
+    load_image(*image_, *ddr_);
+    program_address_ = find_region(image_->header(), RegionKind::kProgram)->address;
     passes_ = std::make_unique<InterpreterPassServer>(*ddr_, board.accelerator, make_reference_kernels, 1);
   }
   ~AcceleratorServerTest() override { std::filesystem::remove_all(directory_); }

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -41,6 +42,20 @@ uint8_t* SharedDdr::at(uint64_t address, uint64_t bytes) const {
     offset += range.bytes;
   }
   throw Error(concat("the board has no memory of ", bytes, " bytes at 0x", std::hex, address));
+}
+
+void load_image(const MappedImage& image, SharedDdr& ddr, const Progress& progress) {
+  uint64_t done = 0;
+  for (const RegionEntry& region : image.regions()) {
+    const auto content = image.content(region);
+    constexpr uint64_t kStep = 16 << 20;
+    for (uint64_t offset = 0; offset < content.size(); offset += kStep) {
+      const auto part = content.subspan(offset, std::min<uint64_t>(kStep, content.size() - offset));
+      std::memcpy(ddr.at(region.address + offset, part.size()), part.data(), part.size());
+      done += part.size();
+      if (progress) progress(done, image.bytes().size());
+    }
+  }
 }
 
 }  // namespace brim

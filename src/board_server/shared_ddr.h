@@ -6,7 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "image/header.h"
+#include "base/progress.h"
+#include "image/mapped_image.h"
 #include "image/physical_memory.h"
 
 namespace brim {
@@ -30,6 +31,9 @@ class SharedDdr {
   uint64_t bytes_ = 0;
   uint8_t* data_ = nullptr;
 };
+
+// Puts the image's regions where they belong, as a boot loader does that has loaded the image itself.
+void load_image(const MappedImage& image, SharedDdr& ddr, const Progress& progress = {});
 
 // What an executor sees of it. The DDR must outlive the view.
 class DdrView final : public PhysicalMemory {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/concat.h"
@@ -46,8 +47,8 @@ struct Options {
   Fault fault = Fault::kNone;
   uint64_t fault_after = 0;
   std::string target = "cpu";
-  uint32_t rtl_tokens = 1;
-  uint32_t threads = 0;  // 0: one per physical core
+  std::optional<uint32_t> rtl_tokens;  // none: the smallest one built
+  uint32_t threads = 0;                // 0: one per physical core
 };
 
 // RAII: a new directory, removed with all that is in it.
@@ -101,22 +102,6 @@ bool is_image(const std::string& path) {
   return std::memcmp(magic, kImageMagic, sizeof(magic)) == 0;
 }
 
-// What a boot loader does that has loaded the image itself.
-void fill_memory(const MappedImage& image, SharedDdr& ddr) {
-  const Progress progress = progress_bar("filling memory");
-  uint64_t done = 0;
-  for (const RegionEntry& region : image.regions()) {
-    const auto content = image.content(region);
-    constexpr uint64_t kStep = 16 << 20;
-    for (uint64_t offset = 0; offset < content.size(); offset += kStep) {
-      const auto part = content.subspan(offset, std::min<uint64_t>(kStep, content.size() - offset));
-      std::memcpy(ddr.at(region.address + offset, part.size()), part.data(), part.size());
-      done += part.size();
-      if (progress) progress(done, image.bytes().size());
-    }
-  }
-}
-
 std::vector<MemoryRange> memory_ranges(uint64_t bytes) {
   std::vector<MemoryRange> ranges = {{0, std::min(bytes, kLowBytes)}};
   if (bytes > kLowBytes) ranges.push_back({kHighBase, bytes - kLowBytes});
@@ -125,9 +110,12 @@ std::vector<MemoryRange> memory_ranges(uint64_t bytes) {
 
 std::unique_ptr<PassServer> make_pass_server(const Options& options, const Board& board, SharedDdr& ddr) {
   if (options.target == "rtl") {
-    return std::make_unique<RtlPassServer>(
-        ddr, board, rtl_target::load_model(rtl_target::model_folder(), options.rtl_tokens));
+    const auto folder = rtl_target::model_folder();
+    const std::vector<uint32_t> built = rtl_target::built_models(folder);
+    const uint32_t tokens = options.rtl_tokens.value_or(built.empty() ? 1 : built.front());
+    return std::make_unique<RtlPassServer>(ddr, board, rtl_target::load_model(folder, tokens));
   }
+  if (options.rtl_tokens) throw CLI::ValidationError("--rtl-tokens", "goes with --target rtl only");
   const std::string kernels(options.target == "cpu" ? available_kernels().front() : options.target);
   return std::make_unique<InterpreterPassServer>(
       ddr, board.accelerator, [kernels] { return make_kernels(kernels); },
@@ -151,7 +139,7 @@ void run_board(const Options& options) {
   if (is_image(options.source)) {
     const MappedImage image(options.source);
     board_name = image.header().board;
-    if (options.preload) fill_memory(image, ddr);
+    if (options.preload) load_image(image, ddr, progress_bar("filling memory"));
     if (!options.preload && !options.no_card) {
       qemu.card = directory / "card.img";
       write_sd_card(image_parts(image), *qemu.card, progress_bar("writing the card"));
@@ -217,9 +205,10 @@ void add_board(CLI::App& app) {
                    "accelerator's RTL, simulated)")
       ->check(CLI::IsMember({"cpu", "reference", "rtl"}))
       ->capture_default_str();
-  command->add_option("--rtl-tokens", options->rtl_tokens, "Tokens per pass that the RTL is built for")
-      ->check(CLI::IsMember({1, 4, 8}))
-      ->capture_default_str();
+  command
+      ->add_option("--rtl-tokens", options->rtl_tokens,
+                   "Tokens per pass that the RTL is built for (default: the smallest one built)")
+      ->check(CLI::IsMember({1, 4, 8}));
   command->add_option("-t,--threads", options->threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
   command->callback([options] { run_board(*options); });

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
+#include "rtl_target/does_not_fit.h"
 #include "rtl_target/executor.h"
 #include "rtl_target/model.h"
 #include "runtime/chat.h"
@@ -60,6 +61,9 @@ void TargetOptions::add_to(CLI::App& command) {
       .add_option("--rtl-tokens", rtl_tokens,
                   "Tokens per pass that the RTL is built for (default: the smallest one built that fits)")
       ->check(CLI::IsMember({1, 4, 8}));
+  command.add_option(
+      "--board", board,
+      "Board, by name or JSON file, whose memory the RTL is simulated on (default: the image's)");
   command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
   command.add_flag("--pin", pin, "Tie each thread to a CPU");
@@ -96,10 +100,29 @@ std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Ta
                          .load = options.load});
 }
 
+namespace {
+
+// The board that was named, else the one that the image was packed for.
+Board board_of(const MappedImage& image, const std::string& named) {
+  if (!named.empty()) return load_board(named);
+  try {
+    return load_board(image.header().board);
+  } catch (const Error&) {
+    throw rtl_target::DoesNotFit(image.path() + ": was packed for board " + image.header().board +
+                                 ", which is none of brim's own; give its description with --board FILE");
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options) {
-  if (options.target != "rtl") return make_interpreter(image, options);
+  if (options.target != "rtl") {
+    if (options.rtl_tokens) throw CLI::ValidationError("--rtl-tokens", "goes with --target rtl only");
+    if (!options.board.empty()) throw CLI::ValidationError("--board", "goes with --target rtl only");
+    return make_interpreter(image, options);
+  }
   return std::make_unique<rtl_target::RtlExecutor>(
-      image, load_board(image.header().board),
+      image, board_of(image, options.board),
       rtl_target::RtlOptions{
           .models = rtl_target::model_folder(),
           .tokens = options.rtl_tokens,

@@ -43,8 +43,9 @@ struct PlacementOptions {
 struct TargetOptions {
   std::string target = "cpu";  // "cpu": the fastest kernels of this processor; kernels by name; or "rtl"
   std::optional<uint32_t> rtl_tokens = {};  // TOKENS of the RTL; none: the smallest one built that fits
-  uint32_t tokens_per_pass = 0;             // 0: the executor's own choice
-  uint32_t threads = 0;                     // 0: one per physical core
+  std::string board = {};        // that the RTL is simulated on, a name or a file; empty: the image's
+  uint32_t tokens_per_pass = 0;  // 0: the executor's own choice
+  uint32_t threads = 0;          // 0: one per physical core
   bool pin = false;
   Load load = Load::kMap;
 
@@ -56,7 +57,7 @@ struct TargetOptions {
 // Kernels on this machine, whatever the target is called. Throws Error if this processor cannot run it.
 std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const TargetOptions& options);
 
-// Throws Error if this machine cannot run the target.
+// Throws Error if this machine cannot run the target, rtl_target::DoesNotFit if the RTL cannot run the image.
 std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options);
 
 // An image's tokenizer with memory to work in.

@@ -68,24 +68,20 @@ AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokeni
 }
 
 Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
-  PackOptions pack{.board = load_board(options.placement.board),
-                   .embedding = options.placement.embedding,
-                   .context = options.placement.context,
-                   .threads = options.threads,
-                   .quantiser = options.quantiser};
-  const auto known_pass = [&](const std::string& file) {
+  const PackOptions pack{.board = load_board(options.placement.board),
+                         .embedding = options.placement.embedding,
+                         .context = options.placement.context,
+                         .threads = options.threads,
+                         .quantiser = options.quantiser};
+  PackOptions final_pack = pack;
+  final_pack.progress = progress_bar("packing");
+  final_pack.known_pass = [&](const std::string& file) {
     return known_pass_of(file, options.output, thread_count(options.threads));
   };
-  if (options.quantiser == "rtn") {
-    pack.progress = progress_bar("packing");
-    pack.known_pass = known_pass;
-    return pack_image(source, tokenizer, pack, options.output);
-  }
+  if (options.quantiser == "rtn") return pack_image(source, tokenizer, final_pack, options.output);
   const AwqSource scaled = search_awq(source, tokenizer, options, pack);
-  pack.progress = progress_bar("packing");
-  pack.known_pass = known_pass;
-  pack.importance = [&](TensorId id) { return scaled.importance(id); };
-  return pack_image(scaled, tokenizer, pack, options.output);
+  final_pack.importance = [&](TensorId id) { return scaled.importance(id); };
+  return pack_image(scaled, tokenizer, final_pack, options.output);
 }
 
 void pack(const Options& options) {

@@ -66,13 +66,12 @@ rtl_target::Counters total_of(const rtl_target::RtlExecutor& rtl) {
 
 // Rates and shares of the simulated board, each as docs/simulator.md defines it.
 nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image, uint32_t prompt_tokens) {
-  const Board board = load_board(image.header().board);
-  const sim::Shares shares =
-      sim::shares_of(board, sim::subject_of(image, board), rtl_target::run_of(rtl.passes(), prompt_tokens));
+  const sim::Shares shares = sim::shares_of(rtl.board(), sim::subject_of(image, rtl.board()),
+                                            rtl_target::run_of(rtl.passes(), prompt_tokens));
   const rtl_target::Counters total = total_of(rtl);
   nlohmann::json stalls;
-  for (size_t i = 0; i < rtl_target::kStalls.size(); ++i) {
-    stalls[rtl_target::kStalls[i].name] = total.stalls[i];
+  for (size_t i = 0; i < registers::kStalls.size(); ++i) {
+    stalls[std::string(registers::kStalls[i].name)] = total.stalls[i];
   }
   return {{"tokens_per_pass", rtl.lanes()},
           {"passes", rtl.passes().size()},

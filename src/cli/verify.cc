@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "engine/kernels.h"
-#include "rtl_target/executor.h"
+#include "rtl_target/does_not_fit.h"
 #include "rtl_target/model.h"
 #include "runtime/known_pass.h"
 

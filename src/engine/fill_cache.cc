@@ -3,22 +3,16 @@
 #include <cstring>
 
 #include "isa/layout.h"
+#include "numerics/split_mix.h"
 
 namespace brim {
 namespace {
 
-// SplitMix64's finaliser (Steele, Lea, Flood 2014).
-uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
-
-// Words of mix(), each put in shape by `shape`. `bytes` is a multiple of 8.
+// Scattered words, each put in shape by `shape`. `bytes` is a multiple of 8.
 template <typename Shape>
 void fill(uint8_t* to, uint64_t bytes, uint64_t seed, const Shape& shape) {
   for (uint64_t i = 0; i < bytes; i += sizeof(uint64_t)) {
-    const uint64_t word = shape(mix(seed + i));
+    const uint64_t word = shape(split_mix(seed + i));
     std::memcpy(to + i, &word, sizeof(word));
   }
 }

@@ -48,6 +48,21 @@ inline constexpr uint32_t kPortIdle = 0x12C;
 inline constexpr uint32_t kStallLocal = 0x130;
 inline constexpr uint32_t kLastCounter = kStallLocal;
 
+// The stall counters. CYCLES is their sum and the beats that the units took.
+struct Stall {
+  std::string_view name;  // of the cause
+  uint32_t offset;
+};
+inline constexpr auto kStalls = std::to_array<Stall>({
+    {"empty", kStallEmpty},
+    {"activation", kStallActivation},
+    {"result", kStallResult},
+    {"softmax", kStallSoftmax},
+    {"scores", kStallScores},
+    {"local", kStallLocal},
+    {"pass", kStallPass},
+});
+
 inline constexpr uint32_t kBlockBytes = 0x1000;  // address space of the whole block
 
 inline constexpr uint32_t kIdValue = 0x4D495242;  // "BRIM"

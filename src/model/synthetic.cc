@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "numerics/split_mix.h"
 
 namespace brim {
 namespace {
@@ -41,15 +42,6 @@ constexpr auto kNames = [] {
   return names;
 }();
 
-constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;
-
-// The output function of SplitMix64 (Steele, Lea, Flood 2014): a bijection that scatters counters.
-constexpr uint64_t scatter(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31);
-}
-
 // The sum of four uniform bytes has mean 510 and variance 4 * (256^2 - 1) / 12 = 21845.
 constexpr int32_t kByteSumMean = 510;
 constexpr float kByteSumSigma = 147.80054f;
@@ -60,7 +52,7 @@ void fill(uint64_t key, float mean, float unit, std::span<float> out) {
   // Two sums, in the bits from 0 and from 32 on.
   const auto sums = [key](size_t pair) {
     constexpr uint64_t kEvenBytes = 0x00FF00FF00FF00FF;
-    const uint64_t word = scatter(key + pair * kGolden);
+    const uint64_t word = split_mix(key + pair * kSplitMixStep);
     const uint64_t of_two = (word & kEvenBytes) + ((word >> 8) & kEvenBytes);
     return of_two + (of_two >> 16);
   };
@@ -86,7 +78,7 @@ class Synthetic final : public TensorSource {
     check_read(model_, id, first_row, rows, out.size());
     if (id.role == TensorRole::kLmHead && model_.tied_embeddings) id.role = TensorRole::kEmbedding;
     const uint64_t columns = tensor_shape(model_, id.role).columns;
-    const uint64_t tensor = scatter(seed_ ^ scatter((static_cast<uint64_t>(id.role) << 32) | id.layer));
+    const uint64_t tensor = split_mix(seed_ ^ split_mix((static_cast<uint64_t>(id.role) << 32) | id.layer));
     float mean = 0.0f;
     float sigma = 0.0f;
     switch (id.role) {
@@ -107,7 +99,7 @@ class Synthetic final : public TensorSource {
         sigma = 1.0f / std::sqrt(static_cast<float>(columns));
     }
     for (uint64_t row = 0; row < rows; ++row) {
-      fill(scatter(tensor + (first_row + row) * kGolden), mean, sigma / kByteSumSigma,
+      fill(split_mix(tensor + (first_row + row) * kSplitMixStep), mean, sigma / kByteSumSigma,
            out.subspan(row * columns, columns));
     }
   }

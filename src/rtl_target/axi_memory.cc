@@ -5,6 +5,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "rtl_target/does_not_fit.h"
 
 namespace brim::rtl_target {
 namespace {
@@ -33,9 +34,9 @@ void check_burst(uint64_t address, uint32_t transfers, const char* channel) {
 
 AxiMemory::AxiMemory(const Board& board, PhysicalMemory& bytes) : board_(board), bytes_(bytes) {
   if (board.axi.ports != kStreamPorts || board.axi.data_width_bits != kTransferBytes * 8) {
-    throw Error(concat("board ", board.name, " has ", board.axi.ports, " ports of ",
-                       board.axi.data_width_bits, " bits; the RTL has ", kStreamPorts, " of ",
-                       kTransferBytes * 8, "; pack the model for a board like kv260"));
+    throw DoesNotFit(concat("board ", board.name, " has ", board.axi.ports, " ports of ",
+                            board.axi.data_width_bits, " bits; the RTL has ", kStreamPorts, " of ",
+                            kTransferBytes * 8, "; pack the model for a board like kv260"));
   }
   restart();
 }

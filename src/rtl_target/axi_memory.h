@@ -18,7 +18,7 @@ namespace brim::rtl_target {
 // handed over. A burst at which the PhysicalMemory throws is answered with DECERR.
 class AxiMemory {
  public:
-  // The memory must outlive it. Throws Error if the board's ports are not those of brim_top.
+  // The memory must outlive it. Throws DoesNotFit if the board's ports are not those of brim_top.
   AxiMemory(const Board& board, PhysicalMemory& bytes);
 
   // Starts again at cycle 0 with a DRAM that has no row open and its refresh counter at zero, so that a

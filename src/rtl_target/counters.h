@@ -8,25 +8,11 @@
 
 namespace brim::rtl_target {
 
-struct Stall {
-  const char* name;  // of its cause, as docs/accelerator.md has it
-  uint32_t offset;   // of its register
-};
-inline constexpr auto kStalls = std::to_array<Stall>({
-    {"empty", registers::kStallEmpty},
-    {"activation", registers::kStallActivation},
-    {"result", registers::kStallResult},
-    {"softmax", registers::kStallSoftmax},
-    {"scores", registers::kStallScores},
-    {"local", registers::kStallLocal},
-    {"pass", registers::kStallPass},
-});
-
 struct Counters {
   uint64_t cycles = 0;
   uint64_t beats_read = 0;
   uint64_t beats_written = 0;
-  std::array<uint64_t, kStalls.size()> stalls{};
+  std::array<uint64_t, registers::kStalls.size()> stalls{};  // as registers::kStalls
   uint64_t fifo_full = 0;
   uint64_t port_idle = 0;
 

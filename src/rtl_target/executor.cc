@@ -7,51 +7,40 @@
 #include "base/error.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
+#include "isa/pass_limits.h"
 #include "isa/registers.h"
+#include "rtl_target/does_not_fit.h"
 
 namespace brim::rtl_target {
-namespace {
-
-constexpr uint32_t kResultSlots = 8;  // of each lane: a query head's output takes one
-
-}  // namespace
-
-// Pairs of a token and a query head of a KV head are worked on `lanes` at a time; a lane has its own share of
-// the score buffer, two generations of 4 bytes per position for each of its pairs.
-uint32_t tokens_that_fit(const ProgramHeader& program, uint32_t lanes, uint32_t score_bytes) {
-  const uint32_t heads_per_kv = program.heads / program.kv_heads;
-  for (uint32_t tokens = lanes; tokens > 0; --tokens) {
-    const uint64_t rounds = (uint64_t{tokens} * heads_per_kv + lanes - 1) / lanes;
-    if (rounds <= kResultSlots && rounds * program.context * 8 * lanes <= score_bytes) return tokens;
-  }
-  return 0;
-}
-
 RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
-    : image_(image), program_(image.program()), memory_(image) {
-  for (const RegionEntry& region : image.regions()) {
-    if (region.kind == RegionKind::kProgram) program_address_ = region.address;
+    : image_(image), board_(board), program_(image.program()), memory_(image) {
+  const ProgramHeader& header = program_.header;
+  const RegionEntry* logits = find_region(image.header(), RegionKind::kLogits);
+  if (logits == nullptr || header.logits_stride == 0 || header.kv_heads == 0) {
+    throw Error(image.path() + ": program: no room for logits, or no KV heads; pack the model again");
   }
+  program_address_ = find_region(image.header(), RegionKind::kProgram)->address;
+  const uint64_t logits_rows = logits->bytes / (uint64_t{header.logits_stride} * kBeatBytes);
   std::vector<uint32_t> candidates = built_models(options.models);
   if (options.tokens || candidates.empty()) candidates = {options.tokens.value_or(1)};
   uint32_t score_bytes = 0;
   for (const uint32_t tokens : candidates) {
-    accelerator_.emplace(load_model(options.models, tokens), board, memory_);
+    accelerator_.emplace(load_model(options.models, tokens), board_, memory_);
     lanes_ = accelerator_->read(registers::kMaxTokens);
     score_bytes = accelerator_->read(registers::kScoreBytes);
     clock_hz_ = accelerator_->read(registers::kClockKhz) * 1e3;
-    if (program_.header.context <= accelerator_->read(registers::kMaxContext)) {
+    if (header.context <= accelerator_->read(registers::kMaxContext)) {
       max_tokens_ =
-          std::min(options.max_tokens_per_pass, tokens_that_fit(program_.header, lanes_, score_bytes));
+          static_cast<uint32_t>(std::min({uint64_t{options.max_tokens_per_pass}, logits_rows,
+                                          uint64_t{most_tokens_of_pass(header, lanes_, score_bytes)}}));
     }
     if (max_tokens_ > 0) break;
   }
   if (max_tokens_ == 0) {
-    throw DoesNotFit(concat(image.path(), ": a context of ", program_.header.context, " with ",
-                            program_.header.heads / program_.header.kv_heads,
-                            " query heads per KV head does not fit the accelerator of ", lanes_, " tokens (",
-                            score_bytes,
-                            " bytes for scores); pack with a smaller --context or use --rtl-tokens"));
+    throw DoesNotFit(
+        concat(image.path(), ": a context of ", header.context, " with ", header.heads / header.kv_heads,
+               " query heads per KV head does not fit the accelerator of ", lanes_, " tokens (", score_bytes,
+               " bytes for scores); pack with a smaller --context or use --rtl-tokens"));
   }
 }
 
@@ -66,7 +55,8 @@ Counters RtlExecutor::counters() {
                   .stalls = {},
                   .fifo_full = accelerator_->read(registers::kFifoFull),
                   .port_idle = accelerator_->read(registers::kPortIdle)};
-  for (size_t i = 0; i < kStalls.size(); ++i) result.stalls[i] = accelerator_->read(kStalls[i].offset);
+  for (size_t i = 0; i < registers::kStalls.size(); ++i)
+    result.stalls[i] = accelerator_->read(registers::kStalls[i].offset);
   return result;
 }
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <vector>
 
-#include "base/error.h"
 #include "board/board.h"
 #include "engine/executor.h"
 #include "image/mapped_image.h"
@@ -19,12 +18,6 @@ struct RtlOptions {
   std::filesystem::path models = {};    // folder of the libraries, see model.h
   std::optional<uint32_t> tokens = {};  // TOKENS of the accelerator; none: the smallest one built that fits
   uint32_t max_tokens_per_pass = UINT32_MAX;  // and what the accelerator takes
-};
-
-// The accelerator was not made for this image; the text names the limit.
-class DoesNotFit : public Error {
- public:
-  using Error::Error;
 };
 
 class RtlExecutor final : public Executor {
@@ -51,6 +44,7 @@ class RtlExecutor final : public Executor {
 
   // TOKENS of the accelerator.
   uint32_t lanes() const { return lanes_; }
+  const Board& board() const { return board_; }
   double clock_hz() const { return clock_hz_; }
   const std::vector<Record>& passes() const { return passes_; }
 
@@ -58,6 +52,7 @@ class RtlExecutor final : public Executor {
   Counters counters();
 
   const MappedImage& image_;
+  const Board board_;
   Program program_;
   uint64_t program_address_ = 0;
   uint32_t lanes_ = 0;
@@ -68,8 +63,5 @@ class RtlExecutor final : public Executor {
   std::vector<float> logits_;  // [tokens that want them][vocabulary]
   std::vector<Record> passes_;
 };
-
-// The most tokens of a pass that an accelerator takes whose registers say these limits; 0: not even one.
-uint32_t tokens_that_fit(const ProgramHeader& program, uint32_t lanes, uint32_t score_bytes);
 
 }  // namespace brim::rtl_target

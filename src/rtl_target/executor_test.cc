@@ -57,6 +57,29 @@ TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{1, lanes, lanes, 1});
 }
 
+// The ultra96-v2's image has rows for the logits of four tokens.
+TEST(RtlExecutor, TakesNoMoreTokensThanTheImageHasLogitsRowsFor) {
+  const Board small = load_board("ultra96-v2");
+  ASSERT_LT(small.accelerator.tokens_per_pass, 8u);
+  test::ExecutorShape shape = executor_shapes()[0];
+  shape.model.vocabulary = 2048;  // a row is a page: regions are whole pages
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext,
+                         small);
+  RtlExecutor rtl(file.image(), load_board("kv260"), {.models = BRIM_RTL_FOLDER, .tokens = 8});
+  EXPECT_EQ(rtl.max_tokens_per_pass(), small.accelerator.tokens_per_pass);
+  expect_reference_bits(file.image(), 8, std::vector<uint32_t>{8, 1});
+}
+
+TEST(RtlExecutor, CountsTheSameCyclesForTheSamePass) {
+  const test::ExecutorShape shape = executor_shapes()[0];
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  RtlExecutor rtl(file.image(), load_board("kv260"), {.models = BRIM_RTL_FOLDER, .tokens = 1});
+  const std::vector<uint32_t> token = {5};
+  for (uint32_t i = 0; i < 3; ++i) rtl.run({.tokens = token, .position = 0, .first_logits = 0});
+  EXPECT_EQ(rtl.passes()[1].counters, rtl.passes()[0].counters);
+  EXPECT_EQ(rtl.passes()[2].counters, rtl.passes()[0].counters);
+}
+
 // Trained models, decoded for a few positions with passes of every width.
 class RtlModelTest : public testing::TestWithParam<std::tuple<std::string, uint32_t>> {};
 

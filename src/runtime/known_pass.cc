@@ -7,22 +7,16 @@
 #include "engine/kernels.h"
 #include "image/crc32c.h"
 #include "numerics/fp32.h"
+#include "runtime/decode.h"
 
 namespace brim {
 
 namespace {
 
-// CRC-32C of the last token's logits. All tokens go into as few passes as the executor allows.
+// CRC-32C of the last token's logits.
 uint32_t last_logits_crc(Executor& executor, std::span<const uint32_t> ids) {
   std::span<const float> logits;
-  for (size_t position = 0; position < ids.size();) {
-    const auto part =
-        ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
-    logits = executor.run({.tokens = part,
-                           .position = static_cast<uint32_t>(position),
-                           .first_logits = static_cast<uint32_t>(part.size() - 1)});
-    position += part.size();
-  }
+  Position(executor).append(ids, logits);
   if (!std::all_of(logits.begin(), logits.end(), is_finite)) {
     throw Error(executor.name() +
                 ": the logits of the known pass are no numbers; is the checkpoint damaged?");
@@ -50,7 +44,8 @@ KnownPass known_pass_of(const std::string& file, const std::string& name, uint32
   Interpreter interpreter(name, image.program(), std::make_unique<BoardMemory>(image, Load::kOnDemand),
                           make_kernels(available_kernels().front()),
                           {.max_tokens_per_pass = kMaxKnownTokens, .threads = threads});
-  // Packing promises to need little memory, and counts what of the file this process has mapped.
+  // Packing promises to need little memory, and what is mapped of the file counts: before every matrix, let
+  // go of the one before.
   interpreter.observe_inputs([&](auto...) { image.release(); });
   return run_known_pass(interpreter);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "numerics/exp.h"
+#include "numerics/split_mix.h"
 
 namespace brim {
 
@@ -14,14 +15,10 @@ uint32_t argmax(std::span<const float> values) {
   return best;
 }
 
-// SplitMix64 (Steele, Lea, Flood 2014): 53 bits of its output.
+// 53 bits of SplitMix64.
 double Sampler::uniform() {
-  state_ += 0x9E3779B97F4A7C15u;
-  uint64_t z = state_;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1p-53;
+  state_ += kSplitMixStep;
+  return static_cast<double>(split_mix(state_) >> 11) * 0x1p-53;
 }
 
 uint32_t Sampler::sample(std::span<const float> logits, std::span<Candidate> scratch) {

@@ -5,6 +5,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "isa/pass_limits.h"
 #include "sim/mcu.h"
 #include "sim/memory.h"
 #include "sim/sequencer.h"
@@ -14,8 +15,6 @@
 namespace brim::sim {
 namespace {
 
-constexpr uint64_t kScoreBytes =
-    8;  // per position, token and query head of a KV head: two generations of FP32
 constexpr uint32_t kReadyConsumerFifo = 4096;
 
 uint32_t fifo_beats(const Board& board, const Design& design) {
@@ -147,17 +146,19 @@ uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
   if (header.kv_heads == 0 || header.heads < header.kv_heads || header.context == 0) {
     throw Error("program header: impossible sizes; pack the model again");
   }
-  const uint64_t heads_per_kv = header.heads / header.kv_heads;
-  const uint64_t score_bytes = heads_per_kv * header.context * kScoreBytes;
-  const uint64_t tokens = std::min(
-      {uint64_t{board.accelerator.tokens_per_pass}, board.accelerator.score_buffer_bytes / score_bytes,
-       uint64_t{ResultBuffer::kSlots} * board.accelerator.tokens_per_pass / heads_per_kv});
+  const AcceleratorDescription& accelerator = board.accelerator;
+  const uint32_t tokens =
+      most_tokens_of_pass(header, accelerator.tokens_per_pass, accelerator.score_buffer_bytes);
   if (tokens == 0) {
-    throw Error(concat("board ", board.name, ": scores of ", heads_per_kv, " query heads at ", header.context,
-                       " positions need ", score_bytes, " bytes on the chip, score_buffer_bytes is ",
-                       board.accelerator.score_buffer_bytes, "; use a shorter --context"));
+    const uint32_t heads_per_kv = header.heads / header.kv_heads;
+    const uint64_t rounds = attention_rounds(1, heads_per_kv, accelerator.tokens_per_pass);
+    throw Error(concat("board ", board.name, ": ", heads_per_kv, " query heads at ", header.context,
+                       " positions need ", rounds, " result slots and ",
+                       score_bytes(rounds, header.context, accelerator.tokens_per_pass),
+                       " bytes for scores, the accelerator has ", kMostRounds, " and ",
+                       accelerator.score_buffer_bytes, "; use a shorter --context"));
   }
-  return static_cast<uint32_t>(tokens);
+  return tokens;
 }
 
 PassResult simulate_pass(const Board& board, const LoadedProgram& program, const PassRequest& request,

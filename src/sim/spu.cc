@@ -108,7 +108,7 @@ Task Spu::head(const Step& step) {
   if ((in.flags & kFlagNorm) && in.opcode != Opcode::kValue) {
     const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
     issue({.elements = elements});  // times the weight
-    if (!ideal_) wait(total);
+    wait_for_result(total);
     pause(1);
     issue({});  // mean
     rsqrt();
@@ -139,7 +139,7 @@ Task Spu::softmax(const Step& step) {
       weights = ideal_ ? step_ : converter_.convert(filled, kAttentionBlock);
       left -= elements;
     }
-    if (!ideal_) wait(total);
+    wait_for_result(total);
     pause(1);
     issue({});  // the sum
     reciprocal(1);
@@ -187,7 +187,7 @@ Task Spu::logits(const Step& step) {
       (in.address + uint64_t{program_.pass.tokens - 1} * program_.header.logits_stride) * kBeatBytes;
   for (uint32_t done = 0; done < in.rows; done += kLogitsPerBeat) {
     co_await issue_results({.elements = std::min(kLogitsPerBeat, in.rows - done)});
-    if (!ideal_) wait(drained_);
+    wait_for_result(drained_);
     pause(program_.pass.tokens - 1);  // whose logits are not wanted
     write(address + uint64_t{done} * 4);
   }
@@ -258,7 +258,7 @@ void Spu::norm_block(const Step& step, uint32_t elements) {
 
 // Works out r. If it is not deferred, the vector passes through the lane again to be multiplied by it.
 void Spu::finish_norm(const Step& step) {
-  if (!ideal_) wait(last_ + kMicro + kSumToTotal);
+  wait_for_result(last_ + kMicro + kSumToTotal);
   pause(1);
   issue({});  // mean
   rsqrt();
@@ -281,7 +281,7 @@ void Spu::quantise_kv(const Instruction& in) {
   const uint32_t end = program_.positions();
   for (uint32_t at = 0; at < record_bytes; at += kBeatBytes) {
     issue({.elements = kKvBeat, .latency = kMicroConvert});
-    if (!ideal_) wait(drained_);
+    wait_for_result(drained_);
     for (uint32_t position = first; position < end; ++position) {
       write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
     }
@@ -309,6 +309,11 @@ void Spu::finish() {
 // A block of a generation, whose last element arrives in cycle `filled`.
 void Spu::block(uint32_t generation, Converter& converter, Cycle filled) {
   buffers_.generations[generation].push_back(ideal_ ? step_ : converter.convert(filled, kBlock));
+}
+
+// For what the lane itself computes: an ideal one has it at once.
+void Spu::wait_for_result(Cycle cycle) {
+  if (!ideal_) wait(cycle);
 }
 
 void Spu::wait(Cycle cycle) { step_ = std::max(step_, cycle); }

@@ -59,6 +59,7 @@ class Spu {
 
   void block(uint32_t generation, Converter& converter, Cycle filled);
   void wait(Cycle cycle);
+  void wait_for_result(Cycle cycle);
   void pause(Cycle cycles);
   void write(uint64_t address);
 

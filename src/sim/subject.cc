@@ -5,11 +5,10 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "isa/pass_limits.h"
 
 namespace brim::sim {
 namespace {
-
-constexpr uint64_t kScoreBytes = 8;  // per position and query head of a KV head
 
 // Streamed weights follow from sizes alone.
 ModelDescription sizes_of(const ImageModel& image) {
@@ -52,8 +51,10 @@ Subject subject_of(const MappedImage& image, const Board& board) {
 
 Subject subject_of(const ModelDescription& model, const Board& board, PlanOptions options) {
   Plan plan = plan_image(model, board, options);
-  const uint64_t scored = board.accelerator.score_buffer_bytes / (kScoreBytes * model.heads_per_kv()) /
-                          kAttentionBlock * kAttentionBlock;
+  const uint32_t lanes = board.accelerator.tokens_per_pass;
+  const uint64_t position_bytes = score_bytes(attention_rounds(1, model.heads_per_kv(), lanes), 1, lanes);
+  const uint64_t scored =
+      board.accelerator.score_buffer_bytes / position_bytes / kAttentionBlock * kAttentionBlock;
   if (!options.context && scored > 0 && plan.addresses.context > scored) {
     options.context = static_cast<uint32_t>(scored);
     plan = plan_image(model, board, options);

@@ -1,10 +1,14 @@
 // The pieces of the simulator whose cycles can be counted by hand.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "sim/chart.h"
+#include "sim/latencies.h"
 #include "sim/test_models.h"
 #include "sim/vector_buffers.h"
 
@@ -131,6 +135,24 @@ TEST(Chart, TicksAreRoundAndInside) {
   EXPECT_EQ(short_number(1234567), "1,234,567");
   EXPECT_EQ(short_number(5.168), "5.17");
   EXPECT_EQ(short_number(-42.5), "-42.5");
+}
+
+// The simulator's and the RTL's names of the FP32 operators' cycles.
+TEST(Latencies, AreThoseOfTheRtl) {
+  std::ifstream in(BRIM_SOURCE_DIR "/rtl/fp_pkg.sv");
+  const std::string source((std::istreambuf_iterator<char>(in)), {});
+  const auto expect = [&](const std::string& name, Cycle cycles) {
+    EXPECT_NE(source.find("localparam int " + name + " = " + std::to_string(cycles) + ";"), std::string::npos)
+        << name;
+  };
+  expect("ADD", kAdd);
+  expect("MUL", kMul);
+  expect("INT_TO_FP", kIntToFp);
+  expect("FP_TO_INT", kFpToInt);
+  EXPECT_NE(
+      source.find("EXP = 1 + MUL + FP_TO_INT + INT_TO_FP + MUL + ADD + ADD + MUL + 1 + ADD + MUL + ADD + 1;"),
+      std::string::npos)
+      << "kExp";
 }
 
 }  // namespace

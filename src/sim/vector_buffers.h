@@ -6,6 +6,7 @@
 #include <deque>
 #include <vector>
 
+#include "isa/pass_limits.h"
 #include "sim/clocks.h"
 
 namespace brim::sim {
@@ -17,8 +18,8 @@ using Blocks = std::vector<Cycle>;
 // `values` yields for one query head. All lanes run in step, so it stands for the buffers of all tokens.
 class ResultBuffer {
  public:
-  static constexpr uint32_t kSlots = 8;   // of 128 results
-  static constexpr Cycle kReadAhead = 3;  // rows are read so long before they are taken
+  static constexpr uint32_t kSlots = kMostRounds;  // of 128 results
+  static constexpr Cycle kReadAhead = 3;           // rows are read so long before they are taken
 
   // Whether it is known when there is room for so many slots more, and since when. Whoever asks for the cycle
   // then fills as many.
