@@ -80,11 +80,15 @@ const char* check_presence(const ImageHeader& header) {
   return nullptr;
 }
 
-const char* check_known_pass(const KnownPass& known, uint32_t vocabulary) {
+const char* check_known_pass(const KnownPass& known, uint32_t context, uint32_t vocabulary) {
   if (known.tokens > kMaxKnownTokens) return "known_pass has too many tokens";
-  for (uint32_t i = 0; i < known.tokens; ++i) {
-    if (known.ids[i] >= vocabulary) return "known_pass has a token id beyond the vocabulary";
+  if (known.tokens > context) return "known_pass has more tokens than the context";
+  for (uint32_t i = 0; i < kMaxKnownTokens; ++i) {
+    if (i < known.tokens && known.ids[i] >= vocabulary)
+      return "known_pass has a token id beyond the vocabulary";
+    if (i >= known.tokens && known.ids[i] != 0) return "known_pass has more ids than tokens";
   }
+  if (known.tokens == 0 && known.logits_crc != 0) return "known_pass has a checksum and no tokens";
   return nullptr;
 }
 
@@ -126,7 +130,7 @@ const char* check_header(const void* page, uint64_t file_bytes) {
     if (const char* problem = check_region(header, i, file_bytes)) return problem;
   }
   if (const char* problem = check_presence(header)) return problem;
-  return check_known_pass(header.known_pass, header.model.vocabulary);
+  return check_known_pass(header.known_pass, header.context, header.model.vocabulary);
 }
 
 const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {

@@ -120,6 +120,21 @@ TEST_F(MappedImageTest, AHeaderThatContradictsItselfIsRefusedByField) {
            h.known_pass.ids[1] = h.model.vocabulary;
          }),
          "known_pass has a token id beyond the vocabulary");
+  expect(refusal_after([](ImageHeader& h) {
+           h.known_pass.tokens = kMaxKnownTokens;
+           h.context = kMaxKnownTokens - 1;
+         }),
+         "known_pass has more tokens than the context");
+  expect(refusal_after([](ImageHeader& h) {
+           h.known_pass.tokens = 2;
+           h.known_pass.ids[2] = 1;
+         }),
+         "known_pass has more ids than tokens");
+  expect(refusal_after([](ImageHeader& h) {
+           h.known_pass = {};
+           h.known_pass.logits_crc = 1;
+         }),
+         "known_pass has a checksum and no tokens");
 }
 
 TEST_F(MappedImageTest, AFileCutAnywhereIsRefused) {
