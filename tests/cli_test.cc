@@ -70,6 +70,8 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"run", "x.brim", "--top-p", "2"},
                                      {"run", "x.brim", "-n", "-3"},
                                      {"run", "x.brim", "--target", "abacus"},
+                                     {"run", "x.brim", "--target", "rtl", "--rtl-tokens", "2"},
+                                     {"board", "x.brim", "--target", "rtl", "--rtl-tokens", "2"},
                                      {"run", "x.brim", "-p", "a", "--prompt-file", "b"},
                                      {"run", "x.brim", "--no-such-option"},
                                      {"tokenize", "x.brim"},
@@ -278,6 +280,67 @@ TEST_F(CliStories, PackedImagesCarryAKnownPassThatVerifyComparesWith) {
   header->known_pass.logits_crc ^= 1;
   header->crc = header_checksum(content.data());
   expect_failure(brim({"verify", folder_.write("other.brim", content)}), "known pass");
+}
+
+TEST_F(CliStories, VerifySaysThatAnImageCarriesNoKnownPass) {
+  std::string content = read_file(image_);
+  auto* header = reinterpret_cast<ImageHeader*>(content.data());
+  header->known_pass = {};
+  header->crc = header_checksum(content.data());
+  EXPECT_NE(
+      output({"verify", folder_.write("none.brim", content)}).find("known pass: the image carries none"),
+      std::string::npos);
+}
+
+TEST_F(CliStories, BenchRefusesToMeasureSimulatedHardware) {
+  expect_failure(brim({"bench", image_, "--target", "rtl"}), "the RTL is simulated");
+}
+
+// The program in a folder without rtl/, where it looks for the Verilated accelerator.
+class CliMoved : public CliStories {
+ protected:
+  void SetUp() override {
+    CliStories::SetUp();
+    std::filesystem::copy_file(BRIM_BINARY, binary_);
+  }
+
+  ProcessResult moved(Arguments arguments) const {
+    arguments.insert(arguments.begin(), binary_);
+    return run_process(arguments);
+  }
+
+  const std::string binary_ = folder_.path() + "/brim";
+  const Arguments run_ = {"run", image_, "-n", "1", "--target", "rtl"};
+  // It ends before it starts QEMU, so any file does as firmware.
+  const Arguments board_ = {"board", image_, "--target", "rtl", "--no-card", "--firmware", image_};
+};
+
+TEST_F(CliMoved, WithoutTheRtlItSaysHowToBuildIt) {
+  for (const Arguments& arguments : {run_, board_, {"logits", image_, "--ids", "1", "--target", "rtl"}}) {
+    const ProcessResult result = moved(arguments);
+    expect_failure(result, "the accelerator's RTL is not built for 1 token per pass");
+    expect_failure(result, folder_.path() + "/rtl/libbrim_rtl1.so");
+    expect_failure(result, "install verilator and run make rtl");
+  }
+  for (Arguments arguments : {run_, board_}) {
+    arguments.insert(arguments.end(), {"--rtl-tokens", "4"});
+    expect_failure(moved(arguments), "the accelerator's RTL is not built for 4 tokens per pass");
+  }
+}
+
+TEST_F(CliMoved, WithoutTheRtlVerifyComparesTheRestAndSaysSo) {
+  const ProcessResult result = moved({"verify", image_});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("the same bits"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("rtl: not compared, it is not built; run make rtl"), std::string::npos)
+      << result.out;
+}
+
+TEST_F(CliMoved, AnRtlThatIsNoLibraryIsRefused) {
+  std::filesystem::create_directory(folder_.path() + "/rtl");
+  folder_.write("rtl/libbrim_rtl1.so", "");
+  for (const Arguments& arguments : {run_, board_, {"verify", image_}})
+    expect_failure(moved(arguments), "cannot load " + folder_.path() + "/rtl/libbrim_rtl1.so");
 }
 
 TEST_F(CliStories, ExportWritesFilesThatAreTheImage) {
