@@ -170,8 +170,9 @@ TEST(Pass, LayersDoNotMakeTheBusWaitForOneToken) {
   }
 }
 
-// Eight embedding rows come one after the other. Behind few positions more than a multiple of 64, attention
-// takes longer than the stream ahead of it: `values` issues whole blocks of 64 positions for each token.
+// Eight embedding rows come one after the other. Behind few positions more than a multiple of 64 a KV head's
+// pauses are longer than what the projections beside it leave room for: eight query heads are loaded one
+// after the other, and `values` issues whole blocks of 64 positions.
 TEST(Pass, WithEightTokensALayerCostsTheBusAtMostAFifthOfAPercent) {
   constexpr Cycle kStart = 50'000;
   for (const uint32_t position : {0u, 64u, 128u, 512u, 1500u}) {
