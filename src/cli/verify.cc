@@ -113,7 +113,7 @@ void verify(const Options& options) {
     std::printf("%s: the same bits\n", variant.name.c_str());
   }
   if (!with_rtl) {
-    std::printf("rtl: not compared, a model of this size takes hours; see --target rtl of brim logits\n");
+    std::printf("rtl: not compared, a model of this size takes too long; see --target rtl of brim logits\n");
   } else if (rtl_target::built_models(rtl_target::model_folder()).empty()) {
     std::printf("rtl: not compared, it is not built; run make rtl\n");
   }
