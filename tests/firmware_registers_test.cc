@@ -1,5 +1,4 @@
-// What /stats shows of an accelerator that counts its stalls: the firmware in QEMU, made-up counters behind
-// the registers.
+// What the firmware makes of the accelerator's registers: it runs in QEMU, with made-up values behind them.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <unistd.h>
@@ -8,6 +7,8 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <limits>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -23,10 +24,13 @@ namespace {
 
 constexpr uint64_t kRegisters = 0x1F0000;  // firmware/board.h, in QEMU
 
-// Ends every pass at once, with the same counters and always the same token as the most probable.
-class CountingAccelerator {
+// Ends every pass at once, with the same counters and always the same logit that is not zero.
+class MadeUpAccelerator {
  public:
-  CountingAccelerator(SharedDdr& ddr, const MappedImage& image) : ddr_(ddr), block_(ddr, kRegisters) {
+  static constexpr uint32_t kToken = 300;
+
+  MadeUpAccelerator(SharedDdr& ddr, const MappedImage& image, float logit)
+      : ddr_(ddr), block_(ddr, kRegisters), logit_(logit) {
     program_ = image.program().header;
     logits_ = find_region(image.header(), RegionKind::kLogits)->address;
     block_.set(registers::kId, registers::kIdValue);
@@ -47,16 +51,16 @@ class CountingAccelerator {
     block_.set(registers::kStallLocal, 40);
   }
 
+  void set(uint32_t offset, uint32_t value) { block_.set(offset, value); }
+
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       if (block_.get(registers::kControl) == 0) {
         std::this_thread::sleep_for(std::chrono::microseconds(100));
         continue;
       }
-      constexpr uint32_t kToken = 300;
-      const float probable = 1;
       const uint64_t row = uint64_t{block_.get(registers::kTokens) - 1} * program_.logits_stride * kBeatBytes;
-      std::memcpy(ddr_.at(logits_ + row + kToken * sizeof(float), sizeof(float)), &probable, sizeof(float));
+      std::memcpy(ddr_.at(logits_ + row + kToken * sizeof(float), sizeof(float)), &logit_, sizeof(float));
       block_.set(registers::kStatus, registers::kDone);
       block_.set(registers::kControl, 0);
     }
@@ -67,6 +71,7 @@ class CountingAccelerator {
   RegisterBlock block_;
   ProgramHeader program_;
   uint64_t logits_;
+  const float logit_;
 };
 
 // What the console shows until `text` appears on it, or a minute has passed.
@@ -84,42 +89,86 @@ std::string console_until(const Qemu& board, const std::string& text) {
   return console;
 }
 
-TEST(FirmwareCounters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsThem) {
-  BRIM_NEED_BOARD();
-  const auto directory =
-      std::filesystem::temp_directory_path() / ("brim_counters_test." + std::to_string(getpid()));
-  std::filesystem::create_directories(directory);
-  {
-    const std::string path = (directory / "demo.brim").string();
+// The demo model's image in memory.
+class FirmwareRegisters : public testing::Test {
+ protected:
+  void SetUp() override {
+    BRIM_NEED_BOARD();
+    std::filesystem::create_directories(directory_);
+    const std::string path = directory_ / "demo.brim";
     const std::string pack =
         BRIM_BINARY " pack " BRIM_SOURCE_DIR "/models/demo --context 128 >/dev/null -o " + path;
     ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
-    const MappedImage image(path);
-    SharedDdr ddr(directory / "ddr", {{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
-    load_image(image, ddr);
-    // The made-up logits are not those that the image carries.
-    auto* header = reinterpret_cast<ImageHeader*>(
-        ddr.at(find_region(image.header(), RegionKind::kHeader)->address, kImageHeaderBytes));
-    header->known_pass = {};
-    header->crc = header_checksum(header);
-
-    CountingAccelerator accelerator(ddr, image);
-    const std::jthread serving([&](const std::stop_token& stop) { accelerator.run(stop); });
-    const Qemu board(
-        {.firmware = BRIM_FIRMWARE, .ddr = directory / "ddr", .ddr_bytes = ddr.bytes(), .card = {}});
-    console_until(board, "\n> ");
-    const std::string text = "/tokens 4\rROMEO:\r/stats\r";
-    ASSERT_EQ(write(board.input(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
-    const std::string console = console_until(board, "of the cycles");
-    EXPECT_NE(
-        console.find("stalls       empty 25.00% activation 12.50% result 1.00% softmax 2.00% scores 3.00% "
-                     "local 4.00% pass 0.50% of the cycles"),
-        std::string::npos)
-        << console;
-    EXPECT_NE(console.find("memory       320640 bytes per token"), std::string::npos) << console;
-    EXPECT_NE(console.find("accelerator  1000 cycles per token"), std::string::npos) << console;
+    image_.emplace(path);
+    ddr_.emplace(directory_ / "ddr",
+                 std::vector<MemoryRange>{{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
+    load_image(*image_, *ddr_);
   }
-  std::filesystem::remove_all(directory);
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  QemuOptions options() const {
+    return {.firmware = BRIM_FIRMWARE, .ddr = directory_ / "ddr", .ddr_bytes = ddr_->bytes(), .card = {}};
+  }
+
+  void expect_halt(MadeUpAccelerator& accelerator, const std::string& message) const {
+    const std::jthread serving([&](const std::stop_token& stop) { accelerator.run(stop); });
+    Qemu board(options());
+    const std::string console = console_until(board, "Halted: there is nothing to go on with.");
+    EXPECT_NE(console.find(message), std::string::npos) << console;
+    EXPECT_EQ(board.wait(), 1);
+  }
+
+  const std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("brim_registers_test." + std::to_string(getpid()));
+  std::optional<MappedImage> image_;
+  std::optional<SharedDdr> ddr_;
+};
+
+TEST_F(FirmwareRegisters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsThem) {
+  // The made-up logits are not those that the image carries.
+  auto* header = reinterpret_cast<ImageHeader*>(
+      ddr_->at(find_region(image_->header(), RegionKind::kHeader)->address, kImageHeaderBytes));
+  header->known_pass = {};
+  header->crc = header_checksum(header);
+
+  MadeUpAccelerator accelerator(*ddr_, *image_, 1);
+  const std::jthread serving([&](const std::stop_token& stop) { accelerator.run(stop); });
+  const Qemu board(options());
+  console_until(board, "\n> ");
+  const std::string text = "/tokens 4\rROMEO:\r/stats\r";
+  ASSERT_EQ(write(board.input(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  const std::string console = console_until(board, "of the cycles");
+  EXPECT_NE(
+      console.find("stalls       empty 25.00% activation 12.50% result 1.00% softmax 2.00% scores 3.00% "
+                   "local 4.00% pass 0.50% of the cycles"),
+      std::string::npos)
+      << console;
+  EXPECT_NE(console.find("memory       320640 bytes per token"), std::string::npos) << console;
+  EXPECT_NE(console.find("accelerator  1000 cycles per token"), std::string::npos) << console;
+}
+
+TEST_F(FirmwareRegisters, AnAcceleratorThatDoesNotSuitIsRefused) {
+  struct Case {
+    uint32_t offset, value;
+    const char* message;
+  };
+  for (const Case& wrong :
+       {Case{registers::kId, 0, "Error: no accelerator at 0x1F0000 (its ID reads 0x0)"},
+        Case{registers::kVersion, registers::kVersionValue + 1,
+             "Error: the accelerator has registers of version 2"},
+        Case{registers::kMaxContext, 64,
+             "Error: the image's context of 128 tokens is more than the accelerator's 64"},
+        Case{registers::kScoreBytes, 1024,
+             "Error: the accelerator's score buffer of 1024 bytes is too small"}}) {
+    MadeUpAccelerator accelerator(*ddr_, *image_, 1);
+    accelerator.set(wrong.offset, wrong.value);
+    expect_halt(accelerator, wrong.message);
+  }
+}
+
+TEST_F(FirmwareRegisters, LogitsThatAreNoNumbersFailTheSelfTest) {
+  MadeUpAccelerator accelerator(*ddr_, *image_, std::numeric_limits<float>::quiet_NaN());
+  expect_halt(accelerator, "Error: self test: logits are missing or no numbers");
 }
 
 }  // namespace
