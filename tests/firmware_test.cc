@@ -113,18 +113,18 @@ TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
   if (GetParam() == "rtl" && !BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
   const std::string path = image();
   const std::string command =
-      std::string(BRIM_BINARY) + " run " + path + " -p 'ROMEO:\n' -n 40 --json > " + file("run.json");
+      std::string(BRIM_BINARY) + " run " + path + " -p 'ROMEO:\n' -n 16 --json > " + file("run.json");
   ASSERT_EQ(std::system(command.c_str()), 0);
   std::ifstream in(file("run.json"));
   auto expected = nlohmann::json::parse(in)["token_ids"].get<std::vector<uint32_t>>();
-  ASSERT_EQ(expected.size(), 6u + 40u);
+  ASSERT_EQ(expected.size(), 6u + 16u);
   expected.pop_back();  // chosen, but never run
 
   Board board(file("tmp"), {path, "--target", GetParam(), "--passes", file("passes")});
   board.send(
-      "/tokens 40\nROMI\x7f"
+      "/tokens 16\nROMI\x7f"
       "EO\xC3\xA9\x7f:\n");  // two characters are taken back, one of them of two bytes
-  EXPECT_TRUE(board.shows("[40 tokens;"));
+  EXPECT_TRUE(board.shows("[16 tokens;"));
   EXPECT_EQ(board.finish(), 0);
   EXPECT_EQ(last_conversation(file("passes")), expected);
 }
