@@ -28,16 +28,18 @@ module counters (
   logic [1:0] read_q;                // beats
   logic cycle_q, written_q, empty_q, activation_q, result_q, softmax_q, scores_q, pass_q, full_q, idle_q, local_q;
   wire [3:0] transfers = {2'b0, read_rest_q} + {1'b0, transfers_q};
+  wire write = counting_i && write_i;
   wire taken = beat_valid_i && beat_ready_i;
   wire pass = !began_q || no_more_i;
   wire waits = counting_i && !taken && !pass && beat_valid_i;
   always_ff @(posedge clk_i) begin
     if (counting_i && taken) began_q <= 1'b1;
-    transfers_q  <= 3'(read_i[0]) + 3'(read_i[1]) + 3'(read_i[2]) + 3'(read_i[3]) + 3'(read_i[4]);
+    // Bursts that outlast a pass, as the watchdog does not wait for them, are not the pass's any more.
+    transfers_q  <= counting_i ? 3'(read_i[0]) + 3'(read_i[1]) + 3'(read_i[2]) + 3'(read_i[3]) + 3'(read_i[4]) : '0;
     read_rest_q  <= transfers[1:0];
     read_q       <= transfers[3:2];
-    write_rest_q <= write_rest_q + 2'(write_i);
-    written_q    <= write_i && write_rest_q == '1;
+    write_rest_q <= write_rest_q + 2'(write);
+    written_q    <= write && write_rest_q == '1;
     cycle_q      <= counting_i;
     pass_q       <= counting_i && !taken && pass;
     empty_q      <= counting_i && !pass && !beat_valid_i;
@@ -80,7 +82,7 @@ module counters (
     events[2*Activation+:2]     = {1'b0, activation_q};
     events[2*Result+:2]         = {1'b0, result_q};
     events[2*Softmax+:2]        = {1'b0, softmax_q};
-    events[2*Scores+:2]     = {1'b0, scores_q};
+    events[2*Scores+:2]         = {1'b0, scores_q};
     events[2*Pass+:2]           = {1'b0, pass_q};
     events[2*Full+:2]           = {1'b0, full_q};
     events[2*Idle+:2]           = {1'b0, idle_q};
