@@ -24,6 +24,7 @@ constexpr AxiTiming kIdeal{};
 constexpr AxiTiming kRandom{.min_latency = 5, .max_latency = 120, .gap_percent = 20, .stall_percent = 30};
 constexpr uint64_t kLimit = 5'000'000;
 constexpr uint32_t kErrorStatus = registers::kError;
+constexpr uint64_t kFetchBytes = 512;  // a burst of the program ends at a multiple of it
 
 // Grouped queries, one-group matrices: the smallest model.
 const test::PackedModel& model() {
@@ -186,7 +187,23 @@ TEST(TopFaults, RefuseAPassOutOfRange) {
   top.memory.put(top.program_address, header);
   expect_refused("scores of three heads and 2,048 positions", [] {});
   top.memory.put(top.program_address, top.program.header);
-  top.set(kTokenId + 4, 0xFFFFFFFF);  // of no token of the pass
+  top.expect_right_passes();
+}
+
+TEST(TopFaults, CheckTheIdsOfThePassesTokensAndNoOthers) {
+  FourLanes top;
+  const std::vector<uint32_t> ids = {1, 2, 3};
+  top.set_up(ids, 0, 0);
+  top.set(registers::kTokenId + 4 * 3, 0xFFFFFFFF);
+  top.start();
+  ASSERT_TRUE(top.wait(kLimit));
+  EXPECT_EQ(top.get(registers::kStatus), registers::kDone);
+  top.set(registers::kInterruptStatus, registers::kDone);
+  top.set(registers::kTokenId + 4 * 2, top.program.header.vocabulary);
+  top.start();
+  ASSERT_TRUE(top.wait(kLimit));
+  top.expect_error(ErrorCode::kBadPass);
+  top.soft_reset();
   top.expect_right_passes();
 }
 
@@ -208,6 +225,8 @@ TEST(TopFaults, CountScoresInRoundsOfPairs) {
   };
   EXPECT_FALSE(refused(2));  // 2 tokens x 2 heads: one round
   EXPECT_TRUE(refused(3));
+  top.memory.put(top.program_address, top.program.header);
+  top.expect_right_passes();
 }
 
 struct BadInstruction {
@@ -250,9 +269,11 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"unknown flag of a query", Opcode::kQuery, [](auto& in) { in.flags = 4; }},
       {"bias of a query past P", Opcode::kQuery, [](auto& in) { in.flags = kFlagBias, in.param = 1024; }},
       {"norm of a query past P", Opcode::kQuery, [](auto& in) { in.flags = kFlagNorm, in.param2 = 1024; }},
+      {"unknown flag of a key", Opcode::kKey, [](auto& in) { in.flags = 0x80; }},
       {"KV head 4 of a key", Opcode::kKey, [](auto& in) { in.head = 4; }},
       {"bias of a key past P", Opcode::kKey, [](auto& in) { in.flags = kFlagBias, in.param = 65535; }},
       {"norm of a key past P", Opcode::kKey, [](auto& in) { in.flags = kFlagNorm, in.param2 = 65535; }},
+      {"unknown flag of a value", Opcode::kValue, [](auto& in) { in.flags = 0x10; }},
       {"KV head 4 of a value", Opcode::kValue, [](auto& in) { in.head = 4; }},
       {"norm of a value", Opcode::kValue, [](auto& in) { in.flags = kFlagNorm; }},
       {"bias of a value past P", Opcode::kValue, [](auto& in) { in.flags = kFlagBias, in.param = 1024; }},
@@ -323,6 +344,9 @@ TEST(TopFaults, RefuseAProgramWithoutAnEnd) {
   top.set(registers::kInterruptStatus, registers::kDone);
   ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
   top.expect_error(ErrorCode::kBadInstruction);
+  top.soft_reset();
+  top.restore_program();
+  top.expect_right_passes();
 }
 
 // ------------------------------------------------------------------ bus errors
@@ -331,16 +355,18 @@ struct Access {
   const char* name;
   RegionKind kind;
   bool write;
+  uint32_t transfers;  // one of the first so many of the pass's in the region is the bad one
 };
 
-// A transfer that is answered with an error, somewhere in a region that the pass reads or writes.
+// A transfer that is answered with an error, somewhere in a region that the pass reads or writes. All but the
+// small regions take several bursts; of the program, all but the first of them hold instructions alone.
 TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
   constexpr Access kAccesses[] = {
-      {"program", RegionKind::kProgram, false},        {"parameters", RegionKind::kParameters, false},
-      {"RoPE rows", RegionKind::kRope, false},         {"embedding", RegionKind::kEmbedding, false},
-      {"weights", RegionKind::kWeights, false},        {"KV cache read", RegionKind::kKv, false},
-      {"scales read", RegionKind::kKvScales, false},   {"KV cache written", RegionKind::kKv, true},
-      {"scales written", RegionKind::kKvScales, true}, {"logits written", RegionKind::kLogits, true}};
+      {"program", RegionKind::kProgram, false, 180},       {"parameters", RegionKind::kParameters, false, 4},
+      {"RoPE rows", RegionKind::kRope, false, 4},          {"embedding", RegionKind::kEmbedding, false, 4},
+      {"weights", RegionKind::kWeights, false, 500},       {"KV cache read", RegionKind::kKv, false, 60},
+      {"scales read", RegionKind::kKvScales, false, 30},   {"KV cache written", RegionKind::kKv, true, 30},
+      {"scales written", RegionKind::kKvScales, true, 30}, {"logits written", RegionKind::kLogits, true, 20}};
   OneLane top(kRandom);
   for (const Access& access : kAccesses) {
     for (uint32_t attempt = 0; attempt < 6; ++attempt) {
@@ -349,7 +375,7 @@ TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
       const RegionEntry region = top.region(access.kind);
       const AxiResponse response = attempt % 2 ? AxiResponse::kDecodeError : AxiResponse::kSlaveError;
       // The first of the pass's transfers in the region, or a later one.
-      uint32_t left = attempt < 2 ? 0 : top.random(4);
+      uint32_t left = attempt < 2 ? 0 : top.random(access.transfers);
       std::vector<uint64_t> bad;
       // The stream's ports one after the other: each reads a sub-block of its own of a page of weights.
       const bool one_port = access.kind == RegionKind::kWeights && attempt >= 2;
@@ -371,6 +397,9 @@ TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
       const uint64_t address = uint64_t{top.get(registers::kErrorAddress)} * kBeatBytes;
       EXPECT_LE(address, bad[0]);
       EXPECT_EQ(address / 4096, bad[0] / 4096);
+      if (access.kind == RegionKind::kProgram) {
+        EXPECT_EQ(address, std::max(top.program_address, bad[0] / kFetchBytes * kFetchBytes));
+      }
       EXPECT_TRUE(top.all_idle()) << "a transaction is under way after the pass";
       const uint32_t cycles = top.get(registers::kCycles), beats = top.get(registers::kBeatsRead);
       EXPECT_GT(cycles, 0u);
@@ -394,6 +423,10 @@ TEST(TopFaults, EndAPassWhoseAccessIsAnsweredWithAnErrorAndRecover) {
 
 // ------------------------------------------------------------------ soft reset, watchdog, overflow
 
+// More than the longest silence of a pass that is all right: some 5,700 cycles of computing on what is on
+// the chip.
+constexpr uint32_t kWatchdog = 8000;
+
 TEST(TopFaults, ResetSoftlyInAnyCycleOfAPass) {
   FourLanes top(kRandom);
   top.expect_right_passes(1);
@@ -413,26 +446,24 @@ TEST(TopFaults, ResetSoftlyInAnyCycleOfAPass) {
 }
 
 TEST(TopFaults, ReportMemoryThatNeverAnswersAndRecoverWhenItDoes) {
-  constexpr uint32_t kWatchdog = 2000;
   OneLane top;
   top.set(registers::kInterruptEnable, kErrorStatus);
+  top.set(registers::kWatchdog, kWatchdog);
+  uint64_t late_reads = 0, late_writes = 0;
   // Ports 0 ... 3, the program's reads, writes; from the start of the pass or from some cycle on.
   for (uint32_t port = 0; port < OneLane::kReadPorts + 1; ++port) {
-    for (uint32_t attempt = 0; attempt < 3; ++attempt) {
+    for (uint32_t attempt = 0; attempt < 5; ++attempt) {
       SCOPED_TRACE(testing::Message() << "port " << port << ", attempt " << attempt);
-      top.set(registers::kWatchdog, 0);
       top.expect_right_passes();
-      top.set(registers::kWatchdog, kWatchdog);
       const std::vector<uint32_t> ids = {3};
       top.set_up(ids, 2, 0);
       top.set(registers::kInterruptStatus, 3);
       top.start();
       // So early that something is left to be moved.
       const uint32_t from = attempt == 0 ? 0 : top.random(port == OneLane::kAux ? 20 : 400);
-      for (uint32_t i = 0; i < from; ++i) top.cycle();
-      top.dead_ports = 1u << port;
       uint64_t silent = 0, moved = top.read_transfers + top.write_transfers;
-      while (!top.interrupt() && silent < 10 * kWatchdog) {
+      for (uint32_t i = 0; !top.interrupt() && silent < 10 * kWatchdog; ++i) {
+        if (i == from) top.dead_ports = 1u << port;
         top.cycle();
         const uint64_t now = top.read_transfers + top.write_transfers;
         silent = now == moved ? silent + 1 : 0;
@@ -442,6 +473,18 @@ TEST(TopFaults, ReportMemoryThatNeverAnswersAndRecoverWhenItDoes) {
       EXPECT_LE(silent, kWatchdog + 10);
       EXPECT_EQ(top.get(registers::kControl), 0u);
       top.expect_error(ErrorCode::kNoProgress);
+
+      // Answers that come after the end are no part of the pass.
+      if (attempt >= 3) {
+        const uint32_t read = top.get(registers::kBeatsRead), written = top.get(registers::kBeatsWritten);
+        const uint64_t reads = top.read_transfers, writes = top.write_transfers;
+        top.dead_ports = 0;
+        for (uint32_t i = 0; i < 2000; ++i) top.cycle();
+        late_reads += top.read_transfers - reads;
+        late_writes += top.write_transfers - writes;
+        EXPECT_EQ(top.get(registers::kBeatsRead), read);
+        EXPECT_EQ(top.get(registers::kBeatsWritten), written);
+      }
 
       // What is under way must be answered before anything can begin anew.
       const bool under_way = !top.all_idle();
@@ -455,7 +498,75 @@ TEST(TopFaults, ReportMemoryThatNeverAnswersAndRecoverWhenItDoes) {
       EXPECT_EQ(top.get(registers::kStatus), 0u);
     }
   }
-  top.set(registers::kWatchdog, 100000);
+  EXPECT_GT(late_reads, 100u);
+  EXPECT_GT(late_writes, 0u);
+  top.expect_right_passes();
+}
+
+// After a fault the accelerator waits for what is under way, but not for ever. The fault, not the wait's end,
+// is what the pass ends with.
+TEST(TopFaults, ReportTheFaultWhenMemoryStopsAnsweringAfterIt) {
+  struct Case {
+    const char* name;
+    RegionKind kind;
+    bool write;
+    uint32_t dead_port;
+  };
+  constexpr Case kCases[] = {{"weights, and another port", RegionKind::kWeights, false, 1},
+                             {"KV cache, and the same port", RegionKind::kKv, true, OneLane::kReadPorts}};
+  // Long, so that more is under way than the access at fault.
+  OneLane top({.min_latency = 200, .max_latency = 200});
+  top.set(registers::kInterruptEnable, kErrorStatus);
+  top.set(registers::kWatchdog, kWatchdog);
+  for (const Case& c : kCases) {
+    for (const bool reset : {false, true}) {
+      SCOPED_TRACE(testing::Message() << c.name << (reset ? ", soft reset" : ""));
+      top.expect_right_passes();
+      const RegionEntry region = top.region(c.kind);
+      // The first transfer on the port that it comes through.
+      uint64_t bad = 0;
+      (c.write ? top.faults().write_response : top.faults().read_response) = [&](uint64_t address) {
+        if (address < region.address || address >= region.address + region.bytes) return AxiResponse::kOkay;
+        if (!c.write && address % kPageBytes / kSubBlockBytes != 0) return AxiResponse::kOkay;
+        if (bad == 0) bad = address;
+        return address == bad ? AxiResponse::kSlaveError : AxiResponse::kOkay;
+      };
+      const std::vector<uint32_t> ids = {3};
+      top.set(registers::kInterruptStatus, 3);
+      top.set_up(ids, 2, 0);
+      top.start();
+      // Until the fault is seen, within the wait for what is under way.
+      for (uint32_t i = 0; top.get(registers::kErrorCode) == 0; ++i) ASSERT_LT(i, 10000u);
+      top.dead_ports = 1u << c.dead_port;
+      ASSERT_EQ(top.get(registers::kStatus), registers::kBusy);
+      if (reset) {
+        top.set(registers::kControl, registers::kSoftReset);
+        for (uint32_t i = 0; i < 2 * kWatchdog; ++i) top.cycle();
+        EXPECT_EQ(top.get(registers::kControl), registers::kSoftReset);
+      } else {
+        uint64_t silent = 0, moved = top.read_transfers + top.write_transfers;
+        while (!top.interrupt() && silent < 10 * kWatchdog) {
+          top.cycle();
+          const uint64_t now = top.read_transfers + top.write_transfers;
+          silent = now == moved ? silent + 1 : 0;
+          moved = now;
+        }
+        EXPECT_NEAR(silent, kWatchdog, 20);
+        EXPECT_EQ(top.get(registers::kControl), 0u);
+        top.expect_error(c.write ? ErrorCode::kWriteError : ErrorCode::kReadError);
+        EXPECT_EQ(top.get(registers::kErrorAddress), bad / kBeatBytes);
+        top.set(registers::kControl, registers::kSoftReset);
+      }
+      EXPECT_FALSE(top.all_idle());
+      EXPECT_FALSE(top.wait(2000));
+      top.dead_ports = 0;
+      top.faults().read_response = top.faults().write_response = [](uint64_t) { return AxiResponse::kOkay; };
+      ASSERT_TRUE(top.wait(10000));
+      EXPECT_EQ(top.get(registers::kStatus), 0u);
+      EXPECT_EQ(top.get(registers::kErrorCode), 0u);
+      EXPECT_EQ(top.get(registers::kInterruptStatus), reset ? 0u : kErrorStatus);
+    }
+  }
   top.expect_right_passes();
 }
 
