@@ -147,8 +147,7 @@ module pass_control (
         check_q <= 1'b1;
         state_q <= CHECK;
       end
-      // A bad header gets here as a fault one cycle later, before an instruction is taken.
-      CHECK: if (checked_i) state_q <= RUN;
+      CHECK: if (checked_i && !bad_program_i && !bad_pass_i) state_q <= RUN;
       RUN: if (dispatched_i) state_q <= DRAIN;
       DRAIN: if (over) state_q <= FLUSH;
       FLUSH:
