@@ -145,7 +145,7 @@ module brim_top #(
       .program_o(program_address), .position_o(position), .tokens_o(tokens), .first_logits_o(first_logits),
       .token_ids_o(token_ids), .counters_i(counts), .interrupt_o(interrupt));
 
-  wire beat_valid, beat_ready, no_more, blocked, port_idle;
+  wire beat_valid, beat_ready, stream_empty, no_more, blocked, port_idle;
   wire stall_activation, stall_result, stall_softmax, stall_scores;
   logic [4:0] read_q;
   logic write_q;
@@ -183,7 +183,7 @@ module brim_top #(
     units_idle_q <= mcu_empty && vpu_empty && spu_empty && mcu_idle && compute_idle;
     reads_idle_q <= fetch_idle && mcu_idle;
   end
-  assign no_more = dispatched && mcu_empty && mcu_idle && !beat_valid;
+  assign no_more = dispatched && mcu_empty && mcu_idle && stream_empty;
 
   // ------------------------------------------------------------------ program
   brim_pkg::program_header_t header;
@@ -265,7 +265,7 @@ module brim_top #(
   assign {m_axi_3_arprot, m_axi_2_arprot, m_axi_1_arprot, m_axi_0_arprot} = {4{Prot}};
   prefetch_fifo #(.BEATS(FIFO_BEATS)) u_fifo (
       .clk_i(aclk), .rst_ni(unit_rst_n), .valid_i(joined_valid), .ready_o(joined_ready), .data_i(joined),
-      .valid_o(beat_valid), .ready_i(beat_ready), .data_o(beat));
+      .valid_o(beat_valid), .ready_i(beat_ready), .data_o(beat), .empty_o(stream_empty));
 
   // ------------------------------------------------------------------ compute side and its writes
   wire write_valid, write_ready;

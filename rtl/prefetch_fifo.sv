@@ -11,7 +11,8 @@ module prefetch_fifo #(
     input  wire [511:0] data_i,
     output wire         valid_o,
     input  wire         ready_i,
-    output wire [511:0] data_o
+    output wire [511:0] data_o,
+    output wire         empty_o  // nothing is in it, not even on its way to the output
 );
   localparam int Bits = $clog2(BEATS);
 
@@ -57,5 +58,6 @@ module prefetch_fifo #(
   assign ready_o = ready_q;
   assign valid_o = out_valid_q;
   assign data_o  = out_q;
+  assign empty_o = !waiting && !word_valid_q && !out_valid_q;
 endmodule
 `default_nettype wire

@@ -35,6 +35,9 @@ class FifoBench {
     f.valid_i = offering_;
     f.ready_i = take;
     f.eval();
+    if (f.rst_ni) {
+      ASSERT_EQ(f.empty_o, inside_.empty());
+    }
     if (f.rst_ni && f.valid_o) {
       ASSERT_FALSE(inside_.empty()) << "a beat that nobody pushed";
       for (uint32_t i = 0; i < 16; ++i) ASSERT_EQ(f.data_o[i], inside_.front()[i]);
