@@ -116,8 +116,6 @@ module fetch (
   assign idle_o    = !asking_q && under_way_q == '0;
 
   // ------------------------------------------------------------------ data
-  (* ram_style = "distributed" *) logic [255:0] entries[Entries];
-  logic [5:0] write_q, read_q;
   logic [511:0] header_data_q;
   logic header_q;            // the header is in
   logic [1:0] transfer_q;
@@ -138,7 +136,7 @@ module fetch (
       half_q     <= rdata_i;
       transfer_q <= transfer_q + 1;
       if (!header_q) header_data_q <= {rdata_i, header_data_q[511:128]};
-      // Nothing of a burst with an error, or behind it, is used.
+      // Nothing is used from a transfer with an error on.
       if (bad) begin
         bad_q           <= 1'b1;
         error_q         <= 1'b1;
@@ -155,19 +153,13 @@ module fetch (
       if (rlast_i) burst_q <= {burst_q[31:3] + 29'd1, 3'b0};
     end
     write_data_q <= {rdata_i, half_q};
-    if (write_we_q) begin
-      entries[write_q] <= write_data_q;
-      write_q          <= write_q + 1;
-    end
     if (start_i) begin
       header_q   <= 1'b0;
       bad_q      <= 1'b0;
       transfer_q <= '0;
-      write_q    <= '0;
       burst_q    <= program_i;
     end
     if (!rst_ni) begin
-      write_q      <= '0;
       write_we_q   <= 1'b0;
       header_q     <= 1'b0;
       header_new_q <= 1'b0;
@@ -181,36 +173,27 @@ module fetch (
   assign error_address_o = error_address_q;
 
   // ------------------------------------------------------------------ instructions
-  logic [255:0] out_q;
-  logic out_valid_q;
+  wire ready, empty;
+  queue #(.WIDTH(256), .DEPTH(Entries)) u_instructions (
+      .clk_i, .rst_ni(rst_ni && !start_i), .valid_i(write_we_q), .ready_o(ready), .data_i(write_data_q),
+      .valid_o(instruction_valid_o), .ready_i(instruction_ready_i), .data_o(instruction_o), .empty_o(empty));
+
   logic [31:0] address_q;
   logic second_q;  // of its beat
-  assign out_taken = out_valid_q && instruction_ready_i;
-  wire refill = (!out_valid_q || out_taken) && read_q != write_q;
+  assign out_taken = instruction_valid_o && instruction_ready_i;
   always_ff @(posedge clk_i) begin
-    if (refill) begin
-      out_q  <= entries[read_q];
-      read_q <= read_q + 1;
-    end
-    if (refill) out_valid_q <= 1'b1;
-    else if (out_taken) out_valid_q <= 1'b0;
     if (out_taken) begin
       second_q <= !second_q;
       if (second_q) address_q <= address_q + 1;
     end
     if (start_i) begin
-      read_q      <= '0;
-      out_valid_q <= 1'b0;
-      address_q   <= program_i + 32'd1;
-      second_q    <= 1'b0;
+      address_q <= program_i + 32'd1;
+      second_q  <= 1'b0;
     end
-    if (!rst_ni) begin
-      read_q      <= '0;
-      out_valid_q <= 1'b0;
-    end
+    // Only as many are asked for as there is room for.
+    assert (!rst_ni || !write_we_q || ready);
   end
-  assign instruction_valid_o   = out_valid_q;
-  assign instruction_o         = out_q;
   assign instruction_address_o = address_q;
+  wire unused = &{1'b0, empty};
 endmodule
 `default_nettype wire
