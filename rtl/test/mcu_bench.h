@@ -32,11 +32,6 @@ struct McuBurst {
   bool operator==(const McuBurst&) const = default;
 };
 
-struct McuError {
-  uint64_t cycle;
-  uint32_t address;  // beats
-};
-
 class McuBench {
  public:
   static constexpr uint32_t kOutstanding = 8;
@@ -135,7 +130,7 @@ class McuBench {
   std::vector<uint64_t> beats;  // addresses, bytes
   std::vector<uint64_t> beat_cycles;
   std::array<std::vector<McuBurst>, kPorts> bursts;
-  std::vector<McuError> errors;
+  std::vector<uint32_t> errors;  // addresses, beats
 
  private:
   // Every transfer holds its own address, and something that depends on it.
@@ -181,7 +176,7 @@ class McuBench {
       instructions_.pop_front();
       instruction_offered_ = false;
     }
-    if (m.error_o) errors.push_back({cycles(), m.error_address_o});
+    if (m.error_o) errors.push_back(m.error_address_o);
     std::array<uint8_t, kBeatBytes> beat;
     for (uint32_t k = 0; k < kBeatBytes; ++k) beat[k] = get_byte(m.beat_data_o, k);
     if (waiting_beat_ && (!m.beat_valid_o || beat != *waiting_beat_))

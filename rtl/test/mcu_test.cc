@@ -306,7 +306,7 @@ TEST_P(McuErrorTest, ReportsTheBurstOfABadResponseAndGoesOn) {
     ASSERT_TRUE(bench.run(100'000));
     EXPECT_EQ(bench.beats.size(), 11 * 128u + 100);
     ASSERT_EQ(bench.errors.size(), 1u) << "transfer " << transfer;
-    EXPECT_EQ(bench.errors[0].address, burst);
+    EXPECT_EQ(bench.errors[0], burst);
     EXPECT_EQ(bench.violations(), std::vector<std::string>());
     bench.reset();
   }
@@ -322,7 +322,7 @@ TEST_P(McuErrorTest, CanBeStoppedByTheErrorAndRunsAgainAfterReset) {
   bench.start({.head_size = 64}, 0, kNoToken, pages_and_beats(10, 100));
   for (uint32_t i = 0; i < 100'000 && bench.errors.empty(); ++i) bench.cycle();
   ASSERT_FALSE(bench.errors.empty());
-  EXPECT_EQ(bench.errors[0].address, bad / kBeatBytes);
+  EXPECT_EQ(bench.errors[0], bad / kBeatBytes);
   ASSERT_TRUE(bench.stop(20'000));
   bench.reset();
   bench.memory.read_response = [](uint64_t) { return AxiResponse::kOkay; };
