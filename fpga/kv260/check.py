@@ -36,12 +36,12 @@ def run_script(tclsh, output):
 
 
 def module_ports(yosys, output):
-    """{port: (direction, width)} and the parameters of brim_kv260."""
+    """{port: (direction, width)} and {parameter: default} of brim_kv260."""
     file = output / "ports.json"
     subprocess.run([yosys, "-q", "-p", f"read_verilog -lib {HERE / 'brim_kv260.v'}; write_json {file}"], check=True)
     module = json.loads(file.read_text())["modules"]["brim_kv260"]
     ports = {name: (port["direction"], len(port["bits"])) for name, port in module["ports"].items()}
-    return ports, set(module["parameter_default_values"])
+    return ports, {name: int(bits, 2) for name, bits in module["parameter_default_values"].items()}
 
 
 def settings(calls, cell):
@@ -77,7 +77,7 @@ def check_connections(calls, ports, parameters):
         if call[0] == "connect_bd_intf_net" and call[1].startswith("accelerator/m_axi"):
             check(f"{call[1]} meets a port of the processing system", re.fullmatch(r"ps/S_AXI_HPC?\d_FPD", call[2]))
     given = settings(calls, "accelerator")
-    check(f"{sorted(given)} are parameters of brim_kv260", set(given) <= parameters)
+    check(f"{sorted(given)} are parameters of brim_kv260", set(given) <= set(parameters))
     check("TOKENS is what the command line says", given.get("TOKENS") == "8")
     associated = re.search(r"ASSOCIATED_BUSIF ([\w:]+)", (HERE / "brim_kv260.v").read_text())[1].split(":")
     check("the clock is associated with every interface", sorted(associated) == sorted(interfaces))
@@ -97,6 +97,15 @@ def check_widths(calls, ports, board):
     check("register block: 32 bits, a page of addresses", ports["s_axi_wdata"][1] == 32 and ports["s_axi_awaddr"][1] == 12)
     check("M_AXI_HPM0_FPD is enabled", ps.get("PSU__USE__M_AXI_GP0") == "1")
     check("interrupts are enabled", ps.get("PSU__USE__IRQ0") == "1" and ports["interrupt"] == ("output", 1))
+
+
+def check_parameters(calls, parameters, board):
+    values = parameters | {name: int(value) for name, value in settings(calls, "accelerator").items()}
+    accelerator = board["accelerator"]
+    for name, wanted in {"SCORE_BYTES": accelerator["score_buffer_bytes"], "FIFO_BEATS": accelerator["prefetch_fifo_beats"],
+                         "CLOCK_KHZ": accelerator["clock_mhz"] * 1000,
+                         "OUTSTANDING": board["axi"]["max_outstanding_bursts"]}.items():
+        check(f"{name} is {wanted} by boards/kv260.json, {values[name]} in the design", values[name] == wanted)
 
 
 def check_clock(calls, board):
@@ -147,6 +156,7 @@ def main():
     check_files(calls)
     check_connections(calls, ports, parameters)
     check_widths(calls, ports, board)
+    check_parameters(calls, parameters, board)
     check_clock(calls, board)
     check_memory(calls, board)
     check_addresses(calls, board)
