@@ -27,8 +27,7 @@ module instruction_check (
   wire head_norm = is_head && in.flags[brim_pkg::FLAG_NORM_BIT];
 
   // Pages of a matrix: row blocks times pages of a row block.
-  wire [31:0] rows_up = in.rows + (in.shape[2] ? 32'd31 : in.shape[1] ? 32'd63 : 32'd127);
-  wire [31:0] row_blocks = in.shape[2] ? rows_up >> 5 : in.shape[1] ? rows_up >> 6 : rows_up >> 7;
+  wire [31:0] row_blocks = vpu_pkg::row_blocks(in.rows, in.shape[1], in.shape[2]);
   wire [15:0] pages = in.shape[2] ? in.groups >> 2 : in.shape[1] ? in.groups >> 1 : in.groups;
   logic [18:0] row_blocks_q;
   logic [6:0] pages_q;

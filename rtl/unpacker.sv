@@ -108,11 +108,8 @@ module unpacker (
   assign instruction_ready_o = state_q == IDLE && (!op_kv || kv_may_start_i);
   wire accept = instruction_valid_i && instruction_ready_o;
 
-  // ceil(rows / shape_rows)
-  wire [31:0] rows_up = instruction_i.rows +
-      (instruction_i.shape[2] ? 32'd31 : instruction_i.shape[1] ? 32'd63 : 32'd127);
   assign matvec_row_blocks_o =
-      20'(instruction_i.shape[2] ? rows_up >> 5 : instruction_i.shape[1] ? rows_up >> 6 : rows_up >> 7);
+      20'(vpu_pkg::row_blocks(instruction_i.rows, instruction_i.shape[1], instruction_i.shape[2]));
   assign matvec_start_o = accept && instruction_i.opcode == brim_pkg::OP_MATVEC;
   assign kv_start_o = accept && op_kv;
 

@@ -9,6 +9,12 @@ package vpu_pkg;
   localparam int ROUNDS = 8;        // query heads that share a KV head, at most
   localparam int RESULT_SLOTS = 8;  // of 128 rows
 
+  // Row blocks of a matrix whose pages hold one, two or four columns of 128, 64 or 32 rows.
+  function automatic logic [31:0] row_blocks(logic [31:0] rows, logic two_columns, logic four_columns);
+    row_blocks = rows + (four_columns ? 32'd31 : two_columns ? 32'd63 : 32'd127);
+    row_blocks = four_columns ? row_blocks >> 5 : two_columns ? row_blocks >> 6 : row_blocks >> 7;
+  endfunction
+
   // What accompanies a dot product. One that is only held for a later one ends there.
   typedef struct packed {
     logic        valid;
