@@ -1,11 +1,11 @@
 // Issues the elements of a micro-operation, one per cycle, and says when the next one may begin: when the first
 // element of the one before can be read, or, if that one's results take longer, when they no longer
-// meet its own. So vectors of LATENCY elements follow one another without a gap.
+// meet its own. So vectors of LATENCY + 2 elements follow one another without a gap.
 `default_nettype none
 module spu_issue #(
-    parameter int LATENCY = 21,          // from the issue of an element to its result
-    parameter int LATENCY_CONVERT = 25,  // with a conversion to FP16 or int8
-    parameter int LATENCY_EXP = 93       // with exp
+    parameter int LATENCY,          // from the issue of an element to its result
+    parameter int LATENCY_CONVERT,  // with a conversion to FP16 or int8
+    parameter int LATENCY_EXP       // with exp
 ) (
     input wire clk_i,
     input wire rst_ni,

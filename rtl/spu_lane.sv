@@ -213,12 +213,12 @@ module spu_lane #(
                   tiny ? 31'h0 : {product[30:23] - 8'd1, product[22:0]}};
   end
 
-  // ------------------------------------------------------------------ multiply, add: to cycle 20
+  // ------------------------------------------------------------------ multiply, add: to cycle 21
   fp_mul u_mul (.clk_i, .a_i(a_q), .b_i(b_q), .product_o(product));
   delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL + 1)) u_c (.clk_i, .d_i(c_q), .q_o(c_later));
   fp_add u_add (.clk_i, .a_i(product_q), .b_i(c_later), .sum_o(chain));
 
-  // ------------------------------------------------------------------ post: cycle 21
+  // ------------------------------------------------------------------ post: cycle 22
   wire [31:0] d;  // whose reciprocal or rsqrt it is
   delay #(.WIDTH(32), .CYCLES(1 + fp_pkg::MUL + 1 + fp_pkg::ADD)) u_d (.clk_i, .d_i(c_raw_q), .q_o(d));
   wire d_nan = d[30:0] > 31'h7F800000;

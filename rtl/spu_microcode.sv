@@ -23,274 +23,269 @@ module spu_microcode (
     output spu_pkg::micro_t micro_o,
     output logic     [23:0] count_o
 );
-  spu_pkg::micro_t micro;
-  logic is_micro;
-  logic [23:0] count;
+  wire [23:0] numbers = swiglu_i ? 24'(block_count_i) : 24'd1;
   always_comb begin
-    micro    = '0;
-    is_micro = 1'b1;
-    count    = 24'd1;
+    micro_o    = '0;
+    is_micro_o = 1'b1;
+    count_o    = 24'd1;
     case (step_i)
       spu_pkg::STEP_EMBED_BLOCK: begin
-        micro.a  = spu_pkg::A_EMBED;
-        micro.b  = embed_fp16_i ? spu_pkg::B_ONE : spu_pkg::B_EMBED;
-        micro.to = spu_pkg::TO_X;
-        count    = 24'(block_count_i);
+        micro_o.a  = spu_pkg::A_EMBED;
+        micro_o.b  = embed_fp16_i ? spu_pkg::B_ONE : spu_pkg::B_EMBED;
+        micro_o.to = spu_pkg::TO_X;
+        count_o    = 24'(block_count_i);
       end
       spu_pkg::STEP_RESIDUAL_ADD: begin
-        micro.a  = spu_pkg::A_RESULT;
-        micro.c  = spu_pkg::C_X;
-        micro.to = spu_pkg::TO_X;
-        count    = 24'(block_count_i);
+        micro_o.a  = spu_pkg::A_RESULT;
+        micro_o.c  = spu_pkg::C_X;
+        micro_o.to = spu_pkg::TO_X;
+        count_o    = 24'(block_count_i);
       end
       spu_pkg::STEP_NORM_MULTIPLY: begin
-        micro.a  = spu_pkg::A_X;
-        micro.b  = spu_pkg::B_PARAMETER;
-        micro.to = spu_pkg::TO_A16;
-        count    = 24'(block_count_i);
+        micro_o.a  = spu_pkg::A_X;
+        micro_o.b  = spu_pkg::B_PARAMETER;
+        micro_o.to = spu_pkg::TO_A16;
+        count_o    = 24'(block_count_i);
       end
       spu_pkg::STEP_NORM_SQUARE: begin
-        micro.a   = spu_pkg::A_X;
-        micro.b   = spu_pkg::B_SQUARE;
-        micro.sum = 1'b1;
-        count     = 24'(block_count_i);
+        micro_o.a   = spu_pkg::A_X;
+        micro_o.b   = spu_pkg::B_SQUARE;
+        micro_o.sum = 1'b1;
+        count_o     = 24'(block_count_i);
       end
       spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN: begin
-        micro.a         = spu_pkg::A_SUM;
-        micro.b         = step_i == spu_pkg::STEP_NORM_MEAN ? spu_pkg::B_INVERSE_DIM : spu_pkg::B_INVERSE_HEAD;
-        micro.c         = spu_pkg::C_EPSILON;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd2;
+        micro_o.a         = spu_pkg::A_SUM;
+        micro_o.b         = step_i == spu_pkg::STEP_NORM_MEAN ? spu_pkg::B_INVERSE_DIM : spu_pkg::B_INVERSE_HEAD;
+        micro_o.c         = spu_pkg::C_EPSILON;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
       end
       spu_pkg::STEP_HEAD_SCALE: begin
-        micro.a      = spu_pkg::A_RESULT;
-        micro.b      = spu_pkg::B_SCALAR;
-        micro.scalar = spu_pkg::SCALAR_RMS;
-        micro.c      = bias_i ? spu_pkg::C_PARAMETER : spu_pkg::C_NONE;
-        micro.to     = spu_pkg::TO_VECTOR;
-        micro.max    = is_value_i;
-        count        = 24'(head_size_i);
+        micro_o.a      = spu_pkg::A_RESULT;
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_RMS;
+        micro_o.c      = bias_i ? spu_pkg::C_PARAMETER : spu_pkg::C_NONE;
+        micro_o.to     = spu_pkg::TO_VECTOR;
+        micro_o.max    = is_value_i;
+        count_o        = 24'(head_size_i);
       end
       spu_pkg::STEP_HEAD_SQUARE: begin
-        micro.b   = spu_pkg::B_SQUARE;
-        micro.sum = 1'b1;
-        count     = 24'(head_size_i);
+        micro_o.b   = spu_pkg::B_SQUARE;
+        micro_o.sum = 1'b1;
+        count_o     = 24'(head_size_i);
       end
       spu_pkg::STEP_HEAD_WEIGHT: begin
-        micro.b  = spu_pkg::B_PARAMETER;
-        micro.to = spu_pkg::TO_VECTOR;
-        count    = 24'(head_size_i);
+        micro_o.b  = spu_pkg::B_PARAMETER;
+        micro_o.to = spu_pkg::TO_VECTOR;
+        count_o    = 24'(head_size_i);
       end
       spu_pkg::STEP_HEAD_FACTOR: begin
-        micro.b      = spu_pkg::B_SCALAR;
-        micro.scalar = spu_pkg::SCALAR_HEAD;
-        micro.to     = spu_pkg::TO_VECTOR;
-        count        = 24'(head_size_i);
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_HEAD;
+        micro_o.to     = spu_pkg::TO_VECTOR;
+        count_o        = 24'(head_size_i);
       end
       // Vector 1: the other element of the pair times the sine.
       spu_pkg::STEP_ROPE_SINE: begin
-        micro.a_swap    = 1'b1;
-        micro.b         = spu_pkg::B_ROPE;
-        micro.sine      = 1'b1;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd1;
-        count           = 24'(head_size_i);
+        micro_o.a_swap    = 1'b1;
+        micro_o.b         = spu_pkg::B_ROPE;
+        micro_o.sine      = 1'b1;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd1;
+        count_o           = 24'(head_size_i);
       end
       spu_pkg::STEP_ROPE_COSINE: begin
-        micro.b        = spu_pkg::B_ROPE;
-        micro.c        = spu_pkg::C_ROPE;
-        micro.c_vector = 3'd1;
-        micro.to       = is_query_i ? spu_pkg::TO_A16 : spu_pkg::TO_VECTOR;
-        micro.a16      = spu_pkg::A16_QUERIES;
-        micro.max      = !is_query_i;
-        count          = 24'(head_size_i);
+        micro_o.b        = spu_pkg::B_ROPE;
+        micro_o.c        = spu_pkg::C_ROPE;
+        micro_o.c_vector = 3'd1;
+        micro_o.to       = is_query_i ? spu_pkg::TO_A16 : spu_pkg::TO_VECTOR;
+        micro_o.a16      = spu_pkg::A16_QUERIES;
+        micro_o.max      = !is_query_i;
+        count_o          = 24'(head_size_i);
       end
       spu_pkg::STEP_KV_SCALE: begin
-        micro.a         = spu_pkg::A_MAX;
-        micro.after_all = 1'b1;
-        micro.b         = spu_pkg::B_INVERSE_127;
-        micro.post      = spu_pkg::POST_FP16;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd2;
+        micro_o.a         = spu_pkg::A_MAX;
+        micro_o.after_all = 1'b1;
+        micro_o.b         = spu_pkg::B_INVERSE_127;
+        micro_o.post      = spu_pkg::POST_FP16;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
       end
       spu_pkg::STEP_KV_ROUND: begin
-        micro.b      = spu_pkg::B_SCALAR;
-        micro.scalar = spu_pkg::SCALAR_KV;
-        micro.post   = spu_pkg::POST_INT8;
-        micro.to     = spu_pkg::TO_BEAT;
-        count        = 24'd64;
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_KV;
+        micro_o.post   = spu_pkg::POST_INT8;
+        micro_o.to     = spu_pkg::TO_BEAT;
+        count_o        = 24'd64;
       end
       spu_pkg::STEP_SOFTMAX_EXP: begin
-        micro.a    = spu_pkg::A_SCORE;
-        micro.c    = spu_pkg::C_MAX;
-        micro.post = spu_pkg::POST_EXP;
-        micro.to   = spu_pkg::TO_SCORE;
-        micro.sum  = 1'b1;
-        count      = positions_i;
+        micro_o.a    = spu_pkg::A_SCORE;
+        micro_o.c    = spu_pkg::C_MAX;
+        micro_o.post = spu_pkg::POST_EXP;
+        micro_o.to   = spu_pkg::TO_SCORE;
+        micro_o.sum  = 1'b1;
+        count_o      = positions_i;
       end
       spu_pkg::STEP_SOFTMAX_SUM: begin
-        micro.a         = spu_pkg::A_SUM;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd2;
+        micro_o.a         = spu_pkg::A_SUM;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
       end
       spu_pkg::STEP_SOFTMAX_WEIGHT: begin
-        micro.a  = spu_pkg::A_SCORE;
-        micro.b   = spu_pkg::B_VALUE_SCALE;
-        micro.to  = spu_pkg::TO_A16;
-        micro.a16 = spu_pkg::A16_WEIGHTS;
-        count    = left_i >= 24'd64 ? 24'd64 : left_i;
+        micro_o.a   = spu_pkg::A_SCORE;
+        micro_o.b   = spu_pkg::B_VALUE_SCALE;
+        micro_o.to  = spu_pkg::TO_A16;
+        micro_o.a16 = spu_pkg::A16_WEIGHTS;
+        count_o     = left_i >= 24'd64 ? 24'd64 : left_i;
       end
       spu_pkg::STEP_OUTPUT_HEAD: begin
-        micro.a  = spu_pkg::A_RESULT;
-        micro.b   = spu_pkg::B_DENOMINATOR;
-        micro.to  = spu_pkg::TO_A16;
-        micro.a16 = spu_pkg::A16_ATTENTION;
-        count    = 24'(head_size_i);
+        micro_o.a   = spu_pkg::A_RESULT;
+        micro_o.b   = spu_pkg::B_DENOMINATOR;
+        micro_o.to  = spu_pkg::TO_A16;
+        micro_o.a16 = spu_pkg::A16_ATTENTION;
+        count_o     = 24'(head_size_i);
       end
       // Vectors 0: gate, 1: up, 2: 1 + e^-gate, 4: its reciprocal, then silu.
       spu_pkg::STEP_SWIGLU_IN: begin
-        micro.a      = spu_pkg::A_RESULT;
-        micro.b      = spu_pkg::B_SCALAR;
-        micro.scalar = spu_pkg::SCALAR_RMS;
-        micro.to     = spu_pkg::TO_PAIR;
-        count        = {15'b0, block_count_i, 1'b0};
+        micro_o.a      = spu_pkg::A_RESULT;
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_RMS;
+        micro_o.to     = spu_pkg::TO_PAIR;
+        count_o        = {15'b0, block_count_i, 1'b0};
       end
       spu_pkg::STEP_SWIGLU_EXP: begin
-        micro.a_form    = spu_pkg::FORM_NEGATE;
-        micro.post      = spu_pkg::POST_EXP;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd2;
-        count           = 24'(block_count_i);
+        micro_o.a_form    = spu_pkg::FORM_NEGATE;
+        micro_o.post      = spu_pkg::POST_EXP;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+        count_o           = 24'(block_count_i);
       end
       spu_pkg::STEP_SWIGLU_ONE: begin
-        micro.a_vector  = 3'd2;
-        micro.c         = spu_pkg::C_ONE;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd2;
-        count           = 24'(block_count_i);
+        micro_o.a_vector  = 3'd2;
+        micro_o.c         = spu_pkg::C_ONE;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+        count_o           = 24'(block_count_i);
       end
       spu_pkg::STEP_SWIGLU_SILU: begin
-        micro.b         = spu_pkg::B_VECTOR;
-        micro.b_vector  = 3'd4;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd4;
-        count           = 24'(block_count_i);
+        micro_o.b         = spu_pkg::B_VECTOR;
+        micro_o.b_vector  = 3'd4;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd4;
+        count_o           = 24'(block_count_i);
       end
       spu_pkg::STEP_SWIGLU_OUT: begin
-        micro.a_vector = 3'd4;
-        micro.b        = spu_pkg::B_VECTOR;
-        micro.b_vector = 3'd1;
-        micro.to       = spu_pkg::TO_A16;
-        count          = 24'(block_count_i);
+        micro_o.a_vector = 3'd4;
+        micro_o.b        = spu_pkg::B_VECTOR;
+        micro_o.b_vector = 3'd1;
+        micro_o.to       = spu_pkg::TO_A16;
+        count_o          = 24'(block_count_i);
       end
       spu_pkg::STEP_LOGITS_BEAT: begin
-        micro.a      = spu_pkg::A_RESULT;
-        micro.b      = spu_pkg::B_SCALAR;
-        micro.scalar = spu_pkg::SCALAR_RMS;
-        micro.to     = spu_pkg::TO_BEAT;
-        count        = left_i >= 24'd16 ? 24'd16 : left_i;
+        micro_o.a      = spu_pkg::A_RESULT;
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_RMS;
+        micro_o.to     = spu_pkg::TO_BEAT;
+        count_o        = left_i >= 24'd16 ? 24'd16 : left_i;
       end
-      // Vector 2 holds x, vector 3 the terms, vector 4 the second step's.
+      // Vector 2 holds x, vector 3 the terms, vector 4 the second step's. A swiglu wants the reciprocals of a vector.
       spu_pkg::STEP_RECIPROCAL1: begin  // 2 - m y0
-        micro.a_vector  = 3'd2;
-        micro.a_form    = spu_pkg::FORM_ONE_TWO;
-        micro.b         = spu_pkg::B_SEED_RECIPROCAL;
-        micro.b_vector  = 3'd2;
-        micro.negate    = 1'b1;
-        micro.c         = spu_pkg::C_TWO;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd3;
+        micro_o.a_vector  = 3'd2;
+        micro_o.a_form    = spu_pkg::FORM_ONE_TWO;
+        micro_o.b         = spu_pkg::B_SEED_RECIPROCAL;
+        micro_o.b_vector  = 3'd2;
+        micro_o.negate    = 1'b1;
+        micro_o.c         = spu_pkg::C_TWO;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd3;
+        count_o           = numbers;
       end
       spu_pkg::STEP_RECIPROCAL2: begin  // y1
-        micro.a_vector  = 3'd3;
-        micro.b         = spu_pkg::B_SEED_RECIPROCAL;
-        micro.b_vector  = 3'd2;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd3;
+        micro_o.a_vector  = 3'd3;
+        micro_o.b         = spu_pkg::B_SEED_RECIPROCAL;
+        micro_o.b_vector  = 3'd2;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd3;
+        count_o           = numbers;
       end
       spu_pkg::STEP_RECIPROCAL3: begin  // 1 - m y1
-        micro.a_vector  = 3'd2;
-        micro.a_form    = spu_pkg::FORM_ONE_TWO;
-        micro.b         = spu_pkg::B_VECTOR;
-        micro.b_vector  = 3'd3;
-        micro.negate    = 1'b1;
-        micro.c         = spu_pkg::C_ONE;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd4;
+        micro_o.a_vector  = 3'd2;
+        micro_o.a_form    = spu_pkg::FORM_ONE_TWO;
+        micro_o.b         = spu_pkg::B_VECTOR;
+        micro_o.b_vector  = 3'd3;
+        micro_o.negate    = 1'b1;
+        micro_o.c         = spu_pkg::C_ONE;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd4;
+        count_o           = numbers;
       end
       spu_pkg::STEP_RECIPROCAL4: begin
-        micro.a_vector  = 3'd3;
-        micro.b         = spu_pkg::B_VECTOR;
-        micro.b_vector  = 3'd4;
-        micro.c         = spu_pkg::C_A;
-        micro.c_vector  = 3'd2;
-        micro.post      = spu_pkg::POST_RECIPROCAL;
-        micro.to        = swiglu_i ? spu_pkg::TO_VECTOR : spu_pkg::TO_SCALAR;
-        micro.to_vector = 3'd4;
-        micro.scalar    = softmax_i ? spu_pkg::SCALAR_DENOMINATOR : spu_pkg::SCALAR_KV;
+        micro_o.a_vector  = 3'd3;
+        micro_o.b         = spu_pkg::B_VECTOR;
+        micro_o.b_vector  = 3'd4;
+        micro_o.c         = spu_pkg::C_A;
+        micro_o.c_vector  = 3'd2;
+        micro_o.post      = spu_pkg::POST_RECIPROCAL;
+        micro_o.to        = swiglu_i ? spu_pkg::TO_VECTOR : spu_pkg::TO_SCALAR;
+        micro_o.to_vector = 3'd4;
+        micro_o.scalar    = softmax_i ? spu_pkg::SCALAR_DENOMINATOR : spu_pkg::SCALAR_KV;
+        count_o           = numbers;
       end
       spu_pkg::STEP_RSQRT1: begin  // u y0
-        micro.a_vector  = 3'd2;
-        micro.a_form    = spu_pkg::FORM_ONE_FOUR;
-        micro.b         = spu_pkg::B_SEED_RSQRT;
-        micro.b_vector  = 3'd2;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd3;
+        micro_o.a_vector  = 3'd2;
+        micro_o.a_form    = spu_pkg::FORM_ONE_FOUR;
+        micro_o.b         = spu_pkg::B_SEED_RSQRT;
+        micro_o.b_vector  = 3'd2;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd3;
       end
       spu_pkg::STEP_RSQRT2: begin  // 1.5 - u y0 y0 / 2
-        micro.a_vector  = 3'd3;
-        micro.b         = spu_pkg::B_SEED_RSQRT;
-        micro.b_vector  = 3'd2;
-        micro.halve     = 1'b1;
-        micro.negate    = 1'b1;
-        micro.c         = spu_pkg::C_ONE_AND_A_HALF;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd3;
+        micro_o.a_vector  = 3'd3;
+        micro_o.b         = spu_pkg::B_SEED_RSQRT;
+        micro_o.b_vector  = 3'd2;
+        micro_o.halve     = 1'b1;
+        micro_o.negate    = 1'b1;
+        micro_o.c         = spu_pkg::C_ONE_AND_A_HALF;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd3;
       end
       spu_pkg::STEP_RSQRT3: begin  // y1
-        micro.a_vector  = 3'd3;
-        micro.b         = spu_pkg::B_SEED_RSQRT;
-        micro.b_vector  = 3'd2;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd4;
+        micro_o.a_vector  = 3'd3;
+        micro_o.b         = spu_pkg::B_SEED_RSQRT;
+        micro_o.b_vector  = 3'd2;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd4;
       end
       spu_pkg::STEP_RSQRT4: begin  // u y1
-        micro.a_vector  = 3'd2;
-        micro.a_form    = spu_pkg::FORM_ONE_FOUR;
-        micro.b         = spu_pkg::B_VECTOR;
-        micro.b_vector  = 3'd4;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd3;
+        micro_o.a_vector  = 3'd2;
+        micro_o.a_form    = spu_pkg::FORM_ONE_FOUR;
+        micro_o.b         = spu_pkg::B_VECTOR;
+        micro_o.b_vector  = 3'd4;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd3;
       end
       spu_pkg::STEP_RSQRT5: begin  // 1 - u y1 y1
-        micro.a_vector  = 3'd3;
-        micro.b         = spu_pkg::B_VECTOR;
-        micro.b_vector  = 3'd4;
-        micro.negate    = 1'b1;
-        micro.c         = spu_pkg::C_ONE;
-        micro.to        = spu_pkg::TO_VECTOR;
-        micro.to_vector = 3'd3;
+        micro_o.a_vector  = 3'd3;
+        micro_o.b         = spu_pkg::B_VECTOR;
+        micro_o.b_vector  = 3'd4;
+        micro_o.negate    = 1'b1;
+        micro_o.c         = spu_pkg::C_ONE;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd3;
       end
       spu_pkg::STEP_RSQRT6: begin
-        micro.a_vector = 3'd4;
-        micro.b        = spu_pkg::B_VECTOR;
-        micro.b_vector = 3'd3;
-        micro.halve    = 1'b1;
-        micro.c        = spu_pkg::C_A;
-        micro.c_vector = 3'd2;
-        micro.post     = spu_pkg::POST_RSQRT;
-        micro.to       = spu_pkg::TO_SCALAR;
-        micro.scalar   = rms_i ? spu_pkg::SCALAR_RMS : spu_pkg::SCALAR_HEAD;
+        micro_o.a_vector = 3'd4;
+        micro_o.b        = spu_pkg::B_VECTOR;
+        micro_o.b_vector = 3'd3;
+        micro_o.halve    = 1'b1;
+        micro_o.c        = spu_pkg::C_A;
+        micro_o.c_vector = 3'd2;
+        micro_o.post     = spu_pkg::POST_RSQRT;
+        micro_o.to       = spu_pkg::TO_SCALAR;
+        micro_o.scalar   = rms_i ? spu_pkg::SCALAR_RMS : spu_pkg::SCALAR_HEAD;
       end
-      default: is_micro = 1'b0;
+      default: is_micro_o = 1'b0;
     endcase
-    // A vector's reciprocal rather than a number's.
-    if (swiglu_i && (step_i == spu_pkg::STEP_RECIPROCAL1 || step_i == spu_pkg::STEP_RECIPROCAL2 ||
-                     step_i == spu_pkg::STEP_RECIPROCAL3 || step_i == spu_pkg::STEP_RECIPROCAL4))
-      count = 24'(block_count_i);
   end
-  assign is_micro_o = is_micro;
-  assign micro_o    = micro;
-  assign count_o    = count;
 endmodule
 `default_nettype wire

@@ -3,10 +3,10 @@
 `default_nettype none
 module spu_pipeline #(
     parameter int TOKENS = 4,
-    parameter int ADDRESS = 15,          // of a result: element of X or of the scores
-    parameter int LATENCY = 21,
-    parameter int LATENCY_CONVERT = 25,
-    parameter int LATENCY_EXP = 93
+    parameter int ADDRESS = 15,     // of a result: element of X or of the scores
+    parameter int LATENCY,          // of spu_issue
+    parameter int LATENCY_CONVERT,
+    parameter int LATENCY_EXP
 ) (
     input wire clk_i,
     input wire rst_ni,
