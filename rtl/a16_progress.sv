@@ -5,9 +5,12 @@ module a16_progress (
     input wire clk_i,
     input wire rst_ni,
 
-    input wire                         start_i,        // an instruction is taken
-    input wire brim_pkg::instruction_t instruction_i,
-    input wire [                  7:0] generation_i,
+    // An instruction is taken that begins a generation of a buffer.
+    input wire       start_normed_i,
+    input wire       start_attention_i,
+    input wire       start_hidden_i,
+    input wire       start_queries_i,
+    input wire [7:0] generation_i,
 
     // A block is complete in the lane of the pass's last token.
     input wire       block_i,
@@ -19,12 +22,6 @@ module a16_progress (
     output wire [ 7:0] q_generation_o,
     output wire [ 7:0] q_heads_o
 );
-  wire [7:0] op = instruction_i.opcode;
-  wire start_normed = start_i && (op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL);
-  wire start_hidden = start_i && op == brim_pkg::OP_SWIGLU;
-  wire start_attention = start_i && op == brim_pkg::OP_OUTPUT && instruction_i.head == '0;
-  wire start_q = start_i && op == brim_pkg::OP_KEY && instruction_i.head == '0;
-
   logic hidden_q;  // activation blocks are those of hidden, not of normed
   logic [7:0] normed_generation_q, attention_generation_q, hidden_generation_q, q_generation_q;
   logic [7:0] normed_q, attention_q, hidden_blocks_q, q_heads_q;
@@ -34,21 +31,21 @@ module a16_progress (
     if (activation_block && hidden_q) hidden_blocks_q <= hidden_blocks_q + 1;
     if (attention_block_i) attention_q <= attention_q + 1;
     if (block_i && block_to_i == spu_pkg::A16_QUERIES) q_heads_q <= q_heads_q + 1;
-    if (start_normed) begin
+    if (start_normed_i) begin
       normed_generation_q <= generation_i;
       normed_q            <= '0;
       hidden_q            <= 1'b0;
     end
-    if (start_hidden) begin
+    if (start_hidden_i) begin
       hidden_generation_q <= generation_i;
       hidden_blocks_q     <= '0;
       hidden_q            <= 1'b1;
     end
-    if (start_attention) begin
+    if (start_attention_i) begin
       attention_generation_q <= generation_i;
       attention_q            <= '0;
     end
-    if (start_q) begin
+    if (start_queries_i) begin
       q_generation_q <= generation_i;
       q_heads_q      <= '0;
     end
@@ -63,6 +60,5 @@ module a16_progress (
   assign blocks_o       = {hidden_blocks_q, attention_q, normed_q};
   assign q_generation_o = q_generation_q;
   assign q_heads_o      = q_heads_q;
-  wire unused = &{1'b0, instruction_i};
 endmodule
 `default_nettype wire

@@ -411,6 +411,7 @@ module spu #(
       (instruction_i.opcode == brim_pkg::OP_EMBED || instruction_i.opcode == brim_pkg::OP_RESIDUAL);
   wire start_hidden = start && instruction_i.opcode == brim_pkg::OP_SWIGLU;
   wire start_attention = start && instruction_i.opcode == brim_pkg::OP_OUTPUT && instruction_i.head == '0;
+  wire start_queries = start && instruction_i.opcode == brim_pkg::OP_KEY && instruction_i.head == '0;
   // The elements of the query before have arrived when those of this one are issued.
   wire start_query = issue && i == '0 && step_q == spu_pkg::STEP_ROPE_COSINE && is_query;
   wire start_weights = step_q == spu_pkg::STEP_SOFTMAX_ROUND && wait_q == '0;
@@ -434,7 +435,8 @@ module spu #(
   wire [LaneBits-1:0] last_token_lane = LaneBits'(tokens_i - 4'd1);
   assign weights_complete = a16_vector[0] && a16_block_to[1:0] == spu_pkg::A16_WEIGHTS && last_pair_round;
   a16_progress u_progress (
-      .clk_i, .rst_ni, .start_i(start), .instruction_i, .generation_i, .block_i(a16_block[last_token_lane]),
+      .clk_i, .rst_ni, .start_normed_i(start_normed), .start_attention_i(start_attention), .start_hidden_i(start_hidden),
+      .start_queries_i(start_queries), .generation_i, .block_i(a16_block[last_token_lane]),
       .block_to_i(a16_block_to[1:0]), .attention_block_i(attention_block[last_token_lane]), .generations_o, .blocks_o,
       .q_generation_o, .q_heads_o);
 
