@@ -179,7 +179,6 @@ void package() {
   integer("METADATA_RECORD_BYTES", kMetadataRecordBytes);
   integer("METADATA_ZERO_BYTES", kMetadataZeroBytes);
   integer("ATTENTION_BLOCK", kAttentionBlock);
-  integer("MAX_CONTEXT", kMaxContext);
 
   comment("A16.");
   integer("A16_BLOCK", kA16Block);

@@ -49,7 +49,7 @@ module mcu #(
       .clk_i, .rst_ni, .context_i(header_i.context_size), .position_i, .tokens_i, .token_ids_i,
       .instruction_valid_i, .instruction_ready_o, .instruction_i, .piece_valid_o(piece_in_valid),
       .piece_ready_i(piece_in_ready), .piece_o(piece_in), .idle_o(pieces_idle));
-  queue #(.WIDTH(66), .DEPTH(4)) u_piece_queue (
+  queue #(.WIDTH($bits(piece_in)), .DEPTH(4)) u_piece_queue (
       .clk_i, .rst_ni, .valid_i(piece_in_valid), .ready_o(piece_in_ready), .data_i(piece_in), .valid_o(piece_valid),
       .ready_i(piece_ready), .data_o(piece), .empty_o(piece_queue_empty));
 
@@ -59,7 +59,7 @@ module mcu #(
       .clk_i, .rst_ni, .wide_records_i(header_i.head_size > 16'd64), .piece_valid_i(piece_valid),
       .piece_ready_o(piece_ready), .piece_i(piece), .burst_valid_o(burst_in_valid), .burst_ready_i(burst_in_ready),
       .burst_o(burst_in), .idle_o(commands_idle));
-  queue #(.WIDTH(47), .DEPTH(4)) u_burst_queue (
+  queue #(.WIDTH($bits(burst_in)), .DEPTH(4)) u_burst_queue (
       .clk_i, .rst_ni, .valid_i(burst_in_valid), .ready_o(burst_in_ready), .data_i(burst_in), .valid_o(burst_valid),
       .ready_i(burst_ready), .data_o(burst), .empty_o(burst_queue_empty));
 
