@@ -53,6 +53,8 @@ module fetch (
   logic [3:0] size_q;       // of the burst being asked for, or of the next one
   logic [2:0] under_way_q;  // bursts
   logic [6:0] reserved_q;   // entries in use or on their way
+  logic reserve_q;          // size_q beats, of the burst that began to be asked for in the last cycle
+  logic room_q;             // for a burst; it knows of the last one when the next one's size is known
   logic header_new_q;
   wire out_taken;
   brim_pkg::program_header_t header;
@@ -61,8 +63,7 @@ module fetch (
   wire asked = asking_q && arready_i;
   wire [3:0] to_boundary = 4'(BurstBeats) - {1'b0, next_q[2:0]};
   wire few = left_q[31:4] == '0 && left_q[3:0] < to_boundary;
-  wire ask = (phase_q == FIRST || phase_q == ASK) && !asking_q && !stop_i && size_q != '0 &&
-      reserved_q <= 7'(Entries - 2 * BurstBeats);
+  wire ask = (phase_q == FIRST || phase_q == ASK) && !asking_q && !stop_i && size_q != '0 && room_q;
   wire [31:0] rest = left_q - 32'(size_q);
 
   always_ff @(posedge clk_i) begin
@@ -97,7 +98,9 @@ module fetch (
       default: ;
     endcase
     under_way_q <= under_way_q + 3'(asked) - 3'(take && rlast_i);
-    reserved_q  <= reserved_q + (ask ? {2'b0, size_q, 1'b0} : 7'd0) - 7'(out_taken) - (header_new_q ? 7'd2 : 7'd0);
+    reserve_q   <= ask;
+    reserved_q  <= reserved_q + (reserve_q ? {2'b0, size_q, 1'b0} : 7'd0) - 7'(out_taken) - (header_new_q ? 7'd2 : 7'd0);
+    room_q      <= start_i || reserved_q <= 7'(Entries - 2 * BurstBeats);
     if (start_i) begin
       phase_q    <= FIRST;
       next_q     <= program_i;
@@ -107,6 +110,7 @@ module fetch (
     if (!rst_ni) begin
       phase_q     <= IDLE;
       asking_q    <= 1'b0;
+      reserve_q   <= 1'b0;
       under_way_q <= '0;
     end
   end
