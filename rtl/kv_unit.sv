@@ -5,7 +5,7 @@
 // Pairs of a token and a query head of the KV head are numbered token by token; pair i is lane i mod TOKENS,
 // round i / TOKENS.
 //
-// Cycles: a slot leaves the issue machine in cycle I, and is the lanes' cycle 0 in I + 3.
+// Cycles: a slot leaves the issue machine in cycle I, and is the lanes' cycle 0 in I + 4.
 `default_nettype none
 module kv_unit #(
     parameter int TOKENS = 4,
@@ -72,17 +72,19 @@ module kv_unit #(
     output wire                 reserve_o,         // a result slot for each round
     output wire [          3:0] reserve_lanes_o,
     input  wire [          2:0] result_slot_i,
+    output wire                 broadcast_valid_o,    // attention weights, in the cycle before 0
+    output wire [          4:0] broadcast_address_o,
+    output wire [16*TOKENS-1:0] weights_o,
     output wire [          3:0] slot_o,            // 0
     output wire                 half_o,            // 0
-    output wire                 values_o,          // 0
-    output wire [16*TOKENS-1:0] weights_o,         // 0
     output wire [        511:0] operand_o,         // 1
     output wire                 operand_valid_o,   // 1
-    output wire                 kv_o,              // 4
+    output wire                 separate_o,        // 3: a slot of V
     output wire                 value_add_o,       // 3
     output wire                 value_dump_o,      // 4
-    output wire                 dot_valid_o,       // 10: a slot of K
-    output wire                 dot_first_o,       // 10
+    output wire                 kv_o,              // 7
+    output wire                 dot_valid_o,       // 11: a slot of K
+    output wire                 dot_first_o,       // 11
     output wire vpu_pkg::tag_t  tag_o,             // D - 3
     output wire [         31:0] scale_o,           // D + 6 of K
     output wire [ 8*TOKENS-1:0] value_exponent_o,  // D + 6 of V
@@ -116,7 +118,8 @@ module kv_unit #(
   wire pages_done, issue_idle;
 
   wire two_beats = head_size_i > 16'd64;
-  wire [23:0] end_position = position_i + 24'(tokens_i);
+  logic [23:0] end_position_q;
+  always_ff @(posedge clk_i) end_position_q <= position_i + 24'(tokens_i);
   wire last_pair = 4'(token_q) + 4'd1 == tokens_i && head_q + 4'd1 == heads_per_kv_i;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
 
@@ -225,7 +228,6 @@ module kv_unit #(
     FULL
   } fill_t;
   fill_t fill_q;
-  logic [23:0] fill_base_q;         // position of the page's first record
   logic [4:0] fill_four_q;          // m: records 4 m ... 4 m + 3
   logic [1:0] fill_port_q;
   logic fill_half_q;
@@ -233,19 +235,36 @@ module kv_unit #(
   logic [1:0] filled_q, issued_q;   // pages, modulo 4
   logic fills_done_q;
 
-  wire [23:0] page_records = two_beats ? 24'd64 : 24'd128;
-  wire [23:0] from_stream = position_i - fill_base_q;  // records that the stream brings, if positive
-  wire stream_some = position_i > fill_base_q;
-  wire [7:0] stream_count = from_stream >= page_records ? page_records[7:0] : from_stream[7:0];
+  // Where the pass's first token stands, counted from the page's first record on: records before it come from the
+  // stream. What follows from that for the next page is computed while the page is filled, which takes six cycles at
+  // least; for the first page, before the run.
+  logic signed [24:0] own_record_q, next_own_record_q;
+  logic [7:0] stream_records_q, next_stream_records_q;
+  logic own_some_q, next_own_some_q, last_page_q, next_last_page_q;
+  wire signed [24:0] page_records = two_beats ? 25'sd64 : 25'sd128;
+  wire page_starts = fill_q == FULL || !running;
+  always_ff @(posedge clk_i) begin
+    next_own_record_q     <= running ? own_record_q - page_records : signed'({1'b0, position_i});
+    next_stream_records_q <= next_own_record_q < 0 ? 8'd0 :
+        next_own_record_q >= page_records ? page_records[7:0] : next_own_record_q[7:0];
+    next_own_some_q       <= next_own_record_q < page_records;
+    next_last_page_q      <= next_own_record_q + 25'(tokens_i) <= page_records;
+    if (page_starts) begin
+      own_record_q     <= next_own_record_q;
+      stream_records_q <= next_stream_records_q;
+      own_some_q       <= next_own_some_q;
+      last_page_q      <= next_last_page_q;
+    end
+  end
+
   wire [6:0] fill_record = {fill_four_q, fill_port_q};
-  wire next_in_four = fill_port_q != 2'd3 && {1'b0, fill_record} + 8'd1 < stream_count;
-  wire more_fours = {1'b0, fill_four_q, 2'b0} + 8'd4 < stream_count;
+  wire next_in_four = fill_port_q != 2'd3 && {1'b0, fill_record} + 8'd1 < stream_records_q;
+  wire more_fours = {1'b0, fill_four_q, 2'b0} + 8'd4 < stream_records_q;
+  wire stream_some = stream_records_q != '0;
   wire page_free = (filled_q - issued_q) != 2'd2;
 
-  wire [23:0] own_record = position_i + 24'(fill_token_q) - fill_base_q;
-  wire own_here = position_i + 24'(fill_token_q) >= fill_base_q && own_record < page_records;
-  wire own_some = position_i < fill_base_q + page_records;
-  wire last_page = end_position <= fill_base_q + page_records;
+  wire signed [24:0] own_record = own_record_q + 25'(fill_token_q);
+  wire own_here = own_record >= 0 && own_record < page_records;
 
   assign beat_ready_o = running && !fills_done_q && fill_q == STREAM && stream_some && page_free;
   wire take = beat_valid_i && beat_ready_o;
@@ -253,7 +272,6 @@ module kv_unit #(
   always_ff @(posedge clk_i) begin
     if (!running) begin
       fill_q       <= STREAM;
-      fill_base_q  <= '0;
       fill_four_q  <= '0;
       fill_port_q  <= '0;
       fill_half_q  <= 1'b0;
@@ -271,7 +289,7 @@ module kv_unit #(
             fill_half_q <= two_beats && !fill_half_q;
             if (!two_beats || fill_half_q) begin
               fill_four_q <= fill_four_q + 1;
-              if (!more_fours) fill_q <= own_some ? LOCAL : FULL;
+              if (!more_fours) fill_q <= own_some_q ? LOCAL : FULL;
             end
           end
         end
@@ -289,10 +307,9 @@ module kv_unit #(
         end
         default: begin
           filled_q     <= filled_q + 1;
-          fill_base_q  <= fill_base_q + page_records;
           fill_four_q  <= '0;
           fill_token_q <= '0;
-          fills_done_q <= last_page;
+          fills_done_q <= last_page_q;
           fill_q       <= STREAM;
         end
       endcase
@@ -311,25 +328,37 @@ module kv_unit #(
   wire [6:0] write_word = two_beats ? {write_record[5:0], write_half} : write_record;
 
   // ------------------------------------------------------------------ issuing slots
-  logic [23:0] issue_base_q;
+  logic [23:0] issue_base_q;            // position of the page's first record
   logic [2:0] issue_round_q;
-  logic [AddressBits-1:0] issue_row_q;  // round * context
+  logic [AddressBits-1:0] issue_row_q;  // round * context + that position: element of the score buffer
   logic issue_block_q;                  // values: which 64 records of the page
   logic issue_half_q;
   logic [6:0] issue_record_q;           // scores: of the page; values: of the block
 
+  // Positions from the page's first record on, and the page's records; likewise ahead of the page.
+  logic [23:0] left_q, next_left_q;
+  logic [7:0] records_q, next_records_q;
+
   wire go = running && filled_q != issued_q;
-  wire [23:0] left = end_position - issue_base_q;
-  wire [7:0] records = left >= page_records ? page_records[7:0] : left[7:0];
-  wire two_blocks = !two_beats && records > 8'd64;
+  wire two_blocks = !two_beats && records_q > 8'd64;
   wire round_end = issue_round_q == last_round_q;
-  wire record_end = is_values_q ? issue_record_q == 7'd63 : {1'b0, issue_record_q} + 8'd1 == records;
+  wire record_end = is_values_q ? issue_record_q == 7'd63 : {1'b0, issue_record_q} + 8'd1 == records_q;
   wire half_end = !two_beats || issue_half_q;
   wire block_end = !two_blocks || issue_block_q;
   // Scores: rounds, records, halves. Values: rounds, blocks, halves, records.
   wire end_of_round = record_end && half_end && (block_end || !is_values_q);
+  wire end_of_page = go && end_of_round && round_end;
   wire [6:0] record = {is_values_q && issue_block_q, 6'b0} | issue_record_q;
+  wire [23:0] next_base = issue_base_q + 24'(page_records);
 
+  always_ff @(posedge clk_i) begin
+    next_left_q    <= running ? left_q - 24'(page_records) : end_position_q;
+    next_records_q <= next_left_q >= 24'(page_records) ? page_records[7:0] : next_left_q[7:0];
+    if (end_of_page || !running) begin
+      left_q    <= next_left_q;
+      records_q <= next_records_q;
+    end
+  end
   always_ff @(posedge clk_i) begin
     if (!running) begin
       issued_q       <= '0;
@@ -352,38 +381,43 @@ module kv_unit #(
       end
       if (end_of_round) begin
         issue_round_q <= round_end ? '0 : issue_round_q + 1;
-        issue_row_q   <= round_end ? '0 : issue_row_q + AddressBits'(context_i);
+        issue_row_q   <= round_end ? AddressBits'(next_base) : issue_row_q + AddressBits'(context_i);
         if (round_end) begin
           issued_q     <= issued_q + 1;
-          issue_base_q <= issue_base_q + page_records;
+          issue_base_q <= next_base;
         end
       end
     end
   end
   assign issue_idle = filled_q == issued_q;
 
-  wire [23:0] slot_position = issue_base_q + 24'(record);
-  wire [AddressBits-1:0] element = issue_row_q + AddressBits'(slot_position);
+  // A page's first position is a multiple of its records.
+  wire [23:0] slot_position = issue_base_q | 24'(record);
+  wire [AddressBits-1:0] element = issue_row_q + AddressBits'(record);
   wire own = slot_position >= position_i;
-  wire [2:0] own_index = 3'(slot_position - position_i);
-  wire last_block = end_position <= issue_base_q + 24'({is_values_q && issue_block_q, 6'b0}) + 24'd64;
+  wire [2:0] own_index = slot_position[2:0] - position_i[2:0];
+  wire last_block = left_q <= (issue_block_q ? 24'd128 : 24'd64);
 
   wire [511:0] page_word;
   wire [7:0] read_word = {issued_q[0], two_beats ? {record[5:0], issue_half_q} : record};
   wire [7:0] read_word_later;
-  delay #(.WIDTH(8), .CYCLES(2)) u_read_word (.clk_i, .d_i(read_word), .q_o(read_word_later));
+  delay #(.WIDTH(8), .CYCLES(3)) u_read_word (.clk_i, .d_i(read_word), .q_o(read_word_later));
   ram #(.WIDTH(512), .DEPTH(256), .STYLE("block")) u_pages (
       .clk_i, .we_i(take || local_write), .waddress_i({filled_q[0], write_word}),
       .wdata_i(local_write ? local_data_i : beat_i), .raddress_i(read_word_later), .rdata_o(page_word));
   assign operand_o = page_word;
 
-  // Cycle I + 3 is the lanes' cycle 0.
-  wire go3, values3;
-  delay #(.WIDTH(7), .CYCLES(3)) u_slot (
-      .clk_i, .d_i({go && rst_ni, is_values_q, 1'b0, issue_round_q, issue_half_q}), .q_o({go3, values3, slot_o, half_o}));
-  assign values_o = values3 && go3;
-  delay #(.WIDTH(1), .CYCLES(1)) u_operand_valid (.clk_i, .d_i(go3), .q_o(operand_valid_o));
-  delay #(.WIDTH(1), .CYCLES(4)) u_kv (.clk_i, .d_i(go3), .q_o(kv_o));
+  // Cycle I + 4 is the lanes' cycle 0. A weight goes to the place of its record; the lanes hold 32.
+  wire go3, go4, values3, values4;
+  wire [4:0] place, place3;
+  assign place = is_values_q ? issue_record_q[4:0] : {1'b0, issue_round_q, issue_half_q};
+  delay #(.WIDTH(7), .CYCLES(3)) u_slot3 (.clk_i, .d_i({go && rst_ni, is_values_q, place}), .q_o({go3, values3, place3}));
+  delay #(.WIDTH(7), .CYCLES(1)) u_slot4 (.clk_i, .d_i({go3, values3, place3}), .q_o({go4, values4, slot_o, half_o}));
+  assign broadcast_valid_o   = go3 && values3;
+  assign broadcast_address_o = place3;
+  delay #(.WIDTH(1), .CYCLES(1)) u_operand_valid (.clk_i, .d_i(go4), .q_o(operand_valid_o));
+  delay #(.WIDTH(1), .CYCLES(3)) u_separate (.clk_i, .d_i(go4 && values4), .q_o(separate_o));
+  delay #(.WIDTH(1), .CYCLES(7)) u_kv (.clk_i, .d_i(go4), .q_o(kv_o));
 
   // Attention weights: word at I + 2, the weight at I + 3.
   assign weight_address_o = {values_count_q[0], element[AddressBits-1:2]};
@@ -398,11 +432,11 @@ module kv_unit #(
   // Sums of V: records of a block after its first, and its last one, in the lanes' cycles 3 and 4.
   wire sum_add_d = go && rst_ni && is_values_q && issue_record_q != '0;
   wire sum_last_d = go && rst_ni && is_values_q && record_end;
-  delay #(.WIDTH(1), .CYCLES(6)) u_sum_add (.clk_i, .d_i(sum_add_d), .q_o(value_add_o));
-  delay #(.WIDTH(1), .CYCLES(7)) u_sum_last (.clk_i, .d_i(sum_last_d), .q_o(value_dump_o));
+  delay #(.WIDTH(1), .CYCLES(7)) u_sum_add (.clk_i, .d_i(sum_add_d), .q_o(value_add_o));
+  delay #(.WIDTH(1), .CYCLES(8)) u_sum_last (.clk_i, .d_i(sum_last_d), .q_o(value_dump_o));
 
   // ------------------------------------------------------------------ tags of scores
-  delay #(.WIDTH(2), .CYCLES(13)) u_dot (
+  delay #(.WIDTH(2), .CYCLES(15)) u_dot (
       .clk_i, .d_i({go && !is_values_q && rst_ni, !issue_half_q}), .q_o({dot_valid_o, dot_first_o}));
 
   vpu_pkg::tag_t score_tag, score_tag_later, value_tag;
@@ -419,7 +453,7 @@ module kv_unit #(
     score_tag.own       = own;
     score_tag.own_index = own_index;
   end
-  delay #(.WIDTH($bits(score_tag)), .CYCLES(12)) u_score_tag (.clk_i, .d_i(score_tag), .q_o(score_tag_later));
+  delay #(.WIDTH($bits(score_tag)), .CYCLES(14)) u_score_tag (.clk_i, .d_i(score_tag), .q_o(score_tag_later));
 
   // K scale: FP16 of the position, times 1 / sqrt(d).
   wire [511:0] scale_word;
@@ -446,14 +480,14 @@ module kv_unit #(
     scale16_q      <= own_q ? local_scale_q : scale8_q[16*scale_select_q+:16];
     scale_fp_q     <= scale_fp;
   end
-  // scale_fp_q stands in I + 5; D + 6 is I + 21.
+  // scale_fp_q stands in I + 5; D + 6 is I + 23.
   fp_mul u_scale (.clk_i, .a_i(scale_fp_q), .b_i(inverse_sqrt_head_size_i), .product_o(scale_product));
-  delay #(.WIDTH(32), .CYCLES(16 - fp_pkg::MUL)) u_scale_later (.clk_i, .d_i(scale_product), .q_o(scale_o));
+  delay #(.WIDTH(32), .CYCLES(18 - fp_pkg::MUL)) u_scale_later (.clk_i, .d_i(scale_product), .q_o(scale_o));
 
-  // Lanes whose token stands before the position: D + 13 is I + 28.
+  // Lanes whose token stands before the position: D + 13 is I + 30.
   wire own_later;
   wire [2:0] own_index_later, round_later;
-  delay #(.WIDTH(7), .CYCLES(27)) u_mask (
+  delay #(.WIDTH(7), .CYCLES(29)) u_mask (
       .clk_i, .d_i({own, own_index, issue_round_q}), .q_o({own_later, own_index_later, round_later}));
   for (genvar l = 0; l < TOKENS; l++) begin : gen_mask
     logic masked_q;
@@ -467,7 +501,7 @@ module kv_unit #(
   end
 
   // ------------------------------------------------------------------ tags of values: 64 per block
-  // The block just complete, from the lanes' cycle 3 of its last record on: I + 6.
+  // The block just complete, from the lanes' cycle 4 of its last record on: I + 8.
   wire dump;
   wire [2:0] dump_round;
   wire dump_half, dump_first, dump_last, dump_last_half;
@@ -476,7 +510,7 @@ module kv_unit #(
   logic [5:0] value_q;
   wire [AddressBits-7:0] dump_block;
   wire [AddressBits-7:0] block = element[AddressBits-1:6];
-  delay #(.WIDTH(8 + AddressBits - 6), .CYCLES(5)) u_dump (
+  delay #(.WIDTH(8 + AddressBits - 6), .CYCLES(7)) u_dump (
       .clk_i,
       .d_i({sum_last_d, issue_round_q, issue_half_q, slot_position[23:6] == '0, last_block, half_end, block}),
       .q_o({dump, dump_round, dump_half, dump_first, dump_last, dump_last_half, dump_block}));
@@ -508,13 +542,13 @@ module kv_unit #(
   end
   assign tag_o = busy_q ? value_tag : score_tag_later;
 
-  // Exponents of the weights, held for the block: the first tag is D - 3 in I + 6.
+  // Exponents of the weights, held for the block: the first tag is D - 3 in I + 8.
   assign exponent_address_o = {values_count_q[0], dump_block};
   wire dump_later;
   delay #(.WIDTH(1), .CYCLES(2)) u_exponent (.clk_i, .d_i(dump), .q_o(dump_later));
   logic [8*TOKENS-1:0] exponent_q;
   always_ff @(posedge clk_i) if (dump_later) exponent_q <= exponent_data_i;
-  // exponent_q changes in I + 8, the first D + 6 is I + 15.
+  // exponent_q changes in I + 10, the first D + 6 is I + 17.
   delay #(.WIDTH(8 * TOKENS), .CYCLES(7)) u_exponent_later (.clk_i, .d_i(exponent_q), .q_o(value_exponent_o));
 
   wire unused = &{1'b0, context_i, scale_beat_i, load_token};

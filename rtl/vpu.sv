@@ -84,8 +84,8 @@ module vpu #(
     output wire stall_softmax_o,
     output wire stall_scores_o
 );
-  // D is the cycle in which a dot product is complete: cycle 12 after the issue of its last slot for row a
-  // and for K, 13 for row b. From D on until the product with the scale, and until scale_i is sampled:
+  // D is the cycle in which a dot product is complete: cycle 13 after the issue of its last slot for row a
+  // and for K, 14 for row b. From D on until the product with the scale, and until scale_i is sampled:
   localparam int Product = 1 + fp_pkg::INT_TO_FP + fp_pkg::MUL;
   localparam int Scale = Product - fp_pkg::MUL - 1;
 
@@ -154,7 +154,7 @@ module vpu #(
   wire [3:0] slot_activation = page.slot + {2'b0, slot_column};
 
   // ------------------------------------------------------------------ weights: tags of rows a and b
-  // Row a's tag enters in cycle 9, row b's one cycle later; D - 3 of each.
+  // Row a's tag enters in cycle 10, row b's one cycle later; D - 3 of each.
   vpu_pkg::tag_t row_tag, tag_a, tag_b, tag_b_with_zero;
   localparam int TagBits = $bits(row_tag);
   wire [6:0] row_a = page.columns[2] ? {2'b0, slot_j, 1'b0} :
@@ -191,10 +191,10 @@ module vpu #(
       .port_i(slot_port), .j_i(slot_j), .record_i(page.record), .scales_o(scales), .zeros_o(zeros));
   wire [7:0] zeros_a;
   wire [3:0] zero_b;
-  delay #(.WIDTH(8), .CYCLES(3)) u_zeros_a (.clk_i, .d_i(zeros), .q_o(zeros_a));
+  delay #(.WIDTH(8), .CYCLES(4)) u_zeros_a (.clk_i, .d_i(zeros), .q_o(zeros_a));
   delay #(.WIDTH(4), .CYCLES(1)) u_zero_b (.clk_i, .d_i(zeros_a[7:4]), .q_o(zero_b));
   wire [TagBits-1:0] tag_a_line, tag_b_line;
-  delay #(.WIDTH(TagBits), .CYCLES(9)) u_tag_a (.clk_i, .d_i(row_tag), .q_o(tag_a_line));
+  delay #(.WIDTH(TagBits), .CYCLES(10)) u_tag_a (.clk_i, .d_i(row_tag), .q_o(tag_a_line));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_tag_b (.clk_i, .d_i(tag_a_line), .q_o(tag_b_line));
   always_comb begin
     tag_a             = tag_a_line;
@@ -213,6 +213,8 @@ module vpu #(
   wire reserve_values, kv_half, values, operand_valid, kv, value_add, value_dump, kv_dot_valid, kv_dot_first;
   wire [3:0] reserve_lanes;
   wire [3:0] kv_slot;
+  wire broadcast_valid;
+  wire [4:0] broadcast_address;
   wire [16*TOKENS-1:0] lane_weights;
   wire [511:0] operand;
   vpu_pkg::tag_t kv_tag;
@@ -236,8 +238,8 @@ module vpu #(
       .local_address_o, .local_data_i, .local_scale_address_o, .local_scale_i,
       .weight_address_o, .weight_data_i, .exponent_address_o, .exponent_data_i,
       .reserve_o(reserve_values), .reserve_lanes_o(reserve_lanes), .result_slot_i(next_result_slot),
-      .slot_o(kv_slot), .half_o(kv_half), .values_o(values), .weights_o(lane_weights), .operand_o(operand),
-      .operand_valid_o(operand_valid), .kv_o(kv), .value_add_o(value_add), .value_dump_o(value_dump),
+      .broadcast_valid_o(broadcast_valid), .broadcast_address_o(broadcast_address), .weights_o(lane_weights),
+      .slot_o(kv_slot), .half_o(kv_half), .operand_o(operand), .operand_valid_o(operand_valid), .separate_o(values), .kv_o(kv), .value_add_o(value_add), .value_dump_o(value_dump),
       .dot_valid_o(kv_dot_valid), .dot_first_o(kv_dot_first), .tag_o(kv_tag), .scale_o(kv_scale),
       .value_exponent_o(value_exponent), .masked_o(masked));
 
@@ -246,22 +248,30 @@ module vpu #(
   wire [3:0] lane_slot = slot_valid ? slot_activation : kv_slot;
   wire lane_half = slot_valid ? slot_half : kv_half;
 
-  // Operands, cycle 1: a signed byte, or two weights 21 bits apart.
+  // Operands, cycle 1: a signed byte, or two weights 22 bits apart. Multiplier k of a chain takes its one k cycles
+  // later.
   wire [64*27-1:0] operands;
-  for (genvar i = 0; i < 64; i++) begin : gen_operand
-    assign operands[27*i+:27] = operand_valid ? 27'(signed'(operand[8*i+:8])) :
-        {2'b0, weights[8*i+4+:4], 17'b0, weights[8*i+:4]};
+  for (genvar g = 0; g < 16; g++) begin : gen_operand
+    wire [31:0] bytes;
+    wire is_byte;
+    delay #(.WIDTH(33), .CYCLES(g % 4)) u_operand (
+        .clk_i, .d_i({operand_valid, operand_valid ? operand[32*g+:32] : weights[32*g+:32]}), .q_o({is_byte, bytes}));
+    for (genvar j = 0; j < 4; j++) begin : gen_multiplier
+      wire [7:0] b = bytes[8*j+:8];
+      assign operands[27*(4*g+j)+:27] = is_byte ? 27'(signed'(b)) : {1'b0, b[7:4], 18'b0, b[3:0]};
+    end
   end
 
   wire weight_dot_first;
-  delay #(.WIDTH(1), .CYCLES(10)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
+  delay #(.WIDTH(1), .CYCLES(11)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
   wire dot_first = kv_dot_valid ? kv_dot_first : weight_dot_first;
 
-  // The tag at D - 3, - 1, + 5, + 6, + 13, + 23, + 31, + 33, + 43.
-  vpu_pkg::tag_t tag_zero, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
-  wire [TagBits-1:0] line_dot, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
+  // The tag at D - 3, - 2, - 1, + 5, + 6, + 13, + 23, + 31, + 33, + 43.
+  vpu_pkg::tag_t tag_zero, tag_select, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
+  wire [TagBits-1:0] line_select, line_dot, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
   assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;
-  delay #(.WIDTH(TagBits), .CYCLES(2)) u_dot (.clk_i, .d_i(tag_zero), .q_o(line_dot));
+  delay #(.WIDTH(TagBits), .CYCLES(1)) u_select (.clk_i, .d_i(tag_zero), .q_o(line_select));
+  delay #(.WIDTH(TagBits), .CYCLES(1)) u_dot (.clk_i, .d_i(line_select), .q_o(line_dot));
   delay #(.WIDTH(TagBits), .CYCLES(Scale)) u_scale5 (.clk_i, .d_i(line_dot), .q_o(line_scale5));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale (.clk_i, .d_i(line_scale5), .q_o(line_scale));
   delay #(.WIDTH(TagBits), .CYCLES(Product - Scale)) u_product (
@@ -271,6 +281,7 @@ module vpu #(
   delay #(.WIDTH(TagBits), .CYCLES(2)) u_quad (.clk_i, .d_i(line_read), .q_o(line_quad));
   delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_row (.clk_i, .d_i(line_quad), .q_o(line_row));
   always_comb begin
+    tag_select  = line_select;
     tag_dot     = line_dot;
     tag_scale5  = line_scale5;
     tag_scale   = line_scale;
@@ -281,10 +292,10 @@ module vpu #(
     tag_row     = line_row;
   end
 
-  // Scale of a weight's group: row a's stands in cycle 17, row b's in 18, that is D + 5.
+  // Scale of a weight's group: row a's stands in cycle 18, row b's in 19, that is D + 5.
   wire [31:0] scales_a, weight_scale;
   wire [15:0] scale_b;
-  delay #(.WIDTH(32), .CYCLES(11)) u_scales_a (.clk_i, .d_i(scales), .q_o(scales_a));
+  delay #(.WIDTH(32), .CYCLES(12)) u_scales_a (.clk_i, .d_i(scales), .q_o(scales_a));
   delay #(.WIDTH(16), .CYCLES(1)) u_scale_b (.clk_i, .d_i(scales_a[31:16]), .q_o(scale_b));
   fp16_to_fp u_weight_scale (
       .x_i(tag_scale5.source == vpu_pkg::SOURCE_B ? scale_b : scales_a[15:0]), .result_o(weight_scale));
@@ -306,16 +317,19 @@ module vpu #(
         .fill_word_i(refill_valid ? refill_word : q_fill_word),
         .fill_data_i(refill_valid ? activation_data_i[64*t+:64] : q_fill_data),
         .fill_exponent_i(refill_valid ? activation_exponent_i[8*t+:8] : q_fill_exponent),
+        .broadcast_valid_i(broadcast_valid),
+        .broadcast_address_i(broadcast_address),
+        .broadcast_i(lane_weights[16*t+:16]),
         .slot_i(lane_slot),
         .half_i(lane_half),
-        .values_i(values),
-        .weight_i(lane_weights[16*t+:16]),
         .operands_i(operands),
-        .kv_i(kv),
+        .values_i(values),
         .value_add_i(value_add),
         .value_dump_i(value_dump),
+        .kv_i(kv),
         .dot_first_i(dot_first),
         .dot_source_i(tag_dot.source),
+        .value_select_i(tag_select.row[5:0]),
         .zero_i(tag_zero.zero),
         .zero_slot_i(tag_zero.slot),
         .scale_i(scale),
@@ -384,7 +398,7 @@ module vpu #(
   );
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
-  wire unused = &{1'b0, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row,
+  wire unused = &{1'b0, tag_select, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row,
                   instruction_i};
 endmodule
 `default_nettype wire

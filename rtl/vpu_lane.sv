@@ -1,9 +1,9 @@
-// The VPU's data path for one token (or, in attention, one query head): 64 packed multipliers, adder trees,
-// FP32 scaling and the running sums. It never stalls; vpu.sv says in which cycle it does what.
+// The VPU's data path for one token (or, in attention, one query head): 64 packed multipliers in chains of four,
+// adder trees, FP32 scaling and the running sums. It never stalls; vpu.sv says in which cycle it does what.
 //
-// The number in a comment is the cycle in which an input is sampled. Cycle 0 is the issue of the last slot of
-// a dot product; from D on, time counts from the cycle in which the dot product stands in dot_q, which is
-// 12 for row a, 13 for row b. docs/rtl/vpu.md has the diagram.
+// The number in a comment is the cycle in which an input is sampled; + k, that multiplier k of each chain gets its
+// part k cycles later. Cycle 0 is the issue of the last slot of a dot product; from D on, time counts from the cycle
+// in which the dot product stands in dot_q, which is 13 for row a, 14 for row b. docs/rtl/vpu.md has the diagram.
 `default_nettype none
 module vpu_lane (
     input wire clk_i,
@@ -14,17 +14,21 @@ module vpu_lane (
     input wire        [ 4:0] fill_word_i,
     input wire        [63:0] fill_data_i,
     input wire signed [ 7:0] fill_exponent_i,
+    // Attention weights: one word for all 64 multipliers, to be read as {slot_i, half_i} from the next cycle on.
+    input wire               broadcast_valid_i,
+    input wire        [ 4:0] broadcast_address_i,
+    input wire        [15:0] broadcast_i,
 
     input wire [     3:0] slot_i,           // 0: the block
     input wire            half_i,           // 0: and which 64 of it
-    input wire            values_i,         // 0: all multipliers take weight_i instead
-    input wire [    15:0] weight_i,         // 0
-    input wire [64*27-1:0] operands_i,      // 1
-    input wire            kv_i,             // 4: one 8-bit operand per multiplier, not two of 4 bits
-    input wire            value_add_i,      // 3: the 64 separate sums go on
+    input wire [64*27-1:0] operands_i,      // 1 + k
+    input wire            values_i,         // 3: 64 separate sums of products, not one
+    input wire            value_add_i,      // 3: which go on
     input wire            value_dump_i,     // 4: and are complete
-    input wire            dot_first_i,      // 10: the trees' sum starts
-    input wire [     1:0] dot_source_i,     // D - 1: row a, row b, or the next of the 64 sums
+    input wire            kv_i,             // 7: one 8-bit operand per multiplier, not two of 4 bits
+    input wire            dot_first_i,      // 11: the trees' sum starts
+    input wire [     1:0] dot_source_i,     // D - 1: row a, row b, or one of the 64 sums
+    input wire [     5:0] value_select_i,   // D - 2: which
 
     input wire        [ 3:0] zero_i,            // D - 3: zero-point
     input wire        [ 3:0] zero_slot_i,       // D - 3
@@ -50,18 +54,24 @@ module vpu_lane (
     input wire [ 9:0] result_read_i,
     output wire [31:0] result_o        // two cycles later
 );
+  localparam int Chain = 4;  // multipliers
   localparam logic [31:0] NegativeZero = 32'h80000000;  // x + -0 = x for every x
 
   // --- Activations: LUT RAM of 16 groups of 4 multipliers; sums and exponents of the blocks. ---
-  logic [64*16-1:0] activations;
+  // Group g holds multiplier g mod 4 of four chains, so that one read address serves it.
+  logic [5*(Chain-1)-1:0] addresses_q;
+  wire [5*Chain-1:0] addresses = {addresses_q, slot_i, half_i};
+  always_ff @(posedge clk_i) addresses_q <= addresses[5*(Chain-1)-1:0];
+  logic [64*16-1:0] activations_q;
+  wire [4:0] fill_address = broadcast_valid_i ? broadcast_address_i : {fill_slot_i, fill_word_i[4]};
+  wire [63:0] fill_data = broadcast_valid_i ? {4{broadcast_i}} : fill_data_i;
   for (genvar g = 0; g < 16; g++) begin : gen_activation
     (* ram_style = "distributed" *) logic [63:0] memory[32];
-    always_ff @(posedge clk_i)
-      if (fill_valid_i && fill_word_i[3:0] == 4'(g)) memory[{fill_slot_i, fill_word_i[4]}] <= fill_data_i;
-    assign activations[64*g+:64] = memory[{slot_i, half_i}];
+    always_ff @(posedge clk_i) begin
+      if (broadcast_valid_i || (fill_valid_i && fill_word_i[3:0] == 4'(g))) memory[fill_address] <= fill_data;
+      activations_q[64*g+:64] <= memory[addresses[5*(g%Chain)+:5]];
+    end
   end
-  logic [64*16-1:0] activations_q;
-  always_ff @(posedge clk_i) activations_q <= values_i ? {64{weight_i}} : activations;
 
   logic signed [16:0] fill_sum0_q, fill_sum1_q;
   logic signed [17:0] fill_sum_q;
@@ -89,47 +99,63 @@ module vpu_lane (
   end
 
   // --- Multiply and add. ---
-  wire [64*24-1:0] leaves_a;
-  wire [64*21-1:0] leaves_b;
-  wire [63:0] carries_b;
-  wire [64*29-1:0] values;
-  for (genvar i = 0; i < 64; i++) begin : gen_multiplier
-    wire signed [41:0] product;
-    packed_multiplier u_multiplier (
-        .clk_i,
-        .operand_i(operands_i[27*i+:27]),
-        .activation_i(activations_q[16*i+:16]),
-        .add_i(value_add_i),
-        .product_o(product)
-    );
-    assign leaves_a[24*i+:24] = {kv_i ? product[23:21] : {3{product[20]}}, product[20:0]};
-    assign leaves_b[21*i+:21] = product[41:21];
-    assign carries_b[i] = product[20];
-
-    assign values[29*i+:29] = product[28:0];
+  // Input 16 c + 4 k + j is multiplier k of chain 4 c + j.
+  logic [Chain-2:0] values_q, add_q, dump_q;
+  wire [Chain-1:0] values = {values_q, values_i};
+  wire [Chain-1:0] add = {add_q, value_add_i};
+  wire [Chain-1:0] dump = {dump_q, value_dump_i};
+  always_ff @(posedge clk_i) begin
+    values_q <= values[Chain-2:0];
+    add_q    <= add[Chain-2:0];
+    dump_q   <= dump[Chain-2:0];
+  end
+  wire [16*26-1:0] leaves_a;
+  wire [16*22-1:0] leaves_b;
+  wire [15:0] carries_b;
+  logic [64*29-1:0] values_held_q;
+  for (genvar c = 0; c < 16; c++) begin : gen_chain
+    wire [48*(Chain+1)-1:0] sums;
+    assign sums[47:0] = '0;
+    for (genvar k = 0; k < Chain; k++) begin : gen_multiplier
+      localparam int I = 16 * (c / 4) + 4 * k + c % 4;
+      packed_multiplier u_multiplier (
+          .clk_i,
+          .operand_i(operands_i[27*I+:27]),
+          .activation_i(activations_q[16*I+:16]),
+          .add_i(add[k]),
+          .chain_i(!values[k]),
+          .sum_i(sums[48*k+:48]),
+          .sum_o(sums[48*(k+1)+:48])
+      );
+      always_ff @(posedge clk_i) if (dump[k]) values_held_q[29*I+:29] <= sums[48*(k+1)+:29];
+    end
+    wire [47:0] sum = sums[48*Chain+:48];
+    assign leaves_a[26*c+:26] = {kv_i ? sum[25:22] : {4{sum[21]}}, sum[21:0]};
+    assign leaves_b[22*c+:22] = sum[43:22];
+    assign carries_b[c] = sum[21];
+    wire unused = &{1'b0, sum[47:44]};
   end
 
   wire signed [29:0] sum_a;
-  wire signed [26:0] sum_b;
+  wire signed [25:0] sum_b;
   wire carry_a, carry_b;
-  adder_tree #(.LEAVES(64), .WIDTH(24)) u_tree_a (
-      .clk_i, .leaves_i(leaves_a), .carries_i(64'b0), .sum_o(sum_a), .carry_o(carry_a));
-  adder_tree #(.LEAVES(64), .WIDTH(21)) u_tree_b (
+  adder_tree #(.LEAVES(16), .WIDTH(26)) u_tree_a (
+      .clk_i, .leaves_i(leaves_a), .carries_i(16'b0), .sum_o(sum_a), .carry_o(carry_a));
+  adder_tree #(.LEAVES(16), .WIDTH(22)) u_tree_b (
       .clk_i, .leaves_i(leaves_b), .carries_i(carries_b), .sum_o(sum_b), .carry_o(carry_b));
 
   logic signed [29:0] dot_a_q, dot_q;
   logic signed [26:0] dot_b_q, dot_b_later_q;
-  logic [64*29-1:0] dump_q;
-  wire dump_shift = dot_source_i == vpu_pkg::SOURCE_VALUE;
+  logic signed [28:0] value_q;
   always_ff @(posedge clk_i) begin
     dot_a_q       <= (dot_first_i ? 30'sd0 : dot_a_q) + sum_a;
-    dot_b_q       <= (dot_first_i ? 27'sd0 : dot_b_q) + sum_b + {26'b0, carry_b};
+    dot_b_q       <= (dot_first_i ? 27'sd0 : dot_b_q) + 27'(sum_b) + {26'b0, carry_b};
     dot_b_later_q <= dot_b_q;
-    if (value_dump_i || dump_shift) dump_q <= value_dump_i ? values : {29'b0, dump_q[64*29-1:29]};
+    value_q       <= values_held_q[29*value_select_i+:29];
     case (dot_source_i)
       vpu_pkg::SOURCE_A: dot_q <= dot_a_q;
       vpu_pkg::SOURCE_B: dot_q <= 30'(dot_b_later_q);
-      default: dot_q <= 30'(signed'(dump_q[28:0]));
+      default: dot_q <= 30'(value_q);
     endcase
   end
 

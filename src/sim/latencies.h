@@ -15,9 +15,9 @@ inline constexpr Cycle kExp =
 // VPU: from a dot product to its row's sum.
 inline constexpr Cycle kDotToSum = 1 + kIntToFp + kMul + 3 * kAdd;
 // From the last beat of a row block to its first result: pairing, dot product of the second row, sum, read.
-inline constexpr Cycle kRowBlockToResult = 5 + 13 + kDotToSum + 4;
+inline constexpr Cycle kRowBlockToResult = 5 + 14 + kDotToSum + 4;
 // From the last V record's issue to the first result: 64 sums one after the other, then likewise.
-inline constexpr Cycle kValuesToResult = 70 + 3 + kDotToSum + 4;
+inline constexpr Cycle kValuesToResult = 72 + 3 + kDotToSum + 4;
 // From the last record's issue to the end of the instruction.
 inline constexpr Cycle kScoresDrain = 43, kValuesDrain = 83;
 // From a page's last beat until its activation slots can be filled again.
