@@ -1,7 +1,9 @@
 // K and V of the pass's own tokens: rows of int8 and FP16 scales. Read by the VPU and, V scales, by the SPU's
 // softmax. A row is addressed by {KV head, token, value}.
 `default_nettype none
-module local_kv (
+module local_kv #(
+    parameter int TOKENS = 4
+) (
     input wire clk_i,
 
     input wire [  8:0] write_row_i,
@@ -19,15 +21,21 @@ module local_kv (
     input  wire [  8:0] value_address_i,
     output wire [ 15:0] value_scale_o
 );
-  ram #(.WIDTH(512), .DEPTH(1024), .STYLE("block")) u_rows (
-      .clk_i, .we_i(row_we_i), .waddress_i({write_row_i, write_half_i}), .wdata_i(row_i),
-      .raddress_i(row_address_i), .rdata_o(row_o));
+  // A place for each token that a pass can have.
+  localparam int TokenBits = $clog2(TOKENS);
+  localparam int PlaceBits = 6 + TokenBits;
+
+  ram #(.WIDTH(512), .DEPTH(2 << PlaceBits), .STYLE("block")) u_rows (
+      .clk_i, .we_i(row_we_i), .waddress_i({write_row_i[8:4], write_row_i[TokenBits:0], write_half_i}), .wdata_i(row_i),
+      .raddress_i({row_address_i[9:5], row_address_i[TokenBits+1:0]}), .rdata_o(row_o));
   // A copy for each reader.
-  ram #(.WIDTH(16), .DEPTH(512)) u_scales (
-      .clk_i, .we_i(scale_we_i), .waddress_i(write_row_i), .wdata_i(scale_i), .raddress_i(scale_address_i),
-      .rdata_o(scale_o));
-  ram #(.WIDTH(16), .DEPTH(512)) u_value_scales (
-      .clk_i, .we_i(scale_we_i), .waddress_i(write_row_i), .wdata_i(scale_i), .raddress_i(value_address_i),
-      .rdata_o(value_scale_o));
+  ram #(.WIDTH(16), .DEPTH(1 << PlaceBits)) u_scales (
+      .clk_i, .we_i(scale_we_i), .waddress_i({write_row_i[8:4], write_row_i[TokenBits:0]}), .wdata_i(scale_i),
+      .raddress_i({scale_address_i[8:4], scale_address_i[TokenBits:0]}), .rdata_o(scale_o));
+  ram #(.WIDTH(16), .DEPTH(1 << PlaceBits)) u_value_scales (
+      .clk_i, .we_i(scale_we_i), .waddress_i({write_row_i[8:4], write_row_i[TokenBits:0]}), .wdata_i(scale_i),
+      .raddress_i({value_address_i[8:4], value_address_i[TokenBits:0]}), .rdata_o(value_scale_o));
+  // Of addresses, the bits of tokens that there are not.
+  wire unused = &{1'b0, write_row_i, row_address_i, scale_address_i, value_address_i};
 endmodule
 `default_nettype wire

@@ -461,7 +461,7 @@ module spu #(
 
   wire written = write_valid_o && write_ready_i;
   wire [511:0] lane_beat;
-  local_kv u_local (
+  local_kv #(.TOKENS(TOKENS)) u_local (
       .clk_i, .write_row_i({in_q.head[4:0], token_q[2:0], is_value}), .write_half_i(half_q),
       .row_we_i(step_q == spu_pkg::STEP_KV_WRITE && written), .row_i(lane_beat),
       .scale_we_i(step_q == spu_pkg::STEP_KV_WRITE_SCALE && written), .scale_i(lane_scale), .row_address_i(local_address_i),

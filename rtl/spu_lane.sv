@@ -116,7 +116,7 @@ module spu_lane #(
     wire vpu_write = score_we_i && score_address_i[ScoreBits] == 1'(g);
     wire spu_write = write && out_result_i.to == spu_pkg::TO_SCORE && out_address_i[ScoreBits] == 1'(g);
     wire [31:0] score;
-    ram #(.WIDTH(32), .DEPTH(SCORES)) u_scores (
+    score_buffer #(.SCORES(SCORES)) u_scores (
         .clk_i, .we_i(vpu_write || spu_write),
         .waddress_i(vpu_write ? score_address_i[ScoreBits-1:0] : out_address_i[ScoreBits-1:0]),
         .wdata_i(vpu_write ? score_i : out), .raddress_i(score_index_i[ScoreBits-1:0]), .rdata_o(score));
@@ -339,16 +339,16 @@ module spu_lane #(
   ram #(.WIDTH(64), .DEPTH(8192), .STYLE("ultra")) u_activations (
       .clk_i, .we_i(activation_we), .waddress_i(activation_write), .wdata_i(activation_data),
       .raddress_i(activation_address_i), .rdata_o(activation_data_o));
-  ram #(.WIDTH(8), .DEPTH(256)) u_activation_exponents (
+  ram #(.WIDTH(8), .DEPTH(256), .STYLE("distributed")) u_activation_exponents (
       .clk_i, .we_i(activation_we), .waddress_i(activation_write[12:5]), .wdata_i(activation_exponent),
       .raddress_i(activation_address_i[12:5]), .rdata_o(activation_exponent_o));
   ram #(.WIDTH(64), .DEPTH(2048), .STYLE("block")) u_queries (
       .clk_i, .we_i(q_we), .waddress_i(a16_address[10:0]), .wdata_i(a16_data), .raddress_i(q_address_i),
       .rdata_o(q_data_o));
-  ram #(.WIDTH(8), .DEPTH(64)) u_query_exponents (
+  ram #(.WIDTH(8), .DEPTH(64), .STYLE("distributed")) u_query_exponents (
       .clk_i, .we_i(q_we), .waddress_i(a16_address[10:5]), .wdata_i(a16_exponent), .raddress_i(q_address_i[10:5]),
       .rdata_o(q_exponent_o));
-  ram #(.WIDTH(64), .DEPTH(SCORES / 2)) u_weights (
+  ram #(.WIDTH(64), .DEPTH(SCORES / 2), .STYLE("ultra")) u_weights (
       .clk_i, .we_i(weight_we), .waddress_i(a16_address[ScoreBits-2:0]), .wdata_i(a16_data),
       .raddress_i(weight_address_i), .rdata_o(weight_data_o));
   ram #(.WIDTH(8), .DEPTH(SCORES / 32)) u_weight_exponents (
