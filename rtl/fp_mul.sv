@@ -1,7 +1,9 @@
 // product_o = fmul(a_i, b_i) of numerics/fp32.h, one result per cycle, fp_pkg::MUL cycles later. Subnormal
 // inputs count as zeros. Two DSP48E2: 24 x 17 and 24 x 7 bits.
 `default_nettype none
-module fp_mul (
+module fp_mul #(
+    parameter bit FINITE = 0  // operands are
+) (
     input  wire        clk_i,
     input  wire [31:0] a_i,
     input  wire [31:0] b_i,
@@ -14,8 +16,8 @@ module fp_mul (
 
   wire a_zero = a_q[30:23] == '0;
   wire b_zero = b_q[30:23] == '0;
-  wire a_special = a_q[30:23] == 8'hFF;
-  wire b_special = b_q[30:23] == 8'hFF;
+  wire a_special = !FINITE && a_q[30:23] == 8'hFF;
+  wire b_special = !FINITE && b_q[30:23] == 8'hFF;
   wire a_nan = a_special && a_q[22:0] != '0;
   wire b_nan = b_special && b_q[22:0] != '0;
 

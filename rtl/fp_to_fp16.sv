@@ -25,16 +25,19 @@ module fp_to_fp16 (
     end
   end
 
-  wire [25:0] aligned;
+  wire [25:0] coarse;
+  wire once_more;
   align_right #(
       .WIDTH(26)
   ) u_align (
       .clk_i,
       .value_i(significand_q),
       .shift_i(shift_q),
-      .value_o(aligned)
+      .value_o(coarse),
+      .once_more_o(once_more)
   );
 
+  wire [25:0] aligned = once_more ? {1'b0, coarse[25:2], coarse[1] || coarse[0]} : coarse;
   wire round_up = aligned[1] && (aligned[0] || aligned[2]);
   wire [4:0] exponent = x_q[2][27:23] - 5'd16;  // field - 112
   wire infinite = x_q[2][30:0] >= 31'h477FF000;  // 65520

@@ -22,17 +22,20 @@ module fp_to_int #(
   end
 
   // Cycles 2 and 3.
-  wire [25:0] aligned;
+  wire [25:0] coarse;
+  wire once_more;
   align_right #(
       .WIDTH(26)
   ) u_align (
       .clk_i,
       .value_i(significand_q),
       .shift_i(shift_q),
-      .value_o(aligned)
+      .value_o(coarse),
+      .once_more_o(once_more)
   );
 
   // Cycle 4: rounding and sign in one addition, as -(v + r) = ~v + !r.
+  wire [25:0] aligned = once_more ? {1'b0, coarse[25:2], coarse[1] || coarse[0]} : coarse;
   wire round_up = aligned[1] && (aligned[0] || aligned[2]);
   wire carry_in = sign_q[2] ^ round_up;
   logic signed [WIDTH-1:0] result_q;

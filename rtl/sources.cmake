@@ -1,6 +1,6 @@
 # The sources of the accelerator in the order in which they are read, packages first. brim_pkg.sv, which is
 # generated, comes before them all.
-set(FP_SOURCES fp_pkg.sv align_right.sv normalise.sv fp_round.sv fp_add.sv fp_mul.sv int_to_fp.sv fp_to_int.sv
+set(FP_SOURCES fp_pkg.sv align_right.sv normalise.sv fp_round.sv fp_add.sv fp_add_small.sv fp_mul.sv int_to_fp.sv fp_to_int.sv
     fp16_to_fp.sv fp_to_fp16.sv delay.sv)
 set(VPU_SOURCES ${FP_SOURCES} fp_scale.sv vpu_pkg.sv ram.sv adder_tree.sv packed_multiplier.sv weight_pairing.sv
     metadata_buffer.sv activation_refill.sv unpacker.sv result_reader.sv score_max.sv kv_unit.sv vpu_lane.sv vpu.sv)

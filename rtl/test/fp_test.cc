@@ -6,6 +6,7 @@
 #include "Vsim_align_right.h"
 #include "Vsim_fp16_to_fp.h"
 #include "Vsim_fp_add.h"
+#include "Vsim_fp_add_small.h"
 #include "Vsim_fp_mul.h"
 #include "Vsim_fp_to_fp16.h"
 #include "Vsim_fp_to_int.h"
@@ -22,7 +23,7 @@ namespace brim::rtl {
 namespace {
 
 // Latencies of rtl/fp_pkg.sv.
-constexpr uint32_t kAdd = 10, kMul = 6, kIntToFp = 6, kFpToInt = 4, kFpToFp16 = 4;
+constexpr uint32_t kAdd = 10, kAddSmall = 6, kMul = 6, kIntToFp = 6, kFpToInt = 4, kFpToFp16 = 4;
 
 struct Pair {
   float a, b;
@@ -69,6 +70,32 @@ TEST(FpAdd, EqualsFaddOnAllPairsOfSpecials) {
       },
       drive_pair<Vsim_fp_add>, [](Vsim_fp_add& m) { return m.sum_o; },
       [](const Pair& p, uint32_t got) { return expect_same("fadd", p.a, p.b, got, fadd(p.a, p.b)); });
+}
+
+TEST(FpAddSmall, EqualsFaddWhereTheSecondOperandIsAtMostAnEighthOfTheFirst) {
+  Operands operands(12);
+  run_pipeline<Vsim_fp_add_small>(
+      kAddSmall, 4'000'000,
+      [&] {
+        float a = operands.any();
+        // Results are normal numbers, or zeros.
+        while (exponent_field(a) > 253 || exponent_field(a) == 1) a = operands.any();
+        const int32_t most = exponent_field(a) - 4;
+        if (most < 1 || operands.below(50) == 0) return Pair{a, operands.below(2) ? 0.0f : -0.0f};
+        float b = float_from_bits(0x00800000);
+        do b = operands.near(a, 40);
+        while (exponent_field(b) > most);
+        return Pair{a, b};
+      },
+      drive_pair<Vsim_fp_add_small>, [](Vsim_fp_add_small& m) { return m.sum_o; },
+      [](const Pair& p, uint32_t got) {
+        const float want = fadd(p.a, p.b);
+        if (want == 0.0f) {
+          EXPECT_EQ(got << 1, 0u);
+          return got << 1 == 0;
+        }
+        return expect_same("fadd", p.a, p.b, got, want);
+      });
 }
 
 TEST(FpMul, EqualsFmul) {
@@ -233,7 +260,8 @@ TEST(AlignRight, KeepsWhatIsShiftedOutAsSticky) {
         m.value_i = s.value;
         m.shift_i = static_cast<uint8_t>(s.by);
       },
-      [](Vsim_align_right& m) { return m.value_o; },
+      // The last step by one is the user's.
+      [](Vsim_align_right& m) { return m.once_more_o ? m.value_o >> 1 | (m.value_o & 1) : m.value_o; },
       [](const Shift& s, uint32_t got) {
         const uint32_t kept = s.value >> s.by;
         const uint32_t want = kept | (kept << s.by != s.value ? 1 : 0);

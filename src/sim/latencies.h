@@ -8,9 +8,9 @@
 namespace brim::sim {
 
 // FP32 operators.
-inline constexpr Cycle kAdd = 10, kMul = 6, kIntToFp = 6, kFpToInt = 4;
+inline constexpr Cycle kAdd = 10, kAddSmall = 6, kMul = 6, kIntToFp = 6, kFpToInt = 4;
 inline constexpr Cycle kExp =
-    1 + kMul + kFpToInt + kIntToFp + kMul + kAdd + kAdd + kMul + 1 + kAdd + kMul + kAdd + 1;
+    1 + kMul + kFpToInt + kIntToFp + kMul + kAdd + kAdd + kMul + 1 + kAddSmall + kMul + kAddSmall + 1;
 
 // VPU: from a dot product to its row's sum.
 inline constexpr Cycle kDotToSum = 1 + kIntToFp + kMul + 3 * kAdd;
