@@ -40,12 +40,14 @@ DEPTH_LIMIT = 5.0
 STEPS = ("begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells", "map_ffs", "map_luts")
 
 # Instead of synth_xilinx's step map_luts: that one prices small LUTs low, as two may share a site, and moves clock
-# enables into them. Here a LUT is a LUT, so that their number is what the device must have.
+# enables into them. Here a LUT is a LUT, so that their number is what the device must have; what is equal, such as the
+# inverters of reset that each flip-flop gets, is there once.
 MAP_LUTS = """opt_expr -mux_undef -noclkinv
 abc -lut 6
 clean
 techmap -map +/xilinx/ff_map.v
 xilinx_srl -fixed -minlen 3
+opt_merge
 techmap -map +/xilinx/lut_map.v -map +/xilinx/cells_map.v -D LUT_WIDTH=6
 opt_lut_ins -tech xilinx
 clean"""
