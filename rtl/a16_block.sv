@@ -37,28 +37,30 @@ module a16_block #(
   logic [1:0] to_q;
   logic fill_side_q;
   logic [6:0] fill_q;
-  logic [30:0] max_q;
-  wire [30:0] max = fill_q == '0 || x_i[30:0] > max_q ? x_i[30:0] : max_q;
+  logic first_q, full_q;
+  logic [30:0] max_q, filled_max_q;
   wire block_full = valid_i && (last_i || fill_q == {!short_q, 6'd63});
 
   // The block that is complete and waits for the converter; the block in the converter.
-  localparam int Attributes = 1 + 7 + 31 + ADDRESS + 1 + 2 + 1;
+  localparam int Attributes = 1 + 7 + ADDRESS + 1 + 2 + 1;
   logic pending_q, busy_q;
   logic [Attributes-1:0] pending_attributes_q, attributes_q;
   wire side, short_block, vector_last;
   wire [6:0] count;
-  wire [30:0] block_max;
+  logic [30:0] block_max_q;
   wire [ADDRESS-1:0] address;
   wire [1:0] to;
-  assign {side, count, block_max, address, short_block, to, vector_last} = attributes_q;
+  assign {side, count, address, short_block, to, vector_last} = attributes_q;
 
   logic [6:0] read_q;
   logic [1:0] setup_q;
   wire converting = busy_q && setup_q == '0;
   wire read_last = read_q == {!short_block, 6'd63};
 
-  // Exponent: cycle 1 compares, cycle 2 limits.
+  // Exponent: cycle 1 takes the largest magnitude, cycle 2 compares, cycle 3 adds, cycle 4 limits. It is there in the
+  // second cycle of the conversion, and the first element comes in the third.
   logic round_up_q;
+  logic [8:0] unit_q;
   logic signed [9:0] exponent_raw_q;
   logic signed [7:0] exponent_q;
   logic zero_q, overflow_q;
@@ -66,14 +68,18 @@ module a16_block #(
 
   always_ff @(posedge clk_i) begin
     if (valid_i) begin
-      max_q  <= max;
-      fill_q <= fill_q + 1;
+      if (first_q || x_i[30:0] > max_q) max_q <= x_i[30:0];
+      fill_q  <= fill_q + 1;
+      first_q <= 1'b0;
     end
+    full_q <= block_full;
+    if (full_q) filled_max_q <= max_q;
     if (block_full) begin
       fill_q               <= '0;
+      first_q              <= 1'b1;
       fill_side_q          <= !fill_side_q;
       pending_q            <= 1'b1;
-      pending_attributes_q <= {fill_side_q, fill_q, max, address_q, short_q, to_q, last_i};
+      pending_attributes_q <= {fill_side_q, fill_q, address_q, short_q, to_q, last_i};
       address_q            <= address_q + (short_q ? ADDRESS'(16) : ADDRESS'(32));
     end
     if (start_i) begin
@@ -81,6 +87,7 @@ module a16_block #(
       short_q   <= short_i;
       to_q      <= to_i;
       fill_q    <= '0;
+      first_q   <= 1'b1;
     end
     if (pending_q && !busy_q) begin
       pending_q    <= block_full;
@@ -96,12 +103,15 @@ module a16_block #(
       end
     end
 
-    round_up_q     <= {1'b1, block_max[22:0]} >= brim_pkg::A16_SIGNIFICAND_LIMIT;
-    exponent_raw_q <= signed'({2'b0, block_max[30:23]}) - 10'sd141 + 10'(round_up_q);
+    // The next block may be complete from the converter's second cycle on.
+    if (setup_q == 2'd3) block_max_q <= filled_max_q;
+    round_up_q     <= {1'b1, block_max_q[22:0]} >= brim_pkg::A16_SIGNIFICAND_LIMIT;
+    exponent_raw_q <= signed'({2'b0, block_max_q[30:23]}) - 10'sd141 + 10'(round_up_q);
     zero_q         <= overflow;
     if (overflow) exponent_q <= 8'sd0;
     else if (exponent_raw_q < 10'(brim_pkg::A16_MIN_EXPONENT)) exponent_q <= 8'(brim_pkg::A16_MIN_EXPONENT);
     else exponent_q <= exponent_raw_q[7:0];
+    unit_q <= 9'd150 + 9'(exponent_q);
     overflow_q <= converting && overflow;
 
     if (!rst_ni) begin
@@ -109,6 +119,7 @@ module a16_block #(
       pending_q   <= 1'b0;
       fill_side_q <= 1'b0;
       fill_q      <= '0;
+      first_q     <= 1'b1;
       overflow_q  <= 1'b0;
     end
   end
@@ -121,11 +132,11 @@ module a16_block #(
   ram #(.WIDTH(32), .DEPTH(256)) u_blocks (
       .clk_i, .we_i(valid_i), .waddress_i({fill_side_q, fill_q}), .wdata_i(x_i),
       .raddress_i({side, read_q}), .rdata_o(element));
-  wire keep;
-  delay #(.WIDTH(1), .CYCLES(2)) u_keep (.clk_i, .d_i(read_q <= count && !zero_q), .q_o(keep));
+  wire present;
+  delay #(.WIDTH(1), .CYCLES(2)) u_present (.clk_i, .d_i(read_q <= count), .q_o(present));
   wire signed [15:0] mantissa;
   fp_to_int #(.WIDTH(16)) u_mantissa (
-      .clk_i, .x_i(keep ? element : 32'h0), .exponent_i(exponent_q), .result_o(mantissa));
+      .clk_i, .x_i(element), .zero_i(!present || zero_q), .unit_i(unit_q), .result_o(mantissa));
 
   localparam int Latency = 2 + fp_pkg::FP_TO_INT;
   wire arrives, arrives_first, arrives_last;

@@ -102,7 +102,7 @@ module compute #(
       .lane_tokens_o(lane_tokens), .result_valid_o(result_valid), .result_ready_i(result_ready), .result_o(result),
       .idle_o(vpu_idle), .stall_activation_o, .stall_result_o, .stall_softmax_o, .stall_scores_o);
 
-  spu #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(Scores)) u_spu (
+  spu #(.TOKENS(TOKENS), .SCORES(Scores)) u_spu (
       .clk_i, .rst_ni, .header_i, .heads_per_kv_i(heads_per_kv_q), .position_i, .tokens_i, .first_logits_i,
       .instruction_valid_i(spu_valid_i), .instruction_ready_o(spu_ready_o), .instruction_i(spu_instruction_i),
       .generation_i(spu_generation_i), .beat_i(beat_data_i), .parameter_we_i(parameter_we),

@@ -1,16 +1,12 @@
-// The embedding row of one token, up to 128 beats, and its elements as FP32: value and scale of the group.
-// Elements are FP16, int8 or u4; behind them stand the scales of the groups of 128 and, of u4, the zero-points.
+// Elements of the embedding row, which stands in the stream memory, as FP32: value and scale of the group. Elements
+// are FP16, int8 or u4; behind them stand the scales of the groups of 128 and, of u4, the zero-points.
 `default_nettype none
 module embedding_row (
     input wire clk_i,
 
     input wire        q8_i,
     input wire        q4_i,      // neither: FP16
-    input wire [31:0] dim_i,
-
-    input wire         we_i,
-    input wire [  6:0] beat_i,
-    input wire [511:0] data_i,
+    input wire [31:0] dim_i,     // stable
 
     // Scale and zero-point of a group are fetched before its elements: high for FETCH + 1 cycles.
     input  wire        fetch_i,
@@ -18,48 +14,83 @@ module embedding_row (
     output wire        fetched_o,      // in the last of them
 
     input  wire [11:0] element_i,      // 0
-    output wire [31:0] value_o,        // 3; without the scale
-    output wire [31:0] scale_o         // 3
+    output wire [10:0] address_o,      // 0: of a word of the row
+    input  wire [31:0] word_i,         // 3: and that
+    input  wire        wanted_i,       // 3
+    output wire [31:0] value_o,        // 4; without the scale; 0 if it is not wanted
+    output wire [31:0] scale_o         // of the group fetched
 );
-  // A word is there two cycles after its address: scales first, then zero-points.
+  // A word is there three cycles after its address: scales first, then zero-points.
   localparam logic [3:0] ScaleThere = 4'd4;
   localparam logic [3:0] ZeroThere = 4'd9;
   assign fetched_o = fetch_cycle_i == ZeroThere + 4'd1;
 
+  // Where they stand, from the second cycle of a fetch on.
   wire [4:0] group = element_i[11:7];
-  wire [5:0] groups = dim_i[12:7] + 6'(dim_i[6:0] != '0);
-  wire [12:0] scale_byte = (q8_i ? {groups, 7'b0} : {1'b0, groups, 6'b0}) + {7'b0, group, 1'b0};
-  wire [12:0] zero_byte = {1'b0, groups, 6'b0} + {6'b0, groups, 1'b0} + {8'b0, group};
+  logic [5:0] groups_q;
+  logic [11:0] scales_q;
+  logic [12:0] scale_byte_q, zero_byte_q;
+  always_ff @(posedge clk_i) begin
+    groups_q     <= dim_i[12:7] + 6'(dim_i[6:0] != '0);
+    scales_q     <= {groups_q, 6'b0} + {5'b0, groups_q, 1'b0};
+    scale_byte_q <= (q8_i ? {groups_q, 7'b0} : {1'b0, groups_q, 6'b0}) + {7'b0, group, 1'b0};
+    zero_byte_q  <= {1'b0, scales_q} + {8'b0, group};
+  end
   logic [12:0] byte_address;
   always_comb begin
-    if (fetch_i) byte_address = fetch_cycle_i <= ScaleThere ? scale_byte : zero_byte;
+    if (fetch_i) byte_address = fetch_cycle_i <= ScaleThere ? scale_byte_q : zero_byte_q;
     else if (q8_i) byte_address = {1'b0, element_i};
     else if (q4_i) byte_address = {2'b0, element_i[11:1]};
     else byte_address = {element_i, 1'b0};
   end
-  wire [511:0] word;
-  ram #(.WIDTH(512), .DEPTH(128), .STYLE("block")) u_row (
-      .clk_i, .we_i, .waddress_i(beat_i), .wdata_i(data_i), .raddress_i(byte_address[12:6]), .rdata_o(word));
-  wire [5:0] select;
+  assign address_o = byte_address[12:2];
+  wire [1:0] select;
   wire odd;
-  delay #(.WIDTH(7), .CYCLES(2)) u_select (.clk_i, .d_i({element_i[0], byte_address[5:0]}), .q_o({odd, select}));
-  wire [15:0] half = word[16*select[5:1]+:16];
-  wire [7:0] char = select[0] ? half[15:8] : half[7:0];
+  delay #(.WIDTH(3), .CYCLES(3)) u_select (.clk_i, .d_i({element_i[0], byte_address[1:0]}), .q_o({odd, select}));
+  wire [15:0] half = select[1] ? word_i[31:16] : word_i[15:0];
+  wire [7:0] char = word_i[8*select+:8];
 
-  // An integer of 9 bits is 2^24 times the FP16 number with that fraction.
+  // An integer is kept as sign and magnitude, as FP16 as it is.
   logic [7:0] zero_q;
-  logic [15:0] scale_q, element_q;
-  wire signed [8:0] integer9 = q8_i ? 9'(signed'(char)) : 9'({5'b0, odd ? char[7:4] : char[3:0]}) - {1'b0, zero_q};
-  wire [8:0] magnitude = integer9[8] ? -integer9 : integer9;
+  logic [15:0] scale_q, half_q;
+  logic [8:0] magnitude_q;
+  logic integer_negative_q;
+  wire signed [8:0] integer9 = q8_i ? 9'(signed'(char)) : {5'b0, odd ? char[7:4] : char[3:0]};
+  wire signed [8:0] zero9 = {1'b0, zero_q};  // of int8, 0
+  wire signed [8:0] positive = integer9 - zero9;
+  wire signed [8:0] negative = zero9 - integer9;
   always_ff @(posedge clk_i) begin
-    element_q <= q8_i || q4_i ? {integer9[8], 6'b0, magnitude} : half;
+    half_q <= '0;
+    if (wanted_i && !q8_i && !q4_i) half_q <= half;
+    integer_negative_q <= positive[8];
+    magnitude_q        <= '0;
+    if (wanted_i && (q8_i || q4_i)) magnitude_q <= positive[8] ? negative : positive;
     if (fetch_i && fetch_cycle_i == ScaleThere) scale_q <= half;
-    if (fetch_i && fetch_cycle_i == ZeroThere) zero_q <= char;
+    if (fetch_i && fetch_cycle_i == ZeroThere) zero_q <= q8_i ? '0 : char;
   end
-  wire [31:0] fp;
-  fp16_to_fp u_value (.x_i(element_q), .result_o(fp));
-  fp_scale u_scaled (.x_i(fp), .exponent_i(q8_i || q4_i ? 8'sd24 : 8'sd0), .result_o(value_o));
-  fp16_to_fp u_scale (.x_i(scale_q), .result_o(scale_o));
+  wire [31:0] from_half;
+  fp16_to_fp u_value (.x_i(half_q), .result_o(from_half));
+  logic [31:0] from_integer;
+  always_comb begin
+    casez (magnitude_q)
+      9'b1????????: from_integer = {integer_negative_q, 8'd135, magnitude_q[7:0], 15'b0};
+      9'b01???????: from_integer = {integer_negative_q, 8'd134, magnitude_q[6:0], 16'b0};
+      9'b001??????: from_integer = {integer_negative_q, 8'd133, magnitude_q[5:0], 17'b0};
+      9'b0001?????: from_integer = {integer_negative_q, 8'd132, magnitude_q[4:0], 18'b0};
+      9'b00001????: from_integer = {integer_negative_q, 8'd131, magnitude_q[3:0], 19'b0};
+      9'b000001???: from_integer = {integer_negative_q, 8'd130, magnitude_q[2:0], 20'b0};
+      9'b0000001??: from_integer = {integer_negative_q, 8'd129, magnitude_q[1:0], 21'b0};
+      9'b00000001?: from_integer = {integer_negative_q, 8'd128, magnitude_q[0], 22'b0};
+      9'b000000001: from_integer = {integer_negative_q, 8'd127, 23'b0};
+      default:      from_integer = '0;
+    endcase
+  end
+  assign value_o = from_half | from_integer;
+  logic [31:0] scale_fp_q;
+  wire [31:0] scale_fp;
+  fp16_to_fp u_scale (.x_i(scale_q), .result_o(scale_fp));
+  always_ff @(posedge clk_i) scale_fp_q <= scale_fp;
+  assign scale_o = scale_fp_q;
   wire unused = &{1'b0, dim_i};
 endmodule
 `default_nettype wire

@@ -23,7 +23,7 @@ module fp_exp (
   wire [31:0] steps;
   wire signed [13:0] n;
   fp_mul #(.FINITE(1)) u_steps (.clk_i, .a_i(clamped_q), .b_i(brim_pkg::EXP_STEPS_PER_UNIT), .product_o(steps));
-  fp_to_int #(.WIDTH(14)) u_n (.clk_i, .x_i(steps), .exponent_i(8'sd0), .result_o(n));
+  fp_to_int #(.WIDTH(14)) u_n (.clk_i, .x_i(steps), .zero_i(1'b0), .unit_i(9'd150), .result_o(n));
 
   // r = (clamped - n * high) - n * low
   // The integer has 13 bits, and so many its significand.

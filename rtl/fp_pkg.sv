@@ -8,8 +8,7 @@ package fp_pkg;
   localparam int INT_TO_FP = 6;
   localparam int FP_TO_INT = 4;
   localparam int FP_TO_FP16 = 4;
-  localparam int EXP = 1 + MUL + FP_TO_INT + INT_TO_FP + MUL + ADD + ADD + MUL + 1 + ADD_SMALL + MUL +
-      ADD_SMALL + 1;
+  localparam int EXP = 1 + MUL + FP_TO_INT + INT_TO_FP + MUL + ADD + ADD + MUL + 1 + ADD_SMALL + MUL + ADD_SMALL + 1;
 endpackage
 `default_nettype wire
 // verilator lint_on UNUSEDPARAM

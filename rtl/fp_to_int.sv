@@ -1,21 +1,23 @@
-// result_o = RNE(x_i * 2^-exponent_i), for results that fit WIDTH bits with sign (a16_mantissa of
-// numerics/a16.h, and round_to_int with exponent_i = 0). One result per cycle, fp_pkg::FP_TO_INT cycles later.
+// result_o = RNE(x_i * 2^-e), for results that fit WIDTH bits with sign (a16_mantissa of numerics/a16.h, and
+// round_to_int with e = 0). One result per cycle, fp_pkg::FP_TO_INT cycles later.
 `default_nettype none
 module fp_to_int #(
     parameter int WIDTH = 16
 ) (
     input  wire                    clk_i,
     input  wire        [     31:0] x_i,
-    input  wire signed [      7:0] exponent_i,
+    input  wire                    zero_i,      // x_i counts as zero
+    input  wire        [      8:0] unit_i,      // 150 + e: a significand with this exponent field is the result
     output wire signed [WIDTH-1:0] result_o
 );
   // Cycle 1: the significand is an integer times 2^(field - 150).
-  wire signed [10:0] distance = 11'sd150 + 11'(exponent_i) - signed'({3'b0, x_i[30:23]});
+  wire [9:0] distance = {1'b0, unit_i} - {2'b0, x_i[30:23]};
   logic [25:0] significand_q;
   logic [4:0] shift_q;
   logic sign_q[3];
   always_ff @(posedge clk_i) begin
-    significand_q <= {26{x_i[30:23] != '0}} & {1'b1, x_i[22:0], 2'b0};
+    significand_q <= {1'b1, x_i[22:0], 2'b0};
+    if (zero_i || x_i[30:23] == '0) significand_q <= '0;
     shift_q       <= distance[9:5] != '0 ? 5'd31 : distance[4:0];
     sign_q[0]     <= x_i[31];
     for (int i = 1; i < 3; i++) sign_q[i] <= sign_q[i-1];
@@ -43,6 +45,6 @@ module fp_to_int #(
     result_q <= (aligned[2+:WIDTH] ^ {WIDTH{sign_q[2]}}) + WIDTH'(carry_in);
   assign result_o = result_q;
 
-  wire unused = &{1'b0, distance[10], aligned};
+  wire unused = &{1'b0, aligned};
 endmodule
 `default_nettype wire

@@ -5,7 +5,8 @@ set(FP_SOURCES fp_pkg.sv align_right.sv normalise.sv fp_round.sv fp_add.sv fp_ad
 set(VPU_SOURCES ${FP_SOURCES} fp_scale.sv vpu_pkg.sv ram.sv adder_tree.sv packed_multiplier.sv weight_pairing.sv
     metadata_buffer.sv activation_refill.sv unpacker.sv result_reader.sv score_max.sv kv_unit.sv vpu_lane.sv vpu.sv)
 set(COMPUTE_SOURCES ${VPU_SOURCES} spu_pkg.sv fp_exp.sv a16_block.sv sum16.sv score_buffer.sv spu_lane.sv spu_microcode.sv
-    spu_issue.sv spu_pipeline.sv spu_writes.sv a16_progress.sv embedding_row.sv local_kv.sv value_scales.sv spu.sv
+    spu_issue.sv spu_pipeline.sv spu_writes.sv a16_progress.sv stream_memory.sv embedding_row.sv local_kv.sv value_scales.sv
+    spu_operands.sv spu.sv
     compute.sv)
 set(MCU_SOURCES mcu_pkg.sv queue.sv port_fifo.sv axi_read_port.sv mcu_join.sv mcu_pieces.sv mcu_commands.sv mcu.sv)
 set(CONTROL_SOURCES control_pkg.sv registers.sv counter.sv counters.sv pass_control.sv pass_check.sv fetch.sv

@@ -1,6 +1,6 @@
 // Issues the elements of a micro-operation, one per cycle, and says when the next one may begin: when the first
 // element of the one before can be read, or, if that one's results take longer, when they no longer
-// meet its own. So vectors of LATENCY + 2 elements follow one another without a gap.
+// meet its own. So vectors of LATENCY + 2 elements follow one another as soon as they are there.
 `default_nettype none
 module spu_issue #(
     parameter int LATENCY,          // from the issue of an element to its result
@@ -10,59 +10,85 @@ module spu_issue #(
     input wire clk_i,
     input wire rst_ni,
 
+    // The step: its micro-operation is taken in its first cycle, and begins after that.
     input wire                  is_micro_i,
     input wire spu_pkg::micro_t micro_i,
-    input wire [          23:0] count_i,     // elements
+    input wire [          23:0] last_i,      // index of its last element
+    input wire                  single_i,    // that is 0
+    input wire                  step_done_i,
 
     input  wire result_valid_i,  // of the VPU
     output wire result_ready_o,
     input  wire a16_room_i,      // the converter can take a block
 
+    output wire spu_pkg::micro_t micro_o,
     output wire        issue_o,
     output wire        last_o,   // of the micro-operation
     output wire [23:0] index_o,
     output wire        empty_o   // no element is between its issue and its result
 );
-  wire is_exp = micro_i.post == spu_pkg::POST_EXP;
-  wire converts = micro_i.post == spu_pkg::POST_FP16 || micro_i.post == spu_pkg::POST_INT8;
-  wire [6:0] latency = is_exp ? 7'(LATENCY_EXP) : converts ? 7'(LATENCY_CONVERT) : 7'(LATENCY);
-
+  spu_pkg::micro_t micro_q;
+  logic is_micro_q, single_q, from_result_q, exp_q, converts_q;
+  logic [23:0] last_q;
   // Cycles until element 0 can be read (its neighbour's, if elements are swapped), and until all results
-  // are written, after the last issue.
-  logic [23:0] i_q;
-  logic [6:0] chain_q, drain_q;
-  wire free = micro_i.after_all ? drain_q == '0 : chain_q == '0 && (is_exp || drain_q <= 7'(LATENCY));
-  wire room = micro_i.to != spu_pkg::TO_A16 || a16_room_i;
-  wire may_issue = is_micro_i && rst_ni && (i_q != '0 || (free && room));
-  wire from_result = micro_i.a == spu_pkg::A_RESULT;
-  wire issue = may_issue && (!from_result || result_valid_i);
-  wire last = issue && i_q + 24'd1 == count_i;
+  // are written, after the last issue; and whether the micro-operation need not wait for them, nor for room.
+  logic [23:0] i_q, next_q;
+  logic [6:0] chain_q, drain_q, chain_after_q;
+  logic begun_q, at_last_q, empty_q, free_q, room_q;
+  wire may_issue = is_micro_q && (begun_q || (free_q && room_q));
+  wire issue = may_issue && (!from_result_q || result_valid_i);
+  wire last = issue && (begun_q ? at_last_q : single_q);
 
+  wire [6:0] latency = exp_q ? 7'(LATENCY_EXP) : converts_q ? 7'(LATENCY_CONVERT) : 7'(LATENCY);
+  wire [6:0] latency1 = exp_q ? 7'(LATENCY_EXP + 1) : converts_q ? 7'(LATENCY_CONVERT + 1) : 7'(LATENCY + 1);
   // Results that go to pairs of vectors are twice as many as a vector's elements.
-  wire [23:0] elements = micro_i.to == spu_pkg::TO_PAIR ? {1'b0, count_i[23:1]} : count_i;
-  wire [6:0] ahead = latency + 7'd2;
-  wire shorter = elements < 24'(ahead);
+  wire [23:0] last_of_vector = micro_q.to == spu_pkg::TO_PAIR ? {1'b0, last_q[23:1]} : last_q;
+  wire [7:0] chain = {1'b0, latency1} - {1'b0, last_of_vector[6:0]};
   always_ff @(posedge clk_i) begin
+    micro_q       <= micro_i;
+    is_micro_q    <= is_micro_i && !step_done_i && rst_ni;
+    single_q      <= single_i;
+    last_q        <= last_i;
+    from_result_q <= micro_i.a == spu_pkg::A_RESULT;
+    exp_q         <= micro_i.post == spu_pkg::POST_EXP;
+    converts_q    <= micro_i.post == spu_pkg::POST_FP16 || micro_i.post == spu_pkg::POST_INT8;
+    room_q        <= micro_i.to != spu_pkg::TO_A16 || a16_room_i;
+    if (micro_i.after_all) free_q <= drain_q <= 7'd1;
+    else free_q <= chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(LATENCY + 1));
+
+    chain_after_q <= chain[7] || last_of_vector[23:7] != '0 ? '0 : chain[6:0];
     if (chain_q != '0) chain_q <= chain_q - 1;
     if (drain_q != '0) drain_q <= drain_q - 1;
-    if (issue) i_q <= i_q + 1;
+    empty_q <= drain_q <= 7'd1;
+    if (issue) begin
+      i_q       <= next_q;
+      next_q    <= next_q + 1;
+      begun_q   <= 1'b1;
+      at_last_q <= next_q == last_q;
+    end
     if (last) begin
       i_q     <= '0;
-      chain_q <= shorter ? ahead - elements[6:0] : '0;
+      next_q  <= 24'd1;
+      begun_q <= 1'b0;
+      chain_q <= single_q ? latency1 : chain_after_q;
       drain_q <= latency;
+      empty_q <= 1'b0;
     end
     if (!rst_ni) begin
       i_q     <= '0;
+      next_q  <= 24'd1;
+      begun_q <= 1'b0;
       chain_q <= '0;
       drain_q <= '0;
+      empty_q <= 1'b1;
     end
   end
 
-  assign result_ready_o = may_issue && from_result;
+  assign micro_o        = micro_q;
+  assign result_ready_o = may_issue && from_result_q;
   assign issue_o        = issue;
   assign last_o         = last;
   assign index_o        = i_q;
-  assign empty_o        = drain_q == '0;
-  wire unused = &{1'b0, micro_i};
+  assign empty_o        = empty_q;
 endmodule
 `default_nettype wire

@@ -17,16 +17,14 @@ module spu_lane #(
     input wire [11:0] x_index_i,       // 0
     input wire [$clog2(SCORES):0] score_index_i,  // 0: {generation, element}
     input wire [31:0] result_i,        // 0
+    input wire spu_pkg::micro_t micro1_i,    // 1
     input wire spu_pkg::micro_t micro2_i,    // 2
     input wire spu_pkg::micro_t micro3_i,    // 3
-    input wire [31:0] parameter_i,     // 3
-    input wire [15:0] value_scale_i,   // 3
-    input wire [31:0] embed_i,         // 3
-    input wire [31:0] embed_scale_i,   // 3
     input wire        odd_i,           // 3
-    input wire [31:0] denominator_i,   // 3
+    input wire [31:0] embed_i,         // 4; zero if it is not wanted, as are the next two
+    input wire [31:0] shared_b_i,      // 4: operands that all lanes share
+    input wire [31:0] shared_c_i,      // 4
     input wire [31:0] max_score_i,     // stable
-    input wire [31:0] norm_eps_i, inverse_dim_i, inverse_head_size_i,
     input wire        negate_i,        // product
     input wire        halve_i,         // product
     input wire [ 2:0] post_i,          // sum
@@ -34,6 +32,8 @@ module spu_lane #(
     input wire        early_counts_i,  // OUT - 1: out_counts_i
     input wire        out_valid_i,     // OUT
     input wire spu_pkg::result_t out_result_i,
+    input wire        out_exp_i,       // it comes from exp
+    input wire        out_half_i,      // or from a conversion
     input wire [ 6:0] out_index_i,
     input wire [$clog2(SCORES):0] out_address_i,  // element of X, or of the scores with their generation
     input wire        out_odd_i,
@@ -44,8 +44,9 @@ module spu_lane #(
     output wire        total_done_o,
     input  wire        clear_max_i,
     input  wire [ 3:0] denominator_write_i,  // {generation, round}
-    input  wire [ 3:0] denominator_read_i,   // 2
-    output wire [31:0] denominator_o,        // 2
+    input  wire [ 4:0] scalar_read_i,        // 2: a denominator, or 16 + one of the other scalars
+    input  wire        scalar_wanted_i,      // 2
+    output wire [31:0] scalar_o,             // 3; 0 if it is not wanted
 
     // A16.
     input  wire               a16_start_i,
@@ -63,14 +64,9 @@ module spu_lane #(
     output wire               attention_block_o,
     output wire               overflow_o,
 
-    // Beats for memory, and the scale of KV8.
+    // A beat for memory: sixteen numbers, 64 bytes of KV8, or 32 times its scale.
+    input  wire         beat_scale_i,  // take the scale
     output wire [511:0] beat_o,
-    output wire [ 15:0] kv_scale_o,
-
-    // RoPE row.
-    input wire         rope_we_i,
-    input wire [  2:0] rope_beat_i,
-    input wire [511:0] rope_data_i,
 
     // The VPU's side: scores in, A16 vectors out (two cycles after the address).
     input  wire                      score_we_i,
@@ -88,6 +84,7 @@ module spu_lane #(
     output wire [               7:0] exponent_data_o
 );
   localparam int ScoreBits = $clog2(SCORES);
+  localparam logic [2:0] RopeVector = 3'd5;  // of STEP_ROPE_LOAD: cosines and sines of the pairs in turn
   wire [31:0] out;
   wire zeroes = out_result_i.post == spu_pkg::POST_EXP || out_result_i.post == spu_pkg::POST_INT8;
   wire write = out_valid_i && (out_counts_i || zeroes);
@@ -101,9 +98,11 @@ module spu_lane #(
   ram #(.WIDTH(32), .DEPTH(1024)) u_vector_a (
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
       .raddress_i({micro_i.a_vector, index_i ^ 7'(micro_i.a_swap)}), .rdata_o(vector_a));
+  wire [9:0] vector_b_read = micro_i.b == spu_pkg::B_ROPE ? {RopeVector, index_i[6:1], micro_i.sine} :
+      {micro_i.b_vector, index_i};
   ram #(.WIDTH(32), .DEPTH(1024)) u_vector_b (
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
-      .raddress_i({micro_i.b_vector, index_i}), .rdata_o(vector_b));
+      .raddress_i(vector_b_read), .rdata_o(vector_b));
   ram #(.WIDTH(32), .DEPTH(1024)) u_vector_c (
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
       .raddress_i({micro_i.c_vector, index_i}), .rdata_o(vector_c));
@@ -112,6 +111,9 @@ module spu_lane #(
       .raddress_i(x_index_i), .rdata_o(x));
 
   // Scores: two generations. The VPU writes one while the SPU works on the other.
+  logic generation1_q;
+  always_ff @(posedge clk_i) generation1_q <= score_index_i[ScoreBits];
+  wire score_wanted = micro1_i.a == spu_pkg::A_SCORE;
   for (genvar g = 0; g < 2; g++) begin : gen_score
     wire vpu_write = score_we_i && score_address_i[ScoreBits] == 1'(g);
     wire spu_write = write && out_result_i.to == spu_pkg::TO_SCORE && out_address_i[ScoreBits] == 1'(g);
@@ -119,153 +121,157 @@ module spu_lane #(
     score_buffer #(.SCORES(SCORES)) u_scores (
         .clk_i, .we_i(vpu_write || spu_write),
         .waddress_i(vpu_write ? score_address_i[ScoreBits-1:0] : out_address_i[ScoreBits-1:0]),
-        .wdata_i(vpu_write ? score_i : out), .raddress_i(score_index_i[ScoreBits-1:0]), .rdata_o(score));
+        .wdata_i(vpu_write ? score_i : out), .raddress_i(score_index_i[ScoreBits-1:0]),
+        .wanted_i(score_wanted && generation1_q == 1'(g)), .rdata_o(score));
   end
   assign score0 = gen_score[0].score;
   assign score1 = gen_score[1].score;
 
-  (* ram_style = "distributed" *) logic [511:0] rope[8];
-  logic [511:0] rope_q;
-  logic [3:0] rope_word_q;
-  logic [31:0] rope2_q;
+  // Scalars: 1 / denominators in two generations, and above them the others.
+  (* ram_style = "distributed" *) logic [31:0] scalars[32];
+  logic [31:0] scalar_q;
   always_ff @(posedge clk_i) begin
-    if (rope_we_i) rope[rope_beat_i] <= rope_data_i;
-    rope_q      <= rope[index_i[6:4]];
-    rope_word_q <= {index_i[3:1], micro_i.sine};
-    rope2_q     <= rope_q[32*rope_word_q+:32];
+    if (scalar_wanted_i) scalar_q <= scalars[scalar_read_i];
+    else scalar_q <= '0;
   end
+  assign scalar_o = scalar_q;
 
-  // ------------------------------------------------------------------ operands: cycles 3 and 4
-  wire [31:0] result2;
-  wire generation2;
-  delay #(.WIDTH(33), .CYCLES(2)) u_early (
-      .clk_i, .d_i({result_i, score_index_i[ScoreBits]}), .q_o({result2, generation2}));
+  // ------------------------------------------------------------------ operands: cycles 3 to 5
+  // What is not chosen is zero, so that an OR joins the rest.
   wire [31:0] sum, max;
-  logic [31:0] scalars_q[3];
-  logic [31:0] a_raw_q, b_raw_q, c_raw_q, x_q, seed_q, seed_rsqrt_q, rope3_q;
+  logic [31:0] result1_q, result2_q;
+  logic [31:0] a_raw_q, b_raw_q, c_raw_q, x_q, seed_q, seed_rsqrt_q;
   always_ff @(posedge clk_i) begin
+    result1_q <= result_i;
+    if (micro1_i.a == spu_pkg::A_RESULT) result2_q <= result1_q;
+    else result2_q <= '0;
+
     case (micro2_i.a)
-      spu_pkg::A_RESULT: a_raw_q <= result2;
       spu_pkg::A_X: a_raw_q <= x;
-      spu_pkg::A_SCORE: a_raw_q <= generation2 ? score1 : score0;
       spu_pkg::A_SUM: a_raw_q <= sum;
       spu_pkg::A_MAX: a_raw_q <= max;
-      default: a_raw_q <= vector_a;
+      spu_pkg::A_VECTOR: a_raw_q <= vector_a;
+      default: a_raw_q <= result2_q | score0 | score1;
     endcase
-    b_raw_q      <= vector_b;
-    c_raw_q      <= vector_c;
-    x_q          <= x;
-    seed_q       <= brim_pkg::reciprocal_table(vector_b[22:17]);
-    seed_rsqrt_q <= brim_pkg::rsqrt_table(vector_b[23:17]);
-    rope3_q      <= rope2_q;
+    b_raw_q      <= '0;
+    seed_q       <= '0;
+    seed_rsqrt_q <= '0;
+    if (micro2_i.b == spu_pkg::B_VECTOR || micro2_i.b == spu_pkg::B_ROPE) b_raw_q <= vector_b;
+    if (micro2_i.b == spu_pkg::B_SEED_RECIPROCAL) seed_q <= brim_pkg::reciprocal_table(vector_b[22:17]);
+    if (micro2_i.b == spu_pkg::B_SEED_RSQRT) seed_rsqrt_q <= brim_pkg::rsqrt_table(vector_b[23:17]);
+    c_raw_q <= vector_c;
+    x_q     <= x;
   end
 
-  wire [31:0] a_plain = micro3_i.a == spu_pkg::A_EMBED ? embed_i : a_raw_q;
-  wire [31:0] value_scale;
-  fp16_to_fp u_value_scale (.x_i(value_scale_i), .result_o(value_scale));
-  logic [31:0] a, b, c;
-  always_comb begin
+  logic [31:0] a_q, b_q, c_q, product_q;
+  logic square_q;
+  always_ff @(posedge clk_i) begin
+    a_q <= a_raw_q;
     case (micro3_i.a_form)
-      spu_pkg::FORM_NEGATE: a = {!a_plain[31], a_plain[30:0]};
-      spu_pkg::FORM_ONE_TWO: a = {1'b0, 8'd127, a_plain[22:0]};
-      spu_pkg::FORM_ONE_FOUR: a = {1'b0, a_plain[23] ? 8'd127 : 8'd128, a_plain[22:0]};
-      default: a = a_plain;
+      spu_pkg::FORM_NEGATE: a_q[31] <= !a_raw_q[31];
+      spu_pkg::FORM_ONE_TWO: a_q[31:23] <= {1'b0, 8'd127};
+      spu_pkg::FORM_ONE_FOUR: a_q[31:23] <= {1'b0, a_raw_q[23] ? 8'd127 : 8'd128};
+      default: ;
     endcase
-    case (micro3_i.b)
-      spu_pkg::B_VECTOR: b = b_raw_q;
-      spu_pkg::B_SEED_RECIPROCAL: b = seed_q;
-      spu_pkg::B_SEED_RSQRT: b = seed_rsqrt_q;
-      spu_pkg::B_SQUARE: b = a_plain;
-      spu_pkg::B_PARAMETER: b = parameter_i;
-      spu_pkg::B_SCALAR: b = scalars_q[micro3_i.scalar];
-      spu_pkg::B_DENOMINATOR: b = denominator_i;
-      spu_pkg::B_INVERSE_DIM: b = inverse_dim_i;
-      spu_pkg::B_INVERSE_HEAD: b = inverse_head_size_i;
-      spu_pkg::B_INVERSE_127: b = brim_pkg::FP_INVERSE_127;
-      spu_pkg::B_ROPE: b = rope3_q;
-      spu_pkg::B_VALUE_SCALE: b = value_scale;
-      spu_pkg::B_EMBED: b = embed_scale_i;
-      default: b = brim_pkg::FP_ONE;
-    endcase
+    square_q <= micro3_i.b == spu_pkg::B_SQUARE;
+    b_q      <= b_raw_q | seed_q | seed_rsqrt_q | scalar_q;
     case (micro3_i.c)
-      spu_pkg::C_ONE: c = brim_pkg::FP_ONE;
-      spu_pkg::C_TWO: c = brim_pkg::FP_TWO;
-      spu_pkg::C_ONE_AND_A_HALF: c = brim_pkg::FP_ONE_AND_A_HALF;
-      spu_pkg::C_EPSILON: c = norm_eps_i;
-      spu_pkg::C_VECTOR: c = c_raw_q;
-      spu_pkg::C_ROPE: c = {c_raw_q[31] ^ !odd_i, c_raw_q[30:0]};
-      spu_pkg::C_A: c = a_plain;
-      spu_pkg::C_X: c = x_q;
-      spu_pkg::C_PARAMETER: c = parameter_i;
-      spu_pkg::C_MAX: c = {!max_score_i[31], max_score_i[30:0]};
-      default: c = 32'h80000000;
+      spu_pkg::C_VECTOR: c_q <= c_raw_q;
+      spu_pkg::C_ROPE: c_q <= {c_raw_q[31] ^ !odd_i, c_raw_q[30:0]};
+      spu_pkg::C_A: c_q <= a_raw_q;
+      spu_pkg::C_X: c_q <= x_q;
+      spu_pkg::C_MAX: c_q <= {!max_score_i[31], max_score_i[30:0]};
+      default: c_q <= '0;
     endcase
   end
-  logic [31:0] a_q, b_q, c_q, product_q;
+  wire [31:0] a = a_q | embed_i;
+  wire [31:0] b = b_q | shared_b_i | (square_q ? a_q : 32'h0);
   wire [31:0] product, c_later, chain;
   wire tiny = product[30:23] <= 8'd1;  // halved, it would be flushed
   always_ff @(posedge clk_i) begin
-    a_q <= a;
-    b_q <= b;
-    c_q <= c;
     product_q <= {product[31] ^ negate_i,
                   !halve_i || product[30:23] == 8'hFF ? product[30:0] :
                   tiny ? 31'h0 : {product[30:23] - 8'd1, product[22:0]}};
   end
 
   // ------------------------------------------------------------------ multiply, add: to cycle 21
-  fp_mul u_mul (.clk_i, .a_i(a_q), .b_i(b_q), .product_o(product));
-  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL + 1)) u_c (.clk_i, .d_i(c_q), .q_o(c_later));
+  fp_mul u_mul (.clk_i, .a_i(a), .b_i(b), .product_o(product));
+  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL + 1)) u_c (.clk_i, .d_i(c_q | shared_c_i), .q_o(c_later));
   fp_add u_add (.clk_i, .a_i(product_q), .b_i(c_later), .sum_o(chain));
 
   // ------------------------------------------------------------------ post: cycle 22
-  wire [31:0] d;  // whose reciprocal or rsqrt it is
-  delay #(.WIDTH(32), .CYCLES(1 + fp_pkg::MUL + 1 + fp_pkg::ADD)) u_d (.clk_i, .d_i(c_raw_q), .q_o(d));
-  wire d_nan = d[30:0] > 31'h7F800000;
-  wire [7:0] field = d[30:23];
-  // field = u_field + 2 k with u_field 127 or 128: -k = 64 - ceil(field / 2).
-  wire [7:0] minus_k = 8'd64 - {1'b0, field[7:1]} - 8'(field[0]);
-  wire chain_nan = chain[30:0] > 31'h7F800000;
-  wire beyond_127 = chain[30:0] > brim_pkg::FP_127[30:0];
+  // Of the number whose reciprocal or rsqrt it is: sign, what is added to the exponent, and what the result is if it
+  // is no number in between.
+  localparam logic [1:0] Number = 2'd0, Nan = 2'd1, Infinity = 2'd2, Zero = 2'd3;
+  wire [7:0] field = c_raw_q[30:23];
+  wire c_nan = field == 8'hFF && c_raw_q[22:0] != '0;
+  logic [7:0] to_exponent_q;
+  logic [1:0] kind_q;
+  logic sign_d_q;
+  always_ff @(posedge clk_i) begin
+    sign_d_q <= c_raw_q[31];
+    if (micro3_i.post == spu_pkg::POST_RECIPROCAL) begin
+      to_exponent_q <= 8'd127 - field;
+      kind_q <= c_nan ? Nan : field == 8'd0 ? Infinity : field >= 8'd253 ? Zero : Number;
+    end else begin
+      // field = u_field + 2 k with u_field 127 or 128: -k = 64 - ceil(field / 2).
+      to_exponent_q <= 8'd64 - {1'b0, field[7:1]} - 8'(field[0]);
+      kind_q <= field == 8'd0 ? Infinity : c_nan || c_raw_q[31] ? Nan : field == 8'd255 ? Zero : Number;
+    end
+  end
+  wire [7:0] to_exponent;
+  wire [1:0] kind;
+  wire sign_d;
+  delay #(.WIDTH(11), .CYCLES(fp_pkg::MUL + 1 + fp_pkg::ADD)) u_d (
+      .clk_i, .d_i({sign_d_q, kind_q, to_exponent_q}), .q_o({sign_d, kind, to_exponent}));
+  wire chain_nan = chain[30:23] == '1 && chain[22:0] != '0;
+  // From 127.5 on a number would be rounded to 128 or more.
+  wire beyond_127 = chain[30:23] > brim_pkg::FP_127[30:23] ||
+      (chain[30:23] == brim_pkg::FP_127[30:23] && chain[22:16] == '1);
+  wire inverse = post_i == spu_pkg::POST_RECIPROCAL || post_i == spu_pkg::POST_RSQRT;
   logic [31:0] post_q;
   always_ff @(posedge clk_i) begin
-    case (post_i)
-      spu_pkg::POST_RECIPROCAL:
-      if (d_nan) post_q <= brim_pkg::FP_NAN;
-      else if (field == 8'd0) post_q <= {d[31], brim_pkg::FP_INFINITY[30:0]};
-      else if (field >= 8'd253) post_q <= {d[31], 31'h0};
-      else post_q <= {d[31], chain[30:23] + 8'd127 - field, chain[22:0]};
-      spu_pkg::POST_RSQRT:
-      if (field == 8'd0) post_q <= brim_pkg::FP_INFINITY;
-      else if (d_nan || d[31]) post_q <= brim_pkg::FP_NAN;
-      else if (field == 8'd255) post_q <= 32'h0;
-      else post_q <= {chain[31], chain[30:23] + minus_k, chain[22:0]};
-      spu_pkg::POST_INT8:
-      post_q <= {chain[31] || chain_nan, beyond_127 ? brim_pkg::FP_127[30:0] : chain[30:0]};
-      default: post_q <= chain;
-    endcase
+    post_q <= {chain[31], chain[30:23] + (inverse ? to_exponent : 8'd0), chain[22:0]};
+    if (post_i == spu_pkg::POST_RECIPROCAL) post_q[31] <= sign_d;
+    if (inverse && kind != Number) begin
+      post_q[30:0] <= kind == Nan ? brim_pkg::FP_NAN[30:0] : kind == Infinity ? brim_pkg::FP_INFINITY[30:0] : 31'h0;
+      if (kind == Nan || post_i == spu_pkg::POST_RSQRT) post_q[31] <= 1'b0;
+    end
+    if (post_i == spu_pkg::POST_INT8) begin
+      post_q[31] <= chain[31] || chain_nan;
+      if (beyond_127) post_q[30:0] <= brim_pkg::FP_127[30:0];
+    end
   end
 
   // ------------------------------------------------------------------ exp and conversions
   wire [31:0] exponential;
   fp_exp u_exp (.clk_i, .x_i(chain), .result_o(exponential));
   logic [31:0] exp_q;
-  always_ff @(posedge clk_i) exp_q <= early_counts_i ? exponential : 32'h0;
+  always_ff @(posedge clk_i) begin
+    if (early_counts_i) exp_q <= exponential;
+    else exp_q <= '0;
+  end
 
-  wire [15:0] half, half_limited;
+  // The scale of KV8: at most the largest number of FP16.
+  wire [15:0] half;
   wire [31:0] half_fp;
   fp_to_fp16 u_half (.clk_i, .x_i(post_q), .result_o(half));
-  assign half_limited = half[14:0] >= 15'h7C00 ? brim_pkg::FP16_MAX : {1'b0, half[14:0]};
+  wire [15:0] half_limited = half[14:10] == '1 ? brim_pkg::FP16_MAX : {1'b0, half[14:0]};
   fp16_to_fp u_half_fp (.x_i(half_limited), .result_o(half_fp));
-  logic [15:0] kv_scale_q;
-  always_ff @(posedge clk_i) if (out_valid_i && out_result_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_limited;
-  assign kv_scale_o = kv_scale_q;
-
   wire signed [7:0] int8;
-  fp_to_int #(.WIDTH(8)) u_int8 (.clk_i, .x_i(post_q), .exponent_i(8'sd0), .result_o(int8));
+  fp_to_int #(.WIDTH(8)) u_int8 (.clk_i, .x_i(post_q), .zero_i(1'b0), .unit_i(9'd150), .result_o(int8));
+  logic [15:0] half_q, kv_scale_q;
+  logic [31:0] half_fp_q;
+  logic [7:0] int8_q;
+  always_ff @(posedge clk_i) begin
+    half_q    <= half_limited;
+    half_fp_q <= half_fp;
+    int8_q    <= '0;
+    if (early_counts_i) int8_q <= int8;
+    if (out_valid_i && out_result_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_q;
+  end
 
-  assign out = out_result_i.post == spu_pkg::POST_EXP ? exp_q :
-      out_result_i.post == spu_pkg::POST_FP16 ? half_fp : post_q;
+  assign out = out_exp_i ? exp_q : out_half_i ? half_fp_q : post_q;
 
   // ------------------------------------------------------------------ where it goes
   sum16 u_sum (
@@ -274,27 +280,27 @@ module spu_lane #(
 
   logic [30:0] max_q;
   always_ff @(posedge clk_i) begin
+    if (write && out_result_i.max && out[30:0] > max_q) max_q <= out[30:0];
     if (clear_max_i) max_q <= '0;
-    else if (write && out_result_i.max && out[30:0] > max_q) max_q <= out[30:0];
   end
   assign max = {1'b0, max_q};
 
   // A scale of 0 makes every element 0.
-  wire [31:0] scalar = out_result_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0 ? 32'h0 : out;
-  (* ram_style = "distributed" *) logic [31:0] denominators[16];
+  wire kv_zero = out_result_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0;
+  wire [4:0] scalar_write = out_result_i.scalar == spu_pkg::SCALAR_DENOMINATOR ? {1'b0, denominator_write_i} :
+      {3'b100, out_result_i.scalar};
   always_ff @(posedge clk_i) begin
-    if (write && out_result_i.to == spu_pkg::TO_SCALAR) begin
-      if (out_result_i.scalar == spu_pkg::SCALAR_DENOMINATOR) denominators[denominator_write_i] <= out;
-      else scalars_q[out_result_i.scalar] <= scalar;
-    end
+    if (write && out_result_i.to == spu_pkg::TO_SCALAR) scalars[scalar_write] <= kv_zero ? 32'h0 : out;
   end
-  assign denominator_o = denominators[denominator_read_i];
 
+  // A number or a byte stands where its index says.
+  wire to_beat = write && out_result_i.to == spu_pkg::TO_BEAT;
+  wire to_byte = out_result_i.post == spu_pkg::POST_INT8;
+  wire [31:0] beat_word = beat_scale_i ? {2{kv_scale_q}} : to_byte ? {4{int8_q}} : out;
   logic [511:0] beat_q;
-  always_ff @(posedge clk_i) begin
-    if (write && out_result_i.to == spu_pkg::TO_BEAT)
-      beat_q <= out_result_i.post == spu_pkg::POST_INT8 ? {out_counts_i ? int8 : 8'h0, beat_q[511:8]} :
-          {out, beat_q[511:32]};
+  for (genvar i = 0; i < 64; i++) begin : gen_byte
+    wire here = to_byte ? out_index_i[5:0] == 6'(i) : out_index_i[3:0] == 4'(i / 4);
+    always_ff @(posedge clk_i) if (beat_scale_i || (to_beat && here)) beat_q[8*i+:8] <= beat_word[8*(i%4)+:8];
   end
   assign beat_o = beat_q;
 
@@ -355,7 +361,7 @@ module spu_lane #(
       .clk_i, .we_i(weight_we), .waddress_i(a16_address[ScoreBits-2:4]), .wdata_i(a16_exponent),
       .raddress_i(exponent_address_i), .rdata_o(exponent_data_o));
 
-  wire unused = &{1'b0, micro_i, micro2_i, micro3_i, out_result_i, out_address_i, a16_address, half[15], rope_word_q,
+  wire unused = &{1'b0, micro_i, micro2_i, micro3_i, out_result_i, out_address_i, a16_address, half[15], micro1_i,
                   attention_to, attention_overflow_to, attention_vector};
 endmodule
 `default_nettype wire

@@ -14,44 +14,55 @@ module spu_microcode (
     input wire rms_i,         // rsqrt is that of the residual, not of a head
 
     // Sizes.
-    input wire [15:0] head_size_i,
-    input wire [ 7:0] block_count_i,  // elements of the block, up to 128
-    input wire [23:0] left_i,         // of the vector, from the block on
-    input wire [23:0] positions_i,    // that are attended to
+    input wire [15:0] head_last_i,        // the last element of a head
+    input wire [23:0] left_i,             // elements of the vector, from the block on
+    input wire [23:0] position_last_i,    // the last position that is attended to
+    input wire        position_single_i,  // it is 0
 
     output logic            is_micro_o,
     output spu_pkg::micro_t micro_o,
-    output logic     [23:0] count_o
+    output logic     [23:0] last_o,      // index of the last element
+    output logic            single_o     // that is 0
 );
-  wire [23:0] numbers = swiglu_i ? 24'(block_count_i) : 24'd1;
+  // Of a block of 128, 64 or 16 elements, or of what is left.
+  wire [6:0] last_left = left_i[6:0] - 7'd1;
+  wire [6:0] last_of_128 = left_i[23:7] != '0 ? 7'd127 : last_left;
+  wire [5:0] last_of_64 = left_i[23:6] != '0 ? 6'd63 : last_left[5:0];
+  wire [3:0] last_of_16 = left_i[23:4] != '0 ? 4'd15 : last_left[3:0];
+  wire one_left = left_i == 24'd1;
   always_comb begin
-    micro_o    = '0;
+    micro_o  = '0;
     is_micro_o = 1'b1;
-    count_o    = 24'd1;
+    last_o   = '0;
+    single_o = 1'b1;
     case (step_i)
       spu_pkg::STEP_EMBED_BLOCK: begin
         micro_o.a  = spu_pkg::A_EMBED;
         micro_o.b  = embed_fp16_i ? spu_pkg::B_ONE : spu_pkg::B_EMBED;
         micro_o.to = spu_pkg::TO_X;
-        count_o    = 24'(block_count_i);
+        last_o     = 24'(last_of_128);
+        single_o   = one_left;
       end
       spu_pkg::STEP_RESIDUAL_ADD: begin
         micro_o.a  = spu_pkg::A_RESULT;
         micro_o.c  = spu_pkg::C_X;
         micro_o.to = spu_pkg::TO_X;
-        count_o    = 24'(block_count_i);
+        last_o     = 24'(last_of_128);
+        single_o   = one_left;
       end
       spu_pkg::STEP_NORM_MULTIPLY: begin
         micro_o.a  = spu_pkg::A_X;
         micro_o.b  = spu_pkg::B_PARAMETER;
         micro_o.to = spu_pkg::TO_A16;
-        count_o    = 24'(block_count_i);
+        last_o     = 24'(last_of_128);
+        single_o   = one_left;
       end
       spu_pkg::STEP_NORM_SQUARE: begin
         micro_o.a   = spu_pkg::A_X;
         micro_o.b   = spu_pkg::B_SQUARE;
         micro_o.sum = 1'b1;
-        count_o     = 24'(block_count_i);
+        last_o      = 24'(last_of_128);
+        single_o    = one_left;
       end
       spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN: begin
         micro_o.a         = spu_pkg::A_SUM;
@@ -67,23 +78,37 @@ module spu_microcode (
         micro_o.c      = bias_i ? spu_pkg::C_PARAMETER : spu_pkg::C_NONE;
         micro_o.to     = spu_pkg::TO_VECTOR;
         micro_o.max    = is_value_i;
-        count_o        = 24'(head_size_i);
+        last_o         = 24'(head_last_i);
+        single_o       = 1'b0;
       end
       spu_pkg::STEP_HEAD_SQUARE: begin
         micro_o.b   = spu_pkg::B_SQUARE;
         micro_o.sum = 1'b1;
-        count_o     = 24'(head_size_i);
+        last_o      = 24'(head_last_i);
+        single_o    = 1'b0;
       end
       spu_pkg::STEP_HEAD_WEIGHT: begin
         micro_o.b  = spu_pkg::B_PARAMETER;
         micro_o.to = spu_pkg::TO_VECTOR;
-        count_o    = 24'(head_size_i);
+        last_o     = 24'(head_last_i);
+        single_o   = 1'b0;
       end
       spu_pkg::STEP_HEAD_FACTOR: begin
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_HEAD;
         micro_o.to     = spu_pkg::TO_VECTOR;
-        count_o        = 24'(head_size_i);
+        last_o         = 24'(head_last_i);
+        single_o       = 1'b0;
+      end
+      // Vector 5 keeps the token's row.
+      spu_pkg::STEP_ROPE_LOAD: begin
+        micro_o.a         = spu_pkg::A_NONE;
+        micro_o.a_form    = spu_pkg::FORM_ONE_TWO;
+        micro_o.b         = spu_pkg::B_PARAMETER;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd5;
+        last_o            = 24'(head_last_i);
+        single_o          = 1'b0;
       end
       // Vector 1: the other element of the pair times the sine.
       spu_pkg::STEP_ROPE_SINE: begin
@@ -92,7 +117,8 @@ module spu_microcode (
         micro_o.sine      = 1'b1;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd1;
-        count_o           = 24'(head_size_i);
+        last_o            = 24'(head_last_i);
+        single_o          = 1'b0;
       end
       spu_pkg::STEP_ROPE_COSINE: begin
         micro_o.b        = spu_pkg::B_ROPE;
@@ -101,7 +127,8 @@ module spu_microcode (
         micro_o.to       = is_query_i ? spu_pkg::TO_A16 : spu_pkg::TO_VECTOR;
         micro_o.a16      = spu_pkg::A16_QUERIES;
         micro_o.max      = !is_query_i;
-        count_o          = 24'(head_size_i);
+        last_o           = 24'(head_last_i);
+        single_o         = 1'b0;
       end
       spu_pkg::STEP_KV_SCALE: begin
         micro_o.a         = spu_pkg::A_MAX;
@@ -116,7 +143,8 @@ module spu_microcode (
         micro_o.scalar = spu_pkg::SCALAR_KV;
         micro_o.post   = spu_pkg::POST_INT8;
         micro_o.to     = spu_pkg::TO_BEAT;
-        count_o        = 24'd64;
+        last_o         = 24'd63;
+        single_o       = 1'b0;
       end
       spu_pkg::STEP_SOFTMAX_EXP: begin
         micro_o.a    = spu_pkg::A_SCORE;
@@ -124,7 +152,8 @@ module spu_microcode (
         micro_o.post = spu_pkg::POST_EXP;
         micro_o.to   = spu_pkg::TO_SCORE;
         micro_o.sum  = 1'b1;
-        count_o      = positions_i;
+        last_o       = position_last_i;
+        single_o     = position_single_i;
       end
       spu_pkg::STEP_SOFTMAX_SUM: begin
         micro_o.a         = spu_pkg::A_SUM;
@@ -136,14 +165,16 @@ module spu_microcode (
         micro_o.b   = spu_pkg::B_VALUE_SCALE;
         micro_o.to  = spu_pkg::TO_A16;
         micro_o.a16 = spu_pkg::A16_WEIGHTS;
-        count_o     = left_i >= 24'd64 ? 24'd64 : left_i;
+        last_o      = 24'(last_of_64);
+        single_o    = one_left;
       end
       spu_pkg::STEP_OUTPUT_HEAD: begin
         micro_o.a   = spu_pkg::A_RESULT;
         micro_o.b   = spu_pkg::B_DENOMINATOR;
         micro_o.to  = spu_pkg::TO_A16;
         micro_o.a16 = spu_pkg::A16_ATTENTION;
-        count_o     = 24'(head_size_i);
+        last_o      = 24'(head_last_i);
+        single_o    = 1'b0;
       end
       // Vectors 0: gate, 1: up, 2: 1 + e^-gate, 4: its reciprocal, then silu.
       spu_pkg::STEP_SWIGLU_IN: begin
@@ -151,42 +182,48 @@ module spu_microcode (
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_RMS;
         micro_o.to     = spu_pkg::TO_PAIR;
-        count_o        = {15'b0, block_count_i, 1'b0};
+        last_o         = {16'b0, last_of_128, 1'b1};
+        single_o       = 1'b0;
       end
       spu_pkg::STEP_SWIGLU_EXP: begin
         micro_o.a_form    = spu_pkg::FORM_NEGATE;
         micro_o.post      = spu_pkg::POST_EXP;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;
-        count_o           = 24'(block_count_i);
+        last_o            = 24'(last_of_128);
+        single_o          = one_left;
       end
       spu_pkg::STEP_SWIGLU_ONE: begin
         micro_o.a_vector  = 3'd2;
         micro_o.c         = spu_pkg::C_ONE;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;
-        count_o           = 24'(block_count_i);
+        last_o            = 24'(last_of_128);
+        single_o          = one_left;
       end
       spu_pkg::STEP_SWIGLU_SILU: begin
         micro_o.b         = spu_pkg::B_VECTOR;
         micro_o.b_vector  = 3'd4;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd4;
-        count_o           = 24'(block_count_i);
+        last_o            = 24'(last_of_128);
+        single_o          = one_left;
       end
       spu_pkg::STEP_SWIGLU_OUT: begin
         micro_o.a_vector = 3'd4;
         micro_o.b        = spu_pkg::B_VECTOR;
         micro_o.b_vector = 3'd1;
         micro_o.to       = spu_pkg::TO_A16;
-        count_o          = 24'(block_count_i);
+        last_o           = 24'(last_of_128);
+        single_o         = one_left;
       end
       spu_pkg::STEP_LOGITS_BEAT: begin
         micro_o.a      = spu_pkg::A_RESULT;
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_RMS;
         micro_o.to     = spu_pkg::TO_BEAT;
-        count_o        = left_i >= 24'd16 ? 24'd16 : left_i;
+        last_o         = 24'(last_of_16);
+        single_o       = one_left;
       end
       // Vector 2 holds x, vector 3 the terms, vector 4 the second step's. A swiglu wants the reciprocals of a vector.
       spu_pkg::STEP_RECIPROCAL1: begin  // 2 - m y0
@@ -198,7 +235,8 @@ module spu_microcode (
         micro_o.c         = spu_pkg::C_TWO;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd3;
-        count_o           = numbers;
+        last_o            = swiglu_i ? 24'(last_of_128) : '0;
+        single_o          = !swiglu_i || one_left;
       end
       spu_pkg::STEP_RECIPROCAL2: begin  // y1
         micro_o.a_vector  = 3'd3;
@@ -206,7 +244,8 @@ module spu_microcode (
         micro_o.b_vector  = 3'd2;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd3;
-        count_o           = numbers;
+        last_o            = swiglu_i ? 24'(last_of_128) : '0;
+        single_o          = !swiglu_i || one_left;
       end
       spu_pkg::STEP_RECIPROCAL3: begin  // 1 - m y1
         micro_o.a_vector  = 3'd2;
@@ -217,7 +256,8 @@ module spu_microcode (
         micro_o.c         = spu_pkg::C_ONE;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd4;
-        count_o           = numbers;
+        last_o            = swiglu_i ? 24'(last_of_128) : '0;
+        single_o          = !swiglu_i || one_left;
       end
       spu_pkg::STEP_RECIPROCAL4: begin
         micro_o.a_vector  = 3'd3;
@@ -229,7 +269,8 @@ module spu_microcode (
         micro_o.to        = swiglu_i ? spu_pkg::TO_VECTOR : spu_pkg::TO_SCALAR;
         micro_o.to_vector = 3'd4;
         micro_o.scalar    = softmax_i ? spu_pkg::SCALAR_DENOMINATOR : spu_pkg::SCALAR_KV;
-        count_o           = numbers;
+        last_o            = swiglu_i ? 24'(last_of_128) : '0;
+        single_o          = !swiglu_i || one_left;
       end
       spu_pkg::STEP_RSQRT1: begin  // u y0
         micro_o.a_vector  = 3'd2;

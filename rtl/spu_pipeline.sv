@@ -18,8 +18,9 @@ module spu_pipeline #(
     input wire                  odd_i,
     input wire [           6:0] index_i,     // of the vector that the result goes to
     input wire [   ADDRESS-1:0] address_i,
-    input wire [    TOKENS-1:0] lanes_i,     // in which it counts; in others nothing is written, or, of exp and int8, 0
+    input wire [    TOKENS-1:0] lanes_i,     // 1: in which it counts; in others nothing is written, or, of exp and int8, 0
 
+    output wire spu_pkg::micro_t  micro1_o,  // 1
     output wire spu_pkg::micro_t  micro2_o,  // 2
     output wire spu_pkg::micro_t  micro3_o,  // 3
     output wire                   odd3_o,    // 3
@@ -31,18 +32,22 @@ module spu_pipeline #(
     output wire      [TOKENS-1:0] early_lanes_o,
     output wire                   valid_o,
     output wire spu_pkg::result_t result_o,
+    output wire                   from_exp_o,   // by which way it came
+    output wire                   from_half_o,
     output wire                   last_o,
     output wire                   odd_o,
     output wire             [6:0] index_o,
     output wire     [ADDRESS-1:0] address_o,
     output wire      [TOKENS-1:0] lanes_o
 );
-  wire [$bits(micro_i)-1:0] line2, line3;
-  delay #(.WIDTH($bits(micro_i)), .CYCLES(2)) u_micro2 (.clk_i, .d_i(micro_i), .q_o(line2));
+  wire [$bits(micro_i)-1:0] line1, line2, line3;
+  delay #(.WIDTH($bits(micro_i)), .CYCLES(1)) u_micro1 (.clk_i, .d_i(micro_i), .q_o(line1));
+  delay #(.WIDTH($bits(micro_i)), .CYCLES(1)) u_micro2 (.clk_i, .d_i(line1), .q_o(line2));
   delay #(.WIDTH($bits(micro_i)), .CYCLES(1)) u_micro3 (.clk_i, .d_i(line2), .q_o(line3));
   delay #(.WIDTH(1), .CYCLES(3)) u_odd (.clk_i, .d_i(odd_i), .q_o(odd3_o));
   spu_pkg::micro_t micro3;
   always_comb micro3 = line3;
+  assign micro1_o = line1;
   assign micro2_o = line2;
   assign micro3_o = micro3;
   delay #(.WIDTH(2), .CYCLES(1 + fp_pkg::MUL)) u_sign (
@@ -63,8 +68,9 @@ module spu_pipeline #(
   localparam int Fields = $bits(result_in) + 2 + 7 + ADDRESS + TOKENS;
   wire [Fields:0] line, line_convert, line_exp;
   wire [Fields-1:0] early;
-  delay #(.WIDTH(Fields + 1), .CYCLES(LATENCY - 1)) u_line (
-      .clk_i, .d_i({valid_i, result_in, last_i, odd_i, index_i, address_i, lanes_i}), .q_o(line));
+  delay #(.WIDTH(Fields + 1 - TOKENS), .CYCLES(LATENCY - 1)) u_line (
+      .clk_i, .d_i({valid_i, result_in, last_i, odd_i, index_i, address_i}), .q_o(line[Fields:TOKENS]));
+  delay #(.WIDTH(TOKENS), .CYCLES(LATENCY - 2)) u_lanes (.clk_i, .d_i(lanes_i), .q_o(line[TOKENS-1:0]));
   always_comb result_early = line[Fields-1-:$bits(result_in)];
   wire converts = result_early.post == spu_pkg::POST_FP16 || result_early.post == spu_pkg::POST_INT8;
   wire is_exp = result_early.post == spu_pkg::POST_EXP;
@@ -76,13 +82,17 @@ module spu_pipeline #(
       line_convert[Fields] ? line_convert[Fields-1:0] : line[Fields-1:0];
   assign early_lanes_o = early[TOKENS-1:0];
 
-  logic valid_q;
+  logic valid_q, from_exp_q, from_half_q;
   logic [Fields-1:0] result_q;
   always_ff @(posedge clk_i) begin
     valid_q  <= rst_ni && (line_exp[Fields] || line_convert[Fields] || (line[Fields] && !converts && !is_exp));
     result_q <= early;
+    from_exp_q  <= line_exp[Fields];
+    from_half_q <= !line_exp[Fields] && line_convert[Fields];
   end
-  assign valid_o = valid_q;
+  assign valid_o     = valid_q;
+  assign from_exp_o  = from_exp_q;
+  assign from_half_o = from_half_q;
   assign {result_o, last_o, odd_o, index_o, address_o, lanes_o} = result_q;
   wire unused = &{1'b0, micro3, result_early};
 endmodule

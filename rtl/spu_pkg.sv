@@ -11,6 +11,7 @@ package spu_pkg;
   localparam logic [2:0] A_SUM = 3'd4;     // Sum16 of the elements so marked
   localparam logic [2:0] A_MAX = 3'd5;     // the largest magnitude
   localparam logic [2:0] A_EMBED = 3'd6;
+  localparam logic [2:0] A_NONE = 3'd7;    // 0; as FORM_ONE_TWO 1
 
   localparam logic [1:0] FORM_PLAIN = 2'd0;
   localparam logic [1:0] FORM_NEGATE = 2'd1;
@@ -28,9 +29,9 @@ package spu_pkg;
   localparam logic [3:0] B_INVERSE_DIM = 4'd8;
   localparam logic [3:0] B_INVERSE_HEAD = 4'd9;
   localparam logic [3:0] B_INVERSE_127 = 4'd10;
-  localparam logic [3:0] B_ROPE = 4'd11;
+  localparam logic [3:0] B_ROPE = 4'd11;           // cosine or sine of the pair, from the vector
   localparam logic [3:0] B_VALUE_SCALE = 4'd12;
-  localparam logic [3:0] B_EMBED = 4'd13;
+  localparam logic [3:0] B_EMBED = 4'd13;           // scale of the group
 
   localparam logic [3:0] C_NONE = 4'd0;  // -0
   localparam logic [3:0] C_ONE = 4'd1;
@@ -121,6 +122,7 @@ package spu_pkg;
     STEP_HEAD_TOTAL,  // likewise
     STEP_HEAD_MEAN,
     STEP_HEAD_FACTOR,
+    STEP_ROPE_LOAD,  // a token's row, for the first head of a pass
     STEP_ROPE_SINE,
     STEP_ROPE_COSINE,
     STEP_KV_SCALE,

@@ -1,63 +1,83 @@
 // What the SPU writes to memory, and where: beats of KV records, their scales, beats of logits; one of a token
-// at a time. Combinational.
+// at a time, in the steps that write.
 `default_nettype none
 module spu_writes (
+    input wire clk_i,
+    input wire rst_ni,
+
     input wire spu_pkg::step_t          step_i,
     input wire brim_pkg::instruction_t  instruction_i,
     input wire brim_pkg::program_header_t header_i,
+    input wire [ 23:0] position_i,      // of the first token
 
-    input wire [ 23:0] position_i,      // of the token
-    input wire         half_i,          // elements 64 ... 127
-    input wire [  3:0] token_i,
-    input wire         wanted_i,        // its logits
-    input wire [ 23:0] logits_beat_i,
-    input wire [ 23:0] logits_left_i,   // from this beat on
-    input wire [511:0] beat_i,          // from the token's lane
-    input wire [ 15:0] scale_i,
+    // The turn of a token.
+    input  wire         turn_i,         // its beat is there
+    input  wire         last_i,         // of the tokens
+    input  wire         half_i,         // elements 64 ... 127
+    input  wire         wanted_i,       // its logits
+    input  wire [ 23:0] logits_beat_i,
+    input  wire [ 23:0] logits_left_i,  // from this beat on
+    input  wire [511:0] beat_i,
+    output wire         done_o,         // the turn is over
+    output wire         written_o,      // and was not for nothing
 
     output wire         valid_o,
+    input  wire         ready_i,
     output wire [ 31:0] address_o,
     output wire [511:0] data_o,
     output wire [ 63:0] strobe_o
 );
+  wire kv = step_i == spu_pkg::STEP_KV_WRITE;
+  wire scale = step_i == spu_pkg::STEP_KV_WRITE_SCALE;
+  wire logits = step_i == spu_pkg::STEP_LOGITS_WRITE;
+  logic valid_q;
+  wire wanted = kv || scale || (logits && wanted_i);
+  wire free = !valid_q || ready_i;
+  assign written_o = turn_i && wanted && free;
+  assign done_o    = turn_i && (!wanted || free);
+
+  // Of the token: its position, and what its row of logits lies behind the first one's. Of all: the address of
+  // this beat in the first row, and how many of its words are logits.
+  logic [23:0] position_q;
+  logic [31:0] row_q, logits_address_q;
+  logic [15:0] words_q;
+  always_ff @(posedge clk_i) begin
+    if ((kv || scale || logits) && !(done_o && last_i)) begin
+      if (done_o) begin
+        position_q <= position_q + 1;
+        row_q      <= row_q + header_i.logits_stride;
+      end
+    end else begin
+      position_q <= position_i;
+      row_q      <= '0;
+    end
+    logits_address_q <= instruction_i.address + 32'(logits_beat_i);
+    for (int i = 0; i < 16; i++) words_q[i] <= logits_left_i[23:4] != '0 || logits_left_i[3:0] > 4'(i);
+  end
+
   // A record of 64 bytes: 128 to a page; of 128 bytes: 64. Token t of a page stands in sub-block t mod 4.
   wire [23:0] record_beat = header_i.head_size > 16'd64 ?
-      {position_i[22:6], position_i[1:0], position_i[5:2], half_i} :
-      {position_i[23:7], position_i[1:0], position_i[6:2]};
-  // A beat of logits whose tail lies past the vocabulary is shifted by what is missing.
-  wire [4:0] logits_here = logits_left_i >= 24'd16 ? 5'd16 : logits_left_i[4:0];
-  wire [4:0] missing = 5'd16 - logits_here;
-
-  logic valid;
-  logic [31:0] address;
-  logic [511:0] data;
-  logic [63:0] strobe;
-  always_comb begin
-    valid   = 1'b0;
-    address = instruction_i.address + 32'(record_beat);
-    data    = beat_i;
-    strobe  = '1;
-    case (step_i)
-      spu_pkg::STEP_KV_WRITE: valid = 1'b1;
-      spu_pkg::STEP_KV_WRITE_SCALE: begin
-        valid   = 1'b1;
-        address = instruction_i.address2 + 32'(position_i[23:5]);
-        data    = {32{scale_i}};
-        strobe  = 64'd3 << {position_i[4:0], 1'b0};
-      end
-      spu_pkg::STEP_LOGITS_WRITE: begin
-        valid   = wanted_i;
-        address = instruction_i.address + 32'(token_i) * header_i.logits_stride + 32'(logits_beat_i);
-        data    = beat_i >> {missing, 5'b0};
-        strobe  = {64{1'b1}} >> {missing, 2'b0};
-      end
-      default: ;
-    endcase
+      {position_q[22:6], position_q[1:0], position_q[5:2], half_i} :
+      {position_q[23:7], position_q[1:0], position_q[6:2]};
+  wire [31:0] base = logits ? logits_address_q : scale ? instruction_i.address2 : instruction_i.address;
+  wire [31:0] offset = logits ? row_q : scale ? 32'(position_q[23:5]) : 32'(record_beat);
+  logic [31:0] address_q;
+  logic [63:0] strobe_q;
+  logic [511:0] data_q;
+  always_ff @(posedge clk_i) begin
+    if (free) begin
+      valid_q   <= turn_i && wanted;
+      address_q <= base + offset;
+      data_q    <= beat_i;
+      for (int i = 0; i < 64; i++)
+        strobe_q[i] <= logits ? words_q[i/4] : !scale || position_q[4:0] == 5'(i / 2);
+    end
+    if (!rst_ni) valid_q <= 1'b0;
   end
-  assign valid_o   = valid;
-  assign address_o = address;
-  assign data_o    = data;
-  assign strobe_o  = strobe;
+  assign valid_o   = valid_q;
+  assign address_o = address_q;
+  assign data_o    = data_q;
+  assign strobe_o  = strobe_q;
   wire unused = &{1'b0, header_i, instruction_i};
 endmodule
 `default_nettype wire

@@ -184,7 +184,8 @@ TEST(FpToInt, EqualsA16Mantissa) {
       },
       [](Vsim_fp_to_int& m, const ScaledFloat& in) {
         m.x_i = float_bits(in.x);
-        m.exponent_i = static_cast<uint8_t>(in.e);
+        m.zero_i = 0;
+        m.unit_i = static_cast<uint16_t>(150 + in.e);
       },
       [](Vsim_fp_to_int& m) { return static_cast<int16_t>(m.result_o); },
       [](const ScaledFloat& in, int16_t got) {
@@ -202,7 +203,8 @@ TEST(FpToInt, RoundsTiesToEven) {
       },
       [](Vsim_fp_to_int& m, const ScaledFloat& in) {
         m.x_i = float_bits(in.x);
-        m.exponent_i = 0;
+        m.zero_i = 0;
+        m.unit_i = 150;
       },
       [](Vsim_fp_to_int& m) { return static_cast<int16_t>(m.result_o); },
       [](const ScaledFloat& in, int16_t got) {

@@ -27,8 +27,12 @@ inline constexpr Cycle kRefill = 32, kRefillToReady = 34;
 
 // SPU: from the issue of an element to its result; with a conversion to FP16 or int8; with exp.
 inline constexpr Cycle kMicro = 4 + kMul + 1 + kAdd + 1;
-inline constexpr Cycle kMicroConvert = kMicro + kFpToInt;
+inline constexpr Cycle kMicroConvert = kMicro + kFpToInt + 1;
 inline constexpr Cycle kMicroExp = kMicro + kExp;
+// From the last issue of a step to the first of the next one: its micro-operation is spelt out.
+inline constexpr Cycle kDecode = 1;
+// From the converter's room for a block to the issue of its first element.
+inline constexpr Cycle kRoomToIssue = 2;
 // Sum16: from the last element to the total.
 inline constexpr Cycle kSumToTotal = 11 + 5 * (kAdd + 3);
 

@@ -36,6 +36,7 @@ Task Spu::run() {
     if (!(units_of(opcode) & kSpu)) continue;
     co_await until([&] { return dispatch_.known(i); });
     wait(dispatch_.at[i] + 1);
+    pause(1);
     if (!is_head(opcode)) wait(drained_);
     const Cycle start = step_;
     started_.push_back(start);
@@ -76,7 +77,7 @@ Task Spu::embed(const Step& step) {
   const uint32_t tokens = program_.pass.tokens;
   const bool quantised = step.instruction.shape != static_cast<uint8_t>(EmbeddingFormat::kFp16);
   for (uint32_t t = 0; t < tokens; ++t) {
-    buffers_.embedding_room.push_back(step_);
+    buffers_.embedding_room.push_back(step_ + kDecode);
     co_await until([&] { return buffers_.embedding.size() > t; });
     wait(buffers_.embedding.back());
     for (uint32_t left = program_.header.dim; left > 0;) {
@@ -105,6 +106,10 @@ Task Spu::head(const Step& step) {
   const Instruction& in = step.instruction;
   const uint32_t elements = program_.header.head_size;
   co_await issue_results({.elements = elements});
+  if (in.opcode != Opcode::kValue && !rope_taken_) {
+    for (uint32_t t = 0; t < program_.pass.tokens; ++t) issue({.elements = elements});
+    rope_taken_ = true;
+  }
   if ((in.flags & kFlagNorm) && in.opcode != Opcode::kValue) {
     const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
     issue({.elements = elements});  // times the weight
@@ -126,7 +131,7 @@ Task Spu::head(const Step& step) {
 Task Spu::softmax(const Step& step) {
   co_await until([&] { return buffers_.scores.size() > step.sequence; });
   wait(buffers_.scores[step.sequence]);
-  pause(1);
+  pause(2);
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
   Cycle weights = 0;
   for (uint32_t served = 0; served < pairs; served += lanes_) {
@@ -195,15 +200,18 @@ Task Spu::logits(const Step& step) {
 
 // When a micro-operation may begin (rtl/spu_issue.sv).
 Cycle Spu::start_of(const Micro& micro) const {
-  Cycle start = step_;
-  if (ideal_) return start;
+  if (ideal_) return step_;
+  Cycle start = step_ + kDecode;
   if (micro.after_all)
     start = std::max(start, drained_);
   else
     start = std::max(start, chain_);
   // Results of an earlier exp must not meet these.
   if (micro.latency != kMicroExp && drained_ > kMicro) start = std::max(start, drained_ - kMicro);
-  if (micro.to_a16 != nullptr) start = micro.to_a16->room(start);
+  if (micro.to_a16 != nullptr) {
+    const Cycle room = micro.to_a16->room(start);
+    if (room > start) start = room + kRoomToIssue;
+  }
   return start;
 }
 
@@ -286,6 +294,7 @@ void Spu::quantise_kv(const Instruction& in) {
       write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
     }
   }
+  pause(1);  // the scales take the beats' place
   // Scales that stand in one beat meet in the write buffer.
   for (uint32_t position = first; position < end; ++position) {
     const uint32_t beat = position * 2 / kBeatBytes;
@@ -303,7 +312,7 @@ void Spu::finish() {
   wait(drained_);
   wait(converter_.idle());
   for (const Converter& attention : attention_) wait(attention.idle());
-  pause(1);
+  pause(2);
 }
 
 // A block of a generation, whose last element arrives in cycle `filled`.

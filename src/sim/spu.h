@@ -73,11 +73,12 @@ class Spu {
   Trace* const trace_;
 
   std::vector<Cycle> started_;
-  Cycle step_ = 0;       // first cycle of the step that comes next
-  Cycle chain_ = 0;      // from here on, the first results of the last micro-operation can be read
-  Cycle drained_ = 0;    // and from here on, all results
-  Cycle last_ = 0;       // its last issue
-  Converter converter_;  // of activations, queries and attention weights
+  bool rope_taken_ = false;  // the lanes have the RoPE rows of the pass
+  Cycle step_ = 0;           // first cycle of the step that comes next
+  Cycle chain_ = 0;          // from here on, the first results of the last micro-operation can be read
+  Cycle drained_ = 0;        // and from here on, all results
+  Cycle last_ = 0;           // its last issue
+  Converter converter_;      // of activations, queries and attention weights
   std::vector<Converter> attention_;  // of attention, per token
   uint32_t attention_elements_ = 0;   // of a token in the block that is being filled
   Cycle busy_cycles_ = 0;

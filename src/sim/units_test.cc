@@ -146,11 +146,13 @@ TEST(Latencies, AreThoseOfTheRtl) {
         << name;
   };
   expect("ADD", kAdd);
+  expect("ADD_SMALL", kAddSmall);
   expect("MUL", kMul);
   expect("INT_TO_FP", kIntToFp);
   expect("FP_TO_INT", kFpToInt);
   EXPECT_NE(
-      source.find("EXP = 1 + MUL + FP_TO_INT + INT_TO_FP + MUL + ADD + ADD + MUL + 1 + ADD + MUL + ADD + 1;"),
+      source.find("EXP = 1 + MUL + FP_TO_INT + INT_TO_FP + MUL + ADD + ADD + MUL + 1 + ADD_SMALL + MUL + "
+                  "ADD_SMALL + 1;"),
       std::string::npos)
       << "kExp";
 }
