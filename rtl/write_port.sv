@@ -34,7 +34,8 @@ module write_port (
 );
   localparam int Beats = 256;      // 16 KiB
   localparam int DrainBeats = 64;  // 4 KiB
-  localparam int Bursts = 8;       // under way at most
+  localparam int Bursts = 16;      // under way at most: of several tokens most are of one beat
+  localparam int BurstBits = $clog2(Bursts);
 
   // ------------------------------------------------------------------ the buffer
   logic [8:0] held_q;    // beats, until they are in the output register
@@ -107,11 +108,11 @@ module write_port (
   logic ask_q;
   logic [31:0] ask_address_q;
   logic [5:0] ask_more_q;
-  logic [3:0] pushed_q, sent_q, acknowledged_q;  // bursts, modulo 16
+  logic [BurstBits:0] pushed_q, sent_q, acknowledged_q;  // bursts; one bit more than a place
 
   wire next_joins = next_q[32];
   wire run_over = run_valid_q && (next_valid_q ? !next_joins : drain_q == '0);
-  wire burst_room = !ask_q && pushed_q - acknowledged_q != 4'(Bursts) && !stop_i;
+  wire burst_room = !ask_q && pushed_q - acknowledged_q != (BurstBits + 1)'(Bursts) && !stop_i;
   wire run_leaves = run_over && burst_room;
   wire run_grows = run_valid_q && next_valid_q && next_joins;
   assign next_taken = next_valid_q && (!run_valid_q || run_grows || run_leaves);
@@ -140,14 +141,14 @@ module write_port (
 
   // Data follows an address that has been taken, so that a stop leaves nothing half sent.
   (* ram_style = "distributed" *) logic [37:0] bursts[Bursts];
-  wire [37:0] sending = bursts[sent_q[2:0]];
-  wire [37:0] acknowledging = bursts[acknowledged_q[2:0]];
+  wire [37:0] sending = bursts[sent_q[BurstBits-1:0]];
+  wire [37:0] acknowledging = bursts[acknowledged_q[BurstBits-1:0]];
   wire sent;
   wire acknowledged = bvalid_i && bready_o;
   always_ff @(posedge clk_i) begin
     if (asked) begin
-      bursts[pushed_q[2:0]] <= {ask_more_q, ask_address_q};
-      pushed_q              <= pushed_q + 1;
+      bursts[pushed_q[BurstBits-1:0]] <= {ask_more_q, ask_address_q};
+      pushed_q <= pushed_q + 1;
     end
     if (sent) sent_q <= sent_q + 1;
     if (acknowledged) acknowledged_q <= acknowledged_q + 1;

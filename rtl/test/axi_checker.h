@@ -73,6 +73,7 @@ struct AxiLimits {
   uint32_t transfers = 256;  // of a burst
   uint32_t outstanding = 8;  // bursts whose address was taken and that have not ended
 };
+inline constexpr AxiLimits kWritePortLimits{.outstanding = 16};  // of write_port.sv
 
 // Violations, one sentence each. A cycle in reset must show no valid of the master from its second one on,
 // and forgets all bursts.

@@ -22,12 +22,14 @@ namespace {
 using test::ExecutorShape;
 using test::kExecutorContext;
 
+constexpr uint64_t kMostCycles = 20'000'000;
+
 template <typename Compute>
 uint64_t rtl_cycles(const MappedImage& image, const sim::PassRequest& pass) {
   ComputeBench<Compute> bench(image, 1);
   const uint64_t before = bench.cycles();
   const std::vector<uint32_t> tokens(pass.tokens, 1);
-  EXPECT_TRUE(bench.run(tokens, pass.position, pass.tokens - 1, 20'000'000)) << "hangs";
+  EXPECT_TRUE(bench.run(tokens, pass.position, pass.tokens - 1, kMostCycles)) << "hangs";
   return bench.cycles() - before;
 }
 
@@ -46,12 +48,17 @@ uint64_t simulated_cycles(const Program& program, uint32_t lanes, const sim::Pas
   while (fifo.room_known()) fifo.push(0);
   sim::Vpu vpu(board, pass, design, dispatch, fifo, buffers, nullptr);
   sim::Spu spu(pass, design, lanes, dispatch, buffers, writes, nullptr);
-  sim::Unit units[] = {sim::Unit(vpu.run()), sim::Unit(spu.run())};
-  for (bool progress = true; progress;) {
-    progress = false;
-    for (sim::Unit& unit : units) progress |= unit.advance();
+  sim::Unit units[] = {sim::Unit(vpu.run()), sim::Unit(spu.run()), sim::Unit(writes.run())};
+  const auto done = [&] { return units[0].done() && units[1].done(); };
+  // Only writes wait for the memory.
+  for (sim::Cycle cycle = 0; !done() && cycle < kMostCycles; cycle += memory.latency()) {
+    memory.advance(cycle);
+    for (bool progress = true; progress;) {
+      progress = false;
+      for (sim::Unit& unit : units) progress |= unit.advance();
+    }
   }
-  EXPECT_TRUE(units[0].done() && units[1].done());
+  EXPECT_TRUE(done()) << "hangs";
   return std::max(vpu.end(), spu.end());
 }
 

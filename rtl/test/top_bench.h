@@ -64,7 +64,7 @@ class TopBench {
       : program(image.program()),
         context_(std::make_unique<VerilatedContext>()),
         random_(seed),
-        write_port_(memory_ports_, timing, AxiLimits{}, seed + kReadPorts) {
+        write_port_(memory_ports_, timing, kWritePortLimits, seed + kReadPorts) {
     for (const RegionEntry& region : image.regions()) {
       memory.store(region.address, image.content(region));
       if (region.kind == RegionKind::kProgram) program_address = region.address;

@@ -33,7 +33,7 @@ struct Burst {
 class Bench {
  public:
   explicit Bench(const AxiTiming& timing, uint64_t seed = 1)
-      : random_(seed), memory_port_(memory, timing, AxiLimits{}, seed) {
+      : random_(seed), memory_port_(memory, timing, kWritePortLimits, seed) {
     memory.write = [this](uint64_t address, const AxiData& data, uint16_t strobes) {
       for (uint32_t i = 0; i < kAxiBytes; ++i) {
         if (strobes >> i & 1) contents[address + i] = data[i];

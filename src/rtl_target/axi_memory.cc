@@ -69,9 +69,10 @@ void AxiMemory::drive(Pins& pins) {
   }
   // Acknowledgements are counted, not named: a response is due when as many blocks are in the DRAM as were
   // sent up to its burst.
-  if (!responses_.empty() && responses_.front().blocks <= memory_->written() &&
-      memory_->last_acknowledge() <= cycle_) {
-    response_valid_ = true;
+  if (!responses_.empty()) {
+    const uint64_t blocks = responses_.front().blocks;
+    response_valid_ |=
+        blocks == 0 || (blocks <= memory_->written() && memory_->acknowledged(blocks) <= cycle_);
   }
   pins.write.awready = true;
   pins.write.wready = !writes_.empty();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/concat.h"
+#include "sim/latencies.h"
 #include "sim/sequencer.h"
 
 namespace brim::sim {
@@ -29,11 +30,14 @@ Task Mcu::generate() {
     const Instruction& in = program_.steps[i].instruction;
     if (!has_reads(in.opcode)) continue;
     co_await until([&] { return dispatch_.known(i); });
-    next_issue_ = std::max(next_issue_, dispatch_.at[i] + 1);
-    const Cycle start = next_issue_;
+    const Cycle start = std::max(next_issue_, dispatch_.at[i] + kQueue);
     started_.push_back(start);
+    piece_ = std::max(piece_, dispatch_.at[i] + kQueue);
     reads_.start(in);
+    const bool rows = in.opcode == Opcode::kRope || in.opcode == Opcode::kEmbed;
     while (reads_.next(read)) {
+      piece_ += rows ? kRow : kPiece;
+      next_issue_ = std::max(next_issue_, piece_ + kPieceToBurst);
       issued_.push_back({read.port_beats, read.beats});
       for (size_t k = 0; k < read.bursts.size(); ++k) {
         co_await until([&] { return can_issue(read.bursts[k]); });
@@ -66,8 +70,7 @@ Cycle Mcu::issue_cycle(const PortBurst& burst) const {
     cycle = std::max(cycle, port.joined_at[(port.requested + burst.beats - 1) % kPortFifoBeats] + 1);
   }
   if (waits_for_burst(burst)) {
-    cycle =
-        std::max(cycle, memory_.arrival(burst.port, port.burst_ends[port.bursts % max_outstanding_] - 1) + 1);
+    cycle = std::max(cycle, memory_.arrival(burst.port, port.burst_ends[port.bursts % max_outstanding_] - 1));
   }
   return cycle;
 }
@@ -75,7 +78,7 @@ Cycle Mcu::issue_cycle(const PortBurst& burst) const {
 void Mcu::issue(const PortBurst& burst) {
   Port& port = ports_[burst.port];
   const Cycle cycle = issue_cycle(burst);
-  memory_.read(burst.port, burst.address, burst.beats, cycle);
+  memory_.read(burst.port, burst.address, burst.beats, cycle + kBurstToAddress);
   port.requested += burst.beats;
   port.burst_ends[port.bursts++ % max_outstanding_] = port.requested;
   next_issue_ = cycle + 1;
@@ -92,13 +95,12 @@ void Mcu::join_some(JoinedRead& read) {
   const uint32_t count = static_cast<uint32_t>(ports_.size());
   do {
     Port& port = ports_[turn_];
-    const Cycle ready = std::max(last_join_, memory_.arrival(turn_, port.joined)) + 1;
-    const Cycle cycle = std::max(ready, fifo_.room());
-    blocked_cycles_ += cycle - ready;
-    fifo_.push(cycle);
-    port.joined_at[port.joined++ % kPortFifoBeats] = cycle;
-    last_join_ = cycle;
-    if (trace_ != nullptr) trace_join(turn_, cycle);
+    const Cycle joined = std::max(last_push_, memory_.arrival(turn_, port.joined) + kArrivalToJoin);
+    last_push_ = std::max(joined + kJoinToFifo, fifo_.room());
+    blocked_cycles_ += last_push_ - (joined + kJoinToFifo);
+    fifo_.push(last_push_);
+    port.joined_at[port.joined++ % kPortFifoBeats] = joined;
+    if (trace_ != nullptr) trace_join(turn_, joined);
     --read.port_beats[turn_];
     --read.beats;
     ++beats_;

@@ -77,8 +77,9 @@ class Mcu {
   std::vector<Cycle> started_;
   std::deque<JoinedRead> issued_;  // reads that are not wholly joined
   bool generated_ = false;
-  Cycle next_issue_ = 0;
-  Cycle last_join_ = 0;
+  Cycle piece_ = 0;       // the last piece was formed
+  Cycle next_issue_ = 0;  // a port can take the next burst
+  Cycle last_push_ = 0;   // into the prefetch FIFO
   uint32_t turn_ = 0;
   uint64_t beats_ = 0;
   Cycle blocked_cycles_ = 0;

@@ -110,8 +110,7 @@ void Memory::take_completions() {
     clients_[read.id >> kClientShift].done[read.id % kWindow] = read.at;
   }
   for (auto& writes = controller_.writes_done(); !writes.empty(); writes.pop()) {
-    ++written_;
-    last_acknowledge_ = std::max(last_acknowledge_, clocks_.cycle(writes.front().at) + latency_);
+    acknowledges_[written_++ % kWrites] = clocks_.cycle(writes.front().at) + latency_;
   }
 }
 

@@ -20,6 +20,8 @@ class Memory {
  public:
   // Beats of a client that may be under way or not yet released.
   static constexpr uint32_t kWindow = 256;
+  // Acknowledgements that are remembered.
+  static constexpr uint32_t kWrites = 1024;
 
   explicit Memory(const Board& board, ddr4::CommandObserver* observer = nullptr);
 
@@ -44,9 +46,9 @@ class Memory {
   uint64_t arrived(uint32_t client) const { return clients_[client].arrived; }
   Cycle arrival(uint32_t client, uint64_t index) const { return clients_[client].arrivals[index % kWindow]; }
 
-  // Writes that were acknowledged, and when the latest of them was.
+  // Writes that were acknowledged, and when as many as `count` (of them, and of the last kWrites) were.
   uint64_t written() const { return written_; }
-  Cycle last_acknowledge() const { return last_acknowledge_; }
+  Cycle acknowledged(uint64_t count) const { return acknowledges_[(count - 1) % kWrites]; }
 
   // nCK in which the controller had nothing to do.
   uint64_t idle_nck() const { return idle_nck_; }
@@ -90,7 +92,7 @@ class Memory {
   uint32_t turn_ = 0;
   uint64_t idle_nck_ = 0;
   uint64_t written_ = 0;
-  Cycle last_acknowledge_ = 0;
+  std::array<Cycle, kWrites> acknowledges_;  // not decreasing
 };
 
 }  // namespace brim::sim

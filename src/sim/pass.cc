@@ -6,6 +6,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "isa/pass_limits.h"
+#include "sim/latencies.h"
 #include "sim/mcu.h"
 #include "sim/memory.h"
 #include "sim/sequencer.h"
@@ -37,7 +38,8 @@ class Accelerator {
         sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_,
                    dispatch_, trace),
         units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
-               Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())} {
+               Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())},
+        write_port_(writes_.run()) {
     buffers_.generations.resize(program_.generations);
   }
 
@@ -47,14 +49,15 @@ class Accelerator {
     const Cycle step = 2 * memory_.latency();
     Cycle cycle = step;
     advance_units();
-    for (bool flushed = false; !flushed || memory_.written() < writes_.beats(); cycle += step) {
+    for (bool flushed = false; !write_port_.done(); cycle += step) {
       const uint64_t moved = memory_.counters().reads + memory_.counters().writes;
       memory_.advance(cycle);
       result_.moved.add(cycle, memory_.counters().reads + memory_.counters().writes - moved);
       const bool progress = advance_units();
       check_progress(progress);
       if (!flushed && done()) {
-        writes_.flush(std::max(vpu_.end(), spu_.end()));
+        idle_ = std::max(vpu_.end(), spu_.end());
+        writes_.flush(idle_);
         flushed = true;
       }
     }
@@ -67,6 +70,7 @@ class Accelerator {
     for (bool progress = true; progress; any |= progress) {
       progress = false;
       for (Unit& unit : units_) progress |= unit.advance();
+      progress |= write_port_.advance();
     }
     return any;
   }
@@ -86,7 +90,7 @@ class Accelerator {
   }
 
   PassResult finish() {
-    result_.cycles = std::max({vpu_.end(), spu_.end(), memory_.last_acknowledge()});
+    result_.cycles = std::max(idle_ + kIdleToEnd, writes_.last_response() + kResponseToEnd);
     result_.stream_beats = mcu_.beats();
     result_.program_beats = sequencer_.beats();
     result_.write_beats = writes_.beats();
@@ -114,6 +118,8 @@ class Accelerator {
   Spu spu_;
   Sequencer sequencer_;
   std::array<Unit, 6> units_;
+  Unit write_port_;
+  Cycle idle_ = 0;  // all other units are done
   PassResult result_;
   uint32_t quiet_ = 0;
   uint64_t last_moved_ = 0;

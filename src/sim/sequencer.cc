@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sim/latencies.h"
+
 namespace brim::sim {
 
 Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
@@ -17,26 +19,31 @@ Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts&
 
 Task Sequencer::fetch() {
   const uint64_t bytes = sizeof(ProgramHeader) + program_.steps.size() * sizeof(Instruction);
-  Cycle cycle = 0;
+  Cycle cycle = kStartToFetch;
   for (uint64_t at = 0; at < bytes; at += kFetchBytes) {
+    if (at == kFetchBytes) {  // the header tells how many there are
+      co_await until([&] { return memory_.arrived(memory_.aux()) > 0; });
+      cycle = memory_.arrival(memory_.aux(), 0) + kHeaderToFetch;
+    } else if (at > 0) {
+      cycle += kFetchToFetch;
+    }
     // A fetch is asked for when the buffer has room for all of it.
-    const uint64_t end = (at + kFetchBytes) / sizeof(Instruction);
+    const uint64_t end = (at + kFetchBytes - sizeof(ProgramHeader)) / sizeof(Instruction);
     if (end > kBufferInstructions) {
       const uint64_t leaving = std::min<uint64_t>(end - kBufferInstructions, program_.steps.size()) - 1;
-      co_await until([&] { return dispatch_.known(leaving); });
-      cycle = std::max(cycle, dispatch_.at[leaving]);
+      co_await until([&] { return taken_.size() > leaving; });
+      cycle = std::max(cycle, taken_[leaving] + kTakenToFetch);
     }
     const uint32_t beats = static_cast<uint32_t>((std::min<uint64_t>(kFetchBytes, bytes - at) + 63) / 64);
     memory_.read(memory_.aux(), address_ + at, beats, cycle);
     beats_ += beats;
     fetches_.push_back(cycle);
     fetched_beats_.push_back(beats_);
-    ++cycle;
   }
 }
 
 Task Sequencer::run() {
-  Cycle cycle = 0;
+  Cycle cycle = 0;                     // of the last dispatch
   uint64_t mcu = 0, vpu = 0, spu = 0;  // instructions handed to each unit
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     const uint64_t offset = sizeof(ProgramHeader) + i * sizeof(Instruction);
@@ -44,7 +51,15 @@ Task Sequencer::run() {
     const uint64_t beat = offset / 64;
     co_await until(
         [&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
-    cycle = std::max(cycle, memory_.arrival(memory_.aux(), beat)) + 1;
+    // Two instructions are a beat, and the first one is there before the beat is.
+    const Cycle early = offset % kBeatBytes == 0 ? memory_.beat_cycles() / 2 : 0;
+    const Cycle arrival = memory_.arrival(memory_.aux(), beat) - early;
+    // The stages of the check hold as many instructions as they take cycles.
+    Cycle taken = arrival + kArrivalToTaken;
+    taken = std::max(taken, i == 0 ? memory_.arrival(memory_.aux(), 0) + kHeaderToTaken : taken_.back() + 1);
+    if (i >= kTakenToDispatch) taken = std::max(taken, dispatch_.at[i - kTakenToDispatch]);
+    taken_.push_back(taken);
+    cycle = std::max(cycle + 1, taken + kTakenToDispatch);
 
     if (trace_ != nullptr && offset % kFetchBytes < sizeof(Instruction)) {
       trace_->span(Trace::Track::kAuxRead, 0, "fetch", fetches_[fetch_index], cycle);

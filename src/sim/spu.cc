@@ -35,7 +35,7 @@ Task Spu::run() {
     const Opcode opcode = step.instruction.opcode;
     if (!(units_of(opcode) & kSpu)) continue;
     co_await until([&] { return dispatch_.known(i); });
-    wait(dispatch_.at[i] + 1);
+    wait(dispatch_.at[i] + kQueue);
     pause(1);
     if (!is_head(opcode)) wait(drained_);
     const Cycle start = step_;
@@ -124,7 +124,7 @@ Task Spu::head(const Step& step) {
   if (in.opcode == Opcode::kQuery) {
     block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
   } else {
-    quantise_kv(in);
+    co_await quantise_kv(in);
   }
 }
 
@@ -194,7 +194,7 @@ Task Spu::logits(const Step& step) {
     co_await issue_results({.elements = std::min(kLogitsPerBeat, in.rows - done)});
     wait_for_result(drained_);
     pause(program_.pass.tokens - 1);  // whose logits are not wanted
-    write(address + uint64_t{done} * 4);
+    co_await write(address + uint64_t{done} * 4);
   }
 }
 
@@ -281,7 +281,7 @@ void Spu::finish_norm(const Step& step) {
 }
 
 // The record of each token, a beat of every token at a time, then the scales.
-void Spu::quantise_kv(const Instruction& in) {
+Task Spu::quantise_kv(const Instruction& in) {
   issue({.latency = kMicroConvert, .after_all = true});  // the scale
   reciprocal(1);
   const uint32_t record_bytes = kv_record_bytes(program_.header.head_size);
@@ -291,18 +291,12 @@ void Spu::quantise_kv(const Instruction& in) {
     issue({.elements = kKvBeat, .latency = kMicroConvert});
     wait_for_result(drained_);
     for (uint32_t position = first; position < end; ++position) {
-      write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
+      co_await write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
     }
   }
   pause(1);  // the scales take the beats' place
-  // Scales that stand in one beat meet in the write buffer.
   for (uint32_t position = first; position < end; ++position) {
-    const uint32_t beat = position * 2 / kBeatBytes;
-    if (position == first || beat != (position - 1) * 2 / kBeatBytes) {
-      write((uint64_t{in.address2} + beat) * kBeatBytes);
-    } else {
-      pause(1);
-    }
+    co_await write((uint64_t{in.address2} + position * 2 / kBeatBytes) * kBeatBytes);
   }
 }
 
@@ -331,7 +325,8 @@ void Spu::pause(Cycle cycles) {
   if (!ideal_) step_ += cycles;
 }
 
-void Spu::write(uint64_t address) {
+Task Spu::write(uint64_t address) {
+  co_await until([&] { return writes_.room_known(); });
   wait(writes_.add(address, step_));
   pause(1);
 }

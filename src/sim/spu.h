@@ -54,14 +54,14 @@ class Spu {
   void rsqrt();
   void norm_block(const Step& step, uint32_t elements);
   void finish_norm(const Step& step);
-  void quantise_kv(const Instruction& in);
+  Task quantise_kv(const Instruction& in);
   void finish();
 
   void block(uint32_t generation, Converter& converter, Cycle filled);
   void wait(Cycle cycle);
   void wait_for_result(Cycle cycle);
   void pause(Cycle cycles);
-  void write(uint64_t address);
+  Task write(uint64_t address);
 
   const PassProgram& program_;
   const bool ideal_;

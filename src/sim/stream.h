@@ -28,7 +28,7 @@ using StallCycles = std::array<uint64_t, kStalls>;
 // When each beat enters and leaves. Its depth is a power of two.
 class PrefetchFifo {
  public:
-  static constexpr Cycle kLatency = 2;  // write to earliest read
+  static constexpr Cycle kLatency = 3;  // write to earliest read
 
   explicit PrefetchFifo(uint32_t depth) : mask_(depth - 1), pushed_at_(depth), popped_at_(depth) {}
 

@@ -29,7 +29,7 @@ Task Vpu::run() {
     co_await until([&] { return dispatch_.known(i); });
     step_ = static_cast<uint32_t>(i);
     // A late instruction shows as an empty FIFO: its beats are not asked for any earlier.
-    const Cycle start = std::max(cursor_, dispatch_.at[i] + 1);
+    const Cycle start = std::max(cursor_, dispatch_.at[i] + kQueue);
     started_.push_back(start);
     // The unpacker takes a cycle to take it; attention begins when the last weights are in the lanes.
     wait(start, Stall::kLocal);

@@ -1,0 +1,88 @@
+// The timing simulator takes the cycles that the whole accelerator takes on the same memory, and moves the
+// same beats.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "model/synthetic.h"
+#include "model/tensor_source.h"
+#include "rtl_target/executor.h"
+#include "sim/subject.h"
+#include "tests/executor_shapes.h"
+#include "tests/small_models.h"
+
+namespace brim::rtl_target {
+namespace {
+
+using test::executor_shapes;
+using test::kExecutorContext;
+using test::PackedModel;
+
+constexpr uint32_t kLanes[] = {1, 4, 8};
+
+// In passes of one token and of as many as the accelerator of `lanes` takes.
+void expect_agreement(const MappedImage& image, uint32_t lanes, std::span<const uint32_t> positions) {
+  Board board = load_board("kv260");
+  board.accelerator.tokens_per_pass = lanes;
+  RtlExecutor rtl(image, board, {.models = BRIM_RTL_FOLDER, .tokens = lanes});
+  rtl.fill_cache();
+  const sim::Subject subject = sim::subject_of(image, board);
+  const uint64_t program_bytes =
+      sizeof(ProgramHeader) + subject.program.program.instructions.size() * sizeof(Instruction);
+  const uint64_t program_beats = (program_bytes + kBeatBytes - 1) / kBeatBytes;
+  std::vector<uint32_t> widths = {1};
+  if (rtl.max_tokens_per_pass() > 1) widths.push_back(rtl.max_tokens_per_pass());
+  for (const uint32_t tokens : widths) {
+    for (const uint32_t position : positions) {
+      std::vector<uint32_t> ids(tokens);
+      for (uint32_t t = 0; t < tokens; ++t) ids[t] = (position + t) * 7919 % rtl.vocabulary();
+      rtl.run({.tokens = ids, .position = position, .first_logits = tokens - 1});
+      const Counters& counters = rtl.passes().back().counters;
+      const sim::PassResult simulated =
+          sim::simulate_pass(board, subject.program, {.position = position, .tokens = tokens});
+      const double difference =
+          static_cast<double>(simulated.cycles) / static_cast<double>(counters.cycles) - 1;
+      EXPECT_LE(std::abs(difference), 0.01) << "T = " << tokens << ", position " << position << ": "
+                                            << simulated.cycles << " cycles for " << counters.cycles;
+      EXPECT_EQ(simulated.stream_beats, counters.beats_read - program_beats);
+      EXPECT_EQ(simulated.write_beats, counters.beats_written);
+    }
+  }
+}
+
+class RtlCyclesTest : public testing::TestWithParam<std::tuple<test::ExecutorShape, uint32_t>> {};
+
+TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
+  const auto& [shape, lanes] = GetParam();
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  expect_agreement(file.image(), lanes, std::vector<uint32_t>{0, 1, 63, 150});
+}
+
+class RtlModelCyclesTest : public testing::TestWithParam<std::tuple<std::string, uint32_t>> {};
+
+TEST_P(RtlModelCyclesTest, TheSimulatorAgreesWithinOnePercent) {
+  const auto& [path, lanes] = GetParam();
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is missing";
+  const PackedModel file(*open_model(path), EmbeddingFormat::kQ8, 256);
+  expect_agreement(file.image(), lanes, std::vector<uint32_t>{0, 200});
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, RtlModelCyclesTest,
+                         testing::Combine(testing::Values(BRIM_SOURCE_DIR "/models/demo",
+                                                          BRIM_SHARED_DATA "/stories260K/stories260K.bin"),
+                                          testing::ValuesIn(kLanes)),
+                         [](const auto& test) {
+                           return std::filesystem::path(std::get<0>(test.param)).stem().string() + "_" +
+                                  std::to_string(std::get<1>(test.param)) + "_lanes";
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RtlCyclesTest,
+                         testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
+                         [](const auto& test) {
+                           return std::get<0>(test.param).name + "_" +
+                                  std::to_string(std::get<1>(test.param)) + "_lanes";
+                         });
+
+}  // namespace
+}  // namespace brim::rtl_target
