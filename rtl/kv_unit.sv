@@ -105,7 +105,7 @@ module kv_unit #(
   state_t state_q;
   logic is_values_q;
   logic [7:0] kv_head_q, generation_q;
-  logic [7:0] first_head_q;
+  logic [7:0] first_head_q, end_head_q;  // query heads
   logic [7:0] values_count_q;   // `values` instructions so far: softmax must be ahead of it
   logic scores_parity_q;        // generation of the score buffer
   logic [4:0] word_q;
@@ -123,12 +123,12 @@ module kv_unit #(
   wire last_pair = 4'(token_q) + 4'd1 == tokens_i && head_q + 4'd1 == heads_per_kv_i;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
 
-  wire [7:0] softmax_ahead = softmax_done_i - values_count_q;
-  wire q_ready = q_generation_i == generation_q && q_heads_i >= first_head_q + {4'b0, heads_per_kv_i};
-  wire ready = is_values_q ? softmax_ahead != '0 && !softmax_ahead[7] && results_empty_i : q_ready;
+  wire q_ready = q_generation_i == generation_q && q_heads_i >= end_head_q;
+  wire ready = is_values_q ? softmax_done_i != values_count_q && results_empty_i : q_ready;
 
   always_ff @(posedge clk_i) begin
-    first_head_q <= 8'(kv_head_q * heads_per_kv_i);
+    first_head_q <= 8'((state_q == IDLE ? kv_head_i : kv_head_q) * heads_per_kv_i);
+    end_head_q   <= first_head_q + 8'(heads_per_kv_i);
     case (state_q)
       IDLE:
       if (start_i) begin
@@ -143,7 +143,7 @@ module kv_unit #(
         drain_q      <= '0;
         state_q      <= WAIT;
       end
-      // The first cycle is for first_head_q.
+      // The first cycle is for end_head_q.
       WAIT: begin
         drain_q <= 7'd1;
         if (drain_q[0] && ready) state_q <= is_values_q ? RESERVE : LOAD;
@@ -239,34 +239,33 @@ module kv_unit #(
   // stream. What follows from that for the next page is computed while the page is filled, which takes six cycles at
   // least; for the first page, before the run.
   logic signed [24:0] own_record_q, next_own_record_q;
-  logic [7:0] stream_records_q, next_stream_records_q;
+  logic stream_some_q, next_stream_some_q;
+  logic [6:0] stream_last_q, next_stream_last_q;  // record
   logic own_some_q, next_own_some_q, last_page_q, next_last_page_q;
   wire signed [24:0] page_records = two_beats ? 25'sd64 : 25'sd128;
   wire page_starts = fill_q == FULL || !running;
   always_ff @(posedge clk_i) begin
-    next_own_record_q     <= running ? own_record_q - page_records : signed'({1'b0, position_i});
-    next_stream_records_q <= next_own_record_q < 0 ? 8'd0 :
-        next_own_record_q >= page_records ? page_records[7:0] : next_own_record_q[7:0];
-    next_own_some_q       <= next_own_record_q < page_records;
-    next_last_page_q      <= next_own_record_q + 25'(tokens_i) <= page_records;
+    next_own_record_q  <= running ? own_record_q - page_records : signed'({1'b0, position_i});
+    next_stream_some_q <= next_own_record_q > 0;
+    next_stream_last_q <= next_own_record_q >= page_records ? page_records[6:0] - 7'd1 : next_own_record_q[6:0] - 7'd1;
+    next_own_some_q    <= next_own_record_q < page_records;
+    next_last_page_q   <= next_own_record_q + 25'(tokens_i) <= page_records;
     if (page_starts) begin
-      own_record_q     <= next_own_record_q;
-      stream_records_q <= next_stream_records_q;
-      own_some_q       <= next_own_some_q;
-      last_page_q      <= next_last_page_q;
+      own_record_q  <= next_own_record_q;
+      stream_some_q <= next_stream_some_q;
+      stream_last_q <= next_stream_last_q;
+      own_some_q    <= next_own_some_q;
+      last_page_q   <= next_last_page_q;
     end
   end
 
   wire [6:0] fill_record = {fill_four_q, fill_port_q};
-  wire next_in_four = fill_port_q != 2'd3 && {1'b0, fill_record} + 8'd1 < stream_records_q;
-  wire more_fours = {1'b0, fill_four_q, 2'b0} + 8'd4 < stream_records_q;
-  wire stream_some = stream_records_q != '0;
+  wire next_in_four = fill_port_q != 2'd3 && fill_record != stream_last_q;
+  wire more_fours = fill_four_q != stream_last_q[6:2];
   wire page_free = (filled_q - issued_q) != 2'd2;
 
-  wire signed [24:0] own_record = own_record_q + 25'(fill_token_q);
-  wire own_here = own_record >= 0 && own_record < page_records;
 
-  assign beat_ready_o = running && !fills_done_q && fill_q == STREAM && stream_some && page_free;
+  assign beat_ready_o = running && !fills_done_q && fill_q == STREAM && stream_some_q && page_free;
   wire take = beat_valid_i && beat_ready_o;
 
   always_ff @(posedge clk_i) begin
@@ -281,7 +280,7 @@ module kv_unit #(
     end else
       case (fill_q)
         STREAM:
-        if (!fills_done_q && page_free && !stream_some) fill_q <= LOCAL;
+        if (!fills_done_q && page_free && !stream_some_q) fill_q <= LOCAL;
         else if (take) begin
           if (next_in_four) fill_port_q <= fill_port_q + 1;
           else begin
@@ -317,14 +316,20 @@ module kv_unit #(
   assign pages_done = fills_done_q;
 
   // Word of the page buffer: record by record. Words of the local buffer come two cycles late.
-  wire local_write, local_half;
-  wire [6:0] local_record;
-  wire local_write_d = rst_ni && running && fill_q == LOCAL && own_here;
+  logic local_q, local_write_q, half_later_q, local_half_q;
+  logic signed [24:0] local_record_q;
+  logic [6:0] local_place_q;
   assign local_address_o = {kv_head_q[4:0], fill_token_q, is_values_q, fill_half_q};
-  delay #(.WIDTH(9), .CYCLES(2)) u_local (
-      .clk_i, .d_i({local_write_d, own_record[6:0], fill_half_q}), .q_o({local_write, local_record, local_half}));
-  wire [6:0] write_record = local_write ? local_record : fill_record;
-  wire write_half = local_write ? local_half : fill_half_q;
+  always_ff @(posedge clk_i) begin
+    local_q        <= rst_ni && running && fill_q == LOCAL;
+    local_record_q <= own_record_q + 25'(fill_token_q);
+    half_later_q   <= fill_half_q;
+    local_write_q  <= local_q && local_record_q[24:7] == '0 && !(two_beats && local_record_q[6]);
+    local_place_q  <= local_record_q[6:0];
+    local_half_q   <= half_later_q;
+  end
+  wire [6:0] write_record = local_write_q ? local_place_q : fill_record;
+  wire write_half = local_write_q ? local_half_q : fill_half_q;
   wire [6:0] write_word = two_beats ? {write_record[5:0], write_half} : write_record;
 
   // ------------------------------------------------------------------ issuing slots
@@ -335,14 +340,14 @@ module kv_unit #(
   logic issue_half_q;
   logic [6:0] issue_record_q;           // scores: of the page; values: of the block
 
-  // Positions from the page's first record on, and the page's records; likewise ahead of the page.
+  // Positions from the page's first record on, and the page's last record; likewise ahead of the page.
   logic [23:0] left_q, next_left_q;
-  logic [7:0] records_q, next_records_q;
+  logic [6:0] last_record_q, next_last_record_q;
 
   wire go = running && filled_q != issued_q;
-  wire two_blocks = !two_beats && records_q > 8'd64;
+  wire two_blocks = !two_beats && last_record_q[6];
   wire round_end = issue_round_q == last_round_q;
-  wire record_end = is_values_q ? issue_record_q == 7'd63 : {1'b0, issue_record_q} + 8'd1 == records_q;
+  wire record_end = is_values_q ? issue_record_q == 7'd63 : issue_record_q == last_record_q;
   wire half_end = !two_beats || issue_half_q;
   wire block_end = !two_blocks || issue_block_q;
   // Scores: rounds, records, halves. Values: rounds, blocks, halves, records.
@@ -352,11 +357,11 @@ module kv_unit #(
   wire [23:0] next_base = issue_base_q + 24'(page_records);
 
   always_ff @(posedge clk_i) begin
-    next_left_q    <= running ? left_q - 24'(page_records) : end_position_q;
-    next_records_q <= next_left_q >= 24'(page_records) ? page_records[7:0] : next_left_q[7:0];
+    next_left_q        <= running ? left_q - 24'(page_records) : end_position_q;
+    next_last_record_q <= next_left_q >= 24'(page_records) ? page_records[6:0] - 7'd1 : next_left_q[6:0] - 7'd1;
     if (end_of_page || !running) begin
-      left_q    <= next_left_q;
-      records_q <= next_records_q;
+      left_q        <= next_left_q;
+      last_record_q <= next_last_record_q;
     end
   end
   always_ff @(posedge clk_i) begin
@@ -403,8 +408,8 @@ module kv_unit #(
   wire [7:0] read_word_later;
   delay #(.WIDTH(8), .CYCLES(3)) u_read_word (.clk_i, .d_i(read_word), .q_o(read_word_later));
   ram #(.WIDTH(512), .DEPTH(256), .STYLE("block")) u_pages (
-      .clk_i, .we_i(take || local_write), .waddress_i({filled_q[0], write_word}),
-      .wdata_i(local_write ? local_data_i : beat_i), .raddress_i(read_word_later), .rdata_o(page_word));
+      .clk_i, .we_i(take || local_write_q), .waddress_i({filled_q[0], write_word}),
+      .wdata_i(local_write_q ? local_data_i : beat_i), .raddress_i(read_word_later), .rdata_o(page_word));
   assign operand_o = page_word;
 
   // Cycle I + 4 is the lanes' cycle 0. A weight goes to the place of its record; the lanes hold 32.
