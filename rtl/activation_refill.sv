@@ -31,49 +31,61 @@ module activation_refill (
     output wire       ready_o,       // all blocks of the next page are there
     output wire [3:0] claim_slot_o   // of its first column
 );
-  logic [7:0] group_q, groups_q;
+  logic [7:0] group_q, next_group_q, last_group_q;
   logic [19:0] row_blocks_q;
   logic [1:0] buffer_q;
   logic [7:0] generation_q;
   logic [4:0] word_q;
   logic busy_q;
-  // Blocks, modulo 32: fetched (being fetched included), in place, claimed by pages, released.
-  logic [4:0] fetched_q, loaded_q, claimed_q, released_q;
+  // Blocks, modulo 32: fetched (being fetched included), released; modulo 16: claimed by pages.
+  logic [4:0] fetched_q, released_q;
+  logic [3:0] claimed_q;
 
-  wire [7:0] generation = generations_i[8*buffer_q+:8];
-  wire [7:0] blocks = blocks_i[8*buffer_q+:8];
+  logic [4:0] in_place_q;  // loaded - claimed
+
+  // Whether the block is complete in its buffer: progress of the buffer, then the comparison, for the next block in
+  // the cycle in which the one before ends.
+  logic [7:0] generation_now_q, blocks_now_q;
+  logic complete_q;
+  wire [1:0] buffer = busy_q ? buffer_q : buffer_i[1:0];
+  wire block_ends = word_q == '1;
+  always_ff @(posedge clk_i) begin
+    generation_now_q <= generations_i[8*buffer+:8];
+    blocks_now_q     <= blocks_i[8*buffer+:8];
+    complete_q       <= !start_i && generation_now_q == generation_q &&
+        blocks_now_q > (block_ends ? next_group_q : group_q);
+    next_group_q     <= group_q == last_group_q ? '0 : group_q + 1;
+  end
   wire full = fetched_q == {!released_q[4], released_q[3:0]};
-  wire complete = generation == generation_q && blocks > group_q;
-  wire go = busy_q && (word_q != '0 || (complete && !full));
+  wire go = busy_q && (word_q != '0 || (complete_q && !full));
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       busy_q       <= 1'b1;
       group_q      <= '0;
-      groups_q     <= groups_i[7:0];
+      last_group_q <= groups_i[7:0] - 8'd1;
       row_blocks_q <= row_blocks_i;
       buffer_q     <= buffer_i[1:0];
       generation_q <= generation_i;
       word_q       <= '0;
     end else if (go) begin
       word_q <= word_q + 1;
-      if (word_q == '1) begin
+      if (block_ends) begin
         fetched_q <= fetched_q + 1;
-        group_q   <= group_q + 1;
-        if (group_q + 8'd1 == groups_q) begin
-          group_q      <= '0;
+        group_q   <= next_group_q;
+        if (group_q == last_group_q) begin
           row_blocks_q <= row_blocks_q - 1;
           if (row_blocks_q == 1) busy_q <= 1'b0;
         end
       end
     end
-    if (fill_valid_o && fill_word_o == '1) loaded_q <= loaded_q + 1;
-    if (claim_i) claimed_q <= claimed_q + {2'b0, claim_columns_i};
+    in_place_q <= in_place_q + 5'(fill_valid_o && fill_word_o == '1) - (claim_i ? {2'b0, claim_columns_i} : 5'd0);
+    if (claim_i) claimed_q <= claimed_q + {1'b0, claim_columns_i};
     if (release_i) released_q <= released_q + {2'b0, release_columns_i};
     if (!rst_ni) begin
       busy_q     <= 1'b0;
       fetched_q  <= '0;
-      loaded_q   <= '0;
+      in_place_q <= '0;
       claimed_q  <= '0;
       released_q <= '0;
     end
@@ -84,9 +96,8 @@ module activation_refill (
   delay #(.WIDTH(10), .CYCLES(2)) u_fill (
       .clk_i, .d_i({go && rst_ni, fetched_q[3:0], word_q}), .q_o({fill_valid_o, fill_slot_o, fill_word_o}));
 
-  wire [4:0] in_place = loaded_q - claimed_q;
-  assign ready_o = in_place >= {2'b0, claim_columns_i};
-  assign claim_slot_o = claimed_q[3:0];
+  assign ready_o = in_place_q >= {2'b0, claim_columns_i};
+  assign claim_slot_o = claimed_q;
   wire unused = &{1'b0, groups_i[15:8], buffer_i[7:2]};
 endmodule
 `default_nettype wire

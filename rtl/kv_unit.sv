@@ -86,7 +86,7 @@ module kv_unit #(
     output wire                 dot_valid_o,       // 11: a slot of K
     output wire                 dot_first_o,       // 11
     output wire vpu_pkg::tag_t  tag_o,             // D - 3
-    output wire [         31:0] scale_o,           // D + 6 of K
+    output wire [         31:0] scale_o,           // D + 5 of K
     output wire [ 8*TOKENS-1:0] value_exponent_o,  // D + 6 of V
     output wire [   TOKENS-1:0] masked_o           // D + 13 of K: the position is past the token's own
 );
@@ -232,7 +232,8 @@ module kv_unit #(
   logic [1:0] fill_port_q;
   logic fill_half_q;
   logic [2:0] fill_token_q, fill_wait_q;
-  logic [1:0] filled_q, issued_q;   // pages, modulo 4
+  logic filled_q, issued_q;         // pages, modulo 2
+  logic [1:0] pages_q;              // that are filled and not yet issued
   logic fills_done_q;
 
   // Where the pass's first token stands, counted from the page's first record on: records before it come from the
@@ -262,7 +263,7 @@ module kv_unit #(
   wire [6:0] fill_record = {fill_four_q, fill_port_q};
   wire next_in_four = fill_port_q != 2'd3 && fill_record != stream_last_q;
   wire more_fours = fill_four_q != stream_last_q[6:2];
-  wire page_free = (filled_q - issued_q) != 2'd2;
+  wire page_free = pages_q != 2'd2;
 
 
   assign beat_ready_o = running && !fills_done_q && fill_q == STREAM && stream_some_q && page_free;
@@ -275,7 +276,7 @@ module kv_unit #(
       fill_port_q  <= '0;
       fill_half_q  <= 1'b0;
       fill_token_q <= '0;
-      filled_q     <= '0;
+      filled_q     <= 1'b0;
       fills_done_q <= 1'b0;
     end else
       case (fill_q)
@@ -305,7 +306,7 @@ module kv_unit #(
           if (fill_wait_q == '0) fill_q <= FULL;
         end
         default: begin
-          filled_q     <= filled_q + 1;
+          filled_q     <= !filled_q;
           fill_four_q  <= '0;
           fill_token_q <= '0;
           fills_done_q <= last_page_q;
@@ -344,7 +345,7 @@ module kv_unit #(
   logic [23:0] left_q, next_left_q;
   logic [6:0] last_record_q, next_last_record_q;
 
-  wire go = running && filled_q != issued_q;
+  wire go = running && pages_q != '0;
   wire two_blocks = !two_beats && last_record_q[6];
   wire round_end = issue_round_q == last_round_q;
   wire record_end = is_values_q ? issue_record_q == 7'd63 : issue_record_q == last_record_q;
@@ -366,7 +367,7 @@ module kv_unit #(
   end
   always_ff @(posedge clk_i) begin
     if (!running) begin
-      issued_q       <= '0;
+      issued_q       <= 1'b0;
       issue_base_q   <= '0;
       issue_round_q  <= '0;
       issue_row_q    <= '0;
@@ -388,13 +389,14 @@ module kv_unit #(
         issue_round_q <= round_end ? '0 : issue_round_q + 1;
         issue_row_q   <= round_end ? AddressBits'(next_base) : issue_row_q + AddressBits'(context_i);
         if (round_end) begin
-          issued_q     <= issued_q + 1;
+          issued_q     <= !issued_q;
           issue_base_q <= next_base;
         end
       end
     end
   end
-  assign issue_idle = filled_q == issued_q;
+  always_ff @(posedge clk_i) pages_q <= running ? pages_q + 2'(fill_q == FULL) - 2'(end_of_page) : '0;
+  assign issue_idle = pages_q == '0;
 
   // A page's first position is a multiple of its records.
   wire [23:0] slot_position = issue_base_q | 24'(record);
@@ -404,11 +406,11 @@ module kv_unit #(
   wire last_block = left_q <= (issue_block_q ? 24'd128 : 24'd64);
 
   wire [511:0] page_word;
-  wire [7:0] read_word = {issued_q[0], two_beats ? {record[5:0], issue_half_q} : record};
+  wire [7:0] read_word = {issued_q, two_beats ? {record[5:0], issue_half_q} : record};
   wire [7:0] read_word_later;
   delay #(.WIDTH(8), .CYCLES(3)) u_read_word (.clk_i, .d_i(read_word), .q_o(read_word_later));
   ram #(.WIDTH(512), .DEPTH(256), .STYLE("block")) u_pages (
-      .clk_i, .we_i(take || local_write_q), .waddress_i({filled_q[0], write_word}),
+      .clk_i, .we_i(take || local_write_q), .waddress_i({filled_q, write_word}),
       .wdata_i(local_write_q ? local_data_i : beat_i), .raddress_i(read_word_later), .rdata_o(page_word));
   assign operand_o = page_word;
 
@@ -485,9 +487,9 @@ module kv_unit #(
     scale16_q      <= own_q ? local_scale_q : scale8_q[16*scale_select_q+:16];
     scale_fp_q     <= scale_fp;
   end
-  // scale_fp_q stands in I + 5; D + 6 is I + 23.
+  // scale_fp_q stands in I + 5; D + 5 is I + 22.
   fp_mul u_scale (.clk_i, .a_i(scale_fp_q), .b_i(inverse_sqrt_head_size_i), .product_o(scale_product));
-  delay #(.WIDTH(32), .CYCLES(18 - fp_pkg::MUL)) u_scale_later (.clk_i, .d_i(scale_product), .q_o(scale_o));
+  delay #(.WIDTH(32), .CYCLES(17 - fp_pkg::MUL)) u_scale_later (.clk_i, .d_i(scale_product), .q_o(scale_o));
 
   // Lanes whose token stands before the position: D + 13 is I + 30.
   wire own_later;

@@ -31,7 +31,7 @@ module result_reader #(
   localparam int LaneBits = TOKENS > 1 ? $clog2(TOKENS) : 1;
   // Counted modulo 16.
   logic [3:0] reserved_q, done_q, read_q;
-  (* ram_style = "distributed" *) logic [12:0] slots[Slots];
+  (* ram_style = "distributed" *) logic [11:0] slots[Slots];
   logic [6:0] row_q;
   logic [3:0] lane_q;
   // Four places: two reads in flight and two that wait.
@@ -42,19 +42,19 @@ module result_reader #(
   assign empty_o = reserved_q == read_q;
   assign idle_o  = empty_o && room_q == 3'd4;
 
-  wire [12:0] slot = slots[read_q[2:0]];
-  wire [7:0] rows = slot[7:0];
-  wire [3:0] lanes = slot[11:8];
-  wire values = slot[12];
+  wire [11:0] slot = slots[read_q[2:0]];
+  wire [6:0] rows_last = slot[6:0];
+  wire [3:0] lanes_last = slot[10:7];
+  wire values = slot[11];
 
   wire take = valid_o && ready_i;
   wire go = read_q != done_q && room_q != '0;
-  wire last_row = {1'b0, row_q} + 8'd1 == rows;
-  wire last_lane = !values || lane_q + 4'd1 == lanes;
+  wire last_row = row_q == rows_last;
+  wire last_lane = !values || lane_q == lanes_last;
 
   always_ff @(posedge clk_i) begin
     if (reserve_i) begin
-      slots[reserved_q[2:0]] <= {values_i, lanes_i, rows_i};
+      slots[reserved_q[2:0]] <= {values_i, lanes_i - 4'd1, rows_i[6:0] - 7'd1};
       reserved_q             <= reserved_q + 1;
     end
     if (done_i) done_q <= done_q + 1;
@@ -98,6 +98,6 @@ module result_reader #(
   end
   assign valid_o  = in_q != out_q;
   assign result_o = queue[out_q[1:0]];
-  wire unused = &{1'b0, from_lane};
+  wire unused = &{1'b0, from_lane, rows_i[7]};
 endmodule
 `default_nettype wire

@@ -73,36 +73,51 @@ module unpacker (
 
   brim_pkg::instruction_t instruction_q;
   logic [31:0] count_q;        // beats, or pages of a matrix, that are to come
+  logic        count_one_q;    // it is 1
   logic [ 6:0] beat_q;         // of the page
+  logic        new_page_q;     // it is 0
   logic [ 2:0] token_q;
   logic [ 2:0] row_beat_q;
   logic [ 4:0] chunk_pages_q;  // that the metadata at hand still describes
   logic [ 6:0] record_q;       // beat of the metadata half
   logic        half_q;         // of the metadata buffer
-  logic [14:0] columns_left_q; // of the row block, this page included
+  // Of the row block: columns from the next page on, rows from this block on. What follows from them for the next
+  // page is there when it begins: pages take 128 beats, and the first one waits for its activations.
+  logic [14:0] columns_left_q;
   logic [31:0] rows_left_q;
+  logic        first_page_q, last_page_q, page_allowed_q;
+  logic [ 7:0] page_rows_q;
   logic [ 9:0] address_q;
   logic        value_q;        // V scales
 
-  wire take = beat_valid_i && beat_ready_o;
   wire [7:0] shape_rows = instruction_q.shape[2] ? 8'd32 : instruction_q.shape[1] ? 8'd64 : 8'd128;
-  wire last_page = columns_left_q <= 15'(instruction_q.shape[2:0]);
-  wire page_allowed = activations_ready_i && (result_ready_i || !last_page);
-  wire new_page = beat_q == '0;
 
   // Beats of 32 scales, rounded up, for K and as many for V; records of one or two beats.
-  wire [18:0] scale_beats = 19'((position_i + 24'd31) >> 5);
   wire two_beats = head_size_i > 16'd64;
+  logic [18:0] scale_beats_q;
+  logic [24:0] kv_beats_q;
+  logic no_position_q;
+  always_ff @(posedge clk_i) begin
+    scale_beats_q <= 19'((position_i + 24'd31) >> 5);
+    kv_beats_q    <= two_beats ? {position_i, 1'b0} : {1'b0, position_i};
+    no_position_q <= position_i == '0;
 
+    last_page_q    <= columns_left_q <= 15'(instruction_q.shape[2:0]);
+    page_rows_q    <= rows_left_q < 32'(shape_rows) ? rows_left_q[7:0] : shape_rows;
+    page_allowed_q <= state_q != IDLE && activations_ready_i && (result_ready_i || !last_page_q);
+  end
+
+  wire weight_allowed = !new_page_q || page_allowed_q;
   always_comb begin
     case (state_q)
       LOAD, ROPE, METADATA, SCALES: beat_ready_o = 1'b1;
       EMBED: beat_ready_o = embed_ready_i;
-      WEIGHTS: beat_ready_o = weight_ready_i && (!new_page || page_allowed);
+      WEIGHTS: beat_ready_o = weight_ready_i && weight_allowed;
       KV: beat_ready_o = kv_ready_i;
       default: beat_ready_o = 1'b0;
     endcase
   end
+  wire take = beat_valid_i && beat_ready_o;
 
   wire op_kv = instruction_i.opcode == brim_pkg::OP_SCORES || instruction_i.opcode == brim_pkg::OP_VALUES;
   assign instruction_ready_o = state_q == IDLE && (!op_kv || kv_may_start_i);
@@ -113,18 +128,53 @@ module unpacker (
   assign matvec_start_o = accept && instruction_i.opcode == brim_pkg::OP_MATVEC;
   assign kv_start_o = accept && op_kv;
 
+  // What is counted next: where an instruction begins, the next token's row, V scales after K scales, records after
+  // scales.
+  logic [31:0] next_count;
+  logic next_count_one, count_load;
+  wire count_ends = take && count_one_q;
+  always_comb begin
+    next_count     = instruction_q.count;
+    next_count_one = instruction_q.count == 32'd1;
+    count_load     = count_ends && (state_q == ROPE || state_q == EMBED || state_q == SCALES);
+    if (state_q == IDLE) begin
+      next_count     = instruction_i.count;
+      next_count_one = instruction_i.count == 32'd1;
+      count_load     = accept;
+    end
+    if (state_q == IDLE ? instruction_i.opcode == brim_pkg::OP_SCORES : state_q == SCALES && !value_q) begin
+      next_count     = 32'(scale_beats_q);
+      next_count_one = scale_beats_q == 19'd1;
+    end
+    if (state_q == IDLE ? instruction_i.opcode == brim_pkg::OP_VALUES : state_q == SCALES && value_q) begin
+      next_count     = 32'(kv_beats_q);
+      next_count_one = kv_beats_q == 25'd1;
+    end
+  end
+  wire page_ends = take && beat_q == '1;
+  wire counts = state_q == WEIGHTS ? page_ends : take;
+
   always_ff @(posedge clk_i) begin
+    if (count_load || (counts && state_q != METADATA)) begin
+      count_q     <= count_load ? next_count : count_q - 1;
+      count_one_q <= count_load ? next_count_one : count_q == 32'd2;
+    end
+    if (take && (state_q == WEIGHTS || state_q == METADATA)) begin
+      beat_q     <= beat_q + 1;
+      new_page_q <= page_ends;
+    end
     case (state_q)
       IDLE:
       if (accept) begin
         instruction_q  <= instruction_i;
-        count_q        <= instruction_i.count;
-        address_q      <= instruction_i.param[9:0];
+        address_q      <= instruction_i.opcode == brim_pkg::OP_SCORES ? '0 : instruction_i.param[9:0];
         token_q        <= '0;
         row_beat_q     <= '0;
         beat_q         <= '0;
+        new_page_q     <= 1'b1;
         columns_left_q <= instruction_i.groups[14:0];
         rows_left_q    <= instruction_i.rows;
+        first_page_q   <= 1'b1;
         value_q        <= 1'b0;
         case (instruction_i.opcode)
           brim_pkg::OP_STREAM: chunk_pages_q <= '0;
@@ -132,76 +182,53 @@ module unpacker (
           brim_pkg::OP_ROPE: state_q <= ROPE;
           brim_pkg::OP_EMBED: state_q <= EMBED;
           brim_pkg::OP_MATVEC: state_q <= chunk_pages_q == '0 ? METADATA : WEIGHTS;
-          brim_pkg::OP_SCORES: begin
-            count_q   <= 32'(scale_beats);
-            address_q <= '0;
-            state_q   <= position_i == '0 ? KV_WAIT : SCALES;
-          end
-          brim_pkg::OP_VALUES: begin
-            count_q <= two_beats ? {7'b0, position_i, 1'b0} : 32'(position_i);
-            state_q <= position_i == '0 ? KV_WAIT : KV;
-          end
+          brim_pkg::OP_SCORES: state_q <= no_position_q ? KV_WAIT : SCALES;
+          brim_pkg::OP_VALUES: state_q <= no_position_q ? KV_WAIT : KV;
           default: ;
         endcase
       end
-      LOAD, SCALES:
-      if (take) begin
-        count_q   <= count_q - 1;
-        address_q <= address_q + 1;
-        if (count_q == 1) begin
-          if (state_q == LOAD) state_q <= IDLE;
-          else if (!value_q) begin
-            value_q   <= 1'b1;
-            count_q   <= 32'(scale_beats);
-            address_q <= '0;
-          end else begin
-            count_q <= two_beats ? {7'b0, position_i, 1'b0} : 32'(position_i);
-            state_q <= KV;
-          end
+      LOAD: begin
+        if (take) address_q <= address_q + 1;
+        if (count_ends) state_q <= IDLE;
+      end
+      SCALES: begin
+        if (take) address_q <= address_q + 1;
+        if (count_ends) begin
+          value_q   <= 1'b1;
+          address_q <= '0;
+          if (value_q) state_q <= KV;
         end
       end
-      ROPE, EMBED:
-      if (take) begin
-        count_q    <= count_q - 1;
-        row_beat_q <= row_beat_q + 1;
-        if (count_q == 1) begin
-          count_q    <= instruction_q.count;
+      ROPE, EMBED: begin
+        if (take) row_beat_q <= row_beat_q + 1;
+        if (count_ends) begin
           row_beat_q <= '0;
           token_q    <= token_q + 1;
           if (4'(token_q) + 4'd1 == tokens_i) state_q <= IDLE;
         end
       end
       METADATA:
-      if (take) begin
-        beat_q <= beat_q + 1;
-        if (beat_q == '1) begin
-          chunk_pages_q <= 5'(brim_pkg::PAGES_PER_CHUNK);
-          half_q        <= !half_q;
-          record_q      <= '0;
-          state_q       <= WEIGHTS;
-        end
+      if (page_ends) begin
+        chunk_pages_q <= 5'(brim_pkg::PAGES_PER_CHUNK);
+        half_q        <= !half_q;
+        record_q      <= '0;
+        state_q       <= WEIGHTS;
       end
-      WEIGHTS:
-      if (take) begin
-        beat_q <= beat_q + 1;
-        if (beat_q == '1) begin
-          count_q        <= count_q - 1;
-          chunk_pages_q  <= chunk_pages_q - 1;
-          record_q       <= record_q + 7'd5;
-          columns_left_q <= columns_left_q - 15'(instruction_q.shape[2:0]);
-          if (last_page) begin
-            columns_left_q <= instruction_q.groups[14:0];
-            rows_left_q    <= rows_left_q - 32'(shape_rows);
-          end
-          if (count_q == 1) state_q <= IDLE;
+      WEIGHTS: begin
+        if (take && new_page_q) begin
+          first_page_q   <= last_page_q;
+          columns_left_q <= last_page_q ? instruction_q.groups[14:0] :
+              columns_left_q - 15'(instruction_q.shape[2:0]);
+          if (last_page_q) rows_left_q <= rows_left_q - 32'(shape_rows);
+        end
+        if (page_ends) begin
+          chunk_pages_q <= chunk_pages_q - 1;
+          record_q      <= record_q + 7'd5;
+          if (count_one_q) state_q <= IDLE;
           else if (chunk_pages_q == 1) state_q <= METADATA;
         end
       end
-      KV:
-      if (take) begin
-        count_q <= count_q - 1;
-        if (count_q == 1) state_q <= KV_WAIT;
-      end
+      KV: if (count_ends) state_q <= KV_WAIT;
       default: if (kv_done_i) state_q <= IDLE;
     endcase
     if (!rst_ni) begin
@@ -226,18 +253,18 @@ module unpacker (
   assign scale_beat_o        = address_q;
   assign kv_valid_o          = beat_valid_i && state_q == KV;
 
-  assign weight_valid_o = beat_valid_i && state_q == WEIGHTS && (!new_page || page_allowed);
-  assign page_start_o   = take && state_q == WEIGHTS && new_page;
+  assign weight_valid_o = beat_valid_i && state_q == WEIGHTS && weight_allowed;
+  assign page_start_o   = take && state_q == WEIGHTS && new_page_q;
   assign page_columns_o = instruction_q.shape[2:0];
-  assign page_first_o   = columns_left_q == instruction_q.groups[14:0];
-  assign page_last_o    = last_page;
-  assign page_rows_o    = rows_left_q < 32'(shape_rows) ? rows_left_q[7:0] : shape_rows;
+  assign page_first_o   = first_page_q;
+  assign page_last_o    = last_page_q;
+  assign page_rows_o    = page_rows_q;
   // half_q has moved on since the metadata came.
   assign page_record_o  = {!half_q, record_q};
 
   assign idle_o = state_q == IDLE;
-  assign stall_activation_o = state_q == WEIGHTS && beat_valid_i && new_page && !activations_ready_i;
-  assign stall_result_o = state_q == WEIGHTS && beat_valid_i && new_page && activations_ready_i && !page_allowed;
+  assign stall_activation_o = state_q == WEIGHTS && beat_valid_i && !weight_allowed && !activations_ready_i;
+  assign stall_result_o = state_q == WEIGHTS && beat_valid_i && !weight_allowed && activations_ready_i;
 
   wire unused = &{1'b0, instruction_q};
 endmodule

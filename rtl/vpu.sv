@@ -266,13 +266,14 @@ module vpu #(
   delay #(.WIDTH(1), .CYCLES(11)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
   wire dot_first = kv_dot_valid ? kv_dot_first : weight_dot_first;
 
-  // The tag at D - 3, - 2, - 1, + 5, + 6, + 13, + 23, + 31, + 33, + 43.
-  vpu_pkg::tag_t tag_zero, tag_select, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
-  wire [TagBits-1:0] line_select, line_dot, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
+  // The tag at D - 3, - 2, - 1, + 4, + 5, + 6, + 13, + 23, + 31, + 33, + 43.
+  vpu_pkg::tag_t tag_zero, tag_select, tag_dot, tag_scale4, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
+  wire [TagBits-1:0] line_select, line_dot, line_scale4, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
   assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_select (.clk_i, .d_i(tag_zero), .q_o(line_select));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_dot (.clk_i, .d_i(line_select), .q_o(line_dot));
-  delay #(.WIDTH(TagBits), .CYCLES(Scale)) u_scale5 (.clk_i, .d_i(line_dot), .q_o(line_scale5));
+  delay #(.WIDTH(TagBits), .CYCLES(Scale - 1)) u_scale4 (.clk_i, .d_i(line_dot), .q_o(line_scale4));
+  delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale5 (.clk_i, .d_i(line_scale4), .q_o(line_scale5));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale (.clk_i, .d_i(line_scale5), .q_o(line_scale));
   delay #(.WIDTH(TagBits), .CYCLES(Product - Scale)) u_product (
       .clk_i, .d_i(line_scale), .q_o(line_product));
@@ -283,6 +284,7 @@ module vpu #(
   always_comb begin
     tag_select  = line_select;
     tag_dot     = line_dot;
+    tag_scale4  = line_scale4;
     tag_scale5  = line_scale5;
     tag_scale   = line_scale;
     tag_product = line_product;
@@ -292,17 +294,19 @@ module vpu #(
     tag_row     = line_row;
   end
 
-  // Scale of a weight's group: row a's stands in cycle 18, row b's in 19, that is D + 5.
+  // Scale of a weight's group: row a's stands in cycle 17, row b's in 18, that is D + 4.
   wire [31:0] scales_a, weight_scale;
+  logic [15:0] weight_scale_q;
   wire [15:0] scale_b;
-  delay #(.WIDTH(32), .CYCLES(12)) u_scales_a (.clk_i, .d_i(scales), .q_o(scales_a));
+  delay #(.WIDTH(32), .CYCLES(11)) u_scales_a (.clk_i, .d_i(scales), .q_o(scales_a));
   delay #(.WIDTH(16), .CYCLES(1)) u_scale_b (.clk_i, .d_i(scales_a[31:16]), .q_o(scale_b));
-  fp16_to_fp u_weight_scale (
-      .x_i(tag_scale5.source == vpu_pkg::SOURCE_B ? scale_b : scales_a[15:0]), .result_o(weight_scale));
-  logic [31:0] weight_scale_q;
-  always_ff @(posedge clk_i) weight_scale_q <= weight_scale;
-  wire scale_values = tag_scale.source == vpu_pkg::SOURCE_VALUE;
-  wire [31:0] scale = scale_values ? brim_pkg::FP_ONE : tag_scale.score ? kv_scale : weight_scale_q;
+  fp16_to_fp u_weight_scale (.x_i(weight_scale_q), .result_o(weight_scale));
+  logic [31:0] scale_q;
+  always_ff @(posedge clk_i) begin
+    weight_scale_q <= tag_scale4.source == vpu_pkg::SOURCE_B ? scale_b : scales_a[15:0];
+    scale_q        <= tag_scale5.source == vpu_pkg::SOURCE_VALUE ? brim_pkg::FP_ONE :
+        tag_scale5.score ? kv_scale : weight_scale;
+  end
 
   // ------------------------------------------------------------------ lanes
   wire [9:0] result_read;
@@ -332,9 +336,9 @@ module vpu #(
         .value_select_i(tag_select.row[5:0]),
         .zero_i(tag_zero.zero),
         .zero_slot_i(tag_zero.slot),
-        .scale_i(scale),
+        .scale_i(scale_q),
         .scale_slot_i(tag_scale.slot),
-        .scale_values_i(scale_values),
+        .scale_values_i(tag_scale.source == vpu_pkg::SOURCE_VALUE),
         .value_exponent_i(value_exponent[8*t+:8]),
         .product_o(product),
         .pair_add_i(tag_product.pair_add),
@@ -398,7 +402,7 @@ module vpu #(
   );
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
-  wire unused = &{1'b0, tag_select, tag_dot, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row,
-                  instruction_i};
+  wire unused = &{1'b0, tag_select, tag_dot, tag_scale4, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad,
+                  tag_row,                  instruction_i};
 endmodule
 `default_nettype wire

@@ -23,18 +23,16 @@ module weight_pairing #(
 );
   // Counters over two pages: bit 7 tells them apart.
   logic [7:0] written_q, issued_q;
+  logic [3:0] ahead_q;   // written - issued
+  logic [3:0] issues_q;  // slots whose beats are there: each beat of a row b brings two
   (* ram_style = "distributed" *) logic [511:0] rows_a[8];
   (* ram_style = "distributed" *) logic [511:0] rows_b[8];
   logic [TAG-1:0] page_q[2];
 
   // Beats 8 j ... 8 j + 7 share a place with those 16 before: free when slot 8 (j - 1) has been issued.
-  wire [7:0] ahead = written_q - issued_q;
-  assign ready_o = ahead <= 8'd8;
+  assign ready_o = ahead_q <= 4'd8;
   wire take = valid_i && ready_o;
-
-  wire [7:0] needed = {issued_q[7:3], 1'b1, issued_q[2:1]};  // beat b of the slot
-  wire [7:0] margin = written_q - needed;
-  assign slot_valid_o = margin != '0 && !margin[7];
+  assign slot_valid_o = issues_q != '0;
 
   wire [511:0] a = rows_a[{issued_q[3], issued_q[2:1]}];
   wire [511:0] b = rows_b[{issued_q[3], issued_q[2:1]}];
@@ -53,9 +51,13 @@ module weight_pairing #(
       written_q <= written_q + 1;
     end
     if (slot_valid_o) issued_q <= issued_q + 1;
+    ahead_q  <= ahead_q + 4'(take) - 4'(slot_valid_o);
+    issues_q <= issues_q + (take && written_q[2] ? 4'd2 : 4'd0) - 4'(slot_valid_o);
     if (!rst_ni) begin
       written_q <= '0;
       issued_q  <= '0;
+      ahead_q   <= '0;
+      issues_q  <= '0;
     end
   end
 
@@ -65,6 +67,6 @@ module weight_pairing #(
   assign page_o     = page_q[issued_q[7]];
   assign page_end_o = slot_valid_o && issued_q[6:0] == '1;
   assign weights_o  = weights_q;
-  assign empty_o    = written_q == issued_q;
+  assign empty_o    = ahead_q == '0;
 endmodule
 `default_nettype wire

@@ -22,8 +22,9 @@ inline constexpr Cycle kValuesToResult = 72 + 3 + kDotToSum + 4;
 inline constexpr Cycle kScoresDrain = 43, kValuesDrain = 83;
 // From a page's last beat until its activation slots can be filled again.
 inline constexpr Cycle kPageToRelease = 6;
-// Activation blocks: 32 words, and from the first of them until the block is in place.
-inline constexpr Cycle kRefill = 32, kRefillToReady = 34;
+// Activation blocks: from the instruction, or from the block's completion, to the first word; 32 words; and from the
+// first of them until a page that needs the block may begin.
+inline constexpr Cycle kMatvecToRefill = 1, kCompleteToRefill = 2, kRefill = 32, kRefillToReady = 35;
 
 // SPU: from the issue of an element to its result; with a conversion to FP16 or int8; with exp.
 inline constexpr Cycle kMicro = 4 + kMul + 1 + kAdd + 1;

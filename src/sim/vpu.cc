@@ -74,7 +74,7 @@ Task Vpu::matvec(const Step& step) {
   const uint32_t pages_per_block = in.groups / in.shape;
   const uint32_t block_rows = kGroupsPerPage / in.shape;
   const Blocks& input = buffers_.generations[step.reads];
-  refill_.start(cursor_);
+  refill_.start(cursor_ + kMatvecToRefill);
   for (uint32_t rows_left = in.rows; rows_left > 0;) {
     const uint32_t rows = std::min(rows_left, block_rows);
     for (uint32_t page = 0; page < pages_per_block; ++page) {
@@ -100,7 +100,7 @@ Task Vpu::matvec(const Step& step) {
 }
 
 Cycle Vpu::Refill::fetch(Cycle complete) {
-  const Cycle from = std::max({next_, complete, free_[fetched_++ % kSlots]});
+  const Cycle from = std::max({next_, complete + kCompleteToRefill, free_[fetched_++ % kSlots]});
   next_ = from + kRefill;
   return from + kRefillToReady;
 }
