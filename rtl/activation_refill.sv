@@ -43,21 +43,24 @@ module activation_refill (
 
   logic [4:0] in_place_q;  // loaded - claimed
 
-  // Whether the block is complete in its buffer: progress of the buffer, then the comparison, for the next block in
-  // the cycle in which the one before ends.
+  // Whether the block is complete in its buffer: progress of the buffer, then the comparison, with the next block's
+  // number beside it for the cycle in which that becomes the block.
   logic [7:0] generation_now_q, blocks_now_q;
-  logic complete_q;
+  logic complete_q, next_complete_q, starts_q, advances_q;
+  wire complete = advances_q ? next_complete_q : complete_q && !starts_q;
   wire [1:0] buffer = busy_q ? buffer_q : buffer_i[1:0];
   wire block_ends = word_q == '1;
   always_ff @(posedge clk_i) begin
     generation_now_q <= generations_i[8*buffer+:8];
     blocks_now_q     <= blocks_i[8*buffer+:8];
-    complete_q       <= !start_i && generation_now_q == generation_q &&
-        blocks_now_q > (block_ends ? next_group_q : group_q);
+    complete_q       <= generation_now_q == generation_q && blocks_now_q > group_q;
+    next_complete_q  <= generation_now_q == generation_q && blocks_now_q > next_group_q;
+    starts_q         <= start_i;
+    advances_q       <= block_ends;
     next_group_q     <= group_q == last_group_q ? '0 : group_q + 1;
   end
   wire full = fetched_q == {!released_q[4], released_q[3:0]};
-  wire go = busy_q && (word_q != '0 || (complete_q && !full));
+  wire go = busy_q && (word_q != '0 || (complete && !full));
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin

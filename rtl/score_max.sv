@@ -17,17 +17,17 @@ module score_max (
   (* ram_style = "distributed" *) logic [31:0] keys[16];
   logic [31:0] key_q, held_q, largest_q;
   logic [3:0] index_q;
-  logic valid_q, changes_q, counts_q;
+  logic valid_q, changes_q;
 
   // largest_q is that of the head of the last score; only a run of another one starts from what is held for it.
   wire [31:0] so_far = changes_q ? held_q : largest_q;
-  wire [31:0] largest = counts_q && key_q > so_far ? key_q : so_far;
+  wire [31:0] largest = key_q > so_far ? key_q : so_far;
   always_ff @(posedge clk_i) begin
     valid_q   <= valid_i;
     changes_q <= run_first_i && (first_i || index_i != index_q);
     held_q    <= first_i ? Lowest : keys[index_i];
-    counts_q  <= !masked_i && score_i[30:0] <= 31'h7F800000;
-    key_q     <= score_i[31] ? ~score_i : {1'b1, score_i[30:0]};
+    if (masked_i || score_i[30:0] > 31'h7F800000) key_q <= '0;  // does not count
+    else key_q <= score_i[31] ? ~score_i : {1'b1, score_i[30:0]};
     if (valid_i) index_q <= index_i;
     if (valid_q) begin
       largest_q     <= largest;

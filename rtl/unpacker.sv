@@ -97,10 +97,12 @@ module unpacker (
   logic [18:0] scale_beats_q;
   logic [24:0] kv_beats_q;
   logic no_position_q;
+  logic [2:0] last_token_q;
   always_ff @(posedge clk_i) begin
     scale_beats_q <= 19'((position_i + 24'd31) >> 5);
     kv_beats_q    <= two_beats ? {position_i, 1'b0} : {1'b0, position_i};
     no_position_q <= position_i == '0;
+    last_token_q  <= tokens_i[2:0] - 3'd1;
 
     last_page_q    <= columns_left_q <= 15'(instruction_q.shape[2:0]);
     page_rows_q    <= rows_left_q < 32'(shape_rows) ? rows_left_q[7:0] : shape_rows;
@@ -187,13 +189,15 @@ module unpacker (
           default: ;
         endcase
       end
-      LOAD: begin
-        if (take) address_q <= address_q + 1;
-        if (count_ends) state_q <= IDLE;
+      LOAD:
+      if (beat_valid_i) begin
+        address_q <= address_q + 1;
+        if (count_one_q) state_q <= IDLE;
       end
-      SCALES: begin
-        if (take) address_q <= address_q + 1;
-        if (count_ends) begin
+      SCALES:
+      if (beat_valid_i) begin
+        address_q <= address_q + 1;
+        if (count_one_q) begin
           value_q   <= 1'b1;
           address_q <= '0;
           if (value_q) state_q <= KV;
@@ -204,7 +208,7 @@ module unpacker (
         if (count_ends) begin
           row_beat_q <= '0;
           token_q    <= token_q + 1;
-          if (4'(token_q) + 4'd1 == tokens_i) state_q <= IDLE;
+          if (token_q == last_token_q) state_q <= IDLE;
         end
       end
       METADATA:
@@ -241,14 +245,14 @@ module unpacker (
   // Beat k of a page is page offset (k mod 4) * 2048 + (k / 4) * 64: four ports in turn.
   wire [6:0] page_beat = {beat_q[1:0], beat_q[6:2]};
 
-  assign parameter_we_o      = take && state_q == LOAD;
+  assign parameter_we_o      = beat_valid_i && state_q == LOAD;
   assign parameter_address_o = address_q;
-  assign rope_we_o           = take && state_q == ROPE;
+  assign rope_we_o           = beat_valid_i && state_q == ROPE;
   assign rope_address_o      = {token_q, row_beat_q};
   assign embed_valid_o       = beat_valid_i && state_q == EMBED;
-  assign metadata_we_o       = take && state_q == METADATA;
+  assign metadata_we_o       = beat_valid_i && state_q == METADATA;
   assign metadata_address_o  = {half_q, page_beat};
-  assign scale_we_o          = take && state_q == SCALES;
+  assign scale_we_o          = beat_valid_i && state_q == SCALES;
   assign scale_value_o       = value_q;
   assign scale_beat_o        = address_q;
   assign kv_valid_o          = beat_valid_i && state_q == KV;
@@ -266,6 +270,6 @@ module unpacker (
   assign stall_activation_o = state_q == WEIGHTS && beat_valid_i && !weight_allowed && !activations_ready_i;
   assign stall_result_o = state_q == WEIGHTS && beat_valid_i && !weight_allowed && activations_ready_i;
 
-  wire unused = &{1'b0, instruction_q};
+  wire unused = &{1'b0, instruction_q, tokens_i[3]};
 endmodule
 `default_nettype wire

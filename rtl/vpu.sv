@@ -126,7 +126,10 @@ module vpu #(
     page_in.columns     = page_columns;
     page_in.first       = page_first;
     page_in.last        = page_last;
-    page_in.slot        = claim_slot;
+    page_in.slot0       = claim_slot;
+    page_in.slot1       = claim_slot + 4'd1;
+    page_in.slot2       = claim_slot + 4'd2;
+    page_in.slot3       = claim_slot + 4'd3;
     page_in.result_slot = next_result_slot;
     page_in.record      = page_record;
   end
@@ -139,6 +142,15 @@ module vpu #(
       .slot_valid_o(slot_valid), .port_o(slot_port), .j_o(slot_j), .half_o(slot_half), .page_o(page),
       .page_end_o(page_end), .weights_o(weights), .empty_o(pairing_empty));
 
+  // What a page takes, it takes in the cycle after its first beat; the next one comes 128 beats later.
+  logic page_started_q, row_block_ends_q;
+  logic [7:0] row_block_rows_q;
+  always_ff @(posedge clk_i) begin
+    page_started_q   <= page_start && rst_ni;
+    row_block_ends_q <= page_start && page_last && rst_ni;
+    row_block_rows_q <= page_rows;
+  end
+
   wire refill_valid;
   wire [3:0] refill_slot;
   wire [4:0] refill_word;
@@ -146,12 +158,20 @@ module vpu #(
       .clk_i, .rst_ni, .start_i(matvec_start), .groups_i(instruction_i.groups), .row_blocks_i(row_blocks),
       .buffer_i(instruction_i.buffer), .generation_i, .generations_i, .blocks_i,
       .read_address_o(activation_address_o), .fill_valid_o(refill_valid), .fill_slot_o(refill_slot),
-      .fill_word_o(refill_word), .claim_i(page_start), .claim_columns_i(page_columns), .release_i(page_end),
+      .fill_word_o(refill_word), .claim_i(page_started_q), .claim_columns_i(page_columns), .release_i(page_end),
       .release_columns_i(page.columns), .ready_o(activations_ready), .claim_slot_o(claim_slot));
 
   // The column of a port in the page.
   wire [1:0] slot_column = page.columns[2] ? slot_port : page.columns[1] ? {1'b0, slot_port[1]} : 2'd0;
-  wire [3:0] slot_activation = page.slot + {2'b0, slot_column};
+  logic [3:0] slot_activation;
+  always_comb begin
+    case (slot_column)
+      2'd0: slot_activation = page.slot0;
+      2'd1: slot_activation = page.slot1;
+      2'd2: slot_activation = page.slot2;
+      default: slot_activation = page.slot3;
+    endcase
+  end
 
   // ------------------------------------------------------------------ weights: tags of rows a and b
   // Row a's tag enters in cycle 10, row b's one cycle later; D - 3 of each.
@@ -210,6 +230,16 @@ module vpu #(
   end
 
   // ------------------------------------------------------------------ attention
+  logic kv_start_q, kv_values_q;
+  logic [7:0] kv_head_q, kv_generation_q;
+  always_ff @(posedge clk_i) begin
+    kv_start_q <= kv_start && rst_ni;
+    if (kv_start) begin
+      kv_values_q     <= instruction_i.opcode == brim_pkg::OP_VALUES;
+      kv_head_q       <= instruction_i.head[7:0];
+      kv_generation_q <= generation_i;
+    end
+  end
   wire reserve_values, kv_half, values, operand_valid, kv, value_add, value_dump, kv_dot_valid, kv_dot_first;
   wire [3:0] reserve_lanes;
   wire [3:0] kv_slot;
@@ -227,8 +257,7 @@ module vpu #(
   wire [7:0] q_fill_exponent;
   kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
       .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
-      .start_i(kv_start), .values_i(instruction_i.opcode == brim_pkg::OP_VALUES), .kv_head_i(instruction_i.head[7:0]),
-      .generation_i, .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
+      .start_i(kv_start_q), .values_i(kv_values_q), .kv_head_i(kv_head_q), .generation_i(kv_generation_q), .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
       .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
       .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
       .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty), .stall_softmax_o, .stall_scores_o,
@@ -378,15 +407,13 @@ module vpu #(
     if (!rst_ni) scores_done_q <= '0;
   end
   // `kv_done` of scores comes when the last of them has been written.
-  logic kv_values_q;
-  always_ff @(posedge clk_i) if (kv_start) kv_values_q <= instruction_i.opcode == brim_pkg::OP_VALUES;
   assign scores_done_o = scores_done_q;
 
   // ------------------------------------------------------------------ results
   result_reader #(.TOKENS(TOKENS)) u_reader (
       .clk_i, .rst_ni,
-      .reserve_i(reserve_values || (page_start && page_last)),
-      .rows_i(reserve_values ? head_size_i[7:0] : page_rows),
+      .reserve_i(reserve_values || row_block_ends_q),
+      .rows_i(reserve_values ? head_size_i[7:0] : row_block_rows_q),
       .values_i(reserve_values),
       .lanes_i(reserve_lanes),
       .slot_o(next_result_slot),

@@ -48,7 +48,10 @@ package vpu_pkg;
     logic [2:0] columns;
     logic       first;
     logic       last;
-    logic [3:0] slot;         // of the first column's activations
+    logic [3:0] slot0;        // of the columns' activations
+    logic [3:0] slot1;
+    logic [3:0] slot2;
+    logic [3:0] slot3;
     logic [2:0] result_slot;
     logic [7:0] record;
   } page_t;

@@ -24,15 +24,17 @@ module weight_pairing #(
   // Counters over two pages: bit 7 tells them apart.
   logic [7:0] written_q, issued_q;
   logic [3:0] ahead_q;   // written - issued
-  logic [3:0] issues_q;  // slots whose beats are there: each beat of a row b brings two
+  logic ready_q;
+  logic [9:0] issues_q;  // as many ones as there are slots whose beats are here: each beat of a row b brings two
   (* ram_style = "distributed" *) logic [511:0] rows_a[8];
   (* ram_style = "distributed" *) logic [511:0] rows_b[8];
   logic [TAG-1:0] page_q[2];
 
   // Beats 8 j ... 8 j + 7 share a place with those 16 before: free when slot 8 (j - 1) has been issued.
-  assign ready_o = ahead_q <= 4'd8;
+  assign ready_o = ready_q;
   wire take = valid_i && ready_o;
-  assign slot_valid_o = issues_q != '0;
+  wire brings = take && written_q[2];
+  assign slot_valid_o = issues_q[0];
 
   wire [511:0] a = rows_a[{issued_q[3], issued_q[2:1]}];
   wire [511:0] b = rows_b[{issued_q[3], issued_q[2:1]}];
@@ -52,7 +54,9 @@ module weight_pairing #(
     end
     if (slot_valid_o) issued_q <= issued_q + 1;
     ahead_q  <= ahead_q + 4'(take) - 4'(slot_valid_o);
-    issues_q <= issues_q + (take && written_q[2] ? 4'd2 : 4'd0) - 4'(slot_valid_o);
+    ready_q  <= ahead_q <= 4'd7 && rst_ni;  // and one more may come in this cycle
+    if (slot_valid_o) issues_q <= brings ? {issues_q[8:0], 1'b1} : issues_q >> 1;
+    else if (brings) issues_q <= 10'b11;
     if (!rst_ni) begin
       written_q <= '0;
       issued_q  <= '0;

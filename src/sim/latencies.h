@@ -18,6 +18,8 @@ inline constexpr Cycle kDotToSum = 1 + kIntToFp + kMul + 3 * kAdd;
 inline constexpr Cycle kRowBlockToResult = 5 + 14 + kDotToSum + 4;
 // From the last V record's issue to the first result: 64 sums one after the other, then likewise.
 inline constexpr Cycle kValuesToResult = 72 + 3 + kDotToSum + 4;
+// From a `scores` or `values` instruction until the attention unit has begun with it.
+inline constexpr Cycle kAttentionToUnit = 2;
 // From the last record's issue to the end of the instruction.
 inline constexpr Cycle kScoresDrain = 43, kValuesDrain = 83;
 // From a page's last beat until its activation slots can be filled again.

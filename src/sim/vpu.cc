@@ -116,7 +116,7 @@ uint32_t Vpu::rounds() const {
 Task Vpu::scores(const Step& step) {
   const uint32_t past = program_.pass.position;
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
-  const Cycle asked = cursor_ + 1;
+  const Cycle asked = cursor_ + kAttentionToUnit;
   co_await take(uint64_t{2} * ((past + 31) / 32), 1);
 
   // The queries are loaded beside the scales.
@@ -135,7 +135,7 @@ Task Vpu::scores(const Step& step) {
 Task Vpu::values(const Step& step) {
   const uint32_t sequence = step.sequence;
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
-  work(1);
+  work(kAttentionToUnit);
   co_await until([&] { return buffers_.weights.size() > sequence; });
   wait(buffers_.weights[sequence], Stall::kSoftmax);
   co_await until([&] { return ideal_ || buffers_.results.room_known(ResultBuffer::kSlots); });
