@@ -21,7 +21,9 @@ module score_max (
 
   // largest_q is that of the head of the last score; only a run of another one starts from what is held for it.
   wire [31:0] so_far = changes_q ? held_q : largest_q;
-  wire [31:0] largest = key_q > so_far ? key_q : so_far;
+  // A subtraction, as a comparison would be mapped to three levels of logic before its carry chain.
+  wire [32:0] margin = {1'b0, so_far} - {1'b0, key_q};
+  wire [31:0] largest = margin[32] ? key_q : so_far;
   always_ff @(posedge clk_i) begin
     valid_q   <= valid_i;
     changes_q <= run_first_i && (first_i || index_i != index_q);
@@ -36,5 +38,6 @@ module score_max (
   end
   wire [31:0] read = keys[read_i];
   assign max_o = read[31] ? {1'b0, read[30:0]} : ~read;
+  wire unused = &{1'b0, margin[31:0]};
 endmodule
 `default_nettype wire

@@ -120,6 +120,8 @@ module unpacker (
     endcase
   end
   wire take = beat_valid_i && beat_ready_o;
+  wire take_weights = beat_valid_i && weight_ready_i && weight_allowed;  // in WEIGHTS
+  wire take_of_page = state_q == METADATA ? beat_valid_i : state_q == WEIGHTS && take_weights;
 
   wire op_kv = instruction_i.opcode == brim_pkg::OP_SCORES || instruction_i.opcode == brim_pkg::OP_VALUES;
   assign instruction_ready_o = state_q == IDLE && (!op_kv || kv_may_start_i);
@@ -153,7 +155,7 @@ module unpacker (
       next_count_one = kv_beats_q == 25'd1;
     end
   end
-  wire page_ends = take && beat_q == '1;
+  wire page_ends = take_of_page && beat_q == '1;
   wire counts = state_q == WEIGHTS ? page_ends : take;
 
   always_ff @(posedge clk_i) begin
@@ -161,7 +163,7 @@ module unpacker (
       count_q     <= count_load ? next_count : count_q - 1;
       count_one_q <= count_load ? next_count_one : count_q == 32'd2;
     end
-    if (take && (state_q == WEIGHTS || state_q == METADATA)) begin
+    if (take_of_page) begin
       beat_q     <= beat_q + 1;
       new_page_q <= page_ends;
     end
@@ -219,7 +221,7 @@ module unpacker (
         state_q       <= WEIGHTS;
       end
       WEIGHTS: begin
-        if (take && new_page_q) begin
+        if (take_weights && new_page_q) begin
           first_page_q   <= last_page_q;
           columns_left_q <= last_page_q ? instruction_q.groups[14:0] :
               columns_left_q - 15'(instruction_q.shape[2:0]);
@@ -258,7 +260,7 @@ module unpacker (
   assign kv_valid_o          = beat_valid_i && state_q == KV;
 
   assign weight_valid_o = beat_valid_i && state_q == WEIGHTS && weight_allowed;
-  assign page_start_o   = take && state_q == WEIGHTS && new_page_q;
+  assign page_start_o   = take_weights && state_q == WEIGHTS && new_page_q;
   assign page_columns_o = instruction_q.shape[2:0];
   assign page_first_o   = first_page_q;
   assign page_last_o    = last_page_q;
