@@ -48,7 +48,7 @@ module axi_read_port #(
 
   assign burst_ready_o = room_q > RoomBits'(burst_length_i) && under_way_q != CountBits'(OUTSTANDING);
   wire take = burst_valid_i && burst_ready_o;
-  wire joined = beat_valid_o && beat_ready_i;
+  logic joined_q;  // a beat, in the cycle before
   wire answered = rvalid_i && rlast_i;
 
   logic ar_valid_q;
@@ -78,7 +78,8 @@ module axi_read_port #(
 
     unasked_q   <= unasked_q + CountBits'(take) - CountBits'(ask);
     under_way_q <= under_way_q + CountBits'(take) - CountBits'(answered);
-    room_q      <= room_q + RoomBits'(joined) - (take ? RoomBits'(burst_length_i) + 1'b1 : '0);
+    joined_q    <= beat_valid_o && beat_ready_i;
+    room_q      <= room_q + RoomBits'(joined_q) - (take ? RoomBits'(burst_length_i) + 1'b1 : '0);
 
     rvalid_q        <= rvalid_i;
     rdata_q         <= rdata_i;
@@ -92,6 +93,7 @@ module axi_read_port #(
       answered_q  <= '0;
       unasked_q   <= '0;
       under_way_q <= '0;
+      joined_q    <= 1'b0;
       room_q      <= RoomBits'(BEATS);
       ar_valid_q  <= 1'b0;
       rvalid_q    <= 1'b0;

@@ -160,7 +160,7 @@ module brim_top #(
   wire fetch_idle, mcu_idle, writes_idle, compute_idle, mcu_empty, vpu_empty, spu_empty;
   wire fetch_error, mcu_error, write_error, instruction_error, overflow;
   wire [31:0] fetch_error_address, mcu_error_address, write_error_address, bad_instruction_address;
-  logic units_idle_q, reads_idle_q, progress_q;
+  logic units_idle_q, reads_idle_q, writes_idle_q, progress_q;
   pass_control u_control (
       .clk_i(aclk), .rst_ni(aresetn), .start_i(start), .soft_reset_i(soft_reset), .watchdog_i(watchdog),
       .program_i(program_address), .control_o(control), .status_o(status), .error_code_o(error_code),
@@ -168,7 +168,7 @@ module brim_top #(
       .progress_i(progress_q), .unit_rst_no(unit_rst_n), .stop_o(stop), .fetch_o(fetch_start),
       .header_i(header_valid), .check_o(check_start), .checked_i(checked), .bad_program_i(bad_program),
       .bad_pass_i(bad_pass), .run_o(run), .dispatched_i(dispatched), .units_idle_i(units_idle_q),
-      .flush_o(flush), .reads_idle_i(reads_idle_q), .writes_idle_i(writes_idle),
+      .flush_o(flush), .reads_idle_i(reads_idle_q), .writes_idle_i(writes_idle_q),
       .fetch_error_i(fetch_error), .fetch_error_address_i(fetch_error_address), .mcu_error_i(mcu_error),
       .mcu_error_address_i(mcu_error_address), .write_error_i(write_error),
       .write_error_address_i(write_error_address), .instruction_error_i(instruction_error),
@@ -182,6 +182,7 @@ module brim_top #(
     progress_q   <= |read_q || write_q;
     units_idle_q <= mcu_empty && vpu_empty && spu_empty && mcu_idle && compute_idle;
     reads_idle_q <= fetch_idle && mcu_idle;
+    writes_idle_q <= writes_idle;
   end
   assign no_more = dispatched && mcu_empty && mcu_idle && stream_empty;
 

@@ -36,8 +36,8 @@ module fetch (
   localparam int Entries = 64;
 
   // ------------------------------------------------------------------ bursts
-  // A burst ends at a multiple of its size, so it never crosses 4 KiB. How many beats follow the first burst is
-  // known when the header is there.
+  // A burst ends at a multiple of its size, so it never crosses 4 KiB, and all but the first begin at one. How many
+  // beats follow the first burst is known when the header is there.
   typedef enum logic [2:0] {
     IDLE,
     FIRST,   // ask for the first burst
@@ -54,6 +54,7 @@ module fetch (
   logic [2:0] under_way_q;  // bursts
   logic [6:0] reserved_q;   // entries in use or on their way
   logic reserve_q;          // size_q beats, of the burst that began to be asked for in the last cycle
+  logic out_taken_q;        // an entry left in the last cycle
   logic room_q;             // for a burst; it knows of the last one when the next one's size is known
   logic header_new_q;
   wire out_taken;
@@ -61,8 +62,6 @@ module fetch (
 
   wire take = rvalid_i && rready_o;
   wire asked = asking_q && arready_i;
-  wire [3:0] to_boundary = 4'(BurstBeats) - {1'b0, next_q[2:0]};
-  wire few = left_q[31:4] == '0 && left_q[3:0] < to_boundary;
   wire ask = (phase_q == FIRST || phase_q == ASK) && !asking_q && !stop_i && size_q != '0 && room_q;
   wire [31:0] rest = left_q - 32'(size_q);
 
@@ -87,7 +86,7 @@ module fetch (
       end
       SIZE:
       if (!asking_q) begin
-        size_q  <= few ? left_q[3:0] : to_boundary;
+        size_q  <= left_q[31:3] == '0 ? {1'b0, left_q[2:0]} : 4'(BurstBeats);
         phase_q <= ASK;
       end
       ASK:
@@ -99,18 +98,21 @@ module fetch (
     endcase
     under_way_q <= under_way_q + 3'(asked) - 3'(take && rlast_i);
     reserve_q   <= ask;
-    reserved_q  <= reserved_q + (reserve_q ? {2'b0, size_q, 1'b0} : 7'd0) - 7'(out_taken) - (header_new_q ? 7'd2 : 7'd0);
+    out_taken_q <= out_taken;
+    reserved_q  <= reserved_q + (reserve_q ? {2'b0, size_q, 1'b0} : 7'd0) - 7'(out_taken_q) - (header_new_q ? 7'd2 : 7'd0);
     room_q      <= start_i || reserved_q <= 7'(Entries - 2 * BurstBeats);
     if (start_i) begin
       phase_q    <= FIRST;
       next_q     <= program_i;
       size_q     <= 4'(BurstBeats) - {1'b0, program_i[2:0]};
-      reserved_q <= '0;
+      reserved_q  <= '0;
+      out_taken_q <= 1'b0;
     end
     if (!rst_ni) begin
       phase_q     <= IDLE;
       asking_q    <= 1'b0;
       reserve_q   <= 1'b0;
+      out_taken_q <= 1'b0;
       under_way_q <= '0;
     end
   end

@@ -55,8 +55,10 @@ module mcu #(
 
   wire burst_in_valid, burst_in_ready, burst_valid, burst_ready, commands_idle, burst_queue_empty;
   mcu_pkg::burst_t burst_in, burst;
+  logic wide_records_q;
+  always_ff @(posedge clk_i) wide_records_q <= header_i.head_size > 16'd64;
   mcu_commands u_commands (
-      .clk_i, .rst_ni, .wide_records_i(header_i.head_size > 16'd64), .piece_valid_i(piece_valid),
+      .clk_i, .rst_ni, .wide_records_i(wide_records_q), .piece_valid_i(piece_valid),
       .piece_ready_o(piece_ready), .piece_i(piece), .burst_valid_o(burst_in_valid), .burst_ready_i(burst_in_ready),
       .burst_o(burst_in), .idle_o(commands_idle));
   queue #(.WIDTH($bits(burst_in)), .DEPTH(4)) u_burst_queue (
@@ -93,8 +95,12 @@ module mcu #(
                      : error[2] ? error_address[95:64] : error_address[127:96];
   end
 
+  // A register, as it is found out from all the steps. None of them says that it is empty before the next one knows
+  // what it handed over.
+  logic idle_q;
   wire drained = pieces_idle && piece_queue_empty && commands_idle && burst_queue_empty && empty == 4'hF && join_idle;
-  assign idle_o = busy == 0 && (stop_i || drained);
+  always_ff @(posedge clk_i) idle_q <= busy == 0 && (stop_i || (drained && !instruction_valid_i));
+  assign idle_o = idle_q;
   assign error_o = error_q;
   assign error_address_o = error_address_q;
   assign port_idle_o = busy != 4'hF;

@@ -58,7 +58,10 @@ module mcu_join #(
     assert (!rst_ni || !rounds_valid_i || queue_ready);
   end
 
-  assign port_ready_o = {3'b0, take} << turn_q;
+  // Whether the port has a beat it knows itself.
+  for (genvar i = 0; i < 4; i++) begin : gen_ready
+    assign port_ready_o[i] = active_q && turn_q == 2'(i) && (!beat_valid_q || beat_ready_i);
+  end
   assign beat_valid_o = beat_valid_q;
   assign beat_data_o = beat_q;
   assign idle_o = !active_q && queue_empty && !beat_valid_q;

@@ -33,9 +33,17 @@ module mcu_pieces #(
   logic new_stream_q;
   logic [31:0] stream_q;
 
-  wire of_rows = instruction_q.opcode == brim_pkg::OP_ROPE || instruction_q.opcode == brim_pkg::OP_EMBED;
-  wire of_scores = instruction_q.opcode == brim_pkg::OP_SCORES;
-  wire of_records = of_scores || instruction_q.opcode == brim_pkg::OP_VALUES;
+  // What kind of instruction it is, and whether it reads anything, found out when it is taken.
+  wire next_scores = instruction_i.opcode == brim_pkg::OP_SCORES;
+  wire next_records = next_scores || instruction_i.opcode == brim_pkg::OP_VALUES;
+  logic of_rows_q, of_scores_q, of_stream_q, nothing_q;
+  // Registers, but stable long before the first instruction.
+  logic no_past_q;
+  logic [2:0] last_token_q;
+  always_ff @(posedge clk_i) begin
+    no_past_q    <= position_i == '0;
+    last_token_q <= 3'(tokens_i - 4'd1);
+  end
 
   // Address of the token's row, one DSP48E2: rows and ids below 2^26, as memory holds no more beats than that.
   wire [8*32-1:0] ids = (8 * 32)'(token_ids_i);
@@ -71,12 +79,12 @@ module mcu_pieces #(
       end
       brim_pkg::OP_ROPE, brim_pkg::OP_EMBED: begin
         piece.address = row_address_q;
-        last          = {1'b0, token_q} + 4'd1 == tokens_i;
+        last          = token_q == last_token_q;
       end
       brim_pkg::OP_SCORES, brim_pkg::OP_VALUES: begin
         piece.kind  = mcu_pkg::PIECE_RECORDS;
         piece.count = {8'b0, position_i};
-        if (of_scores && step_q != 2'd2) begin
+        if (of_scores_q && step_q != 2'd2) begin
           piece.kind    = mcu_pkg::PIECE_LINEAR;
           piece.address = step_q == 2'd0 ? instruction_q.address2 : value_scales_q;
           piece.count   = {13'b0, scale_beats_q};
@@ -87,13 +95,11 @@ module mcu_pieces #(
     endcase
   end
 
-  wire of_stream = instruction_q.opcode == brim_pkg::OP_STREAM;
-  wire nothing = of_stream || (of_records ? position_i == 0 : instruction_q.count == 0);
-  wire there = !of_rows || phase_q == ProductReady;
-  assign piece_valid_o = valid_q && !nothing && there;
+  wire there = !of_rows_q || phase_q == ProductReady;
+  assign piece_valid_o = valid_q && !nothing_q && there;
   assign piece_o = piece;
   wire push = piece_valid_o && piece_ready_i;
-  assign instruction_ready_o = !valid_q || nothing || (push && last);
+  assign instruction_ready_o = !valid_q || nothing_q || (push && last);
   assign idle_o = !valid_q;
 
   always_ff @(posedge clk_i) begin
@@ -106,11 +112,15 @@ module mcu_pieces #(
     if (instruction_ready_o) begin
       valid_q       <= instruction_valid_i;
       instruction_q <= instruction_i;
+      of_rows_q     <= instruction_i.opcode == brim_pkg::OP_ROPE || instruction_i.opcode == brim_pkg::OP_EMBED;
+      of_scores_q   <= next_scores;
+      of_stream_q   <= instruction_i.opcode == brim_pkg::OP_STREAM;
+      nothing_q     <= instruction_i.opcode == brim_pkg::OP_STREAM || (next_records ? no_past_q : instruction_i.count == '0);
       step_q        <= '0;
       token_q       <= '0;
       phase_q       <= '0;
     end
-    if (valid_q && of_stream) begin
+    if (valid_q && of_stream_q) begin
       new_stream_q <= 1'b1;
       stream_q     <= instruction_q.address;
     end else if (push && instruction_q.opcode == brim_pkg::OP_MATVEC) begin

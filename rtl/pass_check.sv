@@ -90,20 +90,25 @@ module pass_check #(
   end
 
   // ------------------------------------------------------------------ checks
-  logic bad_format_q, bad_size_q, bad_heads_q, bad_context_q, bad_program_q;
+  // In small steps, as there is time.
+  logic bad_format_q, bad_dim_q, bad_hidden_q, bad_vocabulary_q, bad_head_size_q, bad_heads_q, bad_kv_heads_q;
+  logic bad_groups_q, bad_context_q, long_context_q, bad_program_q;
   logic bad_tokens_q, bad_position_q, bad_scores_q, bad_pass_q;
   logic [32:0] end_position_q;
   always_ff @(posedge clk_i) begin
     bad_format_q <= header_i.magic != brim_pkg::PROGRAM_MAGIC || header_i.version != brim_pkg::PROGRAM_VERSION ||
         header_i.instructions == '0;
-    bad_size_q <= header_i.dim == '0 || header_i.dim > 32'd4096 || header_i.hidden == '0 ||
-        header_i.hidden > 32'd14336 || header_i.vocabulary == '0 || header_i.vocabulary >= 32'h100_0000;
-    bad_heads_q <= header_i.head_size == '0 || header_i.head_size > 16'd128 || header_i.head_size[0] ||
-        header_i.heads == '0 || header_i.heads > 16'd64 || header_i.kv_heads == '0 || header_i.kv_heads > 16'd32 ||
-        kv_multiple_q != {1'b0, header_i.heads} || heads_per_kv_q > 4'(MaxHeadsPerKv);
-    bad_context_q <= header_i.context_size == '0 || header_i.context_size[5:0] != '0 ||
-        header_i.context_size > 32'(CONTEXT);
-    bad_program_q <= bad_format_q || bad_size_q || bad_heads_q || bad_context_q;
+    bad_dim_q        <= header_i.dim == '0 || header_i.dim > 32'd4096;
+    bad_hidden_q     <= header_i.hidden == '0 || header_i.hidden > 32'd14336;
+    bad_vocabulary_q <= header_i.vocabulary == '0 || header_i.vocabulary >= 32'h100_0000;
+    bad_head_size_q  <= header_i.head_size == '0 || header_i.head_size > 16'd128 || header_i.head_size[0];
+    bad_heads_q      <= header_i.heads == '0 || header_i.heads > 16'd64;
+    bad_kv_heads_q   <= header_i.kv_heads == '0 || header_i.kv_heads > 16'd32;
+    bad_groups_q     <= kv_multiple_q != {1'b0, header_i.heads} || heads_per_kv_q > 4'(MaxHeadsPerKv);
+    bad_context_q    <= header_i.context_size == '0 || header_i.context_size[5:0] != '0;
+    long_context_q   <= header_i.context_size > 32'(CONTEXT);
+    bad_program_q    <= bad_format_q || bad_dim_q || bad_hidden_q || bad_vocabulary_q || bad_head_size_q ||
+        bad_heads_q || bad_kv_heads_q || bad_groups_q || bad_context_q || long_context_q;
 
     bad_tokens_q   <= tokens_i == '0 || tokens_i > 32'(TOKENS) || first_logits_i > tokens_i;
     end_position_q <= {1'b0, position_i} + {1'b0, tokens_i};

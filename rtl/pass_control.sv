@@ -112,7 +112,7 @@ module pass_control (
   wire over = quiet && quiet_q == '1;
 
   logic [7:0] reset_q;
-  logic unit_rst_nq, stop_q;
+  logic unit_rst_nq, stop_q, run_q, flush_q;
   logic [2:0] status_q;
   logic [3:0] error_code_q;
   logic [31:0] error_address_q;
@@ -120,6 +120,8 @@ module pass_control (
   logic clear_q, fetch_q, check_q;
   always_ff @(posedge clk_i) begin
     quiet_q <= quiet && !over ? quiet_q + 1 : '0;
+    run_q   <= state_q == RUN;
+    flush_q <= state_q == FLUSH;
     ended_q <= '0;
     clear_q <= 1'b0;
     fetch_q <= 1'b0;
@@ -217,7 +219,7 @@ module pass_control (
   assign stop_o          = stop_q;
   assign fetch_o         = fetch_q;
   assign check_o         = check_q;
-  assign run_o           = state_q == RUN;
-  assign flush_o         = state_q == FLUSH;
+  assign run_o           = run_q;
+  assign flush_o         = flush_q;
 endmodule
 `default_nettype wire

@@ -83,9 +83,14 @@ module registers #(
   wire change = write && whole_q;
   wire change_pass = change && control_i == '0;
   wire control_write = change && word_address == brim_pkg::REG_CONTROL;
-  assign soft_reset_o = control_write && wdata_q[brim_pkg::CONTROL_SOFT_RESET_BIT];
-  assign start_o = control_write && wdata_q[brim_pkg::CONTROL_START_BIT] &&
-      !wdata_q[brim_pkg::CONTROL_SOFT_RESET_BIT] && control_i == '0;
+  logic start_q, soft_reset_q;
+  always_ff @(posedge clk_i) begin
+    soft_reset_q <= control_write && wdata_q[brim_pkg::CONTROL_SOFT_RESET_BIT] && rst_ni;
+    start_q      <= control_write && wdata_q[brim_pkg::CONTROL_START_BIT] &&
+        !wdata_q[brim_pkg::CONTROL_SOFT_RESET_BIT] && control_i == '0 && rst_ni;
+  end
+  assign soft_reset_o = soft_reset_q;
+  assign start_o      = start_q;
 
   logic [31:0] watchdog_q, program_q, position_q, tokens_q, first_logits_q;
   logic [511:0] token_ids_q;

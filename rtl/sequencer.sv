@@ -36,11 +36,12 @@ module sequencer (
   logic [31:0] first_address_q, second_address_q, third_address_q;
   logic [2:0] valid_q;
   logic [31:0] left_q;  // instructions from the one at the input on
+  logic one_left_q, none_left_q;
   logic [2:0] last_q;   // of the program
   logic ended_q, error_q;
   wire dispatched;
   wire advance = run_i && !error_q && (!valid_q[2] || dispatched);
-  assign instruction_ready_o = advance && !ended_q && left_q != '0;
+  assign instruction_ready_o = advance && !ended_q && !none_left_q;
   wire take = instruction_valid_i && instruction_ready_o;
 
   always_ff @(posedge clk_i) begin
@@ -52,10 +53,18 @@ module sequencer (
       third_q          <= second_q;
       third_address_q  <= second_address_q;
       valid_q          <= {valid_q[1:0], take};
-      last_q           <= {last_q[1:0], left_q == 32'd1};
+      last_q           <= {last_q[1:0], one_left_q};
     end
-    if (take) left_q <= left_q - 1;
-    if (!run_i) left_q <= limits.instructions;
+    if (take) begin
+      left_q      <= left_q - 1;
+      one_left_q  <= left_q == 32'd2;
+      none_left_q <= one_left_q;
+    end
+    if (!run_i) begin  // there is at least one
+      left_q      <= limits.instructions;
+      one_left_q  <= limits.instructions == 32'd1;
+      none_left_q <= 1'b0;
+    end
     if (!rst_ni || ended_q) valid_q <= '0;
   end
   wire bad;
@@ -71,6 +80,9 @@ module sequencer (
   wire work = second_op != brim_pkg::OP_END && second_op != brim_pkg::OP_END_PROMPT;
   logic is_end_q, to_mcu_q, to_vpu_q, to_spu_q;
   logic fills_normed_q, fills_attention_q, fills_hidden_q, fills_queries_q;
+  logic of_normed_q, of_attention_q, of_hidden_q, of_queries_q;  // whose generation goes with it
+  wire is_matvec = second_op == brim_pkg::OP_MATVEC;
+  wire is_head = second_op == brim_pkg::OP_KEY || second_op == brim_pkg::OP_VALUE || second_op == brim_pkg::OP_QUERY;
   always_ff @(posedge clk_i)
     if (advance) begin
       is_end_q          <= is_end;
@@ -81,6 +93,11 @@ module sequencer (
       fills_attention_q <= second_op == brim_pkg::OP_OUTPUT && second_q.head == '0;
       fills_hidden_q    <= second_op == brim_pkg::OP_SWIGLU;
       fills_queries_q   <= second_op == brim_pkg::OP_KEY && second_q.head == '0;
+      of_normed_q       <= second_op == brim_pkg::OP_EMBED || second_op == brim_pkg::OP_RESIDUAL ||
+          (is_matvec && second_q.buffer[1:0] == '0);
+      of_attention_q    <= second_op == brim_pkg::OP_OUTPUT || (is_matvec && second_q.buffer[1:0] == 2'd1);
+      of_hidden_q       <= second_op == brim_pkg::OP_SWIGLU || (is_matvec && second_q.buffer[1]);
+      of_queries_q      <= is_head || second_op == brim_pkg::OP_SCORES;
     end
   wire no_end = last_q[2] && !is_end_q;
   wire good = valid_q[2] && !bad && !no_end && !ended_q;
@@ -107,18 +124,8 @@ module sequencer (
   wire [7:0] attention = attention_q + 8'(fills_attention_q);
   wire [7:0] hidden = hidden_q + 8'(fills_hidden_q);
   wire [7:0] queries = queries_q + 8'(fills_queries_q);
-  logic [7:0] generation;
-  always_comb begin
-    case (third_q.opcode)
-      brim_pkg::OP_EMBED, brim_pkg::OP_RESIDUAL: generation = normed;
-      brim_pkg::OP_OUTPUT: generation = attention;
-      brim_pkg::OP_SWIGLU: generation = hidden;
-      brim_pkg::OP_KEY, brim_pkg::OP_VALUE, brim_pkg::OP_QUERY, brim_pkg::OP_SCORES: generation = queries;
-      brim_pkg::OP_MATVEC:
-      generation = third_q.buffer[1] ? hidden : third_q.buffer[0] ? attention : normed;
-      default: generation = '0;
-    endcase
-  end
+  wire [7:0] generation = (of_normed_q ? normed : '0) | (of_attention_q ? attention : '0) |
+      (of_hidden_q ? hidden : '0) | (of_queries_q ? queries : '0);
   always_ff @(posedge clk_i) begin
     if (dispatched) begin
       normed_q    <= normed;
@@ -139,6 +146,6 @@ module sequencer (
   assign ended_o         = ended_q;
   assign error_o         = error_q;
   assign error_address_o = third_address_q;
-  wire unused = &{1'b0, limits, third_q};
+  wire unused = &{1'b0, limits};
 endmodule
 `default_nettype wire

@@ -109,10 +109,12 @@ module write_port (
   logic [31:0] ask_address_q;
   logic [5:0] ask_more_q;
   logic [BurstBits:0] pushed_q, sent_q, acknowledged_q;  // bursts; one bit more than a place
+  logic room_q;  // for one more under way
 
   wire next_joins = next_q[32];
   wire run_over = run_valid_q && (next_valid_q ? !next_joins : drain_q == '0);
-  wire burst_room = !ask_q && pushed_q - acknowledged_q != (BurstBits + 1)'(Bursts) && !stop_i;
+  wire [BurstBits:0] under_way = pushed_q - acknowledged_q;
+  wire burst_room = !ask_q && room_q && !stop_i;
   wire run_leaves = run_over && burst_room;
   wire run_grows = run_valid_q && next_valid_q && next_joins;
   assign next_taken = next_valid_q && (!run_valid_q || run_grows || run_leaves);
@@ -130,9 +132,11 @@ module write_port (
       ask_more_q    <= run_more_q;
     end
     if (asked) ask_q <= 1'b0;
+    room_q <= under_way < (BurstBits + 1)'(Bursts - 1) || (under_way == (BurstBits + 1)'(Bursts - 1) && !asked);
     if (!rst_ni) begin
       run_valid_q <= 1'b0;
       ask_q       <= 1'b0;
+      room_q      <= 1'b0;
     end
   end
   assign awaddr_o  = {2'b0, ask_address_q, 6'b0};

@@ -57,12 +57,12 @@ class McuBench {
     mcu_->position_i = position;
     mcu_->tokens_i = static_cast<uint8_t>(token_ids.size());
     for (uint32_t t = 0; t < token_ids.size(); ++t) set_word(mcu_->token_ids_i, t, token_ids[t]);
+    for (uint32_t i = 0; i < 4; ++i) cycle();  // the pass's numbers stand before its first instruction
     instructions_.assign(instructions.begin(), instructions.end());
     beats.clear();
     beat_cycles.clear();
     errors.clear();
     for (auto& port_bursts : bursts) port_bursts.clear();
-    for (uint32_t i = 0; i < 4; ++i) cycle();  // the pass's numbers stand before its first instruction
   }
 
   // Until all is done; false after `limit` cycles.

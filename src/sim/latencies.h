@@ -24,8 +24,8 @@ inline constexpr Cycle kAttentionToUnit = 2;
 inline constexpr Cycle kScoresDrain = 43, kValuesDrain = 83;
 // From a page's last beat until its activation slots can be filled again.
 inline constexpr Cycle kPageToRelease = 6;
-// Activation blocks: from the instruction, or from the block's completion, to the first word; 32 words; and from the
-// first of them until a page that needs the block may begin.
+// Activation blocks: from the instruction, or from the block's completion, to the first word; 32 words; and
+// from the first of them until a page that needs the block may begin.
 inline constexpr Cycle kMatvecToRefill = 1, kCompleteToRefill = 2, kRefill = 32, kRefillToReady = 35;
 
 // SPU: from the issue of an element to its result; with a conversion to FP16 or int8; with exp.
@@ -44,26 +44,28 @@ inline constexpr Cycle kSumToTotal = 11 + 5 * (kAdd + 3);
 inline constexpr Cycle kStartToFetch = 2, kHeaderToFetch = 4, kFetchToFetch = 3;
 // Until an instruction can leave the buffer: from the header's arrival (the check of the pass), and from its
 // own. Then until its dispatch (three stages of rtl/sequencer.sv), and until a burst takes its place.
-inline constexpr Cycle kHeaderToTaken = 130, kArrivalToTaken = 2, kTakenToDispatch = 3, kTakenToFetch = 3;
-// From dispatch until the unit can take the instruction: rtl/queue.sv.
-inline constexpr Cycle kQueue = 2;
+inline constexpr Cycle kHeaderToTaken = 131, kArrivalToTaken = 2, kTakenToDispatch = 3, kTakenToFetch = 4;
+// From dispatch until the unit can take the instruction, and from its taking it until another can be
+// dispatched in its place where the queue is full: rtl/queue.sv.
+inline constexpr Cycle kQueue = 2, kQueueRoom = 2;
 
 // MCU (rtl/mcu.sv). A piece is formed in a cycle, the row of a table in five, as its address is a product.
 // From the forming of a piece to its first burst: two queues and the command generator. From a port's taking
 // a burst to its address on the port.
 inline constexpr Cycle kPiece = 1, kRow = 5, kPieceToBurst = 5, kBurstToAddress = 2;
-// From a beat's arrival at a port until the join can take it, and until it is at the prefetch FIFO.
-inline constexpr Cycle kArrivalToJoin = 2, kJoinToFifo = 1;
+// From a beat's arrival at a port until the join can take it; from there until it is at the prefetch FIFO,
+// and until its port can take a burst in its place.
+inline constexpr Cycle kArrivalToJoin = 3, kJoinToFifo = 1, kJoinToRoom = 2;
 
 // Write port (rtl/write_port.sv): from the last beat that makes enough to send until the first one is taken
 // into a burst; from a burst's leaving to its first data on the port, and to the next one's leaving.
-inline constexpr Cycle kPutToTaken = 3, kLeaveToData = 3, kLeaveToLeave = 2;
+inline constexpr Cycle kPutToTaken = 3, kLeaveToData = 3, kLeaveToLeave = 2, kResponseToLeave = 2;
 
 // End of a pass (rtl/pass_control.sv): what is waited for must hold for four cycles. From all units' last
 // work until the first beat of what is left to write is taken into a burst, from the last response to the
 // end, and from work to end where nothing is left to write.
 inline constexpr Cycle kQuiet = 4;
-inline constexpr Cycle kIdleToTaken = 1 + kQuiet + 2, kResponseToEnd = 1 + kQuiet,
+inline constexpr Cycle kIdleToTaken = 1 + kQuiet + 3, kResponseToEnd = 2 + kQuiet,
                        kIdleToEnd = 1 + 2 * kQuiet;
 
 }  // namespace brim::sim

@@ -67,7 +67,8 @@ Cycle Mcu::issue_cycle(const PortBurst& burst) const {
   const Port& port = ports_[burst.port];
   Cycle cycle = next_issue_;
   if (port.requested + burst.beats > kPortFifoBeats) {
-    cycle = std::max(cycle, port.joined_at[(port.requested + burst.beats - 1) % kPortFifoBeats] + 1);
+    cycle =
+        std::max(cycle, port.joined_at[(port.requested + burst.beats - 1) % kPortFifoBeats] + kJoinToRoom);
   }
   if (waits_for_burst(burst)) {
     cycle = std::max(cycle, memory_.arrival(burst.port, port.burst_ends[port.bursts % max_outstanding_] - 1));

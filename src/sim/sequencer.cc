@@ -69,15 +69,15 @@ Task Sequencer::run() {
     // An entry is free again when the instruction that has been longest in the queue starts.
     if (has_reads(opcode) && mcu >= kMcuQueue) {
       co_await until([&] { return starts_.mcu.size() > mcu - kMcuQueue; });
-      cycle = std::max(cycle, starts_.mcu[mcu - kMcuQueue] + 1);
+      cycle = std::max(cycle, starts_.mcu[mcu - kMcuQueue] + kQueueRoom);
     }
     if ((units & kVpu) && vpu >= kComputeQueue) {
       co_await until([&] { return starts_.vpu.size() > vpu - kComputeQueue; });
-      cycle = std::max(cycle, starts_.vpu[vpu - kComputeQueue] + 1);
+      cycle = std::max(cycle, starts_.vpu[vpu - kComputeQueue] + kQueueRoom);
     }
     if ((units & kSpu) && spu >= kComputeQueue) {
       co_await until([&] { return starts_.spu.size() > spu - kComputeQueue; });
-      cycle = std::max(cycle, starts_.spu[spu - kComputeQueue] + 1);
+      cycle = std::max(cycle, starts_.spu[spu - kComputeQueue] + kQueueRoom);
     }
     mcu += has_reads(opcode);
     vpu += (units & kVpu) != 0;

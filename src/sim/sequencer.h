@@ -26,8 +26,8 @@ class Sequencer {
  public:
   static constexpr uint32_t kFetchBytes = 512;
   static constexpr uint32_t kBufferInstructions = 64;
-  static constexpr uint32_t kMcuQueue = 16 + 1;       // the one at the queue's output
-  static constexpr uint32_t kComputeQueue = 128 + 1;  // of VPU and SPU
+  static constexpr uint32_t kMcuQueue = 16;
+  static constexpr uint32_t kComputeQueue = 128;  // of VPU and SPU
 
   // The starts of instructions on their units, in the order of each unit.
   struct Starts {

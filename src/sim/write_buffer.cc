@@ -51,7 +51,7 @@ Task WriteBuffer::send(uint32_t beats, Cycle first_taken) {
     leaves_ = std::max(taken_ + 1, leaves_ + kLeaveToLeave);
     if (under_way_.size() == kBursts) {
       co_await response();
-      leaves_ = std::max(leaves_, last_response_ + 1);
+      leaves_ = std::max(leaves_, last_response_ + kResponseToLeave);
     }
     const Cycle start = std::max(leaves_ + kLeaveToData, port_free_);
     port_free_ = start;
