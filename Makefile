@@ -2,7 +2,7 @@
 BRIM := build/release/brim
 JOBS := $(shell nproc)
 
-.PHONY: build rtl synth demo test test-long bench format lint clean
+.PHONY: build rtl synth coverage demo test test-long bench format lint clean
 
 build:
 	@scripts/setup build
@@ -37,6 +37,17 @@ synth:
 	cmake --preset release -DBUILD_TESTING=ON
 	cmake --build --preset release --target brim_pkg
 	rtl/synth/synth.py build/release/rtl/brim_pkg.sv --write
+
+# Of the RTL, by its test benches.
+COUNTS := $(CURDIR)/build/coverage/counts
+coverage:
+	@scripts/setup test
+	cmake --preset coverage -DBUILD_TESTING=ON
+	cmake --build --preset coverage -j $(JOBS)
+	rm -rf $(COUNTS)
+	mkdir $(COUNTS)
+	BRIM_COVERAGE_DIR=$(COUNTS) ctest --test-dir build/coverage/rtl/test -j $(JOBS) --output-on-failure -E '^(rtl|fpga)_'
+	rtl/coverage/coverage.py $(COUNTS) --write
 
 bench: build
 	$(BRIM) pack synthetic:llama2-7b -o build/7b.brim

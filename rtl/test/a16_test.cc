@@ -61,14 +61,19 @@ void check_vectors(uint32_t length_of_block, uint64_t seed) {
       got[b].mantissas.assign(length_of_block, -1);
     }
 
-    const uint32_t base = operands.below(1000) * 32;
+    const uint32_t base = operands.below(1000) * length_of_block / 4;
+    const uint32_t memory = operands.below(4);
     uint32_t written = 0, complete = 0;
     const auto tick = [&] {
       module->eval();
       module.tick();
-      if (module->overflow_o) overflowed = true;
+      if (module->overflow_o) {
+        overflowed = true;
+        ASSERT_EQ(module->overflow_to_o, memory);
+      }
       if (module->we_o) {
         ASSERT_EQ(module->address_o, (base + written) & 0x1FFF);
+        ASSERT_EQ(module->to_o, memory);
         const uint32_t words = length_of_block / 4;
         ASSERT_LT(written / words, blocks);
         Block& block = got[written / words];
@@ -82,6 +87,7 @@ void check_vectors(uint32_t length_of_block, uint64_t seed) {
     };
     module->start_i = 1;
     module->address_i = base & 0x1FFF;
+    module->to_i = static_cast<uint8_t>(memory);
     tick();
     module->start_i = 0;
     for (uint32_t i = 0; i < n; ++i) {

@@ -221,6 +221,7 @@ TEST(Fp16ToFp, ConvertsEveryPattern) {
     module.eval();
     ASSERT_EQ(module.result_o, float_bits(fp16_to_float(static_cast<uint16_t>(h)))) << std::hex << h;
   }
+  write_coverage(context);
 }
 
 TEST(FpToFp16, EqualsFloatToFp16) {

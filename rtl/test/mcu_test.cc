@@ -154,7 +154,7 @@ class McuTest : public testing::TestWithParam<ExecutorShape> {};
 
 TEST_P(McuTest, ReadsWhatTheProgramSaysAtAnyPosition) {
   McuBench bench({}, 1);
-  for (const uint32_t position : {0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 127, 128, 130, 184})
+  for (const uint32_t position : {0, 1, 2, 3, 4, 5, 6, 31, 32, 33, 63, 64, 65, 127, 128, 130, 184})
     expect_pass(bench, Pass(GetParam(), position, 1 + position % 8));
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "coverage.h"
+
 namespace brim::rtl {
 
 // A Verilated module with clock clk_i.
@@ -13,12 +15,15 @@ template <typename Module>
 class Clocked {
  public:
   Clocked() : context_(std::make_unique<VerilatedContext>()) {
-    context_->randReset(2);  // registers start with random contents
+    context_->randReset(kRandReset);
     module_ = std::make_unique<Module>(context_.get());
     module_->clk_i = 0;
     module_->eval();
   }
-  ~Clocked() { module_->final(); }
+  ~Clocked() {
+    module_->final();
+    write_coverage(*context_);
+  }
 
   Module* operator->() { return module_.get(); }
   Module& operator*() { return *module_; }

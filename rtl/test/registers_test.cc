@@ -177,6 +177,27 @@ TEST(RtlRegisters, StandWhereTheHeaderSaysWithTheAccessItSays) {
   }
 }
 
+TEST(RtlRegisters, ShowEveryBit) {
+  Bench bench;
+  for (const uint32_t value : {0xFFFFFFFFu, 0u, 0xA5A5A5A5u}) {
+    bench.ports().status_i = value & 7;
+    bench.ports().error_code_i = value & 15;
+    bench.ports().error_address_i = value;
+    for (uint32_t i = 0; i < 16; ++i) set_word(bench.ports().counters_i, i, value);
+    EXPECT_EQ(bench.read(kStatus), value & 7);
+    EXPECT_EQ(bench.read(kErrorCode), value & 15);
+    EXPECT_EQ(bench.read(kErrorAddress), value);
+    EXPECT_EQ(bench.read(kCycles), value);
+    for (const Register& r : kRegisters) {
+      if (r.access != Access::kReadWrite || r.offset == kControl || r.offset == kInterruptEnable) continue;
+      for (uint32_t word = 0; word < r.words; ++word) {
+        bench.write(r.offset + 4 * word, value);
+        EXPECT_EQ(bench.read(r.offset + 4 * word), value) << r.name << " word " << word;
+      }
+    }
+  }
+}
+
 TEST(RtlRegisters, ReadZeroWhereThereAreNone) {
   Bench bench;
   std::array<bool, kBlockBytes / 4> known{};

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "axi_memory.h"
+#include "coverage.h"
 #include "image/mapped_image.h"
 #include "isa/instruction.h"
 #include "isa/layout.h"
@@ -85,7 +86,7 @@ class TopBench {
     for (uint32_t i = 0; i < kReadPorts; ++i) {
       read_ports_.push_back(std::make_unique<AxiReadPort>(memory_ports_, timing, AxiLimits{}, seed + i));
     }
-    context_->randReset(2);
+    context_->randReset(kRandReset);
     top_ = std::make_unique<Top>(context_.get());
     top_->aclk = 0;
     top_->aresetn = 0;
@@ -96,7 +97,10 @@ class TopBench {
     while (get(registers::kControl) != 0) {
     }
   }
-  ~TopBench() { top_->final(); }
+  ~TopBench() {
+    top_->final();
+    write_coverage(*context_);
+  }
 
   SparseMemory memory;
   Program program;

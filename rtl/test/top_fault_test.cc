@@ -291,7 +291,7 @@ const std::vector<BadInstruction>& bad_instructions() {
 
 // The program is the bad instruction alone, so nothing but the program may be read.
 TEST(TopFaults, RefuseABadInstructionBeforeAnyUnitSeesIt) {
-  OneLane top;
+  FourLanes top;
   const std::vector<uint32_t> ids = {1};
   for (const BadInstruction& bad : bad_instructions()) {
     SCOPED_TRACE(bad.name);
@@ -445,6 +445,71 @@ TEST(TopFaults, ResetSoftlyInAnyCycleOfAPass) {
   top.expect_right_passes();
 }
 
+// States of pass_control that random cycles hit seldom, or never.
+TEST(TopFaults, ResetSoftlyBeforeBetweenAndAtTheEndsOfPasses) {
+  OneLane top;
+  const std::vector<uint32_t> ids = {4};
+  const auto reset_when_memory_answers = [&] {
+    top.set(registers::kControl, registers::kSoftReset);
+    EXPECT_FALSE(top.wait(1000));
+    top.set(registers::kControl, registers::kSoftReset);  // which has begun
+    EXPECT_EQ(top.get(registers::kControl), registers::kSoftReset);
+    top.dead_ports = 0;
+    EXPECT_TRUE(top.wait(1000));
+    EXPECT_EQ(top.get(registers::kStatus), 0u);
+    EXPECT_TRUE(top.all_idle());
+  };
+  top.soft_reset();
+  top.set(registers::kControl, registers::kSoftReset);
+  for (uint32_t i = 0; i < 50; ++i) top.cycle();
+  top.soft_reset();  // while units are held in reset
+  top.expect_right_passes(1);
+
+  // The header does not come.
+  top.dead_ports = 1u << OneLane::kAux;
+  top.set_up(ids, 1, 0);
+  top.start();
+  for (uint32_t i = 0; i < 50; ++i) top.cycle();
+  reset_when_memory_answers();
+  top.expect_right_passes(1);
+
+  // The header is being checked.
+  const uint64_t before = top.aux_transfers;
+  top.start();
+  while (top.aux_transfers < before + 8) top.cycle();
+  top.soft_reset();
+  EXPECT_EQ(top.get(registers::kBeatsWritten), 0u);
+  top.expect_right_passes(1);
+
+  // All is done but the writes.
+  top.dead_ports = 1u << OneLane::kReadPorts;
+  top.set_up(ids, 1, 0);
+  top.start();
+  EXPECT_FALSE(top.wait(100'000));
+  EXPECT_EQ(top.get(registers::kStatus), registers::kBusy);
+  reset_when_memory_answers();
+  top.expect_right_passes();
+}
+
+// The check of a pass takes longer than this watchdog.
+TEST(TopFaults, ReportSilenceWhileAPassIsChecked) {
+  FourLanes top;
+  top.set(registers::kWatchdog, 100);
+  const std::vector<uint32_t> ids = {4};
+  top.set_up(ids, 0, 0);
+  const uint64_t before = top.aux_transfers;
+  top.start();
+  while (top.aux_transfers < before + 4) top.cycle();
+  top.dead_ports = 1u << FourLanes::kAux;
+  ASSERT_TRUE(top.wait(150));
+  top.expect_error(ErrorCode::kNoProgress);
+  EXPECT_EQ(top.stream_transfers(), 0u);
+  top.dead_ports = 0;
+  top.soft_reset();
+  top.set(registers::kWatchdog, 0);
+  top.expect_right_passes();
+}
+
 TEST(TopFaults, ReportMemoryThatNeverAnswersAndRecoverWhenItDoes) {
   OneLane top;
   top.set(registers::kInterruptEnable, kErrorStatus);
@@ -571,7 +636,7 @@ TEST(TopFaults, ReportTheFaultWhenMemoryStopsAnsweringAfterIt) {
 }
 
 TEST(TopFaults, ReportActivationsThatLeaveTheNumberRange) {
-  OneLane top;
+  FourLanes top;
   // Norm weights of the first layer: X times 2^127 has no A16 block.
   const uint64_t parameters = top.region(RegionKind::kParameters).address;
   std::vector<float> saved(top.program.header.dim);

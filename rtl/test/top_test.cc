@@ -26,17 +26,17 @@ constexpr AxiTiming kRandom{.min_latency = 5, .max_latency = 120, .gap_percent =
 
 constexpr uint64_t kLimit = 20'000'000;
 
+// Passes of so many tokens each, one behind the other. A cache below the first `position` holds zeros.
 template <typename Top>
 void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint32_t>& passes,
-                             const AxiTiming& timing) {
-  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding,
-                               kExecutorContext);
+                             const AxiTiming& timing, uint32_t position = 0,
+                             uint32_t context = kExecutorContext) {
+  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, context);
   Interpreter reference(
       file.image(), make_kernels("reference"),
       InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap});
   TopBench<Top> bench(file.image(), timing, 1);
   Operands operands(2);
-  uint32_t position = 0;
   for (const uint32_t tokens : passes) {
     std::vector<uint32_t> ids(tokens);
     for (uint32_t& id : ids) id = operands.below(shape.model.vocabulary);
@@ -76,6 +76,75 @@ TEST_P(TopTest, GivesTheReferencesLogitsWithRandomStallsOnEveryChannel) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, TopTest, testing::ValuesIn(executor_shapes()),
                          [](const auto& shape) { return shape.param.name; });
+
+// A model of one layer, so that many passes are quick.
+ExecutorShape one_layer(ExecutorShape shape) {
+  shape.model.layers = 1;
+  shape.model.vocabulary = 20;
+  return shape;
+}
+
+// With four tokens one to eight rounds of pairs of a token and a query head.
+TEST(TopPasses, GiveTheReferencesLogitsForAnyNumberOfHeadsPerKvHead) {
+  for (uint32_t heads = 1; heads <= 8; ++heads) {
+    SCOPED_TRACE(heads);
+    ExecutorShape shape = one_layer(executor_shapes()[0]);
+    shape.model.heads = heads;
+    shape.model.kv_heads = 1;
+    expect_reference_logits<Vsim_top4>(shape, {4, 3}, kIdeal);
+  }
+}
+
+TEST(TopPasses, GiveTheReferencesLogitsWithBiasesAndHeadNormsAtOnce) {
+  ExecutorShape shape{.name = "wide", .model = test::small_model("wide"), .embedding = EmbeddingFormat::kQ4};
+  expect_reference_logits<Vsim_top4>(shape, {4, 1}, kIdeal);
+}
+
+// Pages of 128 records and of 64, the pass's own tokens on both sides of a page's end.
+TEST(TopPasses, GiveTheReferencesLogitsAcrossTheEndOfAPage) {
+  expect_reference_logits<Vsim_top4>(one_layer(executor_shapes()[0]), {4, 1}, kIdeal, 126);
+  expect_reference_logits<Vsim_top4>(one_layer(executor_shapes()[2]), {4, 1}, kIdeal, 62);
+}
+
+// The scores of one round of pairs fill their buffer.
+TEST(TopPasses, GiveTheReferencesLogitsAtTheEndOfTheLongestContext) {
+  constexpr uint32_t kContext = 4096;
+  ExecutorShape shape = one_layer(executor_shapes()[0]);
+  shape.model.heads = shape.model.kv_heads;
+  expect_reference_logits<Vsim_top4>(shape, {3, 1}, kIdeal, kContext - 4, kContext);
+}
+
+// Programs are fetched in bursts that end at a multiple of eight beats.
+TEST(TopPasses, GiveTheReferencesLogitsWhereverTheProgramStands) {
+  const ExecutorShape shape = one_layer(executor_shapes()[0]);
+  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding,
+                               kExecutorContext);
+  Interpreter reference(
+      file.image(), make_kernels("reference"),
+      InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap});
+  TopBench<Vsim_top1> bench(file.image(), kIdeal, 1);
+  constexpr uint64_t kElsewhere = 0x3F0000000;  // above the image
+  for (uint32_t beat = 0; beat < 8; ++beat) {
+    SCOPED_TRACE(beat);
+    bench.program_address = kElsewhere + beat * kBeatBytes;
+    bench.restore_program();
+    const std::vector<uint32_t> ids = {beat};
+    const auto expected = reference.run({.tokens = ids, .position = beat, .first_logits = 0});
+    ASSERT_TRUE(bench.run(ids, beat, 0, kLimit));
+    ASSERT_EQ(bench.get(registers::kStatus), registers::kDone);
+    const std::vector<float> got = bench.logits(0);
+    for (uint32_t i = 0; i < got.size(); ++i) ASSERT_EQ(float_bits(got[i]), float_bits(expected[i]));
+  }
+}
+
+// Two layers and 192 passes: more writings of each buffer than a generation has numbers.
+TEST(TopPasses, GiveTheReferencesLogitsWhenGenerationsStartAgain) {
+  ExecutorShape shape = executor_shapes()[0];
+  shape.model.dim = shape.model.hidden = 32;
+  shape.model.heads = shape.model.kv_heads = 1;
+  shape.model.vocabulary = 20;
+  expect_reference_logits<Vsim_top4>(shape, std::vector<uint32_t>(kExecutorContext, 1), kIdeal);
+}
 
 // ------------------------------------------------------------------ registers as a pass uses them
 

@@ -139,7 +139,7 @@ TEST(RtlWritePort, WritesEveryStrobedByteAndNoOther) {
     uint32_t address = 1000;
     for (uint32_t i = 0; i < 2000; ++i) {
       // Runs, jumps, and the two bytes of a scale.
-      address = bench.random(4) == 0 ? bench.random(5000) : address + 1;
+      address = bench.random(4) == 0 ? bench.random(i % 2 ? 5000 : 0xFFFFFFFF) : address + 1;
       const uint64_t strobes = bench.random(3) == 0   ? uint64_t{3} << 2 * bench.random(32)
                                : bench.random(8) == 0 ? bench.random(0xFFFFFFFF) * uint64_t{0x100001}
                                                       : ~uint64_t{0};
@@ -184,6 +184,15 @@ TEST(RtlWritePort, WaitsFor4KiBOrAFlush) {
   EXPECT_EQ(bench.contents, bench.expected);
 }
 
+TEST(RtlWritePort, FlushesAnyNumberOfBeats) {
+  Bench bench(kIdeal);
+  for (uint32_t beats = 1; beats <= 70; ++beats) {
+    for (uint32_t i = 0; i < beats; ++i) ASSERT_TRUE(bench.put(bench.beat(100 * beats + i)));
+    ASSERT_TRUE(bench.flush());
+    EXPECT_EQ(bench.contents, bench.expected);
+  }
+}
+
 TEST(RtlWritePort, SendsATransferPerCycle) {
   Bench bench(kIdeal);
   for (uint32_t i = 0; i < 256; ++i) ASSERT_TRUE(bench.put(bench.beat(i)));
@@ -199,17 +208,20 @@ TEST(RtlWritePort, Holds16KiBAndThenMakesTheWriterWait) {
   EXPECT_EQ(taken, 256u);
 }
 
+// At the end of all addresses.
 TEST(RtlWritePort, ReportsTheBurstThatWasAnsweredWithAnError) {
+  constexpr uint32_t kStart = 0xFFFFE000, kBad = kStart + 205;
   for (const AxiResponse response : {AxiResponse::kSlaveError, AxiResponse::kDecodeError}) {
     Bench bench(kRandom);
     bench.memory.write_response = [&](uint64_t address) {
-      return address / kBeatBytes == 205 ? response : AxiResponse::kOkay;
+      return address / kBeatBytes == kBad ? response : AxiResponse::kOkay;
     };
     for (uint32_t run = 0; run < 20; ++run) {
-      for (uint32_t i = 0; i < 5; ++i) ASSERT_TRUE(bench.put(bench.beat(100 * run + 5 * (run == 2) + i)));
+      for (uint32_t i = 0; i < 5; ++i)
+        ASSERT_TRUE(bench.put(bench.beat(kStart + 100 * run + 5 * (run == 2) + i)));
     }
     ASSERT_TRUE(bench.flush());
-    EXPECT_EQ(bench.errors, std::vector<uint32_t>{205});
+    EXPECT_EQ(bench.errors, std::vector<uint32_t>{kBad});
     EXPECT_EQ(bench.violations(), std::vector<std::string>());
   }
 }
