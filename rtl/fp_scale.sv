@@ -6,6 +6,7 @@ module fp_scale (
     output wire        [31:0] result_o
 );
   wire keep = x_i[30:23] == '0 || x_i[30:23] == 8'hFF;
-  assign result_o = {x_i[31], x_i[30:23] + (keep ? 8'd0 : exponent_i), x_i[22:0]};
+  wire [7:0] moved = x_i[30:23] + exponent_i;
+  assign result_o = {x_i[31], keep ? x_i[30:23] : moved, x_i[22:0]};
 endmodule
 `default_nettype wire

@@ -115,6 +115,7 @@ module kv_unit #(
   logic [2:0] round_q, last_round_q;
   logic [3:0] last_lanes_q;     // lanes in use in the last round
   logic [6:0] drain_q;
+  logic done_q;                 // the last cycle of DRAIN
   wire pages_done, issue_idle;
 
   wire two_beats = head_size_i > 16'd64;
@@ -175,7 +176,9 @@ module kv_unit #(
       end
       default: begin
         drain_q <= drain_q + 1;
-        if (drain_q == (is_values_q ? 7'd80 : 7'd40)) begin
+        done_q  <= drain_q == (is_values_q ? 7'd79 : 7'd39);
+        if (done_q) begin
+          done_q  <= 1'b0;
           state_q <= IDLE;
           if (is_values_q) values_count_q <= values_count_q + 1;
           else scores_parity_q <= !scores_parity_q;
@@ -184,11 +187,12 @@ module kv_unit #(
     endcase
     if (!rst_ni) begin
       state_q         <= IDLE;
+      done_q          <= 1'b0;
       values_count_q  <= '0;
       scores_parity_q <= 1'b0;
     end
   end
-  assign done_o = state_q == DRAIN && drain_q == (is_values_q ? 7'd80 : 7'd40);
+  assign done_o = done_q;
   assign idle_o = state_q == IDLE;
   assign stall_scores_o = state_q == WAIT && !is_values_q;
   assign stall_softmax_o = state_q == WAIT && is_values_q;
@@ -266,8 +270,14 @@ module kv_unit #(
   wire page_free = pages_q != 2'd2;
 
 
-  assign beat_ready_o = running && !fills_done_q && fill_q == STREAM && stream_some_q && page_free;
-  wire take = beat_valid_i && beat_ready_o;
+  // A register, so that little stands between the page buffer and the FIFO: beats are taken from the second cycle of
+  // STREAM on.
+  logic ready_q;
+  wire take = beat_valid_i && ready_q;
+  wire ends_stream = take && !next_in_four && !more_fours && (!two_beats || fill_half_q);
+  always_ff @(posedge clk_i)
+    ready_q <= running && !fills_done_q && fill_q == STREAM && stream_some_q && page_free && !ends_stream;
+  assign beat_ready_o = ready_q;
 
   always_ff @(posedge clk_i) begin
     if (!running) begin

@@ -14,6 +14,10 @@ module unpacker (
     input  wire                        instruction_valid_i,
     output wire                        instruction_ready_o,
     input  wire brim_pkg::instruction_t instruction_i,
+    input  wire [7:0]                  generation_i,
+    // The one under way, and its generation.
+    output wire brim_pkg::instruction_t instruction_o,
+    output wire [7:0]                  generation_o,
 
     input  wire         beat_valid_i,
     output logic        beat_ready_o,
@@ -33,7 +37,7 @@ module unpacker (
     output wire embed_valid_o,
     input  wire embed_ready_i,
 
-    // A matrix: start_o for one cycle, then the beats of its pages, with what belongs to a page.
+    // A matrix: start_o in the cycle after its instruction, then the beats of its pages, with what belongs to a page.
     output wire        matvec_start_o,
     output wire [19:0] matvec_row_blocks_o,
     output wire        weight_valid_o,
@@ -47,7 +51,7 @@ module unpacker (
     input  wire        activations_ready_i,
     input  wire        result_ready_i,
 
-    // Attention: start_o for one cycle; then records of K or V; done_i when all of it has been issued.
+    // Attention: start_o likewise; then records of K or V; done_i when all of it has been issued.
     output wire kv_start_o,
     output wire kv_valid_o,
     input  wire kv_ready_i,
@@ -72,6 +76,8 @@ module unpacker (
   state_t state_q;
 
   brim_pkg::instruction_t instruction_q;
+  logic [ 7:0] generation_q;
+  logic        matvec_start_q, kv_start_q;
   logic [31:0] count_q;        // beats, or pages of a matrix, that are to come
   logic        count_one_q;    // it is 1
   logic [ 6:0] beat_q;         // of the page
@@ -128,9 +134,11 @@ module unpacker (
   wire accept = instruction_valid_i && instruction_ready_o;
 
   assign matvec_row_blocks_o =
-      20'(vpu_pkg::row_blocks(instruction_i.rows, instruction_i.shape[1], instruction_i.shape[2]));
-  assign matvec_start_o = accept && instruction_i.opcode == brim_pkg::OP_MATVEC;
-  assign kv_start_o = accept && op_kv;
+      20'(vpu_pkg::row_blocks(instruction_q.rows, instruction_q.shape[1], instruction_q.shape[2]));
+  assign matvec_start_o = matvec_start_q;
+  assign kv_start_o = kv_start_q;
+  assign instruction_o = instruction_q;
+  assign generation_o = generation_q;
 
   // What is counted next: where an instruction begins, the next token's row, V scales after K scales, records after
   // scales.
@@ -159,6 +167,8 @@ module unpacker (
   wire counts = state_q == WEIGHTS ? page_ends : take;
 
   always_ff @(posedge clk_i) begin
+    matvec_start_q <= accept && instruction_i.opcode == brim_pkg::OP_MATVEC && rst_ni;
+    kv_start_q     <= accept && op_kv && rst_ni;
     if (count_load || (counts && state_q != METADATA)) begin
       count_q     <= count_load ? next_count : count_q - 1;
       count_one_q <= count_load ? next_count_one : count_q == 32'd2;
@@ -171,6 +181,7 @@ module unpacker (
       IDLE:
       if (accept) begin
         instruction_q  <= instruction_i;
+        generation_q   <= generation_i;
         address_q      <= instruction_i.opcode == brim_pkg::OP_SCORES ? '0 : instruction_i.param[9:0];
         token_q        <= '0;
         row_beat_q     <= '0;

@@ -90,6 +90,8 @@ module vpu #(
   localparam int Scale = Product - fp_pkg::MUL - 1;
 
   // ------------------------------------------------------------------ beats and instructions
+  brim_pkg::instruction_t instruction;
+  wire [7:0] generation;
   wire matvec_start, weight_valid, weight_ready, page_start, page_first, page_last;
   wire [19:0] row_blocks;
   wire [2:0] page_columns;
@@ -101,7 +103,8 @@ module vpu #(
   wire pairing_empty;
   unpacker u_unpacker (
       .clk_i, .rst_ni, .head_size_i, .position_i, .tokens_i,
-      .instruction_valid_i, .instruction_ready_o, .instruction_i,
+      .instruction_valid_i, .instruction_ready_o, .instruction_i, .generation_i,
+      .instruction_o(instruction), .generation_o(generation),
       .beat_valid_i, .beat_ready_o,
       .parameter_we_o, .parameter_address_o, .rope_we_o, .rope_address_o,
       .metadata_we_o(metadata_we), .metadata_address_o(metadata_address),
@@ -155,8 +158,8 @@ module vpu #(
   wire [3:0] refill_slot;
   wire [4:0] refill_word;
   activation_refill u_refill (
-      .clk_i, .rst_ni, .start_i(matvec_start), .groups_i(instruction_i.groups), .row_blocks_i(row_blocks),
-      .buffer_i(instruction_i.buffer), .generation_i, .generations_i, .blocks_i,
+      .clk_i, .rst_ni, .start_i(matvec_start), .groups_i(instruction.groups), .row_blocks_i(row_blocks),
+      .buffer_i(instruction.buffer), .generation_i(generation), .generations_i, .blocks_i,
       .read_address_o(activation_address_o), .fill_valid_o(refill_valid), .fill_slot_o(refill_slot),
       .fill_word_o(refill_word), .claim_i(page_started_q), .claim_columns_i(page_columns), .release_i(page_end),
       .release_columns_i(page.columns), .ready_o(activations_ready), .claim_slot_o(claim_slot));
@@ -230,16 +233,7 @@ module vpu #(
   end
 
   // ------------------------------------------------------------------ attention
-  logic kv_start_q, kv_values_q;
-  logic [7:0] kv_head_q, kv_generation_q;
-  always_ff @(posedge clk_i) begin
-    kv_start_q <= kv_start && rst_ni;
-    if (kv_start) begin
-      kv_values_q     <= instruction_i.opcode == brim_pkg::OP_VALUES;
-      kv_head_q       <= instruction_i.head[7:0];
-      kv_generation_q <= generation_i;
-    end
-  end
+  wire kv_values = instruction.opcode == brim_pkg::OP_VALUES;
   wire reserve_values, kv_half, values, operand_valid, kv, value_add, value_dump, kv_dot_valid, kv_dot_first;
   wire [3:0] reserve_lanes;
   wire [3:0] kv_slot;
@@ -257,7 +251,7 @@ module vpu #(
   wire [7:0] q_fill_exponent;
   kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
       .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
-      .start_i(kv_start_q), .values_i(kv_values_q), .kv_head_i(kv_head_q), .generation_i(kv_generation_q), .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
+      .start_i(kv_start), .values_i(kv_values), .kv_head_i(instruction.head[7:0]), .generation_i(generation), .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
       .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
       .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
       .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty), .stall_softmax_o, .stall_scores_o,
@@ -403,7 +397,7 @@ module vpu #(
   assign score_address_o = tag_product.position[$clog2(SCORES):0];
   logic [7:0] scores_done_q;
   always_ff @(posedge clk_i) begin
-    if (kv_done && !kv_values_q) scores_done_q <= scores_done_q + 1;
+    if (kv_done && !kv_values) scores_done_q <= scores_done_q + 1;
     if (!rst_ni) scores_done_q <= '0;
   end
   // `kv_done` of scores comes when the last of them has been written.
@@ -430,6 +424,6 @@ module vpu #(
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
   wire unused = &{1'b0, tag_select, tag_dot, tag_scale4, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad,
-                  tag_row,                  instruction_i};
+                  tag_row, instruction};
 endmodule
 `default_nettype wire

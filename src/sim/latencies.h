@@ -26,7 +26,7 @@ inline constexpr Cycle kScoresDrain = 43, kValuesDrain = 83;
 inline constexpr Cycle kPageToRelease = 6;
 // Activation blocks: from the instruction, or from the block's completion, to the first word; 32 words; and
 // from the first of them until a page that needs the block may begin.
-inline constexpr Cycle kMatvecToRefill = 1, kCompleteToRefill = 2, kRefill = 32, kRefillToReady = 35;
+inline constexpr Cycle kMatvecToRefill = 2, kCompleteToRefill = 2, kRefill = 32, kRefillToReady = 35;
 
 // SPU: from the issue of an element to its result; with a conversion to FP16 or int8; with exp.
 inline constexpr Cycle kMicro = 4 + kMul + 1 + kAdd + 1;
