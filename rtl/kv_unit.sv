@@ -87,7 +87,7 @@ module kv_unit #(
     output wire                 dot_first_o,       // 11
     output wire vpu_pkg::tag_t  tag_o,             // D - 3
     output wire [         31:0] scale_o,           // D + 5 of K
-    output wire [ 8*TOKENS-1:0] value_exponent_o,  // D + 6 of V
+    output wire [ 8*TOKENS-1:0] value_exponent_o,  // D + 5 of V
     output wire [   TOKENS-1:0] masked_o           // D + 13 of K: the position is past the token's own
 );
   localparam int LaneBits = TOKENS > 1 ? $clog2(TOKENS) : 1;
@@ -565,8 +565,8 @@ module kv_unit #(
   delay #(.WIDTH(1), .CYCLES(2)) u_exponent (.clk_i, .d_i(dump), .q_o(dump_later));
   logic [8*TOKENS-1:0] exponent_q;
   always_ff @(posedge clk_i) if (dump_later) exponent_q <= exponent_data_i;
-  // exponent_q changes in I + 10, the first D + 6 is I + 17.
-  delay #(.WIDTH(8 * TOKENS), .CYCLES(7)) u_exponent_later (.clk_i, .d_i(exponent_q), .q_o(value_exponent_o));
+  // exponent_q changes in I + 10, the first D + 5 is I + 16.
+  delay #(.WIDTH(8 * TOKENS), .CYCLES(6)) u_exponent_later (.clk_i, .d_i(exponent_q), .q_o(value_exponent_o));
 
   wire unused = &{1'b0, context_i, scale_beat_i, load_token};
 endmodule

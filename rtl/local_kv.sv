@@ -29,10 +29,10 @@ module local_kv #(
       .clk_i, .we_i(row_we_i), .waddress_i({write_row_i[8:4], write_row_i[TokenBits:0], write_half_i}), .wdata_i(row_i),
       .raddress_i({row_address_i[9:5], row_address_i[TokenBits+1:0]}), .rdata_o(row_o));
   // A copy for each reader.
-  ram #(.WIDTH(16), .DEPTH(1 << PlaceBits)) u_scales (
+  ram #(.WIDTH(16), .DEPTH(1 << PlaceBits), .STYLE("distributed")) u_scales (
       .clk_i, .we_i(scale_we_i), .waddress_i({write_row_i[8:4], write_row_i[TokenBits:0]}), .wdata_i(scale_i),
       .raddress_i({scale_address_i[8:4], scale_address_i[TokenBits:0]}), .rdata_o(scale_o));
-  ram #(.WIDTH(16), .DEPTH(1 << PlaceBits)) u_value_scales (
+  ram #(.WIDTH(16), .DEPTH(1 << PlaceBits), .STYLE("distributed")) u_value_scales (
       .clk_i, .we_i(scale_we_i), .waddress_i({write_row_i[8:4], write_row_i[TokenBits:0]}), .wdata_i(scale_i),
       .raddress_i({value_address_i[8:4], value_address_i[TokenBits:0]}), .rdata_o(value_scale_o));
   // Of addresses, the bits of tokens that there are not.

@@ -17,7 +17,7 @@ module port_fifo #(
 );
   localparam int Bits = $clog2(4 * BEATS);
 
-  (* ram_style = "block" *) logic [127:0] memory[4*BEATS];
+  (* ram_style = "distributed" *) logic [127:0] memory[4*BEATS];
   logic [Bits:0] write_q, read_q;  // transfers; one bit more than an address: equal when there is none
   logic [127:0] word_q;            // of the RAM: transfer turn_q of a beat
   logic [1:0] turn_q;

@@ -41,7 +41,9 @@ module prefetch_fifo #(
     if (pop) read_q <= read_q + 1;
     if (word_advance) word_valid_q <= waiting;
     if (out_advance) out_valid_q <= word_valid_q;
-    count_q <= count_q + (Bits + 1)'(push) - (Bits + 1)'(pop);
+    // Written out, as the consumer's `ready` must not go through a carry chain.
+    if (push && !pop) count_q <= count_q + 1;
+    if (!push && pop) count_q <= count_q - 1;
     // A register, as the join must not wait for a comparison: it does not know of this cycle's push, so it
     // leaves room for it.
     ready_q <= count_q < (Bits + 1)'(BEATS - 1);

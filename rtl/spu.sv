@@ -109,6 +109,7 @@ module spu #(
   logic [4:0] block_q;             // X: the block of 128
   logic [13:0] parameter_base_q;   // P: likewise
   logic [3:0] token_q;             // of a sequence over tokens
+  logic last_turn_q, wanted_q;     // of a token that writes: it is the last one, its logits are wanted
   logic [3:0] head_q;              // of a sequence over pairs
   logic [LaneBits-1:0] lane_q;
   logic [2:0] round_q;
@@ -127,17 +128,19 @@ module spu #(
 
   // Of the pass and the program, stable.
   logic two_halves_q, position_single_q;
-  logic [15:0] head_last_q;
+  logic [15:0] head_last_q, kv_heads_last_q;
   logic [23:0] end_position_q, position_last_q;
-  logic [3:0] tokens_last_q, heads_last_q;
+  logic [3:0] tokens_last_q, heads_last_q, before_logits_q;
   always_ff @(posedge clk_i) begin
     two_halves_q      <= header_i.head_size > 16'd64;
     head_last_q       <= header_i.head_size - 16'd1;
+    kv_heads_last_q   <= header_i.kv_heads - 16'd1;
     end_position_q    <= position_i + 24'(tokens_i);
     position_last_q   <= end_position_q - 24'd1;
     position_single_q <= end_position_q == 24'd1;
     tokens_last_q     <= tokens_i - 4'd1;
     heads_last_q      <= heads_per_kv_i - 4'd1;
+    before_logits_q   <= first_logits_i == '0 ? '0 : first_logits_i - 4'd1;
   end
   // Of the vector's rest, from the second cycle of a step on.
   logic last_block_q, last_weights_q, last_logits_q;
@@ -164,55 +167,58 @@ module spu #(
       .single_o(single));
 
   wire [TOKENS-1:0] a16_room, attention_room, a16_idle;
-  logic a16_room_q, attention_room_q;
+  logic a16_room_q;
+  logic [TOKENS-1:0] attention_room_q;
   always_ff @(posedge clk_i) begin
     a16_room_q       <= a16_room == '1;
-    attention_room_q <= attention_room[token_q[LaneBits-1:0]];
+    attention_room_q <= attention_room;
   end
+  // The steps whose results go to A16.
+  wire fills = step_q == spu_pkg::STEP_NORM_MULTIPLY || (step_q == spu_pkg::STEP_ROPE_COSINE && is_query) ||
+      step_q == spu_pkg::STEP_SOFTMAX_WEIGHT || step_q == spu_pkg::STEP_SWIGLU_OUT;
+  wire room = step_q == spu_pkg::STEP_OUTPUT_HEAD ? attention_room_q[token_q[LaneBits-1:0]] : !fills || a16_room_q;
   spu_issue #(.LATENCY(Latency), .LATENCY_CONVERT(LatencyConvert), .LATENCY_EXP(LatencyExp)) u_issue (
       .clk_i, .rst_ni, .is_micro_i(is_micro), .micro_i(step_micro), .last_i(last_index), .single_i(single),
       .step_done_i(step_done), .result_valid_i, .result_ready_o,
-      .a16_room_i(step_micro.a16 == spu_pkg::A16_ATTENTION ? attention_room_q : a16_room_q), .micro_o(micro),
+      .room_i(room), .micro_o(micro),
       .issue_o(issue), .last_o(issue_last), .index_o(i), .empty_o(empty));
 
   // ------------------------------------------------------------------ the sequences
   wire [TOKENS-1:0] total_done;
   wire all_idle = empty && a16_idle == '1;
-  wire [7:0] scores_ahead = scores_done_i - softmax_count_q;
   wire fetched, write_done, written;
   // Queries, keys and values may follow one another closely; the others find the pipeline empty.
   assign instruction_ready_o = step_q == spu_pkg::STEP_IDLE && !in_valid_q;
-  wire start = step_q == spu_pkg::STEP_IDLE && in_valid_q && (empty || is_head);
+  logic start_q;
+  wire start = start_q;
 
   // What ends a step, from its second cycle on: of micro-operations, the issue of the last element.
-  localparam int EndRow = 0, EndFetch = 1, EndTotal = 2, EndWrite = 3, EndScores = 4, EndRound = 5, EndFinish = 6;
-  logic [6:0] ends_with_q;
+  logic row_step_q, write_step_q, step_over_q;
   logic first_q;  // cycle of the step
   always_ff @(posedge clk_i) begin
-    first_q     <= step_done;
-    ends_with_q <= '0;
-    if (!step_done && rst_ni) begin
-      case (step_q)
-        spu_pkg::STEP_EMBED_ROW: ends_with_q[EndRow] <= 1'b1;
-        spu_pkg::STEP_EMBED_FETCH: ends_with_q[EndFetch] <= 1'b1;
-        spu_pkg::STEP_NORM_TOTAL, spu_pkg::STEP_HEAD_TOTAL, spu_pkg::STEP_SOFTMAX_TOTAL: ends_with_q[EndTotal] <= 1'b1;
-        spu_pkg::STEP_KV_WRITE, spu_pkg::STEP_KV_WRITE_SCALE, spu_pkg::STEP_LOGITS_WRITE: ends_with_q[EndWrite] <= 1'b1;
-        spu_pkg::STEP_SOFTMAX_WAIT: ends_with_q[EndScores] <= 1'b1;
-        spu_pkg::STEP_SOFTMAX_ROUND: ends_with_q[EndRound] <= 1'b1;
-        spu_pkg::STEP_FINISH: ends_with_q[EndFinish] <= 1'b1;
-        default: ;
-      endcase
+    first_q      <= step_done;
+    start_q      <= step_q == spu_pkg::STEP_IDLE && in_valid_q && (empty || is_head) && !start_q;
+    row_step_q   <= step_q == spu_pkg::STEP_EMBED_ROW && !step_done;
+    write_step_q <= empty && !step_done && (step_q == spu_pkg::STEP_KV_WRITE || step_q == spu_pkg::STEP_KV_WRITE_SCALE ||
+                                            step_q == spu_pkg::STEP_LOGITS_WRITE);
+    case (step_q)
+      spu_pkg::STEP_EMBED_FETCH: step_over_q <= fetched;
+      spu_pkg::STEP_NORM_TOTAL, spu_pkg::STEP_HEAD_TOTAL, spu_pkg::STEP_SOFTMAX_TOTAL: step_over_q <= total_done[0];
+      spu_pkg::STEP_SOFTMAX_WAIT: step_over_q <= scores_done_i != softmax_count_q;
+      spu_pkg::STEP_SOFTMAX_ROUND: step_over_q <= wait_q == 4'd1;
+      spu_pkg::STEP_FINISH: step_over_q <= all_idle;
+      default: step_over_q <= 1'b0;
+    endcase
+    if (step_over_q) step_over_q <= 1'b0;
+    if (!rst_ni) begin
+      start_q      <= 1'b0;
+      row_step_q   <= 1'b0;
+      write_step_q <= 1'b0;
+      step_over_q  <= 1'b0;
     end
   end
-  logic all_idle_q, scores_there_q;
-  always_ff @(posedge clk_i) begin
-    all_idle_q     <= all_idle;
-    scores_there_q <= scores_ahead != '0 && !scores_ahead[7];
-  end
-  assign step_done = issue_last || start || (ends_with_q[EndRow] && embed_valid_i && row_last_beat_q) ||
-      (ends_with_q[EndFetch] && fetched) || (ends_with_q[EndTotal] && total_done[0]) ||
-      (ends_with_q[EndWrite] && write_done && last_token) || (ends_with_q[EndScores] && scores_there_q) ||
-      (ends_with_q[EndRound] && wait_q == 4'd2) || (ends_with_q[EndFinish] && all_idle_q);
+  assign step_done = issue_last || start_q || step_over_q || (row_step_q && embed_valid_i && row_last_beat_q) ||
+      (write_step_q && write_done && last_turn_q);
   always_comb begin
     next_step = step_q;
     case (step_q)
@@ -304,7 +310,7 @@ module spu #(
     embed_fp16_q   <= in_q.shape == brim_pkg::EMBEDDING_FP16;
     embed_q8_q     <= in_q.shape == brim_pkg::EMBEDDING_Q8;
     embed_q4_q     <= in_q.shape == brim_pkg::EMBEDDING_Q4;
-    last_kv_head_q <= in_q.head + 16'd1 == header_i.kv_heads;
+    last_kv_head_q <= in_q.head == kv_heads_last_q;
     if (embed_ready_o && embed_valid_i) begin
       row_beats_q     <= row_beats_q + 1;
       row_last_beat_q <= row_beats_q + 8'd2 == in_q.count[7:0];
@@ -386,8 +392,10 @@ module spu #(
         default: ;
       endcase
     end
-    // Writes go from token to token.
-    if (ends_with_q[EndWrite] && write_done) token_q <= last_token ? '0 : token_q + 1;
+    // Writes go from token to token, one in a cycle: what is said of the token in work is ahead of it by one.
+    last_turn_q <= write_step_q && write_done && !last_turn_q ? token_q + 4'd2 == tokens_i : token_q == tokens_last_q;
+    wanted_q    <= token_q >= (write_step_q && write_done && !last_turn_q ? before_logits_q : first_logits_i);
+    if (write_step_q && write_done) token_q <= last_turn_q ? '0 : token_q + 1;
     if (!rst_ni) begin
       step_q          <= spu_pkg::STEP_IDLE;
       in_valid_q      <= 1'b0;
@@ -497,16 +505,23 @@ module spu #(
       .q_generation_o, .q_heads_o);
 
   // ------------------------------------------------------------------ shared memories
-  wire is_embed = step_q == spu_pkg::STEP_EMBED_FETCH || step_q == spu_pkg::STEP_EMBED_BLOCK;
+  logic fetch_q, from_embed_q, from_rope_q, from_scales_q;
+  always_ff @(posedge clk_i) begin
+    fetch_q       <= step_q == spu_pkg::STEP_EMBED_FETCH;
+    from_embed_q  <= step_q == spu_pkg::STEP_EMBED_FETCH || step_q == spu_pkg::STEP_EMBED_BLOCK;
+    from_rope_q   <= step_q == spu_pkg::STEP_ROPE_LOAD;
+    from_scales_q <= step_q == spu_pkg::STEP_SOFTMAX_WEIGHT;
+  end
   wire [31:0] word;
-  wire [10:0] embed_address;
+  wire [7:0] word_byte;
+  wire [12:0] embed_address;
   stream_memory u_stream (
       .clk_i, .data_i(beat_i), .parameter_we_i, .parameter_address_i, .embed_we_i(embed_ready_o && embed_valid_i),
       .embed_address_i(row_beats_q[6:0]), .rope_we_i, .rope_address_i, .scale_we_i(value_scale_we_i),
-      .scale_address_i({scores_done_i[0], scale_beat_i}), .parameter_i(parameter_index), .from_embed_i(is_embed),
-      .embed_i(embed_address), .from_rope_i(step_q == spu_pkg::STEP_ROPE_LOAD), .rope_i({token_q[2:0], i[6:0]}),
-      .from_scales_i(step_q == spu_pkg::STEP_SOFTMAX_WEIGHT),
-      .scales_i({softmax_count_q[0], score_position[14:1]}), .word_o(word));
+      .scale_address_i({scores_done_i[0], scale_beat_i}), .parameter_i(parameter_index), .from_embed_i(from_embed_q),
+      .embed_i(embed_address[12:2]), .byte_i(embed_address[1:0]), .from_rope_i(from_rope_q), .rope_i({token_q[2:0], i[6:0]}),
+      .from_scales_i(from_scales_q),
+      .scales_i({softmax_count_q[0], score_position[14:1]}), .word_o(word), .byte_o(word_byte));
 
   wire [2:0] own_token;
   wire [15:0] own_scale;
@@ -529,12 +544,13 @@ module spu #(
       .row_address_i(local_address_i), .row_o(local_data_o), .scale_address_i(local_scale_address_i),
       .scale_o(local_scale_o), .value_address_i({in_q.head[4:0], own_token, 1'b1}), .value_scale_o(own_scale));
 
-  assign embed_ready_o = ends_with_q[EndRow];
+  assign embed_ready_o = row_step_q;
   wire [31:0] embed_value, embed_scale;
   embedding_row u_embedding (
       .clk_i, .q8_i(embed_q8_q), .q4_i(embed_q4_q),
-      .dim_i(header_i.dim), .fetch_i(step_q == spu_pkg::STEP_EMBED_FETCH), .fetch_cycle_i(wait_q),
+      .dim_i(header_i.dim), .fetch_i(fetch_q), .fetch_cycle_i(wait_q),
       .fetched_o(fetched), .element_i(x_index), .address_o(embed_address), .word_i(word),
+      .byte_i(word_byte),
       .wanted_i(micro3.a == spu_pkg::A_EMBED), .value_o(embed_value), .scale_o(embed_scale));
 
   // ------------------------------------------------------------------ lanes
@@ -621,7 +637,7 @@ module spu #(
   assign lane_beat = beats[512*token_q[LaneBits-1:0]+:512];
   spu_writes u_writes (
       .clk_i, .rst_ni, .step_i(step_q), .instruction_i(in_q), .header_i, .position_i,
-      .turn_i(empty && ends_with_q[EndWrite]), .last_i(last_token), .half_i(half_q), .wanted_i(token_q >= first_logits_i),
+      .turn_i(write_step_q), .last_i(last_turn_q), .half_i(half_q), .wanted_i(wanted_q),
       .logits_beat_i(logit_q), .logits_left_i(left_q), .beat_i(lane_beat), .done_o(write_done), .written_o(written),
       .valid_o(write_valid_o), .ready_i(write_ready_i), .address_o(write_address_o), .data_o(write_data_o),
       .strobe_o(write_strobe_o));

@@ -19,7 +19,7 @@ module spu_issue #(
 
     input  wire result_valid_i,  // of the VPU
     output wire result_ready_o,
-    input  wire a16_room_i,      // the converter can take a block
+    input  wire room_i,          // the converter can take the step's block, if it has one
 
     output wire spu_pkg::micro_t micro_o,
     output wire        issue_o,
@@ -28,35 +28,47 @@ module spu_issue #(
     output wire        empty_o   // no element is between its issue and its result
 );
   spu_pkg::micro_t micro_q;
-  logic is_micro_q, single_q, from_result_q, exp_q, converts_q;
+  logic is_micro_q, single_q, from_result_q;
   logic [23:0] last_q;
   // Cycles until element 0 can be read (its neighbour's, if elements are swapped), and until all results
   // are written, after the last issue; and whether the micro-operation need not wait for them, nor for room.
   logic [23:0] i_q, next_q;
-  logic [6:0] chain_q, drain_q, chain_after_q;
+  logic [6:0] chain_q, drain_q, latency_q, latency1_q;
+  logic [7:0] chain_after_q;
+  logic long_q;
   logic begun_q, at_last_q, empty_q, free_q, room_q;
   wire may_issue = is_micro_q && (begun_q || (free_q && room_q));
   wire issue = may_issue && (!from_result_q || result_valid_i);
   wire last = issue && (begun_q ? at_last_q : single_q);
 
-  wire [6:0] latency = exp_q ? 7'(LATENCY_EXP) : converts_q ? 7'(LATENCY_CONVERT) : 7'(LATENCY);
-  wire [6:0] latency1 = exp_q ? 7'(LATENCY_EXP + 1) : converts_q ? 7'(LATENCY_CONVERT + 1) : 7'(LATENCY + 1);
   // Results that go to pairs of vectors are twice as many as a vector's elements.
   wire [23:0] last_of_vector = micro_q.to == spu_pkg::TO_PAIR ? {1'b0, last_q[23:1]} : last_q;
-  wire [7:0] chain = {1'b0, latency1} - {1'b0, last_of_vector[6:0]};
   always_ff @(posedge clk_i) begin
     micro_q       <= micro_i;
     is_micro_q    <= is_micro_i && !step_done_i && rst_ni;
     single_q      <= single_i;
     last_q        <= last_i;
     from_result_q <= micro_i.a == spu_pkg::A_RESULT;
-    exp_q         <= micro_i.post == spu_pkg::POST_EXP;
-    converts_q    <= micro_i.post == spu_pkg::POST_FP16 || micro_i.post == spu_pkg::POST_INT8;
-    room_q        <= micro_i.to != spu_pkg::TO_A16 || a16_room_i;
+    case (micro_i.post)
+      spu_pkg::POST_EXP: begin
+        latency_q  <= 7'(LATENCY_EXP);
+        latency1_q <= 7'(LATENCY_EXP + 1);
+      end
+      spu_pkg::POST_FP16, spu_pkg::POST_INT8: begin
+        latency_q  <= 7'(LATENCY_CONVERT);
+        latency1_q <= 7'(LATENCY_CONVERT + 1);
+      end
+      default: begin
+        latency_q  <= 7'(LATENCY);
+        latency1_q <= 7'(LATENCY + 1);
+      end
+    endcase
+    room_q        <= room_i;
     if (micro_i.after_all) free_q <= drain_q <= 7'd1;
     else free_q <= chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(LATENCY + 1));
 
-    chain_after_q <= chain[7] || last_of_vector[23:7] != '0 ? '0 : chain[6:0];
+    chain_after_q <= {1'b0, latency1_q} - {1'b0, last_of_vector[6:0]};
+    long_q        <= last_of_vector[23:7] != '0;
     if (chain_q != '0) chain_q <= chain_q - 1;
     if (drain_q != '0) drain_q <= drain_q - 1;
     empty_q <= drain_q <= 7'd1;
@@ -70,8 +82,9 @@ module spu_issue #(
       i_q     <= '0;
       next_q  <= 24'd1;
       begun_q <= 1'b0;
-      chain_q <= single_q ? latency1 : chain_after_q;
-      drain_q <= latency;
+      if (single_q) chain_q <= latency1_q;
+      else chain_q <= long_q || chain_after_q[7] ? '0 : chain_after_q[6:0];
+      drain_q <= latency_q;
       empty_q <= 1'b0;
     end
     if (!rst_ni) begin

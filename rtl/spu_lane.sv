@@ -338,22 +338,16 @@ module spu_lane #(
   // The converters never write activations at the same time: such an instruction waits for its blocks.
   wire activation_we = attention_we || (a16_we && a16_to == spu_pkg::A16_ACTIVATIONS);
   wire [12:0] activation_write = attention_we ? attention_address : a16_address[12:0];
-  wire [63:0] activation_data = attention_we ? attention_data : a16_data;
-  wire [7:0] activation_exponent = attention_we ? attention_exponent : a16_exponent;
   wire q_we = a16_we && a16_to == spu_pkg::A16_QUERIES;
   wire weight_we = a16_we && a16_to == spu_pkg::A16_WEIGHTS;
-  ram #(.WIDTH(64), .DEPTH(8192), .STYLE("ultra")) u_activations (
-      .clk_i, .we_i(activation_we), .waddress_i(activation_write), .wdata_i(activation_data),
-      .raddress_i(activation_address_i), .rdata_o(activation_data_o));
-  ram #(.WIDTH(8), .DEPTH(256), .STYLE("distributed")) u_activation_exponents (
-      .clk_i, .we_i(activation_we), .waddress_i(activation_write[12:5]), .wdata_i(activation_exponent),
-      .raddress_i(activation_address_i[12:5]), .rdata_o(activation_exponent_o));
-  ram #(.WIDTH(64), .DEPTH(2048), .STYLE("block")) u_queries (
-      .clk_i, .we_i(q_we), .waddress_i(a16_address[10:0]), .wdata_i(a16_data), .raddress_i(q_address_i),
-      .rdata_o(q_data_o));
-  ram #(.WIDTH(8), .DEPTH(64), .STYLE("distributed")) u_query_exponents (
-      .clk_i, .we_i(q_we), .waddress_i(a16_address[10:5]), .wdata_i(a16_exponent), .raddress_i(q_address_i[10:5]),
-      .rdata_o(q_exponent_o));
+  // A block's exponent stands beside each of its words; that of weights is asked for apart from them.
+  ram #(.WIDTH(72), .DEPTH(8192), .STYLE("ultra")) u_activations (
+      .clk_i, .we_i(activation_we), .waddress_i(activation_write),
+      .wdata_i(attention_we ? {attention_exponent, attention_data} : {a16_exponent, a16_data}),
+      .raddress_i(activation_address_i), .rdata_o({activation_exponent_o, activation_data_o}));
+  ram #(.WIDTH(72), .DEPTH(2048), .STYLE("block")) u_queries (
+      .clk_i, .we_i(q_we), .waddress_i(a16_address[10:0]), .wdata_i({a16_exponent, a16_data}),
+      .raddress_i(q_address_i), .rdata_o({q_exponent_o, q_data_o}));
   ram #(.WIDTH(64), .DEPTH(SCORES / 2), .STYLE("ultra")) u_weights (
       .clk_i, .we_i(weight_we), .waddress_i(a16_address[ScoreBits-2:0]), .wdata_i(a16_data),
       .raddress_i(weight_address_i), .rdata_o(weight_data_o));

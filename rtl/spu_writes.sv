@@ -10,7 +10,7 @@ module spu_writes (
     input wire brim_pkg::program_header_t header_i,
     input wire [ 23:0] position_i,      // of the first token
 
-    // The turn of a token.
+    // The turn of a token, from the second cycle of a step on.
     input  wire         turn_i,         // its beat is there
     input  wire         last_i,         // of the tokens
     input  wire         half_i,         // elements 64 ... 127
@@ -27,11 +27,13 @@ module spu_writes (
     output wire [511:0] data_o,
     output wire [ 63:0] strobe_o
 );
-  wire kv = step_i == spu_pkg::STEP_KV_WRITE;
-  wire scale = step_i == spu_pkg::STEP_KV_WRITE_SCALE;
-  wire logits = step_i == spu_pkg::STEP_LOGITS_WRITE;
-  logic valid_q;
-  wire wanted = kv || scale || (logits && wanted_i);
+  logic kv_q, scale_q, logits_q, valid_q;
+  always_ff @(posedge clk_i) begin
+    kv_q     <= step_i == spu_pkg::STEP_KV_WRITE;
+    scale_q  <= step_i == spu_pkg::STEP_KV_WRITE_SCALE;
+    logits_q <= step_i == spu_pkg::STEP_LOGITS_WRITE;
+  end
+  wire wanted = !logits_q || wanted_i;
   wire free = !valid_q || ready_i;
   assign written_o = turn_i && wanted && free;
   assign done_o    = turn_i && (!wanted || free);
@@ -42,7 +44,7 @@ module spu_writes (
   logic [31:0] row_q, logits_address_q;
   logic [15:0] words_q;
   always_ff @(posedge clk_i) begin
-    if ((kv || scale || logits) && !(done_o && last_i)) begin
+    if ((kv_q || scale_q || logits_q) && !(done_o && last_i)) begin
       if (done_o) begin
         position_q <= position_q + 1;
         row_q      <= row_q + header_i.logits_stride;
@@ -59,8 +61,8 @@ module spu_writes (
   wire [23:0] record_beat = header_i.head_size > 16'd64 ?
       {position_q[22:6], position_q[1:0], position_q[5:2], half_i} :
       {position_q[23:7], position_q[1:0], position_q[6:2]};
-  wire [31:0] base = logits ? logits_address_q : scale ? instruction_i.address2 : instruction_i.address;
-  wire [31:0] offset = logits ? row_q : scale ? 32'(position_q[23:5]) : 32'(record_beat);
+  wire [31:0] base = logits_q ? logits_address_q : scale_q ? instruction_i.address2 : instruction_i.address;
+  wire [31:0] offset = logits_q ? row_q : scale_q ? 32'(position_q[23:5]) : 32'(record_beat);
   logic [31:0] address_q;
   logic [63:0] strobe_q;
   logic [511:0] data_q;
@@ -70,7 +72,7 @@ module spu_writes (
       address_q <= base + offset;
       data_q    <= beat_i;
       for (int i = 0; i < 64; i++)
-        strobe_q[i] <= logits ? words_q[i/4] : !scale || position_q[4:0] == 5'(i / 2);
+        strobe_q[i] <= logits_q ? words_q[i/4] : !scale_q || position_q[4:0] == 5'(i / 2);
     end
     if (!rst_ni) valid_q <= 1'b0;
   end

@@ -18,11 +18,13 @@ module stream_memory (
     input  wire [13:0] parameter_i,    // 0
     input  wire        from_embed_i,   // 0
     input  wire [10:0] embed_i,        // 0
+    input  wire [ 1:0] byte_i,         // 0: of the word
     input  wire        from_rope_i,    // 0
     input  wire [ 9:0] rope_i,         // 0
     input  wire        from_scales_i,  // 0
     input  wire [14:0] scales_i,       // 0
-    output wire [31:0] word_o          // 3
+    output wire [31:0] word_o,         // 3
+    output wire [ 7:0] byte_o          // 3
 );
   wire we = parameter_we_i || embed_we_i || rope_we_i || scale_we_i;
   logic [11:0] waddress;
@@ -44,9 +46,16 @@ module stream_memory (
   ram #(.WIDTH(512), .DEPTH(4096), .STYLE("ultra")) u_beats (
       .clk_i, .we_i(we), .waddress_i(waddress), .wdata_i(data_i), .raddress_i(read[15:4]), .rdata_o(beat));
   wire [3:0] select;
-  delay #(.WIDTH(4), .CYCLES(2)) u_select (.clk_i, .d_i(read[3:0]), .q_o(select));
+  wire [1:0] byte_select;
+  delay #(.WIDTH(6), .CYCLES(2)) u_select (.clk_i, .d_i({read[3:0], byte_i}), .q_o({select, byte_select}));
+  wire [31:0] word = beat[32*select+:32];
   logic [31:0] word_q;
-  always_ff @(posedge clk_i) word_q <= beat[32*select+:32];
+  logic [7:0] byte_q;
+  always_ff @(posedge clk_i) begin
+    word_q <= word;
+    byte_q <= word[8*byte_select+:8];
+  end
   assign word_o = word_q;
+  assign byte_o = byte_q;
 endmodule
 `default_nettype wire

@@ -96,7 +96,7 @@ module unpacker (
   logic [ 9:0] address_q;
   logic        value_q;        // V scales
 
-  wire [7:0] shape_rows = instruction_q.shape[2] ? 8'd32 : instruction_q.shape[1] ? 8'd64 : 8'd128;
+  logic [7:0] shape_rows_q;  // rows of a page
 
   // Beats of 32 scales, rounded up, for K and as many for V; records of one or two beats.
   wire two_beats = head_size_i > 16'd64;
@@ -110,8 +110,9 @@ module unpacker (
     no_position_q <= position_i == '0;
     last_token_q  <= tokens_i[2:0] - 3'd1;
 
+    shape_rows_q   <= instruction_q.shape[2] ? 8'd32 : instruction_q.shape[1] ? 8'd64 : 8'd128;
     last_page_q    <= columns_left_q <= 15'(instruction_q.shape[2:0]);
-    page_rows_q    <= rows_left_q < 32'(shape_rows) ? rows_left_q[7:0] : shape_rows;
+    page_rows_q    <= rows_left_q < 32'(shape_rows_q) ? rows_left_q[7:0] : shape_rows_q;
     page_allowed_q <= state_q != IDLE && activations_ready_i && (result_ready_i || !last_page_q);
   end
 
@@ -236,7 +237,7 @@ module unpacker (
           first_page_q   <= last_page_q;
           columns_left_q <= last_page_q ? instruction_q.groups[14:0] :
               columns_left_q - 15'(instruction_q.shape[2:0]);
-          if (last_page_q) rows_left_q <= rows_left_q - 32'(shape_rows);
+          if (last_page_q) rows_left_q <= rows_left_q - 32'(shape_rows_q);
         end
         if (page_ends) begin
           chunk_pages_q <= chunk_pages_q - 1;

@@ -146,11 +146,11 @@ module vpu #(
       .page_end_o(page_end), .weights_o(weights), .empty_o(pairing_empty));
 
   // What a page takes, it takes in the cycle after its first beat; the next one comes 128 beats later.
-  logic page_started_q, row_block_ends_q;
+  logic page_started_q, page_last_q;
   logic [7:0] row_block_rows_q;
   always_ff @(posedge clk_i) begin
-    page_started_q   <= page_start && rst_ni;
-    row_block_ends_q <= page_start && page_last && rst_ni;
+    page_started_q   <= page_start;
+    page_last_q      <= page_last;
     row_block_rows_q <= page_rows;
   end
 
@@ -289,17 +289,16 @@ module vpu #(
   delay #(.WIDTH(1), .CYCLES(11)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
   wire dot_first = kv_dot_valid ? kv_dot_first : weight_dot_first;
 
-  // The tag at D - 3, - 2, - 1, + 4, + 5, + 6, + 13, + 23, + 31, + 33, + 43.
-  vpu_pkg::tag_t tag_zero, tag_select, tag_dot, tag_scale4, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad, tag_row;
-  wire [TagBits-1:0] line_select, line_dot, line_scale4, line_scale5, line_scale, line_product, line_pair, line_read, line_quad, line_row;
+  // The tag at D - 3, - 2, - 1, + 4, + 5, + 13, + 23, + 31, + 33, + 43.
+  vpu_pkg::tag_t tag_zero, tag_select, tag_dot, tag_scale4, tag_scale5, tag_product, tag_pair, tag_read, tag_quad, tag_row;
+  wire [TagBits-1:0] line_select, line_dot, line_scale4, line_scale5, line_product, line_pair, line_read, line_quad, line_row;
   assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_select (.clk_i, .d_i(tag_zero), .q_o(line_select));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_dot (.clk_i, .d_i(line_select), .q_o(line_dot));
   delay #(.WIDTH(TagBits), .CYCLES(Scale - 1)) u_scale4 (.clk_i, .d_i(line_dot), .q_o(line_scale4));
   delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale5 (.clk_i, .d_i(line_scale4), .q_o(line_scale5));
-  delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale (.clk_i, .d_i(line_scale5), .q_o(line_scale));
-  delay #(.WIDTH(TagBits), .CYCLES(Product - Scale)) u_product (
-      .clk_i, .d_i(line_scale), .q_o(line_product));
+  delay #(.WIDTH(TagBits), .CYCLES(Product - Scale + 1)) u_product (
+      .clk_i, .d_i(line_scale5), .q_o(line_product));
   delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_pair (.clk_i, .d_i(line_product), .q_o(line_pair));
   delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD - 2)) u_read (.clk_i, .d_i(line_pair), .q_o(line_read));
   delay #(.WIDTH(TagBits), .CYCLES(2)) u_quad (.clk_i, .d_i(line_read), .q_o(line_quad));
@@ -309,7 +308,6 @@ module vpu #(
     tag_dot     = line_dot;
     tag_scale4  = line_scale4;
     tag_scale5  = line_scale5;
-    tag_scale   = line_scale;
     tag_product = line_product;
     tag_pair    = line_pair;
     tag_read    = line_read;
@@ -360,8 +358,8 @@ module vpu #(
         .zero_i(tag_zero.zero),
         .zero_slot_i(tag_zero.slot),
         .scale_i(scale_q),
-        .scale_slot_i(tag_scale.slot),
-        .scale_values_i(tag_scale.source == vpu_pkg::SOURCE_VALUE),
+        .scale_slot_i(tag_scale5.slot),
+        .scale_values_i(tag_scale5.source == vpu_pkg::SOURCE_VALUE),
         .value_exponent_i(value_exponent[8*t+:8]),
         .product_o(product),
         .pair_add_i(tag_product.pair_add),
@@ -406,7 +404,7 @@ module vpu #(
   // ------------------------------------------------------------------ results
   result_reader #(.TOKENS(TOKENS)) u_reader (
       .clk_i, .rst_ni,
-      .reserve_i(reserve_values || row_block_ends_q),
+      .reserve_i(reserve_values || (page_started_q && page_last_q)),
       .rows_i(reserve_values ? head_size_i[7:0] : row_block_rows_q),
       .values_i(reserve_values),
       .lanes_i(reserve_lanes),
@@ -423,7 +421,7 @@ module vpu #(
   );
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
-  wire unused = &{1'b0, tag_select, tag_dot, tag_scale4, tag_scale5, tag_scale, tag_product, tag_pair, tag_read, tag_quad,
-                  tag_row, instruction};
+  wire unused = &{1'b0, tag_select, tag_dot, tag_scale4, tag_scale5, tag_product, tag_pair, tag_read, tag_quad, tag_row,
+                  instruction};
 endmodule
 `default_nettype wire

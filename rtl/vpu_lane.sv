@@ -33,9 +33,9 @@ module vpu_lane (
     input wire        [ 3:0] zero_i,            // D - 3: zero-point
     input wire        [ 3:0] zero_slot_i,       // D - 3
     input wire        [31:0] scale_i,           // D + 6
-    input wire        [ 3:0] scale_slot_i,      // D + 6
-    input wire               scale_values_i,    // D + 6: value_exponent_i instead of the slot's
-    input wire signed [ 7:0] value_exponent_i,  // D + 6
+    input wire        [ 3:0] scale_slot_i,      // D + 5
+    input wire               scale_values_i,    // D + 5: value_exponent_i instead of the slot's
+    input wire signed [ 7:0] value_exponent_i,  // D + 5
     output wire       [31:0] product_o,         // D + 13: dot product * scale * 2^e
 
     input wire       pair_add_i,   // D + 13: add to what is held; else pass
@@ -174,11 +174,13 @@ module vpu_lane (
   wire [31:0] dot_fp;
   int_to_fp #(.WIDTH(30)) u_dot_fp (.clk_i, .value_i(corrected_q), .result_o(dot_fp));
 
+  logic signed [7:0] scale_exponent_q;
+  always_ff @(posedge clk_i) scale_exponent_q <= scale_values_i ? value_exponent_i : exponents[scale_slot_i];
   wire [31:0] scaled;
   logic [31:0] scaled_q;
   fp_scale u_scale (
       .x_i(scale_i),
-      .exponent_i(scale_values_i ? value_exponent_i : exponents[scale_slot_i]),
+      .exponent_i(scale_exponent_q),
       .result_o(scaled)
   );
   always_ff @(posedge clk_i) scaled_q <= scaled;

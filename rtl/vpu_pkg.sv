@@ -11,8 +11,9 @@ package vpu_pkg;
 
   // Row blocks of a matrix whose pages hold one, two or four columns of 128, 64 or 32 rows.
   function automatic logic [31:0] row_blocks(logic [31:0] rows, logic two_columns, logic four_columns);
-    row_blocks = rows + (four_columns ? 32'd31 : two_columns ? 32'd63 : 32'd127);
-    row_blocks = four_columns ? row_blocks >> 5 : two_columns ? row_blocks >> 6 : row_blocks >> 7;
+    logic part;  // of a block is left over
+    part = rows[4:0] != '0 || (!four_columns && rows[5]) || (!four_columns && !two_columns && rows[6]);
+    row_blocks = (four_columns ? rows >> 5 : two_columns ? rows >> 6 : rows >> 7) + 32'(part);
   endfunction
 
   // What accompanies a dot product. One that is only held for a later one ends there.

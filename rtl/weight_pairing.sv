@@ -53,7 +53,9 @@ module weight_pairing #(
       written_q <= written_q + 1;
     end
     if (slot_valid_o) issued_q <= issued_q + 1;
-    ahead_q  <= ahead_q + 4'(take) - 4'(slot_valid_o);
+    // Written out, as the result of `take` must not go through a carry chain.
+    if (take && !slot_valid_o) ahead_q <= ahead_q + 1;
+    if (!take && slot_valid_o) ahead_q <= ahead_q - 1;
     ready_q  <= ahead_q <= 4'd7 && rst_ni;  // and one more may come in this cycle
     if (slot_valid_o) issues_q <= brings ? {issues_q[8:0], 1'b1} : issues_q >> 1;
     else if (brings) issues_q <= 10'b11;

@@ -50,6 +50,6 @@ module spu_cover #(
 endmodule
 bind spu spu_cover #(.TOKENS(TOKENS)) u_cover (
     .waits_to_start(step_q == spu_pkg::STEP_IDLE && in_valid_q), .wants_result(result_ready_o),
-    .waits_for_scores(step_q == spu_pkg::STEP_SOFTMAX_WAIT), .no_scores(scores_ahead == '0),
+    .waits_for_scores(step_q == spu_pkg::STEP_SOFTMAX_WAIT), .no_scores(scores_done_i == softmax_count_q),
     .writes_logits(step_q == spu_pkg::STEP_LOGITS_WRITE), .last_logits(left_q <= 24'd16), .*);
 `default_nettype wire

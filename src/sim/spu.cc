@@ -40,7 +40,7 @@ Task Spu::run() {
     if (!is_head(opcode)) wait(drained_);
     const Cycle start = step_;
     started_.push_back(start);
-    pause(1);
+    pause(2);
     switch (opcode) {
       case Opcode::kEmbed:
         co_await embed(step);
@@ -114,7 +114,7 @@ Task Spu::head(const Step& step) {
     const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
     issue({.elements = elements});  // times the weight
     wait_for_result(total);
-    pause(1);
+    pause(2);
     issue({});  // mean
     rsqrt();
     issue({.elements = elements});  // times r_h
@@ -145,7 +145,7 @@ Task Spu::softmax(const Step& step) {
       left -= elements;
     }
     wait_for_result(total);
-    pause(1);
+    pause(2);
     issue({});  // the sum
     reciprocal(1);
     finish();
@@ -193,6 +193,7 @@ Task Spu::logits(const Step& step) {
   for (uint32_t done = 0; done < in.rows; done += kLogitsPerBeat) {
     co_await issue_results({.elements = std::min(kLogitsPerBeat, in.rows - done)});
     wait_for_result(drained_);
+    pause(1);
     pause(program_.pass.tokens - 1);  // whose logits are not wanted
     co_await write(address + uint64_t{done} * 4);
   }
@@ -267,7 +268,7 @@ void Spu::norm_block(const Step& step, uint32_t elements) {
 // Works out r. If it is not deferred, the vector passes through the lane again to be multiplied by it.
 void Spu::finish_norm(const Step& step) {
   wait_for_result(last_ + kMicro + kSumToTotal);
-  pause(1);
+  pause(2);
   issue({});  // mean
   rsqrt();
   if (!deferred_norm_) {
@@ -290,6 +291,7 @@ Task Spu::quantise_kv(const Instruction& in) {
   for (uint32_t at = 0; at < record_bytes; at += kBeatBytes) {
     issue({.elements = kKvBeat, .latency = kMicroConvert});
     wait_for_result(drained_);
+    pause(1);
     for (uint32_t position = first; position < end; ++position) {
       co_await write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
     }
