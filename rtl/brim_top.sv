@@ -160,14 +160,14 @@ module brim_top #(
   wire fetch_idle, mcu_idle, writes_idle, compute_idle, mcu_empty, vpu_empty, spu_empty;
   wire fetch_error, mcu_error, write_error, instruction_error, overflow;
   wire [31:0] fetch_error_address, mcu_error_address, write_error_address, bad_instruction_address;
-  logic units_idle_q, reads_idle_q, writes_idle_q, progress_q;
+  logic units_idle_q, compute_idle_q, reads_idle_q, writes_idle_q, progress_q;
   pass_control u_control (
       .clk_i(aclk), .rst_ni(aresetn), .start_i(start), .soft_reset_i(soft_reset), .watchdog_i(watchdog),
       .program_i(program_address), .control_o(control), .status_o(status), .error_code_o(error_code),
       .error_address_o(error_address), .ended_o(ended), .clear_o(clear), .counting_o(counting),
       .progress_i(progress_q), .unit_rst_no(unit_rst_n), .stop_o(stop), .fetch_o(fetch_start),
       .header_i(header_valid), .check_o(check_start), .checked_i(checked), .bad_program_i(bad_program),
-      .bad_pass_i(bad_pass), .run_o(run), .dispatched_i(dispatched), .units_idle_i(units_idle_q),
+      .bad_pass_i(bad_pass), .run_o(run), .dispatched_i(dispatched), .units_idle_i(units_idle_q && compute_idle_q),
       .flush_o(flush), .reads_idle_i(reads_idle_q), .writes_idle_i(writes_idle_q),
       .fetch_error_i(fetch_error), .fetch_error_address_i(fetch_error_address), .mcu_error_i(mcu_error),
       .mcu_error_address_i(mcu_error_address), .write_error_i(write_error),
@@ -177,12 +177,13 @@ module brim_top #(
   wire [3:0] port_transfer = {m_axi_3_rvalid && m_axi_3_rready, m_axi_2_rvalid && m_axi_2_rready,
                               m_axi_1_rvalid && m_axi_1_rready, m_axi_0_rvalid && m_axi_0_rready};
   always_ff @(posedge aclk) begin
-    read_q       <= {m_axi_aux_rvalid && m_axi_aux_rready, port_transfer};
-    write_q      <= m_axi_aux_wvalid && m_axi_aux_wready;
-    progress_q   <= |read_q || write_q;
-    units_idle_q <= mcu_empty && vpu_empty && spu_empty && mcu_idle && compute_idle;
-    reads_idle_q <= fetch_idle && mcu_idle;
-    writes_idle_q <= writes_idle;
+    read_q         <= {m_axi_aux_rvalid && m_axi_aux_rready, port_transfer};
+    write_q        <= m_axi_aux_wvalid && m_axi_aux_wready;
+    progress_q     <= |read_q || write_q;
+    units_idle_q   <= mcu_empty && vpu_empty && spu_empty && mcu_idle;
+    compute_idle_q <= compute_idle;
+    reads_idle_q   <= fetch_idle && mcu_idle;
+    writes_idle_q  <= writes_idle;
   end
   assign no_more = dispatched && mcu_empty && mcu_idle && stream_empty;
 

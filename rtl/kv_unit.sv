@@ -118,9 +118,12 @@ module kv_unit #(
   logic done_q;                 // the last cycle of DRAIN
   wire pages_done, issue_idle;
 
-  wire two_beats = head_size_i > 16'd64;
+  logic two_beats_q;
   logic [23:0] end_position_q;
-  always_ff @(posedge clk_i) end_position_q <= position_i + 24'(tokens_i);
+  always_ff @(posedge clk_i) begin
+    two_beats_q    <= head_size_i > 16'd64;
+    end_position_q <= position_i + 24'(tokens_i);
+  end
   wire last_pair = 4'(token_q) + 4'd1 == tokens_i && head_q + 4'd1 == heads_per_kv_i;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
 
@@ -247,7 +250,7 @@ module kv_unit #(
   logic stream_some_q, next_stream_some_q;
   logic [6:0] stream_last_q, next_stream_last_q;  // record
   logic own_some_q, next_own_some_q, last_page_q, next_last_page_q;
-  wire signed [24:0] page_records = two_beats ? 25'sd64 : 25'sd128;
+  wire signed [24:0] page_records = two_beats_q ? 25'sd64 : 25'sd128;
   wire page_starts = fill_q == FULL || !running;
   always_ff @(posedge clk_i) begin
     next_own_record_q  <= running ? own_record_q - page_records : signed'({1'b0, position_i});
@@ -274,7 +277,7 @@ module kv_unit #(
   // STREAM on.
   logic ready_q;
   wire take = beat_valid_i && ready_q;
-  wire ends_stream = take && !next_in_four && !more_fours && (!two_beats || fill_half_q);
+  wire ends_stream = take && !next_in_four && !more_fours && (!two_beats_q || fill_half_q);
   always_ff @(posedge clk_i)
     ready_q <= running && !fills_done_q && fill_q == STREAM && stream_some_q && page_free && !ends_stream;
   assign beat_ready_o = ready_q;
@@ -296,8 +299,8 @@ module kv_unit #(
           if (next_in_four) fill_port_q <= fill_port_q + 1;
           else begin
             fill_port_q <= '0;
-            fill_half_q <= two_beats && !fill_half_q;
-            if (!two_beats || fill_half_q) begin
+            fill_half_q <= two_beats_q && !fill_half_q;
+            if (!two_beats_q || fill_half_q) begin
               fill_four_q <= fill_four_q + 1;
               if (!more_fours) fill_q <= own_some_q ? LOCAL : FULL;
             end
@@ -305,8 +308,8 @@ module kv_unit #(
         end
         LOCAL: begin
           fill_wait_q <= 3'd4;
-          fill_half_q <= two_beats && !fill_half_q;
-          if (!two_beats || fill_half_q) begin
+          fill_half_q <= two_beats_q && !fill_half_q;
+          if (!two_beats_q || fill_half_q) begin
             fill_token_q <= fill_token_q + 1;
             if (4'(fill_token_q) + 4'd1 == tokens_i) fill_q <= LOCAL_WAIT;
           end
@@ -335,13 +338,13 @@ module kv_unit #(
     local_q        <= rst_ni && running && fill_q == LOCAL;
     local_record_q <= own_record_q + 25'(fill_token_q);
     half_later_q   <= fill_half_q;
-    local_write_q  <= local_q && local_record_q[24:7] == '0 && !(two_beats && local_record_q[6]);
+    local_write_q  <= local_q && local_record_q[24:7] == '0 && !(two_beats_q && local_record_q[6]);
     local_place_q  <= local_record_q[6:0];
     local_half_q   <= half_later_q;
   end
   wire [6:0] write_record = local_write_q ? local_place_q : fill_record;
   wire write_half = local_write_q ? local_half_q : fill_half_q;
-  wire [6:0] write_word = two_beats ? {write_record[5:0], write_half} : write_record;
+  wire [6:0] write_word = two_beats_q ? {write_record[5:0], write_half} : write_record;
 
   // ------------------------------------------------------------------ issuing slots
   logic [23:0] issue_base_q;            // position of the page's first record
@@ -356,10 +359,10 @@ module kv_unit #(
   logic [6:0] last_record_q, next_last_record_q;
 
   wire go = running && pages_q != '0;
-  wire two_blocks = !two_beats && last_record_q[6];
+  wire two_blocks = !two_beats_q && last_record_q[6];
   wire round_end = issue_round_q == last_round_q;
   wire record_end = is_values_q ? issue_record_q == 7'd63 : issue_record_q == last_record_q;
-  wire half_end = !two_beats || issue_half_q;
+  wire half_end = !two_beats_q || issue_half_q;
   wire block_end = !two_blocks || issue_block_q;
   // Scores: rounds, records, halves. Values: rounds, blocks, halves, records.
   wire end_of_round = record_end && half_end && (block_end || !is_values_q);
@@ -388,11 +391,11 @@ module kv_unit #(
       if (is_values_q) begin
         issue_record_q <= record_end ? '0 : issue_record_q + 1;
         if (record_end) begin
-          issue_half_q <= two_beats && !issue_half_q;
+          issue_half_q <= two_beats_q && !issue_half_q;
           if (half_end) issue_block_q <= !block_end;
         end
       end else begin
-        issue_half_q <= two_beats && !issue_half_q;
+        issue_half_q <= two_beats_q && !issue_half_q;
         if (half_end) issue_record_q <= record_end ? '0 : issue_record_q + 1;
       end
       if (end_of_round) begin
@@ -416,7 +419,7 @@ module kv_unit #(
   wire last_block = left_q <= (issue_block_q ? 24'd128 : 24'd64);
 
   wire [511:0] page_word;
-  wire [7:0] read_word = {issued_q, two_beats ? {record[5:0], issue_half_q} : record};
+  wire [7:0] read_word = {issued_q, two_beats_q ? {record[5:0], issue_half_q} : record};
   wire [7:0] read_word_later;
   delay #(.WIDTH(8), .CYCLES(3)) u_read_word (.clk_i, .d_i(read_word), .q_o(read_word_later));
   ram #(.WIDTH(512), .DEPTH(256), .STYLE("block")) u_pages (

@@ -84,19 +84,23 @@ module result_reader #(
 
   (* ram_style = "distributed" *) logic [32*TOKENS-1:0] queue[4];
   logic [2:0] in_q, out_q;
+  logic valid_q;
+  wire [2:0] out_next = out_q + 1;
   wire [31:0] one = data_i[32*from_lane[LaneBits-1:0]+:32];
   always_ff @(posedge clk_i) begin
     if (arrives) begin
       queue[in_q[1:0]] <= from_values ? {TOKENS{one}} : data_i;
       in_q             <= in_q + 1;
     end
-    if (take) out_q <= out_q + 1;
+    if (take) out_q <= out_next;
+    valid_q <= arrives || in_q != (take ? out_next : out_q);
     if (!rst_ni) begin
-      in_q  <= '0;
-      out_q <= '0;
+      in_q    <= '0;
+      out_q   <= '0;
+      valid_q <= 1'b0;
     end
   end
-  assign valid_o  = in_q != out_q;
+  assign valid_o  = valid_q;
   assign result_o = queue[out_q[1:0]];
   wire unused = &{1'b0, from_lane, rows_i[7]};
 endmodule

@@ -593,6 +593,7 @@ module spu #(
   wire [512*TOKENS-1:0] beats;
   for (genvar t = 0; t < TOKENS; t++) begin : gen_lane
     logic [23:0] limit_q;  // positions that the lane's query head attends to
+    logic pair_counts_q;
     logic [31:0] max_q;
     always_ff @(posedge clk_i) begin
       if (step_q == spu_pkg::STEP_SOFTMAX_ROUND) begin
@@ -600,6 +601,7 @@ module spu #(
         max_q   <= max_i[32*t+:32];
       end
     end
+    always_ff @(posedge clk_i) pair_counts_q <= 7'(t) < pairs_left_q;
     assign attends[t] = i_q < limit_q;
     spu_lane #(.SCORES(SCORES), .ADDRESS(WordBits)) u_lane (
         .clk_i, .rst_ni, .micro_i(micro), .index_i(index), .x_index_i(x_index), .score_index_i(score_index),
@@ -613,7 +615,7 @@ module spu #(
         .scalar_read_i(scalar_read_q), .scalar_wanted_i(scalar_wanted_q[t]), .scalar_o(scalars[32*t+:32]),
         .a16_start_i(a16_start_q), .a16_address_i(a16_address_q), .a16_to_i(a16_to_q),
         .attention_start_i(attention_start_q),
-        .token_counts_i(4'(t) < tokens_i), .pair_counts_i(7'(t) < pairs_left_q), .a16_room_o(a16_room[t]),
+        .token_counts_i(4'(t) < tokens_i), .pair_counts_i(pair_counts_q), .a16_room_o(a16_room[t]),
         .attention_room_o(attention_room[t]), .a16_idle_o(a16_idle[t]), .a16_block_o(a16_block[t]),
         .a16_vector_o(a16_vector[t]), .a16_block_to_o(a16_block_to[2*t+:2]), .attention_block_o(attention_block[t]),
         .overflow_o(overflow[t]), .beat_scale_i(beat_scale), .beat_o(beats[512*t+:512]),

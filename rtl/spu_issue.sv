@@ -39,7 +39,8 @@ module spu_issue #(
   logic begun_q, at_last_q, empty_q, free_q, room_q;
   wire may_issue = is_micro_q && (begun_q || (free_q && room_q));
   wire issue = may_issue && (!from_result_q || result_valid_i);
-  wire last = issue && (begun_q ? at_last_q : single_q);
+  // As `issue`, but written out: much of the SPU waits for it.
+  wire last = (begun_q ? at_last_q : free_q && room_q && single_q) && is_micro_q && (!from_result_q || result_valid_i);
 
   // Results that go to pairs of vectors are twice as many as a vector's elements.
   wire [23:0] last_of_vector = micro_q.to == spu_pkg::TO_PAIR ? {1'b0, last_q[23:1]} : last_q;

@@ -58,6 +58,6 @@ module kv_unit_cover #(
   position_past_the_token: cover property (rst_ni && masked_o != '0);
 endmodule
 bind kv_unit kv_unit_cover #(.TOKENS(TOKENS)) u_cover (
-    .page_filled(running && fill_q == FULL), .stream_some(stream_some_q),
+    .page_filled(running && fill_q == FULL), .stream_some(stream_some_q), .two_beats(two_beats_q),
     .softmax_is_ahead(softmax_done_i != values_count_q), .*);
 `default_nettype wire
