@@ -16,6 +16,10 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+
+sys.path.insert(0, str(HERE.parent))
+from report_tables import write_between  # noqa: E402
+
 MERGED = "merged.info"
 KINDS = ("block", "if", "else", "elsif", "case", "toggle", "point")
 
@@ -221,16 +225,6 @@ def toggle_table(points):
     for module, signal in signals(points):
         modules[module].append(f"`{signal}`")
     return "\n".join(rows + [f"| `{module}` | {', '.join(modules[module])} |" for module in sorted(modules)])
-
-
-def write_between(file, name, text):
-    """Replaces what stands between the markers <!-- name --> and <!-- end of name -->."""
-    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    content = file.read_text()
-    if content.count(first) != 1 or content.count(last) != 1:
-        sys.exit(f"coverage: {file} must have one '{first}' and one '{last}'")
-    head, rest = content.split(first)
-    file.write_text(head + first + "\n" + text + "\n" + last + rest.split(last)[1])
 
 
 def check(left, holes):

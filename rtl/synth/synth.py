@@ -19,6 +19,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 RTL = HERE.parent
 ROOT = RTL.parent
 
+sys.path.insert(0, str(RTL))
+from report_tables import write_between  # noqa: E402
+
 # The XCK26 (DS987) and the share of it that we allow ourselves.
 DEVICE = {"LUT": 117120, "FF": 234240, "CARRY8": 14640, "DSP48E2": 1248, "RAMB36": 144, "URAM288": 64}
 BUDGET = {"LUT": 70272, "FF": 140544, "DSP48E2": 400, "RAMB36": 100, "URAM288": 48}
@@ -191,16 +194,6 @@ def check_depth(paths, exceptions):
     return broken
 
 
-def write_between(file, name, text):
-    """Replaces what stands between the markers <!-- name --> and <!-- end of name -->."""
-    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    content = file.read_text()
-    if content.count(first) != 1 or content.count(last) != 1:
-        sys.exit(f"synth: {file} must have one '{first}' and one '{last}'")
-    head, rest = content.split(first)
-    file.write_text(head + first + "\n" + text + "\n" + last + rest.split(last)[1])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("package", type=pathlib.Path, help="the generated brim_pkg.sv")
@@ -216,6 +209,8 @@ def main():
 
     if not arguments.reuse:
         synthesise(arguments.top, tokens, arguments.package.resolve(), build)
+    if not (build / "netlist.json").exists():
+        sys.exit(f"synth: no netlist in {build}: run without --reuse first")
     with open(build / "netlist.json", encoding="utf-8") as file:
         mapped = netlist.Netlist(file, LEAVES)
     roots = {t: mapped.modules["all"]["cells"][f"tokens_{t}"]["type"] for t in tokens}

@@ -8,6 +8,7 @@
 #include "model/synthetic.h"
 #include "model/tensor_source.h"
 #include "rtl_target/executor.h"
+#include "rtl_target/test_parameters.h"
 #include "sim/subject.h"
 #include "tests/executor_shapes.h"
 #include "tests/small_models.h"
@@ -18,8 +19,6 @@ namespace {
 using test::executor_shapes;
 using test::kExecutorContext;
 using test::PackedModel;
-
-constexpr uint32_t kLanes[] = {1, 4, 8};
 
 // In passes of one token and of as many as the accelerator of `lanes` takes.
 void expect_agreement(const MappedImage& image, uint32_t lanes, std::span<const uint32_t> positions) {
@@ -51,7 +50,7 @@ void expect_agreement(const MappedImage& image, uint32_t lanes, std::span<const 
   }
 }
 
-class RtlCyclesTest : public testing::TestWithParam<std::tuple<test::ExecutorShape, uint32_t>> {};
+class RtlCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [shape, lanes] = GetParam();
@@ -59,7 +58,7 @@ TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   expect_agreement(file.image(), lanes, std::vector<uint32_t>{0, 1, 63, 150});
 }
 
-class RtlModelCyclesTest : public testing::TestWithParam<std::tuple<std::string, uint32_t>> {};
+class RtlModelCyclesTest : public testing::TestWithParam<ModelCase::Parameters> {};
 
 TEST_P(RtlModelCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [path, lanes] = GetParam();
@@ -69,20 +68,12 @@ TEST_P(RtlModelCyclesTest, TheSimulatorAgreesWithinOnePercent) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelCyclesTest,
-                         testing::Combine(testing::Values(BRIM_SOURCE_DIR "/models/demo",
-                                                          BRIM_SHARED_DATA "/stories260K/stories260K.bin"),
-                                          testing::ValuesIn(kLanes)),
-                         [](const auto& test) {
-                           return std::filesystem::path(std::get<0>(test.param)).stem().string() + "_" +
-                                  std::to_string(std::get<1>(test.param)) + "_lanes";
-                         });
+                         testing::Combine(testing::ValuesIn(kModels), testing::ValuesIn(kLanes)),
+                         ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlCyclesTest,
                          testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
-                         [](const auto& test) {
-                           return std::get<0>(test.param).name + "_" +
-                                  std::to_string(std::get<1>(test.param)) + "_lanes";
-                         });
+                         ShapeCase());
 
 }  // namespace
 }  // namespace brim::rtl_target

@@ -9,6 +9,7 @@
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
 #include "model/tensor_source.h"
+#include "rtl_target/test_parameters.h"
 #include "tests/executor_shapes.h"
 #include "tests/small_models.h"
 
@@ -18,8 +19,6 @@ namespace {
 using test::executor_shapes;
 using test::kExecutorContext;
 using test::PackedModel;
-
-constexpr uint32_t kLanes[] = {1, 4, 8};
 
 // Token ids without a pattern.
 std::vector<uint32_t> some_ids(uint32_t count, uint32_t vocabulary) {
@@ -49,7 +48,7 @@ void expect_reference_bits(const MappedImage& image, uint32_t lanes, std::span<c
   }
 }
 
-class RtlExecutorTest : public testing::TestWithParam<std::tuple<test::ExecutorShape, uint32_t>> {};
+class RtlExecutorTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
   const auto& [shape, lanes] = GetParam();
@@ -81,7 +80,7 @@ TEST(RtlExecutor, CountsTheSameCyclesForTheSamePass) {
 }
 
 // Trained models, decoded for a few positions with passes of every width.
-class RtlModelTest : public testing::TestWithParam<std::tuple<std::string, uint32_t>> {};
+class RtlModelTest : public testing::TestWithParam<ModelCase::Parameters> {};
 
 TEST_P(RtlModelTest, GivesTheReferencesLogits) {
   const auto& [path, lanes] = GetParam();
@@ -91,20 +90,12 @@ TEST_P(RtlModelTest, GivesTheReferencesLogits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,
-                         testing::Combine(testing::Values(BRIM_SOURCE_DIR "/models/demo",
-                                                          BRIM_SHARED_DATA "/stories260K/stories260K.bin"),
-                                          testing::ValuesIn(kLanes)),
-                         [](const auto& test) {
-                           return std::filesystem::path(std::get<0>(test.param)).stem().string() + "_" +
-                                  std::to_string(std::get<1>(test.param)) + "_lanes";
-                         });
+                         testing::Combine(testing::ValuesIn(kModels), testing::ValuesIn(kLanes)),
+                         ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlExecutorTest,
                          testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
-                         [](const auto& test) {
-                           return std::get<0>(test.param).name + "_" +
-                                  std::to_string(std::get<1>(test.param)) + "_lanes";
-                         });
+                         ShapeCase());
 
 }  // namespace
 }  // namespace brim::rtl_target
