@@ -81,6 +81,8 @@ module spu #(
   localparam int ScoreBits = $clog2(SCORES);
   localparam int WordBits = ScoreBits - 1 > 13 ? ScoreBits - 1 : 13;      // address of a word of A16 memories
   localparam int AddressBits = ScoreBits + 1 > 12 ? ScoreBits + 1 : 12;   // of X, or of the scores
+  // With more lanes block RAM runs out, and ultra RAM does not, as each lane's scores are smaller.
+  localparam QueryStyle = TOKENS > 4 ? "ultra" : "block";
   localparam int LaneBits = TOKENS > 1 ? $clog2(TOKENS) : 1;
   // Cycles from the issue of an element to its result: operands, multiplier, sign and half, adder, post.
   localparam int Latency = 4 + fp_pkg::MUL + 1 + fp_pkg::ADD + 1;
@@ -109,7 +111,7 @@ module spu #(
   logic [4:0] block_q;             // X: the block of 128
   logic [13:0] parameter_base_q;   // P: likewise
   logic [3:0] token_q;             // of a sequence over tokens
-  logic last_turn_q, wanted_q;     // of a token that writes: it is the last one, its logits are wanted
+  logic last_turn_q, wanted_q;     // of a token that writes: it is the last one, what it writes is wanted
   logic [3:0] head_q;              // of a sequence over pairs
   logic [LaneBits-1:0] lane_q;
   logic [2:0] round_q;
@@ -125,6 +127,8 @@ module spu #(
   logic [23:0] logit_q;            // beat of logits
   logic [7:0] row_beats_q;         // embedding row: beats that are in; the next one is the last
   logic row_last_beat_q;
+  logic [7:0] row_before_last_q;   // of the instruction: beats in a row but two; a row is of one beat
+  logic row_single_q;
 
   // Of the pass and the program, stable.
   logic two_halves_q, position_single_q;
@@ -186,22 +190,24 @@ module spu #(
   // ------------------------------------------------------------------ the sequences
   wire [TOKENS-1:0] total_done;
   wire all_idle = empty && a16_idle == '1;
-  wire fetched, write_done, written;
+  wire fetched, write_done, writes_done, written;
   // Queries, keys and values may follow one another closely; the others find the pipeline empty.
   assign instruction_ready_o = step_q == spu_pkg::STEP_IDLE && !in_valid_q;
   logic start_q;
   wire start = start_q;
+  wire start_next = step_q == spu_pkg::STEP_IDLE && in_valid_q && (empty || is_head) && !start_q;
 
   // What ends a step, from its second cycle on: of micro-operations, the issue of the last element.
   logic row_step_q, write_step_q, step_over_q;
   logic first_q;  // cycle of the step
   always_ff @(posedge clk_i) begin
     first_q      <= step_done;
-    start_q      <= step_q == spu_pkg::STEP_IDLE && in_valid_q && (empty || is_head) && !start_q;
+    start_q      <= start_next;
     row_step_q   <= step_q == spu_pkg::STEP_EMBED_ROW && !step_done;
     write_step_q <= empty && !step_done && (step_q == spu_pkg::STEP_KV_WRITE || step_q == spu_pkg::STEP_KV_WRITE_SCALE ||
                                             step_q == spu_pkg::STEP_LOGITS_WRITE);
     case (step_q)
+      spu_pkg::STEP_IDLE: step_over_q <= start_next;
       spu_pkg::STEP_EMBED_FETCH: step_over_q <= fetched;
       spu_pkg::STEP_NORM_TOTAL, spu_pkg::STEP_HEAD_TOTAL, spu_pkg::STEP_SOFTMAX_TOTAL: step_over_q <= total_done[0];
       spu_pkg::STEP_SOFTMAX_WAIT: step_over_q <= scores_done_i != softmax_count_q;
@@ -217,8 +223,8 @@ module spu #(
       step_over_q  <= 1'b0;
     end
   end
-  assign step_done = issue_last || start_q || step_over_q || (row_step_q && embed_valid_i && row_last_beat_q) ||
-      (write_step_q && write_done && last_turn_q);
+  wire row_beat = row_step_q && embed_valid_i;
+  assign step_done = issue_last || step_over_q || (row_beat && row_last_beat_q) || writes_done;
   always_comb begin
     next_step = step_q;
     case (step_q)
@@ -307,13 +313,18 @@ module spu #(
       generation_q <= generation_i;
     end
     if (start) in_valid_q <= 1'b0;
-    embed_fp16_q   <= in_q.shape == brim_pkg::EMBEDDING_FP16;
-    embed_q8_q     <= in_q.shape == brim_pkg::EMBEDDING_Q8;
-    embed_q4_q     <= in_q.shape == brim_pkg::EMBEDDING_Q4;
-    last_kv_head_q <= in_q.head == kv_heads_last_q;
-    if (embed_ready_o && embed_valid_i) begin
+    embed_fp16_q      <= in_q.shape == brim_pkg::EMBEDDING_FP16;
+    embed_q8_q        <= in_q.shape == brim_pkg::EMBEDDING_Q8;
+    embed_q4_q        <= in_q.shape == brim_pkg::EMBEDDING_Q4;
+    last_kv_head_q    <= in_q.head == kv_heads_last_q;
+    row_single_q      <= in_q.count[7:0] == 8'd1;
+    row_before_last_q <= in_q.count[7:0] - 8'd2;
+    if (step_q == spu_pkg::STEP_IDLE || (row_beat && row_last_beat_q)) begin
+      row_beats_q     <= '0;
+      row_last_beat_q <= row_single_q;
+    end else if (row_beat) begin
       row_beats_q     <= row_beats_q + 1;
-      row_last_beat_q <= row_beats_q + 8'd2 == in_q.count[7:0];
+      row_last_beat_q <= row_beats_q == row_before_last_q;
     end
     if (weights_complete) softmax_done_q <= softmax_done_q + 1;
     if (rope_we_i) rope_new_q <= 1'b1;
@@ -334,12 +345,6 @@ module spu #(
           score_base_q     <= '0;
           pairs_left_q     <= pairs_q;
           logit_q          <= '0;
-          row_beats_q      <= '0;
-          row_last_beat_q  <= in_q.count[7:0] == 8'd1;
-        end
-        spu_pkg::STEP_EMBED_ROW: begin
-          row_beats_q     <= '0;
-          row_last_beat_q <= in_q.count[7:0] == 8'd1;
         end
         spu_pkg::STEP_EMBED_BLOCK:
         if (!last_token) begin
@@ -394,7 +399,8 @@ module spu #(
     end
     // Writes go from token to token, one in a cycle: what is said of the token in work is ahead of it by one.
     last_turn_q <= write_step_q && write_done && !last_turn_q ? token_q + 4'd2 == tokens_i : token_q == tokens_last_q;
-    wanted_q    <= token_q >= (write_step_q && write_done && !last_turn_q ? before_logits_q : first_logits_i);
+    wanted_q    <= step_q != spu_pkg::STEP_LOGITS_WRITE ||
+        token_q >= (write_step_q && write_done && !last_turn_q ? before_logits_q : first_logits_i);
     if (write_step_q && write_done) token_q <= last_turn_q ? '0 : token_q + 1;
     if (!rst_ni) begin
       step_q          <= spu_pkg::STEP_IDLE;
@@ -516,7 +522,7 @@ module spu #(
   wire [7:0] word_byte;
   wire [12:0] embed_address;
   stream_memory u_stream (
-      .clk_i, .data_i(beat_i), .parameter_we_i, .parameter_address_i, .embed_we_i(embed_ready_o && embed_valid_i),
+      .clk_i, .data_i(beat_i), .parameter_we_i, .parameter_address_i, .embed_we_i(row_beat),
       .embed_address_i(row_beats_q[6:0]), .rope_we_i, .rope_address_i, .scale_we_i(value_scale_we_i),
       .scale_address_i({scores_done_i[0], scale_beat_i}), .parameter_i(parameter_index), .from_embed_i(from_embed_q),
       .embed_i(embed_address[12:2]), .byte_i(embed_address[1:0]), .from_rope_i(from_rope_q), .rope_i({token_q[2:0], i[6:0]}),
@@ -593,7 +599,7 @@ module spu #(
   wire [512*TOKENS-1:0] beats;
   for (genvar t = 0; t < TOKENS; t++) begin : gen_lane
     logic [23:0] limit_q;  // positions that the lane's query head attends to
-    logic pair_counts_q;
+    logic token_counts_q, pair_counts_q;
     logic [31:0] max_q;
     always_ff @(posedge clk_i) begin
       if (step_q == spu_pkg::STEP_SOFTMAX_ROUND) begin
@@ -601,9 +607,12 @@ module spu #(
         max_q   <= max_i[32*t+:32];
       end
     end
-    always_ff @(posedge clk_i) pair_counts_q <= 7'(t) < pairs_left_q;
+    always_ff @(posedge clk_i) begin
+      token_counts_q <= 4'(t) < tokens_i;
+      pair_counts_q  <= 7'(t) < pairs_left_q;
+    end
     assign attends[t] = i_q < limit_q;
-    spu_lane #(.SCORES(SCORES), .ADDRESS(WordBits)) u_lane (
+    spu_lane #(.SCORES(SCORES), .ADDRESS(WordBits), .QUERY_STYLE(QueryStyle)) u_lane (
         .clk_i, .rst_ni, .micro_i(micro), .index_i(index), .x_index_i(x_index), .score_index_i(score_index),
         .result_i(result_i[32*t+:32]), .micro1_i(micro1), .micro2_i(micro2), .micro3_i(micro3), .odd_i(odd3),
         .embed_i(embed_value), .shared_b_i(shared_b | value_scale), .shared_c_i(shared_c), .max_score_i(max_q),
@@ -615,7 +624,7 @@ module spu #(
         .scalar_read_i(scalar_read_q), .scalar_wanted_i(scalar_wanted_q[t]), .scalar_o(scalars[32*t+:32]),
         .a16_start_i(a16_start_q), .a16_address_i(a16_address_q), .a16_to_i(a16_to_q),
         .attention_start_i(attention_start_q),
-        .token_counts_i(4'(t) < tokens_i), .pair_counts_i(pair_counts_q), .a16_room_o(a16_room[t]),
+        .token_counts_i(token_counts_q), .pair_counts_i(pair_counts_q), .a16_room_o(a16_room[t]),
         .attention_room_o(attention_room[t]), .a16_idle_o(a16_idle[t]), .a16_block_o(a16_block[t]),
         .a16_vector_o(a16_vector[t]), .a16_block_to_o(a16_block_to[2*t+:2]), .attention_block_o(attention_block[t]),
         .overflow_o(overflow[t]), .beat_scale_i(beat_scale), .beat_o(beats[512*t+:512]),
@@ -638,11 +647,11 @@ module spu #(
   // ------------------------------------------------------------------ writes
   assign lane_beat = beats[512*token_q[LaneBits-1:0]+:512];
   spu_writes u_writes (
-      .clk_i, .rst_ni, .step_i(step_q), .instruction_i(in_q), .header_i, .position_i,
-      .turn_i(write_step_q), .last_i(last_turn_q), .half_i(half_q), .wanted_i(wanted_q),
-      .logits_beat_i(logit_q), .logits_left_i(left_q), .beat_i(lane_beat), .done_o(write_done), .written_o(written),
-      .valid_o(write_valid_o), .ready_i(write_ready_i), .address_o(write_address_o), .data_o(write_data_o),
-      .strobe_o(write_strobe_o));
+      .clk_i, .rst_ni, .step_i(step_q), .instruction_i(in_q), .two_halves_i(two_halves_q),
+      .logits_stride_i(header_i.logits_stride), .position_i, .turn_i(write_step_q), .last_i(last_turn_q),
+      .half_i(half_q), .wanted_i(wanted_q), .logits_beat_i(logit_q), .logits_left_i(left_q), .beat_i(lane_beat),
+      .done_o(write_done), .all_done_o(writes_done), .written_o(written), .valid_o(write_valid_o), .ready_i(write_ready_i),
+      .address_o(write_address_o), .data_o(write_data_o), .strobe_o(write_strobe_o));
 
   wire unused = &{1'b0, header_i, in_q, micro, total_done, a16_vector, a16_block_to, score_position};
 endmodule

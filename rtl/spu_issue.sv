@@ -28,7 +28,7 @@ module spu_issue #(
     output wire        empty_o   // no element is between its issue and its result
 );
   spu_pkg::micro_t micro_q;
-  logic is_micro_q, single_q, from_result_q;
+  logic single_q, from_result_q;
   logic [23:0] last_q;
   // Cycles until element 0 can be read (its neighbour's, if elements are swapped), and until all results
   // are written, after the last issue; and whether the micro-operation need not wait for them, nor for room.
@@ -36,17 +36,26 @@ module spu_issue #(
   logic [6:0] chain_q, drain_q, latency_q, latency1_q;
   logic [7:0] chain_after_q;
   logic long_q;
-  logic begun_q, at_last_q, empty_q, free_q, room_q;
-  wire may_issue = is_micro_q && (begun_q || (free_q && room_q));
-  wire issue = may_issue && (!from_result_q || result_valid_i);
-  // As `issue`, but written out: much of the SPU waits for it.
-  wire last = (begun_q ? at_last_q : free_q && room_q && single_q) && is_micro_q && (!from_result_q || result_valid_i);
+  // Much of the SPU waits for the last issue, so all that does not depend on results is known in the cycle before.
+  logic begun_q, may_issue_q, may_begin_q, may_end_q, at_last_q, empty_q;
+  wire there = !from_result_q || result_valid_i;
+  wire issue = may_issue_q && there;
+  wire last = (may_end_q || (may_begin_q && single_q)) && there;
+  wire done_before = micro_i.after_all ? drain_q <= 7'd1 :
+      chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(LATENCY + 1));
+
+  wire stays = is_micro_i && !step_done_i && rst_ni;
+  wire begun = issue || begun_q;
+  wire at_last = issue ? next_q == last_q : at_last_q;
 
   // Results that go to pairs of vectors are twice as many as a vector's elements.
   wire [23:0] last_of_vector = micro_q.to == spu_pkg::TO_PAIR ? {1'b0, last_q[23:1]} : last_q;
   always_ff @(posedge clk_i) begin
     micro_q       <= micro_i;
-    is_micro_q    <= is_micro_i && !step_done_i && rst_ni;
+    may_issue_q   <= stays && (begun || (done_before && room_i));
+    may_begin_q   <= stays && !begun && done_before && room_i;
+    may_end_q     <= stays && begun && at_last;
+    at_last_q     <= at_last;
     single_q      <= single_i;
     last_q        <= last_i;
     from_result_q <= micro_i.a == spu_pkg::A_RESULT;
@@ -64,9 +73,6 @@ module spu_issue #(
         latency1_q <= 7'(LATENCY + 1);
       end
     endcase
-    room_q        <= room_i;
-    if (micro_i.after_all) free_q <= drain_q <= 7'd1;
-    else free_q <= chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(LATENCY + 1));
 
     chain_after_q <= {1'b0, latency1_q} - {1'b0, last_of_vector[6:0]};
     long_q        <= last_of_vector[23:7] != '0;
@@ -74,10 +80,9 @@ module spu_issue #(
     if (drain_q != '0) drain_q <= drain_q - 1;
     empty_q <= drain_q <= 7'd1;
     if (issue) begin
-      i_q       <= next_q;
-      next_q    <= next_q + 1;
-      begun_q   <= 1'b1;
-      at_last_q <= next_q == last_q;
+      i_q     <= next_q;
+      next_q  <= next_q + 1;
+      begun_q <= 1'b1;
     end
     if (last) begin
       i_q     <= '0;
@@ -99,7 +104,7 @@ module spu_issue #(
   end
 
   assign micro_o        = micro_q;
-  assign result_ready_o = may_issue && from_result_q;
+  assign result_ready_o = may_issue_q && from_result_q;
   assign issue_o        = issue;
   assign last_o         = last;
   assign index_o        = i_q;

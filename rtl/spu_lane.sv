@@ -6,7 +6,8 @@
 `default_nettype none
 module spu_lane #(
     parameter int SCORES = 16384,
-    parameter int ADDRESS = 13     // of a word of A16 memories
+    parameter int ADDRESS = 13,          // of a word of A16 memories
+    parameter     QUERY_STYLE = "block"  // RAM of the queries
 ) (
     input wire clk_i,
     input wire rst_ni,
@@ -176,7 +177,6 @@ module spu_lane #(
     square_q <= micro3_i.b == spu_pkg::B_SQUARE;
     b_q      <= b_raw_q | seed_q | seed_rsqrt_q | scalar_q;
     case (micro3_i.c)
-      spu_pkg::C_VECTOR: c_q <= c_raw_q;
       spu_pkg::C_ROPE: c_q <= {c_raw_q[31] ^ !odd_i, c_raw_q[30:0]};
       spu_pkg::C_A: c_q <= a_raw_q;
       spu_pkg::C_X: c_q <= x_q;
@@ -345,7 +345,7 @@ module spu_lane #(
       .clk_i, .we_i(activation_we), .waddress_i(activation_write),
       .wdata_i(attention_we ? {attention_exponent, attention_data} : {a16_exponent, a16_data}),
       .raddress_i(activation_address_i), .rdata_o({activation_exponent_o, activation_data_o}));
-  ram #(.WIDTH(72), .DEPTH(2048), .STYLE("block")) u_queries (
+  ram #(.WIDTH(72), .DEPTH(2048), .STYLE(QUERY_STYLE)) u_queries (
       .clk_i, .we_i(q_we), .waddress_i(a16_address[10:0]), .wdata_i({a16_exponent, a16_data}),
       .raddress_i(q_address_i), .rdata_o({q_exponent_o, q_data_o}));
   ram #(.WIDTH(64), .DEPTH(SCORES / 2), .STYLE("ultra")) u_weights (

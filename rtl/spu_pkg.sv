@@ -38,12 +38,11 @@ package spu_pkg;
   localparam logic [3:0] C_TWO = 4'd2;
   localparam logic [3:0] C_ONE_AND_A_HALF = 4'd3;
   localparam logic [3:0] C_EPSILON = 4'd4;
-  localparam logic [3:0] C_VECTOR = 4'd5;
-  localparam logic [3:0] C_ROPE = 4'd6;      // the vector, negated where i is even
-  localparam logic [3:0] C_A = 4'd7;         // c = a
-  localparam logic [3:0] C_X = 4'd8;
-  localparam logic [3:0] C_PARAMETER = 4'd9;
-  localparam logic [3:0] C_MAX = 4'd10;      // minus the largest score
+  localparam logic [3:0] C_ROPE = 4'd5;      // the vector, negated where i is even
+  localparam logic [3:0] C_A = 4'd6;         // c = a
+  localparam logic [3:0] C_X = 4'd7;
+  localparam logic [3:0] C_PARAMETER = 4'd8;
+  localparam logic [3:0] C_MAX = 4'd9;       // minus the largest score
 
   localparam logic [2:0] POST_NONE = 3'd0;
   localparam logic [2:0] POST_RECIPROCAL = 3'd1;  // sign, exponent and special cases from the c vector

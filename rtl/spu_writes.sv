@@ -7,18 +7,20 @@ module spu_writes (
 
     input wire spu_pkg::step_t          step_i,
     input wire brim_pkg::instruction_t  instruction_i,
-    input wire brim_pkg::program_header_t header_i,
+    input wire         two_halves_i,    // records are of 128 bytes
+    input wire [ 31:0] logits_stride_i,
     input wire [ 23:0] position_i,      // of the first token
 
     // The turn of a token, from the second cycle of a step on.
     input  wire         turn_i,         // its beat is there
     input  wire         last_i,         // of the tokens
     input  wire         half_i,         // elements 64 ... 127
-    input  wire         wanted_i,       // its logits
+    input  wire         wanted_i,       // it is of a KV record, or its logits are wanted
     input  wire [ 23:0] logits_beat_i,
     input  wire [ 23:0] logits_left_i,  // from this beat on
     input  wire [511:0] beat_i,
     output wire         done_o,         // the turn is over
+    output wire         all_done_o,     // and was the last one
     output wire         written_o,      // and was not for nothing
 
     output wire         valid_o,
@@ -33,10 +35,10 @@ module spu_writes (
     scale_q  <= step_i == spu_pkg::STEP_KV_WRITE_SCALE;
     logits_q <= step_i == spu_pkg::STEP_LOGITS_WRITE;
   end
-  wire wanted = !logits_q || wanted_i;
   wire free = !valid_q || ready_i;
-  assign written_o = turn_i && wanted && free;
-  assign done_o    = turn_i && (!wanted || free);
+  assign written_o  = turn_i && wanted_i && free;
+  assign done_o     = turn_i && (!wanted_i || free);
+  assign all_done_o = turn_i && last_i && (!wanted_i || free);
 
   // Of the token: its position, and what its row of logits lies behind the first one's. Of all: the address of
   // this beat in the first row, and how many of its words are logits.
@@ -47,7 +49,7 @@ module spu_writes (
     if ((kv_q || scale_q || logits_q) && !(done_o && last_i)) begin
       if (done_o) begin
         position_q <= position_q + 1;
-        row_q      <= row_q + header_i.logits_stride;
+        row_q      <= row_q + logits_stride_i;
       end
     end else begin
       position_q <= position_i;
@@ -58,7 +60,7 @@ module spu_writes (
   end
 
   // A record of 64 bytes: 128 to a page; of 128 bytes: 64. Token t of a page stands in sub-block t mod 4.
-  wire [23:0] record_beat = header_i.head_size > 16'd64 ?
+  wire [23:0] record_beat = two_halves_i ?
       {position_q[22:6], position_q[1:0], position_q[5:2], half_i} :
       {position_q[23:7], position_q[1:0], position_q[6:2]};
   wire [31:0] base = logits_q ? logits_address_q : scale_q ? instruction_i.address2 : instruction_i.address;
@@ -68,7 +70,7 @@ module spu_writes (
   logic [511:0] data_q;
   always_ff @(posedge clk_i) begin
     if (free) begin
-      valid_q   <= turn_i && wanted;
+      valid_q   <= turn_i && wanted_i;
       address_q <= base + offset;
       data_q    <= beat_i;
       for (int i = 0; i < 64; i++)
@@ -80,6 +82,6 @@ module spu_writes (
   assign address_o = address_q;
   assign data_o    = data_q;
   assign strobe_o  = strobe_q;
-  wire unused = &{1'b0, header_i, instruction_i};
+  wire unused = &{1'b0, instruction_i};
 endmodule
 `default_nettype wire
