@@ -58,7 +58,7 @@ module instruction_check (
       shape_wrong_q <= !(in.shape == 8'd1 || (in.shape == 8'd2 && !in.groups[0]) ||
           (in.shape == 8'd4 && in.groups[1:0] == '0));
       groups_wrong_q  <= in.buffer > brim_pkg::BUFFER_HIDDEN || in.groups != 16'(groups);
-      rows_wrong_q    <= in.rows == '0 || in.rows >= 32'h100_0000;
+      rows_wrong_q    <= in.rows[23:0] == '0 || in.rows[31:24] != '0;
       results_wrong_q <= in.rows != results;
       row_wrong_q     <= in.shape > brim_pkg::EMBEDDING_Q4 || in.count != 32'(row_beats);
       rope_wrong_q    <= in.count != 32'(limits.head_beats);

@@ -24,8 +24,8 @@ module kv_unit #(
 
     input  wire        start_i,
     input  wire        values_i,      // instruction: values, not scores
-    input  wire [ 7:0] kv_head_i,
-    input  wire [ 7:0] generation_i,  // of Q
+    input  wire [ 7:0] kv_head_i,     // stable until done_o
+    input  wire [ 7:0] generation_i,  // of Q; likewise
     output wire        done_o,        // for one cycle
     output wire        idle_o,
     input  wire [  2:0] round_i,        // whose lanes' tokens are asked for, combinational
@@ -46,7 +46,7 @@ module kv_unit #(
     output wire       stall_softmax_o,
     output wire       stall_scores_o,
 
-    // Query heads: data two cycles after the address, of all tokens.
+    // Query heads: data two cycles after the address, of all tokens; in the lanes a cycle later.
     output wire [         10:0] q_address_o,  // {head, word}
     input  wire [64*TOKENS-1:0] q_data_i,
     input  wire [ 8*TOKENS-1:0] q_exponent_i,
@@ -104,13 +104,13 @@ module kv_unit #(
   } state_t;
   state_t state_q;
   logic is_values_q;
-  logic [7:0] kv_head_q, generation_q;
-  logic [7:0] first_head_q, end_head_q;  // query heads
+  logic [5:0] first_head_q;     // query heads: the KV head's first one,
+  logic [6:0] end_head_q;       // and the one behind its last
   logic [7:0] values_count_q;   // `values` instructions so far: softmax must be ahead of it
   logic scores_parity_q;        // generation of the score buffer
   logic [4:0] word_q;
   logic [2:0] token_q;
-  logic [3:0] head_q;
+  logic [2:0] head_q;
   logic [LaneBits-1:0] lane_q;
   logic [2:0] round_q, last_round_q;
   logic [3:0] last_lanes_q;     // lanes in use in the last round
@@ -120,32 +120,34 @@ module kv_unit #(
 
   logic two_beats_q;
   logic [23:0] end_position_q;
+  logic [2:0] last_token_q, last_head_q;
   always_ff @(posedge clk_i) begin
     two_beats_q    <= head_size_i > 16'd64;
     end_position_q <= position_i + 24'(tokens_i);
+    last_token_q   <= tokens_i[2:0] - 3'd1;
+    last_head_q    <= heads_per_kv_i[2:0] - 3'd1;
   end
-  wire last_pair = 4'(token_q) + 4'd1 == tokens_i && head_q + 4'd1 == heads_per_kv_i;
+  wire head_is_last = head_q == last_head_q;
+  wire last_pair = token_q == last_token_q && head_is_last;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
 
-  wire q_ready = q_generation_i == generation_q && q_heads_i >= end_head_q;
+  wire q_ready = q_generation_i == generation_i && q_heads_i[6:0] >= end_head_q;
   wire ready = is_values_q ? softmax_done_i != values_count_q && results_empty_i : q_ready;
 
   always_ff @(posedge clk_i) begin
-    first_head_q <= 8'((state_q == IDLE ? kv_head_i : kv_head_q) * heads_per_kv_i);
-    end_head_q   <= first_head_q + 8'(heads_per_kv_i);
+    first_head_q <= 6'(kv_head_i) * 6'(heads_per_kv_i);
+    end_head_q   <= 7'(first_head_q) + 7'(heads_per_kv_i);
     case (state_q)
       IDLE:
       if (start_i) begin
-        is_values_q  <= values_i;
-        kv_head_q    <= kv_head_i;
-        generation_q <= generation_i;
-        word_q       <= '0;
-        token_q      <= '0;
-        head_q       <= '0;
-        lane_q       <= '0;
-        round_q      <= '0;
-        drain_q      <= '0;
-        state_q      <= WAIT;
+        is_values_q <= values_i;
+        word_q      <= '0;
+        token_q     <= '0;
+        head_q      <= '0;
+        lane_q      <= '0;
+        round_q     <= '0;
+        drain_q     <= '0;
+        state_q     <= WAIT;
       end
       // The first cycle is for end_head_q.
       WAIT: begin
@@ -158,7 +160,7 @@ module kv_unit #(
           head_q  <= head_q + 1;
           lane_q  <= last_lane ? '0 : lane_q + 1;
           round_q <= round_q + 3'(last_lane);
-          if (head_q + 4'd1 == heads_per_kv_i) begin
+          if (head_is_last) begin
             head_q  <= '0;
             token_q <= token_q + 1;
           end
@@ -202,18 +204,31 @@ module kv_unit #(
   wire running = state_q == RUN;
 
   // ------------------------------------------------------------------ query heads
-  assign q_address_o = {first_head_q[5:0] + {2'b0, head_q}, word_q};
+  assign q_address_o = {first_head_q + 6'(head_q), word_q};
   wire loads;
-  wire [2:0] load_token;
+  wire [2:0] load_token, load_round;
   wire [LaneBits-1:0] load_lane;
-  delay #(.WIDTH(1 + 3 + LaneBits + 4 + 5), .CYCLES(2)) u_load (
-      .clk_i, .d_i({state_q == LOAD && rst_ni, token_q, lane_q, 1'b0, round_q, word_q}),
-      .q_o({loads, load_token, load_lane, fill_slot_o, fill_word_o}));
-  assign fill_data_o = q_data_i[64*load_token[LaneBits-1:0]+:64];
-  assign fill_exponent_o = q_exponent_i[8*load_token[LaneBits-1:0]+:8];
-  for (genvar l = 0; l < TOKENS; l++) begin : gen_lane
-    assign fill_valid_o[l] = loads && load_lane == LaneBits'(l);
+  wire [4:0] load_word;
+  delay #(.WIDTH(1 + 3 + LaneBits + 3 + 5), .CYCLES(2)) u_load (
+      .clk_i, .d_i({state_q == LOAD && rst_ni, token_q, lane_q, round_q, word_q}),
+      .q_o({loads, load_token, load_lane, load_round, load_word}));
+  logic [TOKENS-1:0] fill_valid_q;
+  logic [2:0] fill_round_q;
+  logic [4:0] fill_word_q;
+  logic [63:0] fill_data_q;
+  logic [7:0] fill_exponent_q;
+  always_ff @(posedge clk_i) begin
+    fill_valid_q    <= loads ? TOKENS'(1) << load_lane : '0;
+    fill_round_q    <= load_round;
+    fill_word_q     <= load_word;
+    fill_data_q     <= q_data_i[64*load_token[LaneBits-1:0]+:64];
+    fill_exponent_q <= q_exponent_i[8*load_token[LaneBits-1:0]+:8];
   end
+  assign fill_valid_o    = fill_valid_q;
+  assign fill_slot_o     = {1'b0, fill_round_q};
+  assign fill_word_o     = fill_word_q;
+  assign fill_data_o     = fill_data_q;
+  assign fill_exponent_o = fill_exponent_q;
 
   // The token of each lane's query heads.
   logic [2:0] tokens_q[TOKENS*vpu_pkg::ROUNDS];
@@ -311,7 +326,7 @@ module kv_unit #(
           fill_half_q <= two_beats_q && !fill_half_q;
           if (!two_beats_q || fill_half_q) begin
             fill_token_q <= fill_token_q + 1;
-            if (4'(fill_token_q) + 4'd1 == tokens_i) fill_q <= LOCAL_WAIT;
+            if (fill_token_q == last_token_q) fill_q <= LOCAL_WAIT;
           end
         end
         LOCAL_WAIT: begin
@@ -333,7 +348,7 @@ module kv_unit #(
   logic local_q, local_write_q, half_later_q, local_half_q;
   logic signed [24:0] local_record_q;
   logic [6:0] local_place_q;
-  assign local_address_o = {kv_head_q[4:0], fill_token_q, is_values_q, fill_half_q};
+  assign local_address_o = {kv_head_i[4:0], fill_token_q, is_values_q, fill_half_q};
   always_ff @(posedge clk_i) begin
     local_q        <= rst_ni && running && fill_q == LOCAL;
     local_record_q <= own_record_q + 25'(fill_token_q);
@@ -480,7 +495,7 @@ module kv_unit #(
   ram #(.WIDTH(512), .DEPTH(CONTEXT / 32), .STYLE("block")) u_scales (
       .clk_i, .we_i(scale_we_i), .waddress_i(scale_beat_i[$clog2(CONTEXT/32)-1:0]), .wdata_i(beat_i),
       .raddress_i(slot_position[5+:$clog2(CONTEXT/32)]), .rdata_o(scale_word));
-  assign local_scale_address_o = {kv_head_q[4:0], own_index, 1'b0};
+  assign local_scale_address_o = {kv_head_i[4:0], own_index, 1'b0};
   wire [4:0] scale_select2;
   wire own2;
   delay #(.WIDTH(6), .CYCLES(2)) u_scale_select (
@@ -571,6 +586,6 @@ module kv_unit #(
   // exponent_q changes in I + 10, the first D + 5 is I + 16.
   delay #(.WIDTH(8 * TOKENS), .CYCLES(6)) u_exponent_later (.clk_i, .d_i(exponent_q), .q_o(value_exponent_o));
 
-  wire unused = &{1'b0, context_i, scale_beat_i, load_token};
+  wire unused = &{1'b0, context_i, scale_beat_i, load_token, kv_head_i, q_heads_i};
 endmodule
 `default_nettype wire

@@ -29,9 +29,10 @@ module prefetch_fifo #(
   wire word_advance = !word_valid_q || out_advance;
   wire waiting = count_q != 0;
   wire pop = word_advance && waiting;
-  // Both, kept apart, as the consumer's `ready` must not go through a carry chain.
-  (* keep *) wire [Bits:0] more = count_q + 1;
-  (* keep *) wire [Bits:0] less = count_q - 1;
+  // The consumer's `ready` must not go through a carry chain: three counts and masks, as of a choice between sums
+  // Yosys makes a sum of choices.
+  wire [Bits:0] more = count_q + 1;
+  wire [Bits:0] less = count_q - 1;
 
   always_ff @(posedge clk_i) begin
     if (push) memory[write_q] <= data_i;
@@ -44,8 +45,8 @@ module prefetch_fifo #(
     if (pop) read_q <= read_q + 1;
     if (word_advance) word_valid_q <= waiting;
     if (out_advance) out_valid_q <= word_valid_q;
-    if (push && !pop) count_q <= more;
-    if (!push && pop) count_q <= less;
+    count_q <= (more & {(Bits + 1){push && !pop}}) | (less & {(Bits + 1){!push && pop}}) |
+        (count_q & {(Bits + 1){push == pop}});
     // A register, as the join must not wait for a comparison: it does not know of this cycle's push, so it
     // leaves room for it.
     ready_q <= count_q < (Bits + 1)'(BEATS - 1);

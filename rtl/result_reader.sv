@@ -16,7 +16,7 @@ module result_reader #(
     output wire [2:0] slot_o,
     output wire       free_o,
     output wire       empty_o,  // all slots are free
-    output wire       idle_o,   // and every result has been taken
+    output wire       idle_o,   // in the cycle before all were, and every result had been taken
     input  wire       done_i,
 
     // The lanes' result memories: data two cycles after the address.
@@ -40,7 +40,9 @@ module result_reader #(
   assign slot_o  = reserved_q[2:0];
   assign free_o  = reserved_q != {!read_q[3], read_q[2:0]};
   assign empty_o = reserved_q == read_q;
-  assign idle_o  = empty_o && room_q == 3'd4;
+  logic idle_q;
+  always_ff @(posedge clk_i) idle_q <= empty_o && room_q == 3'd4;
+  assign idle_o = idle_q;
 
   wire [11:0] slot = slots[read_q[2:0]];
   wire [6:0] rows_last = slot[6:0];

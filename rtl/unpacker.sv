@@ -73,7 +73,7 @@ module unpacker (
     KV,
     KV_WAIT
   } state_t;
-  state_t state_q;
+  (* fsm_encoding = "one-hot" *) state_t state_q;  // as much hangs on it that is needed in the same cycle
 
   brim_pkg::instruction_t instruction_q;
   logic [ 7:0] generation_q;
@@ -81,7 +81,7 @@ module unpacker (
   logic [31:0] count_q;        // beats, or pages of a matrix, that are to come
   logic        count_one_q;    // it is 1
   logic [ 6:0] beat_q;         // of the page
-  logic        new_page_q;     // it is 0
+  logic        new_page_q, last_beat_q;  // it is 0, 127
   logic [ 2:0] token_q;
   logic [ 2:0] row_beat_q;
   logic [ 4:0] chunk_pages_q;  // that the metadata at hand still describes
@@ -144,16 +144,15 @@ module unpacker (
   // What is counted next: where an instruction begins, the next token's row, V scales after K scales, records after
   // scales.
   logic [31:0] next_count;
-  logic next_count_one, count_load;
+  logic next_count_one;
   wire count_ends = take && count_one_q;
+  wire count_load = state_q == IDLE || (count_one_q && (state_q == ROPE || state_q == EMBED || state_q == SCALES));
   always_comb begin
     next_count     = instruction_q.count;
     next_count_one = instruction_q.count == 32'd1;
-    count_load     = count_ends && (state_q == ROPE || state_q == EMBED || state_q == SCALES);
     if (state_q == IDLE) begin
       next_count     = instruction_i.count;
       next_count_one = instruction_i.count == 32'd1;
-      count_load     = accept;
     end
     if (state_q == IDLE ? instruction_i.opcode == brim_pkg::OP_SCORES : state_q == SCALES && !value_q) begin
       next_count     = 32'(scale_beats_q);
@@ -164,19 +163,20 @@ module unpacker (
       next_count_one = kv_beats_q == 25'd1;
     end
   end
-  wire page_ends = take_of_page && beat_q == '1;
+  wire page_ends = take_of_page && last_beat_q;
   wire counts = state_q == WEIGHTS ? page_ends : take;
 
   always_ff @(posedge clk_i) begin
     matvec_start_q <= accept && instruction_i.opcode == brim_pkg::OP_MATVEC && rst_ni;
     kv_start_q     <= accept && op_kv && rst_ni;
-    if (count_load || (counts && state_q != METADATA)) begin
+    if (accept || (counts && state_q != METADATA)) begin
       count_q     <= count_load ? next_count : count_q - 1;
       count_one_q <= count_load ? next_count_one : count_q == 32'd2;
     end
     if (take_of_page) begin
-      beat_q     <= beat_q + 1;
-      new_page_q <= page_ends;
+      beat_q      <= beat_q + 1;
+      new_page_q  <= last_beat_q;
+      last_beat_q <= beat_q == 7'd126;
     end
     case (state_q)
       IDLE:
@@ -188,6 +188,7 @@ module unpacker (
         row_beat_q     <= '0;
         beat_q         <= '0;
         new_page_q     <= 1'b1;
+        last_beat_q    <= 1'b0;
         columns_left_q <= instruction_i.groups[14:0];
         rows_left_q    <= instruction_i.rows;
         first_page_q   <= 1'b1;

@@ -23,7 +23,7 @@ module weight_pairing #(
 );
   // Counters over two pages: bit 7 tells them apart.
   logic [7:0] written_q, issued_q;
-  logic [3:0] ahead_q;   // written - issued
+  logic [8:0] ahead_q;   // as many ones as written - issued, nine at most
   logic ready_q;
   logic [9:0] issues_q;  // as many ones as there are slots whose beats are here: each beat of a row b brings two
   (* ram_style = "distributed" *) logic [511:0] rows_a[8];
@@ -53,10 +53,9 @@ module weight_pairing #(
       written_q <= written_q + 1;
     end
     if (slot_valid_o) issued_q <= issued_q + 1;
-    // Written out, as the result of `take` must not go through a carry chain.
-    if (take && !slot_valid_o) ahead_q <= ahead_q + 1;
-    if (!take && slot_valid_o) ahead_q <= ahead_q - 1;
-    ready_q  <= ahead_q <= 4'd7 && rst_ni;  // and one more may come in this cycle
+    if (take && !slot_valid_o) ahead_q <= {ahead_q[7:0], 1'b1};
+    if (!take && slot_valid_o) ahead_q <= ahead_q >> 1;
+    ready_q <= !ahead_q[7] && rst_ni;  // seven at most, and one more may come in this cycle
     if (slot_valid_o) issues_q <= brings ? {issues_q[8:0], 1'b1} : issues_q >> 1;
     else if (brings) issues_q <= 10'b11;
     if (!rst_ni) begin
@@ -73,6 +72,6 @@ module weight_pairing #(
   assign page_o     = page_q[issued_q[7]];
   assign page_end_o = slot_valid_o && issued_q[6:0] == '1;
   assign weights_o  = weights_q;
-  assign empty_o    = ahead_q == '0;
+  assign empty_o    = !ahead_q[0];
 endmodule
 `default_nettype wire
