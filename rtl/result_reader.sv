@@ -16,7 +16,7 @@ module result_reader #(
     output wire [2:0] slot_o,
     output wire       free_o,
     output wire       empty_o,  // all slots are free
-    output wire       idle_o,   // in the cycle before all were, and every result had been taken
+    output wire       idle_o,   // likewise, and every result has been taken; a cycle late
     input  wire       done_i,
 
     // The lanes' result memories: data two cycles after the address.

@@ -73,7 +73,8 @@ module unpacker (
     KV,
     KV_WAIT
   } state_t;
-  (* fsm_encoding = "one-hot" *) state_t state_q;  // as much hangs on it that is needed in the same cycle
+  // The stream's `ready` starts here and goes far, so a state must not have to be decoded.
+  (* fsm_encoding = "one-hot" *) state_t state_q;
 
   brim_pkg::instruction_t instruction_q;
   logic [ 7:0] generation_q;
@@ -142,7 +143,7 @@ module unpacker (
   assign generation_o = generation_q;
 
   // What is counted next: where an instruction begins, the next token's row, V scales after K scales, records after
-  // scales.
+  // scales. Whether that or a decrement does not depend on the beat.
   logic [31:0] next_count;
   logic next_count_one;
   wire count_ends = take && count_one_q;
