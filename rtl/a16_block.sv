@@ -179,7 +179,12 @@ module a16_block #(
 
   // Idle only when the last word has been written.
   logic [3:0] drain_q;
-  always_ff @(posedge clk_i) drain_q <= busy_q || pending_q || !rst_ni ? 4'd9 : drain_q == '0 ? '0 : drain_q - 1;
-  assign idle_o = !busy_q && !pending_q && drain_q == '0;
+  logic drained_q;  // it is 0
+  wire at_work = busy_q || pending_q;
+  always_ff @(posedge clk_i) begin
+    drain_q   <= at_work || !rst_ni ? 4'd9 : drain_q == '0 ? '0 : drain_q - 1;
+    drained_q <= !at_work && rst_ni && drain_q <= 4'd1;
+  end
+  assign idle_o = !at_work && drained_q;
 endmodule
 `default_nettype wire
