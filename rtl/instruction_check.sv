@@ -64,7 +64,7 @@ module instruction_check (
       rope_wrong_q    <= in.count != 32'(limits.head_beats);
       query_wrong_q   <= in.head >= limits.heads;
       kv_wrong_q      <= in.head >= limits.kv_heads;
-      load_wrong_q    <= in.count == '0 || in.count > 32'(control_pkg::PARAMETER_BEATS);
+      load_wrong_q    <= in.count[31:16] != '0 || in.count[15:0] == '0;  // the rest shows in param_end_q
       flags_wrong_q   <= in.flags[7:2] != '0;
     end
 

@@ -19,6 +19,7 @@ module prefetch_fifo #(
   (* ram_style = "ultra" *) logic [511:0] memory[BEATS];
   logic [Bits-1:0] write_q, read_q;
   logic [Bits:0] count_q;  // beats in the RAM proper
+  logic waiting_q;         // there is one
   logic [511:0] word_q, out_q;
   logic word_valid_q, out_valid_q, ready_q;
 
@@ -27,8 +28,7 @@ module prefetch_fifo #(
   // that nothing has to catch what is on its way when the consumer stops.
   wire out_advance = !out_valid_q || ready_i;
   wire word_advance = !word_valid_q || out_advance;
-  wire waiting = count_q != 0;
-  wire pop = word_advance && waiting;
+  wire pop = word_advance && waiting_q;
   // The consumer's `ready` must not go through a carry chain: three counts and masks, as of a choice between sums
   // Yosys makes a sum of choices.
   wire [Bits:0] more = count_q + 1;
@@ -43,10 +43,11 @@ module prefetch_fifo #(
   always_ff @(posedge clk_i) begin
     if (push) write_q <= write_q + 1;
     if (pop) read_q <= read_q + 1;
-    if (word_advance) word_valid_q <= waiting;
+    if (word_advance) word_valid_q <= waiting_q;
     if (out_advance) out_valid_q <= word_valid_q;
     count_q <= (more & {(Bits + 1){push && !pop}}) | (less & {(Bits + 1){!push && pop}}) |
         (count_q & {(Bits + 1){push == pop}});
+    waiting_q <= push || (waiting_q && !(pop && count_q == 1));
     // A register, as the join must not wait for a comparison: it does not know of this cycle's push, so it
     // leaves room for it.
     ready_q <= count_q < (Bits + 1)'(BEATS - 1);
@@ -54,6 +55,7 @@ module prefetch_fifo #(
       write_q      <= '0;
       read_q       <= '0;
       count_q      <= '0;
+      waiting_q    <= 1'b0;
       word_valid_q <= 1'b0;
       out_valid_q  <= 1'b0;
       ready_q      <= 1'b0;
@@ -63,6 +65,6 @@ module prefetch_fifo #(
   assign ready_o = ready_q;
   assign valid_o = out_valid_q;
   assign data_o  = out_q;
-  assign empty_o = !waiting && !word_valid_q && !out_valid_q;
+  assign empty_o = !waiting_q && !word_valid_q && !out_valid_q;
 endmodule
 `default_nettype wire
