@@ -177,14 +177,14 @@ module a16_block #(
   assign overflow_o    = overflow_q;
   assign overflow_to_o = to;
 
-  // Idle only when the last word has been written.
+  // Idle only when the last word has been written; a register, as many converters are asked at once.
   logic [3:0] drain_q;
-  logic drained_q;  // it is 0
+  logic idle_q;
   wire at_work = busy_q || pending_q;
   always_ff @(posedge clk_i) begin
-    drain_q   <= at_work || !rst_ni ? 4'd9 : drain_q == '0 ? '0 : drain_q - 1;
-    drained_q <= !at_work && rst_ni && drain_q <= 4'd1;
+    drain_q <= at_work || !rst_ni ? 4'd9 : drain_q == '0 ? '0 : drain_q - 1;
+    idle_q  <= !block_full && !at_work && rst_ni && drain_q <= 4'd1;
   end
-  assign idle_o = !at_work && drained_q;
+  assign idle_o = idle_q;
 endmodule
 `default_nettype wire
