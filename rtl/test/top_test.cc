@@ -2,6 +2,7 @@
 // through its AXI ports, give the reference interpreter's logits.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <vector>
 
 #include "Vsim_top1.h"
@@ -28,18 +29,16 @@ constexpr uint64_t kLimit = 20'000'000;
 
 // Passes of so many tokens each, one behind the other. A cache below the first `position` holds zeros.
 template <typename Top>
-void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint32_t>& passes,
-                             const AxiTiming& timing, uint32_t position = 0,
-                             uint32_t context = kExecutorContext) {
-  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, context);
+void expect_reference_logits(const MappedImage& image, const std::vector<uint32_t>& passes,
+                             const AxiTiming& timing, uint32_t position = 0) {
   Interpreter reference(
-      file.image(), make_kernels("reference"),
+      image, make_kernels("reference"),
       InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap});
-  TopBench<Top> bench(file.image(), timing, 1);
+  TopBench<Top> bench(image, timing, 1);
   Operands operands(2);
   for (const uint32_t tokens : passes) {
     std::vector<uint32_t> ids(tokens);
-    for (uint32_t& id : ids) id = operands.below(shape.model.vocabulary);
+    for (uint32_t& id : ids) id = operands.below(image.header().model.vocabulary);
     const uint32_t first = operands.below(4) == 0 ? tokens : operands.below(tokens);
     const auto expected = reference.run({.tokens = ids, .position = position, .first_logits = first});
     ASSERT_TRUE(bench.run(ids, position, first, kLimit)) << "hangs at position " << position;
@@ -57,6 +56,14 @@ void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint3
   }
   EXPECT_EQ(bench.violations(), std::vector<std::string>());
   EXPECT_EQ(bench.stray_writes, 0u);
+}
+
+template <typename Top>
+void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint32_t>& passes,
+                             const AxiTiming& timing, uint32_t position = 0,
+                             uint32_t context = kExecutorContext) {
+  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, context);
+  expect_reference_logits<Top>(file.image(), passes, timing, position);
 }
 
 class TopTest : public testing::TestWithParam<ExecutorShape> {};
@@ -98,6 +105,26 @@ TEST(TopPasses, GiveTheReferencesLogitsForAnyNumberOfHeadsPerKvHead) {
 TEST(TopPasses, GiveTheReferencesLogitsWithBiasesAndHeadNormsAtOnce) {
   ExecutorShape shape{.name = "wide", .model = test::small_model("wide"), .embedding = EmbeddingFormat::kQ4};
   expect_reference_logits<Vsim_top4>(shape, {4, 1}, kIdeal);
+}
+
+// The packer writes no -128, but an image may hold one.
+TEST(TopPasses, GiveTheReferencesLogitsForInt8OfAnySizeInAnEmbedding) {
+  const ExecutorShape shape = one_layer(executor_shapes()[0]);
+  ASSERT_EQ(shape.embedding, EmbeddingFormat::kQ8);
+  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding,
+                               kExecutorContext);
+  const uint32_t row_bytes = embedding_row_bytes(shape.embedding, shape.model.dim);
+  std::string numbers(shape.model.dim, 0);  // -128, -124 ... 124
+  for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<char>(4 * i - 128);
+  std::fstream edited(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+  const uint64_t rows = find_region(file.image().header(), RegionKind::kEmbedding)->file_offset;
+  for (uint32_t row = 0; row < shape.model.vocabulary; ++row) {
+    edited.seekp(static_cast<std::streamoff>(rows + uint64_t{row} * row_bytes));
+    edited.write(numbers.data(), static_cast<std::streamsize>(numbers.size()));
+  }
+  edited.close();
+  ASSERT_TRUE(edited);
+  expect_reference_logits<Vsim_top4>(MappedImage(file.path()), {4, 1}, kIdeal);
 }
 
 // Pages of 128 records and of 64, the pass's own tokens on both sides of a page's end.
