@@ -60,7 +60,8 @@ lint:
 	@scripts/setup all
 	git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
 	cmake --preset release -DBUILD_TESTING=ON
-	git ls-files 'src/*.cc' | xargs -P $(JOBS) -n 4 clang-tidy -p build/release --quiet
+	@# clang 14 does not know __builtin_cpu_supports("f16c").
+	git ls-files 'src/*.cc' ':!src/engine/kernels_avx2.cc' | xargs -P $(JOBS) -n 4 clang-tidy -p build/release --quiet
 
 clean:
 	rm -rf build

@@ -113,15 +113,15 @@ std::string config_of(const ModelDescription& model) {
 }
 
 // Extra fields, one variant of config.json each.
-constexpr const char* kPlain = "}";
-constexpr const char* kAwq =
+constexpr const char* kPlainConfig = "}";
+constexpr const char* kAwqConfig =
     R"(,"quantization_config":{"quant_method":"awq","bits":4,"group_size":128,"version":"gemm","zero_point":true}})";
-constexpr const char* kGptq =
+constexpr const char* kGptqConfig =
     R"(,"quantization_config":{"quant_method":"gptq","bits":4,"group_size":64,"desc_act":false,"sym":false}})";
-constexpr const char* kLlama3 =
+constexpr const char* kLlama3Config =
     R"(,"rope_parameters":{"rope_type":"llama3","rope_theta":5e5,"factor":8.0,"low_freq_factor":1.0,)"
     R"("high_freq_factor":4.0,"original_max_position_embeddings":8}})";
-constexpr const char* kYarn =
+constexpr const char* kYarnConfig =
     R"(,"rope_theta":1e6,"rope_scaling":{"type":"yarn","factor":4.0,"original_max_position_embeddings":8}})";
 
 enum class Packing : uint8_t { kNone, kAwq, kGptq };
@@ -171,11 +171,11 @@ void write_hf() {
     write_seed("safetensors", name, tensors);
     write_seed("hf_checkpoint", name, both + config + tensors);
   };
-  add("plain", kPlain, Packing::kNone);
-  add("llama3", kLlama3, Packing::kNone);
-  add("yarn", kYarn, Packing::kNone);
-  add("awq", kAwq, Packing::kAwq);
-  add("gptq", kGptq, Packing::kGptq);
+  add("plain", kPlainConfig, Packing::kNone);
+  add("llama3", kLlama3Config, Packing::kNone);
+  add("yarn", kYarnConfig, Packing::kNone);
+  add("awq", kAwqConfig, Packing::kAwq);
+  add("gptq", kGptqConfig, Packing::kGptq);
 }
 
 // A llama2.c tokenizer: the longest token's length, then score, length and text of each. And its blob,
@@ -196,6 +196,10 @@ void write_tokenizers_and_image(const TensorSource& source) {
     bytes += token;
   }
   write_seed("sentencepiece", "llama2c", bytes);
+  std::filesystem::create_directories(root / "huggingface_tokenizer");
+  std::filesystem::copy_file(BRIM_SOURCE_DIR "/src/tokenizer/testdata/byte_level.json",
+                             root / "huggingface_tokenizer" / "byte_level",
+                             std::filesystem::copy_options::overwrite_existing);
 
   const std::vector<uint8_t> blob =
       write_blob(read_llama2c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "seed"));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/concat.h"
 #include "base/error.h"
 
 namespace brim {
@@ -92,8 +93,10 @@ TEST(Board, UnknownBoardIsRefusedWithTheListOfBoards) {
 
 // Every key of the file, removed or accompanied by a stranger, gives a message with file and key.
 void every_key_matters(const Json& node, const std::string& pointer) {
-  for (const auto& [key, value] : node.items()) {
-    const std::string child = pointer + "/" + key;
+  for (const auto& item : node.items()) {
+    const std::string& key = item.key();
+    const Json& value = item.value();
+    const std::string child = concat(pointer, "/", key);
     if (node.is_object()) {
       const std::string missing = refusal([&](Json& json) { json[Json::json_pointer(pointer)].erase(key); });
       EXPECT_NE(missing.find("test.json: "), std::string::npos) << child << ": " << missing;

@@ -211,7 +211,7 @@ AddressMap parse_address_map(Section section, const DdrDescription& ddr) {
   if (covered != ddr.capacity_bytes() - 1) {
     section.refuse("", concat("leaves out bit ", std::countr_one(covered), " of the byte offset"));
   }
-  for (uint8_t bit = 0; bit < map.byte.size(); ++bit) {
+  for (size_t bit = 0; bit < map.byte.size(); ++bit) {
     if (map.byte[bit] != bit) section.refuse("byte", "must be \"5:0\": a burst is 64 consecutive bytes");
   }
   return map;

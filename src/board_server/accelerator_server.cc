@@ -66,7 +66,7 @@ PassOutcome AcceleratorServer::run_pass() {
     for (uint32_t t = 0; t < ids.size(); ++t) ids[t] = block_.get(registers::kTokenId + 4 * t);
     options_.on_pass(block_.get(registers::kPosition), ids);
   }
-  const PassOutcome outcome = passes_.run(block_);
+  PassOutcome outcome = passes_.run(block_);
   if (!outcome.problem.empty() && options_.on_problem) options_.on_problem(outcome.problem);
   if (outcome.code == ErrorCode::kNone && has(Fault::kWrongBit)) spoil_logits();
   return outcome;

@@ -60,6 +60,7 @@ Qemu::Qemu(const QemuOptions& options) {
   }
   std::vector<std::string> list = arguments(options);
   std::vector<char*> argv;
+  argv.reserve(list.size() + 1);
   for (std::string& argument : list) argv.push_back(argument.data());
   argv.push_back(nullptr);
 

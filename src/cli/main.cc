@@ -7,7 +7,8 @@
 #include "base/error.h"
 #include "cli/command.h"
 
-int main(int argc, char** argv) {
+// What may throw outside `try` is the set-up of the command line, whose errors are ours.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   CLI::App app{
       "Brim packs LLaMA-family models into the memory of a board and decodes them.\n\n"
       "  brim pack models/demo -o demo.brim        make an image from a checkpoint\n"

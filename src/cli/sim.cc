@@ -49,8 +49,9 @@ std::string command_line(const Options& options) {
 std::string limit_definition(const sim::Subject& subject, const sim::Shares& shares) {
   char text[200];
   std::snprintf(text, sizeof text,
-                "generated tokens per second / %.3f, which is peak / (0.5 B x %.4fe9 streamed weights)",
-                shares.limit_tokens_per_second, static_cast<double>(subject.streamed_weights) / 1e9);
+                "%s tokens per second / %.3f, which is peak / (0.5 B x %.4fe9 streamed weights)",
+                shares.decode_tokens_per_second > 0 ? "generated" : "prompt", shares.limit_tokens_per_second,
+                static_cast<double>(subject.streamed_weights) / 1e9);
   return text;
 }
 

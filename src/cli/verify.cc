@@ -104,7 +104,7 @@ void verify(const Options& options) {
       continue;
     }
     for (size_t i = 0; i < expected.size(); ++i) {
-      if (std::memcmp(&logits[i], &expected[i], sizeof(float)) == 0) continue;
+      if (float_bits(logits[i]) == float_bits(expected[i])) continue;
       throw Error(variant.name + ": logit " + std::to_string(i % vocabulary) + " at position " +
                   std::to_string(i / vocabulary) + " is " + std::to_string(logits[i]) +
                   ", the reference gives " + std::to_string(expected[i]) +

@@ -37,7 +37,7 @@ class TemporaryFolder {
 
   // Writes `content` to the file `name`; returns its path.
   std::string write(const std::string& name, const std::string& content) const {
-    const std::string path = (path_ / name).string();
+    std::string path = (path_ / name).string();
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }

@@ -245,7 +245,8 @@ std::string summary_table(const ReportInput& input, const Shares& shares) {
       "read and written, mean of the generated tokens");
   row("bandwidth_share", percent(shares.bandwidth_share), "bytes moved / time / peak");
   row("limit_share", percent(shares.limit_share),
-      concat("generated tokens per second / (peak / 0.5 B x ",
+      concat(shares.decode_tokens_per_second > 0 ? "generated" : "prompt",
+             " tokens per second / (peak / 0.5 B x ",
              short_number(static_cast<double>(input.subject.streamed_weights)),
              " weights = ", number(shares.limit_tokens_per_second, 3), " token/s)"));
   row("ddr_limited_share", percent(shares.ddr_limited_share),
