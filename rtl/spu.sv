@@ -127,7 +127,7 @@ module spu #(
   logic [23:0] logit_q;            // beat of logits
   logic [7:0] row_beats_q;         // embedding row: beats that are in; the next one is the last
   logic row_last_beat_q;
-  logic [7:0] row_before_last_q;   // of the instruction: beats in a row but two; a row is of one beat
+  logic [7:0] row_before_last_q;   // of the instruction: beats of a row less two; whether it has but one
   logic row_single_q;
 
   // Of the pass and the program, stable.

@@ -31,7 +31,7 @@ module spu_issue #(
   logic single_q, from_result_q;
   logic [23:0] last_q;
   // Cycles until element 0 can be read (its neighbour's, if elements are swapped), and until all results
-  // are written, after the last issue; and whether the micro-operation need not wait for them, nor for room.
+  // are written, after the last issue.
   logic [23:0] i_q, next_q;
   logic [6:0] chain_q, drain_q, latency_q, latency1_q;
   logic [7:0] chain_after_q;
@@ -41,6 +41,7 @@ module spu_issue #(
   wire there = !from_result_q || result_valid_i;
   wire issue = may_issue_q && there;
   wire last = (may_end_q || (may_begin_q && single_q)) && there;
+  // Those of the micro-operation before need not be waited for.
   wire done_before = micro_i.after_all ? drain_q <= 7'd1 :
       chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(LATENCY + 1));
 

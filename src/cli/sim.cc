@@ -48,10 +48,9 @@ std::string command_line(const Options& options) {
 
 std::string limit_definition(const sim::Subject& subject, const sim::Shares& shares) {
   char text[200];
-  std::snprintf(text, sizeof text,
-                "%s tokens per second / %.3f, which is peak / (0.5 B x %.4fe9 streamed weights)",
-                shares.decode_tokens_per_second > 0 ? "generated" : "prompt", shares.limit_tokens_per_second,
-                static_cast<double>(subject.streamed_weights) / 1e9);
+  std::snprintf(
+      text, sizeof text, "%s tokens per second / %.3f, which is peak / (0.5 B x %.4fe9 streamed weights)",
+      shares.counted, shares.limit_tokens_per_second, static_cast<double>(subject.streamed_weights) / 1e9);
   return text;
 }
 
@@ -137,8 +136,8 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
     std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", shares.decode_tokens_per_second);
   std::printf("%-20s %9.3f s        all prompt passes, logits of the last token included\n",
               "time to first token", shares.ttft_seconds);
-  std::printf("%-20s %9.3f e9 B     read and written, mean of %s\n", "bytes per token",
-              shares.bytes_per_token / 1e9, generated > 0 ? "generated tokens" : "prompt tokens");
+  std::printf("%-20s %9.3f e9 B     read and written, mean of %s tokens\n", "bytes per token",
+              shares.bytes_per_token / 1e9, shares.counted);
   std::printf("%-20s %9.2f %%        %s (%.3fe9 B/s)\n", "bandwidth_share", 100 * shares.bandwidth_share,
               kBandwidthDefinition, shares.peak_bytes_per_second / 1e9);
   std::printf("%-20s %9.2f %%        %s\n", "limit_share", 100 * shares.limit_share,

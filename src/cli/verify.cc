@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 
 #include "base/error.h"
 #include "cli/command.h"
 #include "engine/kernels.h"
+#include "numerics/fp32.h"
 #include "rtl_target/does_not_fit.h"
 #include "rtl_target/model.h"
 #include "runtime/known_pass.h"

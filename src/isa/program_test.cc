@@ -183,7 +183,7 @@ TEST(Program, TheQueueCheckSeesSwappedInstructions) {
       std::swap(in[i - 1], in[i]);
       return swapped;
     }
-    return program;
+    return Program(program);
   };
   EXPECT_NE(queue_fault(with_swapped(Opcode::kMatvec, Opcode::kKey)), "");
   EXPECT_NE(queue_fault(with_swapped(Opcode::kQuery, Opcode::kScores)), "");

@@ -250,7 +250,7 @@ TEST(GgufCheckpoint, UnsupportedModelsAreRefusedByName) {
 
 TEST(GgufCheckpoint, MissingMisshapenAndUnreadableTensorsAreNamed) {
   const auto source = make_synthetic(small_model(), 1);
-  const auto open_with = [&](uint32_t type, std::vector<uint64_t> sizes, size_t bytes) {
+  const auto open_with = [&](uint32_t type, const std::vector<uint64_t>& sizes, size_t bytes) {
     const TemporaryFolder folder;
     GgufWriter writer;
     add_metadata(writer, small_model(), "llama");

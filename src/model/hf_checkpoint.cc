@@ -300,7 +300,7 @@ class HfCheckpoint final : public TensorSource {
                          "' cannot be packed in words of 8 and groups of ", group));
     }
     const auto part = [&](const char* parameter, const char* type,
-                          std::vector<uint64_t> shape) -> const Located& {
+                          const std::vector<uint64_t>& shape) -> const Located& {
       const std::string name = concat(module, ".", parameter);
       const Located& located = require(name);
       require_type(located, name, type);

@@ -80,6 +80,7 @@ std::vector<uint64_t> hf_shape(const ModelDescription& model, TensorId id) {
 
 std::vector<uint16_t> to_16_bit(const std::vector<float>& values, const std::string& type) {
   std::vector<uint16_t> bits;
+  bits.reserve(values.size());
   for (const float value : values) {
     bits.push_back(type == "F16" ? float_to_fp16(value) : static_cast<uint16_t>(float_bits(value) >> 16));
   }
@@ -249,7 +250,7 @@ TEST(HfCheckpoint, MissingMisshapenAndUnknownTensorsAreNamed) {
     write_checkpoint(folder, *source, "llama", "F32", "lm_head.weight");
     EXPECT_REFUSED(open_hf_checkpoint(folder.path()), "tensor 'lm_head.weight' is missing");
   }
-  const auto refusal_of = [&](TensorId replaced, const std::string& type, std::vector<uint64_t> shape,
+  const auto refusal_of = [&](TensorId replaced, const std::string& type, const std::vector<uint64_t>& shape,
                               const std::string& data) {
     const TemporaryFolder folder;
     folder.write("config.json", config_of(source->description(), "llama").dump());

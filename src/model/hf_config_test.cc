@@ -157,7 +157,7 @@ TEST(HfConfig, MalformedFieldsAreNamed) {
 TEST(HfConfig, QuantisationIsReadAndOtherKindsAreRefusedByName) {
   const json awq = {
       {"quant_method", "awq"}, {"bits", 4}, {"group_size", 128}, {"version", "GEMM"}, {"zero_point", true}};
-  const auto changed = [](json quantisation, const char* key, json value) {
+  const auto changed = [](json quantisation, const char* key, const json& value) {
     quantisation[key] = value;
     return json{{"quantization_config", quantisation}};
   };

@@ -133,7 +133,8 @@ TEST(Fp32, FlushEdgeLiesHalfA24BitUlpBelowTheSmallestNormal) {
     if (distance == 0 || distance > uint64_t{1} << 23) continue;
     (rounds_up ? above_seen : below_seen) = true;
     const float a = static_cast<float>(s) * 0x1p-80f;
-    const float b = static_cast<float>((uint64_t{1} << 47) / s) * 0x1p-93f;
+    const uint64_t quotient = (uint64_t{1} << 47) / s;
+    const float b = static_cast<float>(quotient) * 0x1p-93f;
     ASSERT_EQ(float_bits(fmul(a, b)), rounds_up ? float_bits(kMinNormal) : 0u)
         << std::hexfloat << a << " " << b;
   }

@@ -70,7 +70,7 @@ TEST(Sum16, ErrorGrowsWithTheSixteenthOfTheLength) {
     exact += value;
     magnitude += std::abs(value);
   }
-  EXPECT_LE(std::abs(sum16(x) - exact), (65536 / 16 + 4) * 0x1p-24 * magnitude);
+  EXPECT_LE(std::abs(sum16(x) - exact), (65536.0 / 16 + 4) * 0x1p-24 * magnitude);
 }
 
 TEST(Sum16, StartsFromPlusZero) {

@@ -170,9 +170,11 @@ TEST(Rtn, WeightsBeyondTheLargestScaleSaturateWithTheirSign) {
 TEST(Rtn, EveryThreadGetsTheSameResult) {
   const std::vector<Group> groups = many_groups();
   std::vector<Quantised> expected;
+  expected.reserve(groups.size());
   for (const Group& w : groups) expected.push_back(quantise(w));
   std::vector<uint64_t> differences(4);
   std::vector<std::thread> threads;
+  threads.reserve(differences.size());
   for (uint64_t& count : differences) {
     threads.emplace_back([&] {
       for (size_t i = 0; i < groups.size(); ++i) count += !(quantise(groups[i]) == expected[i]);

@@ -118,13 +118,13 @@ void AxiMemory::take_read(uint32_t index, const ReadPins& pins) {
     moved_ = true;
     Burst burst{.address = pins.araddr, .transfers = pins.arlen + 1u};
     check_burst(burst.address, burst.transfers, "a read channel");
-    // What nothing answers takes as long as a read of the first bytes of memory.
-    uint64_t timed = board_.regions.front().base + burst.address % kDdrBurstBytes;
+    uint64_t timed = burst.address;
     try {
       burst.data = bytes_.read(burst.address, uint64_t{burst.transfers} * kTransferBytes);
-      timed = burst.address;
     } catch (const Error&) {
       burst.data = nullptr;
+      // What nothing answers takes as long as a read of the first bytes of memory.
+      timed = board_.regions.front().base + burst.address % kDdrBurstBytes;
     }
     const uint32_t count = blocks(burst.address, burst.transfers);
     memory_->read(index, timed / kDdrBurstBytes * kDdrBurstBytes, count, cycle_);

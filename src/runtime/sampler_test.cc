@@ -14,8 +14,8 @@ const std::vector<float> kLogits = {0.5f, 2.0f, -1.0f, 1.5f, 0.0f, 3.0f, 2.5f, -
 std::vector<uint32_t> draws(const SamplerOptions& options, std::span<const float> logits, int count) {
   Sampler sampler(options);
   std::vector<Candidate> scratch(logits.size());
-  std::vector<uint32_t> tokens;
-  for (int i = 0; i < count; ++i) tokens.push_back(sampler.sample(logits, scratch));
+  std::vector<uint32_t> tokens(static_cast<size_t>(count));
+  for (uint32_t& token : tokens) token = sampler.sample(logits, scratch);
   return tokens;
 }
 

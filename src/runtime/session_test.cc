@@ -86,7 +86,7 @@ class Generate : public testing::Test {
   Generation run(FakeExecutor& executor, const Ids& prompt, const GenerateOptions& options) {
     Session session(executor);
     Sampler sampler({});
-    const Generation result = generate(session, tokenizer_, sampler, prompt, options);
+    Generation result = generate(session, tokenizer_, sampler, prompt, options);
     position_ = session.position();
     return result;
   }

@@ -242,11 +242,10 @@ std::string summary_table(const ReportInput& input, const Shares& shares) {
   row("time to first token", number(shares.ttft_seconds, 3) + " s",
       concat("prompt in passes of up to ", run.tokens_per_pass, " tokens, logits of the last included"));
   row("bytes per token", short_number(shares.bytes_per_token),
-      "read and written, mean of the generated tokens");
+      concat("read and written, mean of the ", shares.counted, " tokens"));
   row("bandwidth_share", percent(shares.bandwidth_share), "bytes moved / time / peak");
   row("limit_share", percent(shares.limit_share),
-      concat(shares.decode_tokens_per_second > 0 ? "generated" : "prompt",
-             " tokens per second / (peak / 0.5 B x ",
+      concat(shares.counted, " tokens per second / (peak / 0.5 B x ",
              short_number(static_cast<double>(input.subject.streamed_weights)),
              " weights = ", number(shares.limit_tokens_per_second, 3), " token/s)"));
   row("ddr_limited_share", percent(shares.ddr_limited_share),

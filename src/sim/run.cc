@@ -227,6 +227,7 @@ Shares shares_of(const Board& board, const Subject& subject, const RunResult& ru
   shares.decode_tokens_per_second =
       run.decode.tokens > 0 ? run.decode.tokens / (run.decode.cycles / clock) : 0;
   shares.ttft_seconds = run.prompt.cycles / clock;
+  shares.counted = run.decode.tokens > 0 ? "generated" : "prompt";
   shares.bytes_per_token = tokens.bytes / tokens.tokens;
   shares.peak_bytes_per_second = board.ddr.peak_bytes_per_second();
   shares.bandwidth_share = all.bytes / shares.seconds / shares.peak_bytes_per_second;

@@ -64,7 +64,9 @@ struct Shares {
   double tokens_per_second = 0;         // of prompt and output
   double decode_tokens_per_second = 0;  // 0 without any
   double ttft_seconds = 0;
-  double bytes_per_token = 0;  // of a generated token, else of a prompt token
+  // Whose tokens the shares of a token count: the generated ones, without any the prompt's.
+  const char* counted = "generated";
+  double bytes_per_token = 0;
   double peak_bytes_per_second = 0;
   double bandwidth_share = 0;
   double limit_tokens_per_second = 0;

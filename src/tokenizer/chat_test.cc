@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/concat.h"
 #include "tokenizer/recognise.h"
 #include "tokenizer/test_texts.h"
 
@@ -73,7 +74,7 @@ TEST(Chat, GrowsTurnByTurnIntoTheSameText) {
                                : family == ChatTemplate::kChatMl ? "Hello.<|im_end|>"
                                                                  : "Hello.</s>";
     const std::string second = render(family, {kTurns[3]}, {.continues = true}).text;
-    EXPECT_EQ(first + answer + second, render(family, kTurns).text);
+    EXPECT_EQ(concat(first, answer, second), render(family, kTurns).text);
   }
 }
 

@@ -183,7 +183,7 @@ std::string with_unused_pieces(const std::string& model, uint32_t step) {
     const auto length = static_cast<uint8_t>(model[at + 1]);
     EXPECT_LT(length, 0x7D);
     std::string piece = model.substr(at + 2, length);
-    const bool is_normal = piece.find("\x18", piece.size() - 2) == std::string::npos;
+    const bool is_normal = piece.find('\x18', piece.size() - 2) == std::string::npos;
     if (is_normal && normal++ % step == 0) piece += "\x18\x05";
     result += '\x0A';
     result += static_cast<char>(piece.size());

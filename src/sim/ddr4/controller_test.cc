@@ -265,6 +265,7 @@ TEST(Controller, RefreshKeepsItsMeanIntervalUnderLoadAndIdle) {
 
 std::vector<uint32_t> ids(const std::vector<Completion>& completions) {
   std::vector<uint32_t> result;
+  result.reserve(completions.size());
   for (const Completion& completion : completions) result.push_back(completion.id);
   return result;
 }
