@@ -21,6 +21,21 @@ struct OracleRoundings {
   std::function<void(std::span<double> p, std::span<const double> v)> attention;
 };
 
+inline double max_abs(std::span<const double> x) {
+  double max = 0;
+  for (const double value : x) max = std::max(max, std::abs(value));
+  return max;
+}
+
+// KV8: int8 times an FP16 scale (normal here), 11 significant bits. A `cache` rounding.
+inline void round_to_kv8(std::span<double> x) {
+  const double exact = max_abs(x) / 127;
+  if (exact == 0) return;
+  const double unit = std::exp2(std::floor(std::log2(exact)) - 10);
+  const double scale = std::nearbyint(exact / unit) * unit;
+  for (double& value : x) value = std::clamp(std::nearbyint(value / scale), -127.0, 127.0) * scale;
+}
+
 class OracleForward {
  public:
   // cos and sin of each (adjacent) pair in turn at a position.

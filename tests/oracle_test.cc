@@ -22,12 +22,6 @@ namespace {
 constexpr int kRuns = 16;
 constexpr uint32_t kPositions = 72;  // more than one attention block
 
-double max_abs(std::span<const double> x) {
-  double max = 0;
-  for (const double value : x) max = std::max(max, std::abs(value));
-  return max;
-}
-
 // The A16 step of a block whose largest magnitude is `max`: the smallest 2^e that keeps mantissas in range.
 double a16_step(double max) {
   return max == 0 ? 0 : std::exp2(std::max(std::ceil(std::log2(max / 32639.5)), -80.0));
@@ -70,15 +64,6 @@ class RoundingNoise {
 
   std::mt19937_64 random_;
 };
-
-// KV8 itself: int8 times an FP16 scale (normal here), 11 significant bits.
-void round_to_kv8(std::span<double> x) {
-  const double exact = max_abs(x) / 127;
-  if (exact == 0) return;
-  const double unit = std::exp2(std::floor(std::log2(exact)) - 10);
-  const double scale = std::nearbyint(exact / unit) * unit;
-  for (double& value : x) value = std::clamp(std::nearbyint(value / scale), -127.0, 127.0) * scale;
-}
 
 enum class Cache {
   kNoise,  // K and V are exact in the clean run; their rounding is noise like the others

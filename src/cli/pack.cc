@@ -5,11 +5,12 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "cli/command.h"
 #include "model/tensor_source.h"
-#include "quantize/awq.h"
+#include "quantize/quantiser.h"
 #include "runtime/calibrate.h"
 #include "runtime/known_pass.h"
 #include "tokenizer/build.h"
@@ -42,46 +43,47 @@ std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& 
   return {};
 }
 
-// Channel scales and importances from running the calibration text through the model.
-AwqSource search_awq(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options,
-                     const PackOptions& pack) {
-  if (options.calibration.empty()) throw Error("--quant awq needs a text to calibrate with: --calib FILE");
-  if (tokenizer.empty()) throw Error("--quant awq needs the model's tokenizer: --tokenizer FILE");
-  PackOptions first = pack;
-  first.progress = progress_bar("packing for calibration");
-  // The model rounded to nearest, to see its activations with: mapped, it needs no name any more.
-  const std::string temporary = options.output + ".calibration." + std::to_string(getpid());
-  pack_image(source, tokenizer, first, temporary);
-  const MappedImage image(temporary);
-  std::filesystem::remove(temporary);
-  const Text text(image);
-  const auto executor = make_interpreter(image, {.threads = options.threads});
-  // Some thousand tokens settle the mean squares; more text costs time only.
-  constexpr size_t kTokens = 8192;
-  auto ids = text.encode(read_text(options.calibration), false);
-  ids.resize(std::min(ids.size(), kTokens));
-  EvalWindows windows{.window = std::min(executor->context(), 512u), .stride = 0};
-  if (text.tokenizer().adds_bos()) windows.bos = text.tokenizer().bos();
-  const InputMoments moments =
-      calibrate(*executor, source.description(), ids, windows, progress_bar("calibrating"));
-  return AwqSource(source, moments, thread_count(options.threads), progress_bar("searching scales"));
-}
-
 Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
-  const PackOptions pack{.board = load_board(options.placement.board),
-                         .embedding = options.placement.embedding,
-                         .context = options.placement.context,
-                         .threads = options.threads,
-                         .quantiser = options.quantiser};
-  PackOptions final_pack = pack;
-  final_pack.progress = progress_bar("packing");
-  final_pack.known_pass = [&](const std::string& file) {
+  const PackOptions common{.board = load_board(options.placement.board),
+                           .embedding = options.placement.embedding,
+                           .context = options.placement.context,
+                           .threads = options.threads,
+                           .quantiser = options.quantiser};
+  const auto calibrate_on_text = [&] {
+    const std::string quant = "--quant " + options.quantiser;
+    if (options.calibration.empty()) throw Error(quant + " needs a text to calibrate with: --calib FILE");
+    if (tokenizer.empty()) throw Error(quant + " needs the model's tokenizer: --tokenizer FILE");
+    PackOptions nearest = common;
+    nearest.progress = progress_bar("packing for calibration");
+    return calibrate(source, tokenizer, read_text(options.calibration), nearest,
+                     options.output + ".calibration." + std::to_string(getpid()),
+                     progress_bar("calibrating"));
+  };
+  const auto quantised = quantiser(options.quantiser)
+                             .apply({.source = source,
+                                     .calibrate = calibrate_on_text,
+                                     .threads = thread_count(options.threads),
+                                     .progress = progress_bar});
+  PackOptions packing = common;
+  packing.progress = progress_bar("packing");
+  packing.known_pass = [&](const std::string& file) {
     return known_pass_of(file, options.output, thread_count(options.threads));
   };
-  if (options.quantiser == "rtn") return pack_image(source, tokenizer, final_pack, options.output);
-  const AwqSource scaled = search_awq(source, tokenizer, options, pack);
-  final_pack.importance = [&](TensorId id) { return scaled.importance(id); };
-  return pack_image(scaled, tokenizer, final_pack, options.output);
+  return pack_image(quantised ? *quantised : source, tokenizer, packing, options.output);
+}
+
+// "rtn: round to nearest. awq: ..."
+std::string quantiser_help() {
+  std::string help;
+  for (const Quantiser& each : quantisers())
+    help += concat(help.empty() ? "" : ". ", each.name, ": ", each.summary);
+  return help;
+}
+
+std::vector<std::string> quantiser_names() {
+  std::vector<std::string> names;
+  for (const Quantiser& each : quantisers()) names.emplace_back(each.name);
+  return names;
 }
 
 void pack(const Options& options) {
@@ -117,13 +119,10 @@ void add_pack(CLI::App& app) {
   options->placement.add_to(*command);
   command->add_option("--tokenizer", options->tokenizer,
                       "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)");
-  command
-      ->add_option(
-          "--quant", options->quantiser,
-          "rtn: round to nearest. awq: scale channels by what a text shows to matter (needs --calib)")
-      ->check(CLI::IsMember({"rtn", "awq"}))
+  command->add_option("--quant", options->quantiser, quantiser_help())
+      ->check(CLI::IsMember(quantiser_names()))
       ->capture_default_str();
-  command->add_option("--calib", options->calibration, "Text file to calibrate --quant awq with");
+  command->add_option("--calib", options->calibration, "Text file to calibrate the quantiser with");
   command->add_option("-t,--threads", options->threads, "Threads that quantise (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
   command->callback([options] { pack(*options); });

@@ -307,30 +307,80 @@ class Packer {
     return quantise_group(w, weights, levels);
   }
 
+  // Rows of one tensor that stand one after the other in it.
+  struct Run {
+    TensorId tensor;
+    uint64_t first;
+    std::vector<uint32_t> in_block;  // where each of them goes
+  };
+
+  // The rows of a block in runs: a block interleaves tensors (gate and up, the halves of RoPE pairs), and a
+  // checkpoint is read best in rows that stand together.
+  std::vector<Run> runs_of(const Matrix& matrix, uint32_t block_index, uint32_t block_rows) const {
+    struct Row {
+      RowSource from;
+      uint32_t in_block;
+    };
+    std::vector<Row> rows;
+    for (uint32_t r = 0; r < block_rows && block_index * block_rows + r < matrix.rows; ++r) {
+      rows.push_back({row_source(model_, matrix, block_index * block_rows + r), r});
+    }
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+      return std::pair(a.from.tensor.role, a.from.row) < std::pair(b.from.tensor.role, b.from.row);
+    });
+    std::vector<Run> runs;
+    for (const auto& [from, in_block] : rows) {
+      if (runs.empty() || runs.back().tensor != from.tensor ||
+          runs.back().first + runs.back().in_block.size() != from.row) {
+        runs.push_back({from.tensor, from.row, {}});
+      }
+      runs.back().in_block.push_back(in_block);
+    }
+    return runs;
+  }
+
   void quantise_rows(const Matrix& matrix, uint32_t block_index, RowBlock* block) const {
-    const uint32_t groups = matrix.groups();
-    std::vector<float> values(uint64_t{groups} * kGroup);
-    std::vector<uint8_t> q(uint64_t{groups} * kGroup);
-    std::vector<uint8_t> zeros(groups);
-    std::vector<uint16_t> scales(groups);
-    for (uint32_t r = 0; r < block->rows(); ++r) {
-      const uint32_t row = block_index * block->rows() + r;
-      if (row >= matrix.rows) break;
-      const RowSource from = row_source(model_, matrix, row);
-      if (source_.is_quantised(from.tensor)) {
-        source_.read_quantised_rows(from.tensor, from.row, 1, {q, zeros, scales});
+    const uint64_t width = uint64_t{matrix.groups()} * kGroup;
+    std::vector<uint8_t> q(block->rows() * width);
+    std::vector<uint8_t> zeros(block->rows() * matrix.groups());
+    std::vector<uint16_t> scales(zeros.size());
+    for (const Run& run : runs_of(matrix, block_index, block->rows())) {
+      const uint64_t rows = run.in_block.size();
+      const QuantisedRows out{std::span(q).first(rows * width),
+                              std::span(zeros).first(rows * matrix.groups()),
+                              std::span(scales).first(rows * matrix.groups())};
+      if (source_.is_quantised(run.tensor)) {
+        source_.read_quantised_rows(run.tensor, run.first, rows, out);
       } else {
-        source_.read_rows(from.tensor, from.row, 1, std::span(values).first(matrix.inputs));
-        check_range(from.tensor, from.row, values, kMaxFourBit, kFourBitGroup);
-        const auto importance =
-            options_.importance ? options_.importance(from.tensor) : std::span<const float>();
-        for (uint32_t g = 0; g < groups; ++g) {
-          const GroupParameters parameters = quantise(values, importance, g, q);
-          zeros[g] = parameters.zero;
-          scales[g] = parameters.scale;
+        round_rows(run, matrix.inputs, out);
+      }
+      for (uint64_t i = 0; i < rows; ++i) {
+        for (uint32_t g = 0; g < matrix.groups(); ++g) {
+          const uint64_t group = i * matrix.groups() + g;
+          block->set_group(run.in_block[i], g, &q[group * kGroup], {scales[group], zeros[group]});
         }
       }
-      for (uint32_t g = 0; g < groups; ++g) block->set_group(r, g, &q[g * kGroup], {scales[g], zeros[g]});
+    }
+  }
+
+  // Rounds rows of floats to nearest.
+  void round_rows(const Run& run, uint64_t columns, const QuantisedRows& out) const {
+    const uint64_t rows = run.in_block.size();
+    const uint64_t groups = groups_of(columns);
+    std::vector<float> values(rows * columns);
+    source_.read_rows(run.tensor, run.first, rows, values);
+    const std::span<const float> importance = source_.importance(run.tensor);
+    std::vector<float> padded(groups * kGroup);
+    for (uint64_t i = 0; i < rows; ++i) {
+      const auto row = std::span<const float>(values).subspan(i * columns, columns);
+      check_range(run.tensor, run.first + i, row, kMaxFourBit, kFourBitGroup);
+      std::copy(row.begin(), row.end(), padded.begin());
+      for (uint32_t g = 0; g < groups; ++g) {
+        const auto [scale, zero] =
+            quantise(padded, importance, g, out.q.subspan(i * groups * kGroup, groups * kGroup));
+        out.scales[i * groups + g] = scale;
+        out.zeros[i * groups + g] = zero;
+      }
     }
   }
 

@@ -20,8 +20,6 @@ struct PackOptions {
   std::optional<uint32_t> context;  // none: the longest that fits
   uint32_t threads = 0;             // 0: one per CPU
   std::string quantiser = "rtn";    // for the header
-  // Importance of the columns of a matrix for quantise_group; empty: rounding to nearest.
-  std::function<std::span<const float>(TensorId)> importance = {};
   // Runs the pass whose results the header is to hold, on the image in the given file; empty: no pass.
   std::function<KnownPass(const std::string& file)> known_pass = {};
   Progress progress = {};  // weights quantised so far, of all; may be empty

@@ -190,10 +190,12 @@ class Quantised final : public TensorSource {
   void read_quantised_rows(TensorId, uint64_t first_row, uint64_t rows,
                            const QuantisedRows& out) const override {
     const size_t groups = out.zeros.size() / rows;
-    for (size_t i = 0; i < out.q.size(); ++i) out.q[i] = (i * 7 + first_row) % 16;
+    const size_t width = groups * kGroup;
+    for (size_t i = 0; i < out.q.size(); ++i) out.q[i] = (i % width * 7 + first_row + i / width) % 16;
     for (size_t g = 0; g < groups * rows; ++g) {
-      out.zeros[g] = static_cast<uint8_t>((g + first_row) % 16);
-      out.scales[g] = static_cast<uint16_t>(0x2000 + g + first_row);
+      const uint64_t row = first_row + g / groups;
+      out.zeros[g] = static_cast<uint8_t>((g % groups + row) % 16);
+      out.scales[g] = static_cast<uint16_t>(0x2000 + g % groups + row);
     }
   }
 
@@ -218,7 +220,7 @@ TEST(PackQuantised, LevelsZeroPointsAndScalesAreTakenOverAsTheyAre) {
   }
 }
 
-// Sets the last value of what is read of one tensor.
+// Sets the last value of what is read of one tensor at a time.
 class TooLarge final : public TensorSource {
  public:
   TooLarge(const ModelDescription& model, TensorId tensor, float value)
@@ -243,11 +245,11 @@ TEST(PackDamaged, ValuesBeyondWhatTheirFormatHoldsAreRefusedByTensorAndRow) {
     PackOptions options;
     options.board = load_board("kv260");
     options.embedding = embedding;
-    options.threads = 1;  // then the first of the tensor's rows is the first that is found
+    options.threads = 1;  // then the first rows that are read are the first of the tensor
     pack_image(TooLarge(model, {role}, value), {}, options, path);
   };
   EXPECT_REFUSED(pack(TensorRole::kUp, -491'281.0f, EmbeddingFormat::kQ8),
-                 tensor_name({TensorRole::kUp}) + ", row 0: -491281 is beyond the 491280 that a 4-bit group");
+                 tensor_name({TensorRole::kUp}) + ", row 63: -491281 is beyond the 491280 that a 4-bit group");
   EXPECT_REFUSED(pack(TensorRole::kEmbedding, 65'505.0f, EmbeddingFormat::kFp16),
                  tensor_name({TensorRole::kEmbedding}) + ", row 63: 65505 is beyond the 65504 that FP16");
   EXPECT_REFUSED(pack(TensorRole::kEmbedding, 8'319'010.0f, EmbeddingFormat::kQ8), "that an 8-bit group");

@@ -195,7 +195,7 @@ class HfCheckpoint final : public TensorSource {
     } else {
       const PackedMatrix& packed = std::get<PackedMatrix>(entry.matrix);
       dequantise_rows(packed, first_row, rows, out);
-      entry.file->note_read(packed.words.size());
+      entry.file->note_read(rows * packed.columns / 2);
     }
     check_finite(out, id, entry.file->path());
   }
@@ -208,16 +208,12 @@ class HfCheckpoint final : public TensorSource {
 
   void read_quantised_rows(TensorId id, uint64_t first_row, uint64_t rows,
                            const QuantisedRows& out) const override {
-    check_read(config_.model, id, first_row, rows, out.q.size());
+    check_quantised_read(config_.model, id, first_row, rows, out);
     if (!is_quantised(id)) return TensorSource::read_quantised_rows(id, first_row, rows, out);
     const Entry& entry = entry_of(id);
     const PackedMatrix& packed = std::get<PackedMatrix>(entry.matrix);
-    const uint64_t groups = rows * (packed.columns / kGroup);
-    if (out.zeros.size() != groups || out.scales.size() != groups) {
-      throw Error(concat(tensor_name(id), ": the destination must hold ", groups, " zero-points and scales"));
-    }
     unpack_rows(packed, first_row, rows, out);
-    entry.file->note_read(packed.words.size());
+    entry.file->note_read(rows * packed.columns / 2);
     if (std::any_of(out.scales.begin(), out.scales.end(),
                     [](uint16_t s) { return (s & 0x7C00) == 0x7C00; })) {
       throw Error(concat(entry.file->path(), ": ", tensor_name(id), " has scales that are not finite"));

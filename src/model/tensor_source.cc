@@ -88,17 +88,35 @@ std::string tensor_name(TensorId id) {
   return is_per_layer(id.role) ? "layer " + std::to_string(id.layer) + " " + role : role;
 }
 
-void check_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
-                uint64_t out_size) {
+namespace {
+
+// Throws Error unless the rows lie within the tensor; returns its shape.
+TensorShape check_rows(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows) {
   if (!has_tensor(model, id)) throw Error("model " + model.name + " has no " + tensor_name(id));
   const TensorShape shape = tensor_shape(model, id.role);
   if (first_row > shape.rows || rows > shape.rows - first_row) {
     throw Error(tensor_name(id) + " has " + std::to_string(shape.rows) + " rows: cannot read " +
                 std::to_string(rows) + " from row " + std::to_string(first_row));
   }
+  return shape;
+}
+
+}  // namespace
+
+void check_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
+                uint64_t out_size) {
+  const TensorShape shape = check_rows(model, id, first_row, rows);
   if (out_size != rows * shape.columns) {
     throw Error(tensor_name(id) + ": the destination holds " + std::to_string(out_size) + " values, not " +
                 std::to_string(rows * shape.columns));
+  }
+}
+
+void check_quantised_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
+                          const QuantisedRows& out) {
+  const uint64_t groups = rows * groups_of(check_rows(model, id, first_row, rows).columns);
+  if (out.q.size() != groups * kGroup || out.zeros.size() != groups || out.scales.size() != groups) {
+    throw Error(tensor_name(id) + ": the destination must hold " + std::to_string(groups) + " groups");
   }
 }
 

@@ -64,16 +64,24 @@ std::string tensor_name(TensorId id);
 
 inline constexpr uint32_t kGroup = 128;  // inputs that share one scale and zero-point
 
-// Rows that are already quantised in the image's own arithmetic: value = (q - zero) * scale.
+// Groups that a row of so many columns takes; the last one may be padded.
+constexpr uint64_t groups_of(uint64_t columns) { return (columns + kGroup - 1) / kGroup; }
+
+// Rows that are already quantised in the image's own arithmetic: value = (q - zero) * scale. What pads the
+// last group of a row is never multiplied with anything but zero.
 struct QuantisedRows {
-  std::span<uint8_t> q;        // [rows][columns], 0..15
-  std::span<uint8_t> zeros;    // [rows][columns / kGroup], 0..15
-  std::span<uint16_t> scales;  // [rows][columns / kGroup], FP16 bits
+  std::span<uint8_t> q;        // [rows][groups * kGroup], 0..15
+  std::span<uint8_t> zeros;    // [rows][groups], 0..15
+  std::span<uint16_t> scales;  // [rows][groups], FP16 bits
 };
 
 // Throws Error unless `id` exists in `model`, the rows lie within it and `out_size` is rows * columns.
 void check_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
                 uint64_t out_size);
+
+// The same for quantised rows: every span of `out` must have its size.
+void check_quantised_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
+                          const QuantisedRows& out);
 
 // Throws Error, naming the tensor and `origin` (a file), if a value is infinite or not a number.
 void check_finite(std::span<const float> values, TensorId id, const std::string& origin);
@@ -85,10 +93,16 @@ class TensorSource {
 
   virtual const ModelDescription& description() const = 0;
 
-  // Fills out[rows * columns] with rows [first_row, first_row + rows) of the tensor.
+  // Fills out[rows * columns] with rows [first_row, first_row + rows) of the tensor. Rows that stand together
+  // are best read together: files interleave them (a word of AWQ holds one weight of eight rows).
   virtual void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const = 0;
 
-  // True if the tensor can be taken over without loss by read_quantised_rows (AWQ, group 128).
+  // How much an error in each column of the matrix matters: importance for quantise_group, [columns]. Empty:
+  // all columns alike.
+  virtual std::span<const float> importance(TensorId) const { return {}; }
+
+  // True if the tensor's rows come from read_quantised_rows as the image is to hold them: a checkpoint that
+  // is quantised alike (AWQ and GPTQ in groups of 128), or a quantiser's result.
   virtual bool is_quantised(TensorId) const { return false; }
   virtual void read_quantised_rows(TensorId, uint64_t /*first_row*/, uint64_t /*rows*/,
                                    const QuantisedRows&) const;

@@ -44,14 +44,22 @@ double row_error(std::span<const float> row, std::span<const float> scale,
 
 }  // namespace
 
+std::unique_ptr<TensorSource> quantise_awq(const QuantiserInput& input) {
+  const InputMoments moments = input.calibrate();
+  return std::make_unique<AwqSource>(input.source, moments, input.threads,
+                                     input.progress("searching scales"));
+}
+
 AwqSource::AwqSource(const TensorSource& base, const InputMoments& moments, uint32_t threads,
                      const Progress& progress)
     : base_(base),
+      model_(base.description()),
       layers_(base.description().layers),
       normed_attention_(layers_),
       attention_(layers_),
       normed_ffn_(layers_),
       hidden_(layers_) {
+  model_.tied_embeddings = false;
   const uint64_t jobs = uint64_t{layers_} * 4 + 1;
   ProgressCounter counter(progress, jobs);
   for_each_index(threads, jobs, [&](uint64_t job) {

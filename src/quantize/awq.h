@@ -11,17 +11,12 @@
 
 #include "base/progress.h"
 #include "model/tensor_source.h"
+#include "quantize/quantiser.h"
 
 namespace brim {
 
-// Mean square of every input channel over a calibration text, per layer; all channels of `final` once.
-struct InputMoments {
-  std::vector<std::vector<float>> normed_attention;  // [layer][dim]: input of Q, K, V
-  std::vector<std::vector<float>> attention;         // [layer][heads * head_size]: of the output projection
-  std::vector<std::vector<float>> normed_ffn;        // [layer][dim]: of gate and up
-  std::vector<std::vector<float>> hidden;            // [layer][hidden]: of down
-  std::vector<float> final;                          // [dim]: of lm_head
-};
+// Calibrates and searches the scales: `--quant awq`.
+std::unique_ptr<TensorSource> quantise_awq(const QuantiserInput& input);
 
 // A checkpoint whose tensors are those of another one with the channel scales folded in. It must outlive
 // this one. Layers that are already quantised are left as they are.
@@ -32,7 +27,8 @@ class AwqSource : public TensorSource {
   AwqSource(const TensorSource& base, const InputMoments& moments, uint32_t threads,
             const Progress& progress);
 
-  const ModelDescription& description() const override { return base_.description(); }
+  // The LM head is never the embedding: its columns are scaled, those of the embedding are not.
+  const ModelDescription& description() const override { return model_; }
   void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override;
   bool is_quantised(TensorId id) const override { return base_.is_quantised(id); }
   void read_quantised_rows(TensorId id, uint64_t first_row, uint64_t rows,
@@ -40,9 +36,10 @@ class AwqSource : public TensorSource {
     base_.read_quantised_rows(id, first_row, rows, out);
   }
   std::vector<std::string> notes() const override { return base_.notes(); }
+  std::optional<TokenizerArrays> embedded_tokenizer() const override { return base_.embedded_tokenizer(); }
 
-  // What quantise_group wants as importance for the columns of this matrix, after scaling.
-  std::span<const float> importance(TensorId id) const;
+  // The mean squares of the inputs, after scaling.
+  std::span<const float> importance(TensorId id) const override;
 
  private:
   // One input that several matrices share.
@@ -57,6 +54,7 @@ class AwqSource : public TensorSource {
   const Input* producer_scale(TensorId id) const;  // whose inverse its rows carry; null: none
 
   const TensorSource& base_;
+  ModelDescription model_;
   uint32_t layers_;
   std::vector<Input> normed_attention_, attention_, normed_ffn_, hidden_;  // [layer]
   Input final_;

@@ -1,6 +1,14 @@
 #include "runtime/calibrate.h"
 
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "engine/kernels.h"
+#include "image/mapped_image.h"
 #include "isa/matrix.h"
+#include "runtime/chat.h"
+#include "tokenizer/tokenizer.h"
 
 namespace brim {
 
@@ -68,6 +76,29 @@ InputMoments calibrate(Interpreter& interpreter, const ModelDescription& model, 
     }
   }
   return moments;
+}
+
+InputMoments calibrate(const TensorSource& source, std::span<const uint8_t> tokenizer, std::string_view text,
+                       const PackOptions& packing, const std::filesystem::path& temporary,
+                       const Progress& progress) {
+  Tokenizer words;
+  if (const auto problem = words.attach(tokenizer); !problem.empty()) {
+    throw Error("the tokenizer has a bad " + std::string(problem));
+  }
+  // Some thousand tokens settle the mean squares; more text costs time only.
+  constexpr size_t kTokens = 8192;
+  auto ids = encode(words, text, {});
+  ids.resize(std::min(ids.size(), kTokens));
+
+  pack_image(source, {}, packing, temporary);
+  const MappedImage image(temporary);
+  std::filesystem::remove(temporary);  // mapped, it needs no name any more
+  constexpr uint32_t kTokensPerPass = 64;
+  Interpreter interpreter(image, make_kernels(available_kernels().front()),
+                          {.max_tokens_per_pass = kTokensPerPass, .threads = thread_count(packing.threads)});
+  EvalWindows windows{.window = std::min(interpreter.context(), 512u), .stride = 0};
+  if (words.adds_bos()) windows.bos = words.bos();
+  return calibrate(interpreter, source.description(), ids, windows, progress);
 }
 
 }  // namespace brim

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
+#include <string_view>
 
 #include "engine/interpreter.h"
+#include "image/pack.h"
 #include "model/description.h"
-#include "quantize/awq.h"
+#include "quantize/quantiser.h"
 #include "runtime/perplexity.h"
 
 namespace brim {
@@ -15,5 +18,11 @@ namespace brim {
 // input channel of every matrix. Throws Error if there is no text.
 InputMoments calibrate(Interpreter& interpreter, const ModelDescription& model, std::span<const uint32_t> ids,
                        const EvalWindows& windows, const Progress& progress);
+
+// The same for a checkpoint: packs it, rounded to nearest, into the file `temporary`, which vanishes at once,
+// and runs the first of the text's tokens. `packing.progress` is that of packing.
+InputMoments calibrate(const TensorSource& source, std::span<const uint8_t> tokenizer, std::string_view text,
+                       const PackOptions& packing, const std::filesystem::path& temporary,
+                       const Progress& progress);
 
 }  // namespace brim

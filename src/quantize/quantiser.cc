@@ -1,0 +1,32 @@
+#include "quantize/quantiser.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "quantize/awq.h"
+
+namespace brim {
+
+namespace {
+
+constexpr std::array kQuantisers = {
+    Quantiser{"rtn", "round to nearest",
+              [](const QuantiserInput&) { return std::unique_ptr<TensorSource>(); }},
+    Quantiser{"awq", "scale channels by what a text shows to matter (needs --calib)", quantise_awq},
+};
+
+}  // namespace
+
+std::span<const Quantiser> quantisers() { return kQuantisers; }
+
+const Quantiser& quantiser(std::string_view name) {
+  const auto found = std::ranges::find(kQuantisers, name, &Quantiser::name);
+  if (found != kQuantisers.end()) return *found;
+  std::string known;
+  for (const Quantiser& each : kQuantisers) known += concat(known.empty() ? "" : ", ", each.name);
+  throw Error(concat("there is no quantiser '", name, "'; known are ", known));
+}
+
+}  // namespace brim
