@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "image/sd_card.h"
+#include "image/card/sd_card.h"
 
 namespace brim {
 namespace {

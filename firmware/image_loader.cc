@@ -54,7 +54,7 @@ uint64_t content_bytes(const ImageHeader& header) {
 // Whether this board has all the memory that the image was planned for.
 bool memory_suffices(const ImageHeader& header) {
   for (uint32_t m = 0; m < header.memory_count; ++m) {
-    const MemoryRange& range = header.memory[m];
+    const AddressRange& range = header.memory[m];
     const bool mapped =
         std::any_of(std::begin(board::kDdr), std::end(board::kDdr), [&](const board::Range& ddr) {
           return range.base >= ddr.base && range.bytes <= ddr.bytes &&

@@ -4,8 +4,8 @@
 #include <fstream>
 
 #include "board/board.h"
+#include "image/card/sd_card.h"
 #include "image/pack.h"
-#include "image/sd_card.h"
 #include "model/checkpoint_writers.h"
 #include "model/ggml_types.h"
 #include "model/synthetic.h"

@@ -172,7 +172,7 @@ void package() {
   integer("PAGE_BYTES", kPageBytes);
   integer("SUB_BLOCK_BYTES", kSubBlockBytes);
   integer("PORTS", kPorts);
-  integer("GROUP", kGroup);
+  integer("GROUP", kGroupInputs);
   integer("GROUPS_PER_PAGE", kGroupsPerPage);
   integer("GROUPS_PER_SUB_BLOCK", kGroupsPerSubBlock);
   integer("PAGES_PER_CHUNK", kPagesPerChunk);

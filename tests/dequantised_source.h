@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "compile/matrix.h"
+#include "compile/parameter_layout.h"
 #include "image/mapped_image.h"
 #include "isa/layout.h"
-#include "isa/matrix.h"
 #include "isa/program.h"
 #include "model/tensor_source.h"
 #include "numerics/fp16.h"

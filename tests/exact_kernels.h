@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "compile/matrix.h"
 #include "engine/kernels.h"
-#include "isa/matrix.h"
 #include "model/tensor_source.h"
 
 namespace brim::test {

@@ -101,7 +101,7 @@ class FirmwareRegisters : public testing::Test {
     ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
     image_.emplace(path);
     ddr_.emplace(directory_ / "ddr",
-                 std::vector<MemoryRange>{{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
+                 std::vector<AddressRange>{{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
     load_image(*image_, *ddr_);
   }
   void TearDown() override { std::filesystem::remove_all(directory_); }

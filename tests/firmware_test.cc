@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "image/card/sd_card.h"
 #include "image/mapped_image.h"
-#include "image/sd_card.h"
 #include "tests/board_process.h"
 
 namespace brim {

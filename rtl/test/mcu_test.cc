@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "image/planner.h"
+#include "compile/build_program.h"
+#include "compile/planner.h"
 #include "mcu_bench.h"
 #include "sim/reads.h"
 #include "sim/sequencer.h"

@@ -13,9 +13,9 @@
 
 namespace brim {
 
-SharedDdr::SharedDdr(const std::filesystem::path& path, std::vector<MemoryRange> ranges)
+SharedDdr::SharedDdr(const std::filesystem::path& path, std::vector<AddressRange> ranges)
     : ranges_(std::move(ranges)) {
-  for (const MemoryRange& range : ranges_) bytes_ += range.bytes;
+  for (const AddressRange& range : ranges_) bytes_ += range.bytes;
   const int file = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   const auto refuse = [&](const char* what) {
     const Error error(
@@ -35,7 +35,7 @@ SharedDdr::~SharedDdr() { munmap(data_, bytes_); }
 
 uint8_t* SharedDdr::at(uint64_t address, uint64_t bytes) const {
   uint64_t offset = 0;
-  for (const MemoryRange& range : ranges_) {
+  for (const AddressRange& range : ranges_) {
     if (address >= range.base && bytes <= range.bytes && address - range.base <= range.bytes - bytes) {
       return data_ + offset + (address - range.base);
     }

@@ -16,7 +16,7 @@ namespace brim {
 class SharedDdr {
  public:
   // Makes the file, all holes. Throws Error.
-  SharedDdr(const std::filesystem::path& path, std::vector<MemoryRange> ranges);
+  SharedDdr(const std::filesystem::path& path, std::vector<AddressRange> ranges);
   ~SharedDdr();
   SharedDdr(const SharedDdr&) = delete;
   SharedDdr& operator=(const SharedDdr&) = delete;
@@ -27,7 +27,7 @@ class SharedDdr {
   uint8_t* at(uint64_t address, uint64_t bytes) const;
 
  private:
-  std::vector<MemoryRange> ranges_;
+  std::vector<AddressRange> ranges_;
   uint64_t bytes_ = 0;
   uint8_t* data_ = nullptr;
 };

@@ -24,7 +24,7 @@
 #include "cli/command.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
-#include "image/sd_card.h"
+#include "image/card/sd_card.h"
 #include "rtl_target/model.h"
 
 namespace brim {
@@ -102,8 +102,8 @@ bool is_image(const std::string& path) {
   return std::memcmp(magic, kImageMagic, sizeof(magic)) == 0;
 }
 
-std::vector<MemoryRange> memory_ranges(uint64_t bytes) {
-  std::vector<MemoryRange> ranges = {{0, std::min(bytes, kLowBytes)}};
+std::vector<AddressRange> memory_ranges(uint64_t bytes) {
+  std::vector<AddressRange> ranges = {{0, std::min(bytes, kLowBytes)}};
   if (bytes > kLowBytes) ranges.push_back({kHighBase, bytes - kLowBytes});
   return ranges;
 }

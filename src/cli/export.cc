@@ -1,7 +1,7 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "image/sd_card.h"
+#include "image/card/sd_card.h"
 
 namespace brim {
 

@@ -75,7 +75,7 @@ void print_table(const MappedImage& image) {
   std::printf("model    %s: %u layers, dim %u, %u heads (%u KV) of %u, FFN %u, vocabulary %u\n", model.name,
               model.layers, model.dim, model.heads, model.kv_heads, model.head_size, model.hidden,
               model.vocabulary);
-  std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s; KV cache 8 bit\n", kGroup,
+  std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s; KV cache 8 bit\n", kGroupInputs,
               model.quantiser, embedding_name(model.embedding));
   std::printf("context  %u tokens (trained for %u)\n", header.context, model.trained_context);
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,

@@ -165,7 +165,7 @@ void Interpreter::resolve(const Program& program) {
         break;
       case Opcode::kMatvec: {
         at.require(static_cast<uint32_t>(in.buffer) <= 2, "unknown input buffer");
-        at.require(in.groups == (inputs[static_cast<uint32_t>(in.buffer)] + kGroup - 1) / kGroup,
+        at.require(in.groups == (inputs[static_cast<uint32_t>(in.buffer)] + kGroupInputs - 1) / kGroupInputs,
                    "wrong number of column groups");
         const PageShape shape = page_shape(in.groups);
         at.require(in.shape == shape.columns, "wrong page shape");
@@ -400,7 +400,7 @@ void Interpreter::rope(const Step& step) {
 
 void Interpreter::embed(const Step& step) {
   const Instruction& in = step.instruction;
-  const uint32_t groups = (header_.dim + kGroup - 1) / kGroup;
+  const uint32_t groups = (header_.dim + kGroupInputs - 1) / kGroupInputs;
   const auto fp16 = [](const uint8_t* from) {
     uint16_t bits;
     std::memcpy(&bits, from, 2);
@@ -410,13 +410,13 @@ void Interpreter::embed(const Step& step) {
     const uint8_t* row = step.table + token_ids_[t] * byte_address(in.count);
     float* x = residual_row(t);
     for (uint32_t i = 0; i < header_.dim; ++i) {
-      const uint32_t g = i / kGroup;
+      const uint32_t g = i / kGroupInputs;
       switch (static_cast<EmbeddingFormat>(in.shape)) {
         case EmbeddingFormat::kFp16:
           x[i] = fp16(row + 2 * i);
           break;
         case EmbeddingFormat::kQ8:
-          x[i] = fmul(fl(static_cast<int8_t>(row[i])), fp16(row + groups * kGroup + 2 * g));
+          x[i] = fmul(fl(static_cast<int8_t>(row[i])), fp16(row + groups * kGroupInputs + 2 * g));
           break;
         case EmbeddingFormat::kQ4: {
           const int32_t q = (row[i / 2] >> (i % 2 * 4)) & 15;

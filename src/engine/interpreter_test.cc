@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "compile/matrix.h"
 #include "engine/token_bytes.h"
 #include "model/synthetic.h"
 #include "tests/executor_shapes.h"

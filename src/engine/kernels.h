@@ -10,7 +10,6 @@
 
 #include "engine/activations.h"
 #include "isa/layout.h"
-#include "isa/matrix.h"
 
 namespace brim {
 

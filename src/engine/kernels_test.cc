@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <random>
+#include <span>
 
 #include "engine/flush_to_zero.h"
 #include "numerics/fp16.h"

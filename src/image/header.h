@@ -5,33 +5,18 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "isa/layout.h"
+#include "base/address_range.h"
+#include "isa/regions.h"
 
 namespace brim {
 
 inline constexpr char kImageMagic[8] = {'B', 'R', 'I', 'M', 'I', 'M', 'G', '\0'};
 inline constexpr uint32_t kImageVersion = 1;
-inline constexpr uint32_t kImageHeaderBytes = kPageBytes;
 inline constexpr uint32_t kMaxRegions = 64;
-inline constexpr uint32_t kMaxMemoryRegions = 4;
 
 // The files that the image is cut into for an SD card, one for each memory that holds some of it.
 inline constexpr const char* kPartNames[kMaxMemoryRegions] = {"brim.img", "brim1.img", "brim2.img",
                                                               "brim3.img"};
-
-enum class RegionKind : uint32_t {
-  kHeader = 1,  // this page
-  kProgram = 2,
-  kParameters = 3,  // FP32 norm weights and biases
-  kRope = 4,        // one row of cos and sin per position
-  kTokenizer = 5,
-  kEmbedding = 6,
-  kWeights = 7,   // chunks of metadata and weight pages
-  kKvScales = 8,  // no file content from here on
-  kKv = 9,
-  kLogits = 10,
-  kReserved = 11,  // the board's own: firmware
-};
 
 // One contiguous range of physical memory. Regions with content have it at file_offset; the others
 // (file_bytes = 0) start as zeros.
@@ -72,22 +57,17 @@ struct KnownPass {
 };
 static_assert(sizeof(KnownPass) == 40);
 
-struct MemoryRange {
-  uint64_t base;
-  uint64_t bytes;
-};
-
 struct ImageHeader {
   char magic[8];
   uint32_t version;
   uint32_t crc;  // CRC-32C of the header page with this field zero
   uint64_t file_bytes;
   uint32_t region_count;
-  uint32_t memory_count;                  // entries of `memory`
-  uint32_t context;                       // positions
-  uint32_t tokens_per_pass;               // positions whose logits have room
-  char board[32];                         // zero-terminated
-  MemoryRange memory[kMaxMemoryRegions];  // the board's DDR, ascending
+  uint32_t memory_count;                   // entries of `memory`
+  uint32_t context;                        // positions
+  uint32_t tokens_per_pass;                // positions whose logits have room
+  char board[32];                          // zero-terminated
+  AddressRange memory[kMaxMemoryRegions];  // the board's DDR, ascending
   ImageModel model;
   RegionEntry regions[kMaxRegions];
   KnownPass known_pass;

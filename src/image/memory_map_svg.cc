@@ -42,7 +42,7 @@ void write_memory_map_svg(const MappedImage& image, const std::filesystem::path&
          "fill=\"white\"/>\n";
   double y = 30;
   for (uint32_t m = 0; m < header.memory_count; ++m) {
-    const MemoryRange& memory = header.memory[m];
+    const AddressRange& memory = header.memory[m];
     svg << "<text x=\"20\" y=\"" << y << "\">" << std::hex << "0x" << memory.base << std::dec << ", "
         << (memory.bytes >> 20) << " MiB</text>\n<rect x=\"20\" y=\"" << y + 8 << "\" width=\"" << kWidth
         << "\" height=\"" << kBarHeight << "\" fill=\"#eeeeee\" stroke=\"#888888\"/>\n";

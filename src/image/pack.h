@@ -9,7 +9,8 @@
 #include <string>
 
 #include "base/progress.h"
-#include "image/planner.h"
+#include "compile/planner.h"
+#include "image/header.h"
 #include "model/tensor_source.h"
 
 namespace brim {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "compile/matrix.h"
 #include "numerics/fp16.h"
 #include "quantize/rtn.h"
 #include "tests/dequantised_source.h"

@@ -13,8 +13,22 @@ inline constexpr uint32_t kPorts = 4;
 
 // A weight page: 128 groups of 128 u4 weights, 64 bytes each, low nibble first.
 inline constexpr uint32_t kGroupBytes = 64;
+inline constexpr uint32_t kGroupInputs = 2 * kGroupBytes;
 inline constexpr uint32_t kGroupsPerPage = kPageBytes / kGroupBytes;
 inline constexpr uint32_t kGroupsPerSubBlock = kGroupsPerPage / kPorts;
+
+// A weight page holds `columns` groups of each of `rows` rows: 4 x 32, 2 x 64 or 1 x 128.
+// Stored as columns one after the other; a column is `rows` groups of 64 bytes.
+struct PageShape {
+  uint32_t columns;  // groups of 128 inputs
+  uint32_t rows;     // outputs
+  bool operator==(const PageShape&) const = default;
+};
+
+// The widest shape that wastes no column: by divisibility of the number of column groups.
+constexpr PageShape page_shape(uint32_t groups) {
+  return groups % 4 == 0 ? PageShape{4, 32} : groups % 2 == 0 ? PageShape{2, 64} : PageShape{1, 128};
+}
 
 // A chunk: one metadata page, then the weight pages it describes. Each weight page has one record:
 // 64 bytes of zero-points (group g's nibble at byte g / 2, low nibble first), then 128 FP16 scales.
@@ -51,6 +65,9 @@ constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
   return uint64_t{token / tokens} * kPageBytes + in_page % kPorts * kSubBlockBytes +
          in_page / kPorts * record_bytes;
 }
+
+// Bytes of one head's K (or V) scales: FP16 per position.
+constexpr uint64_t kv_scale_bytes(uint32_t context) { return uint64_t{context} * 2; }
 
 // Positions that share one A16 block of attention weights; contexts are multiples of it.
 inline constexpr uint32_t kAttentionBlock = 64;

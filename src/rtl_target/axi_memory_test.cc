@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "image/planner.h"
+#include "compile/build_program.h"
+#include "compile/planner.h"
 #include "isa/layout.h"
 #include "model/synthetic.h"
 #include "sim/pass.h"

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "compile/matrix.h"
 #include "engine/kernels.h"
 #include "image/mapped_image.h"
-#include "isa/matrix.h"
 #include "runtime/chat.h"
 #include "tokenizer/tokenizer.h"
 

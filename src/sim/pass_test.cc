@@ -8,7 +8,10 @@
 #include <set>
 
 #include "base/error.h"
-#include "image/planner.h"
+#include "compile/build_program.h"
+#include "compile/matrix.h"
+#include "compile/parameter_layout.h"
+#include "compile/planner.h"
 #include "model/synthetic.h"
 #include "sim/test_models.h"
 

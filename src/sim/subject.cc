@@ -5,6 +5,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "compile/build_program.h"
 #include "isa/pass_limits.h"
 
 namespace brim::sim {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "board/board.h"
+#include "compile/planner.h"
 #include "image/mapped_image.h"
-#include "image/planner.h"
 #include "sim/pass.h"
 
 namespace brim::sim {

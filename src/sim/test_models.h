@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "image/planner.h"
+#include "compile/build_program.h"
+#include "compile/planner.h"
 #include "sim/pass.h"
 
 namespace brim::sim {

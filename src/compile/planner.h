@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "board/board.h"
-#include "image/header.h"
-#include "isa/program.h"
+#include "compile/build_program.h"
+#include "isa/regions.h"
 #include "model/description.h"
 
 namespace brim {

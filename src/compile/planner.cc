@@ -1,10 +1,12 @@
-#include "image/planner.h"
+#include "compile/planner.h"
 
 #include <algorithm>
 #include <numeric>
 
+#include "base/address_range.h"
 #include "base/error.h"
-#include "isa/matrix.h"
+#include "compile/matrix.h"
+#include "compile/parameter_layout.h"
 
 namespace brim {
 
@@ -56,7 +58,7 @@ class Allocator {
   }
 
  private:
-  std::vector<MemoryRange> free_;
+  std::vector<AddressRange> free_;
 };
 
 struct Request {

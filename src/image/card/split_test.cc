@@ -1,4 +1,4 @@
-#include "image/split.h"
+#include "image/card/split.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,12 @@
-#include "image/planner.h"
+#include "compile/planner.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "isa/matrix.h"
+#include "compile/build_program.h"
+#include "compile/matrix.h"
+#include "compile/parameter_layout.h"
 #include "model/synthetic.h"
 #include "tests/small_models.h"
 

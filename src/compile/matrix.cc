@@ -1,4 +1,4 @@
-#include "isa/matrix.h"
+#include "compile/matrix.h"
 
 namespace brim {
 

@@ -1,4 +1,4 @@
-#include "image/split.h"
+#include "image/card/split.h"
 
 #include <algorithm>
 #include <memory>
@@ -13,7 +13,7 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
   std::vector<ImagePart> parts;
   const ImageHeader& header = image.header();
   for (uint32_t m = 0; m < header.memory_count; ++m) {
-    const MemoryRange& memory = header.memory[m];
+    const AddressRange& memory = header.memory[m];
     uint64_t first = UINT64_MAX;
     uint64_t last = 0;
     for (const RegionEntry& region : image.regions()) {

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/progress.h"
-#include "image/split.h"
+#include "image/card/split.h"
 
 namespace brim {
 

@@ -5,23 +5,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "isa/layout.h"
 #include "model/description.h"
 #include "model/tensor_source.h"
 
 namespace brim {
 
-// A weight page holds `columns` groups of each of `rows` rows: 4 x 32, 2 x 64 or 1 x 128.
-// Stored as columns one after the other; a column is `rows` groups of 64 bytes.
-struct PageShape {
-  uint32_t columns;  // groups of 128 inputs
-  uint32_t rows;     // outputs
-  bool operator==(const PageShape&) const = default;
-};
-
-// The widest shape that wastes no column: by divisibility of the number of column groups.
-constexpr PageShape page_shape(uint32_t groups) {
-  return groups % 4 == 0 ? PageShape{4, 32} : groups % 2 == 0 ? PageShape{2, 64} : PageShape{1, 128};
-}
+static_assert(kGroup == kGroupInputs);
 
 enum class MatrixKind : uint8_t {
   kQkv,     // per KV head: its K rows, its V rows, the Q rows of the query heads that share it

@@ -1,4 +1,4 @@
-#include "image/sd_card.h"
+#include "image/card/sd_card.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "isa/program.h"
+#include "compile/build_program.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "compile/matrix.h"
 
 namespace brim {
 namespace {

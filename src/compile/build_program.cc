@@ -1,0 +1,237 @@
+#include "compile/build_program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "compile/matrix.h"
+#include "compile/parameter_layout.h"
+
+namespace brim {
+
+namespace {
+
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+
+constexpr uint32_t beats(uint64_t bytes) { return static_cast<uint32_t>(bytes / kBeatBytes); }
+
+// Appends the instructions of a pass. The parameter buffer P is used as two halves for norm weights that
+// take turns, then the biases, then the head norms of a layer. A vector is loaded only after a matrix has
+// been multiplied that needed every result of the vector's last user, so no load can overtake that user.
+class Builder {
+ public:
+  Builder(const ModelDescription& model, const ProgramAddresses& addresses)
+      : model_(model),
+        addresses_(addresses),
+        parameters_(model),
+        matrices_(matrices(model)),
+        attention_norm_(0),
+        ffn_norm_(beats(parameters_.norm_bytes())),
+        bias_(2 * beats(parameters_.norm_bytes())),
+        query_norm_(bias_ + beats(parameters_.bias_bytes())),
+        key_norm_(query_norm_ + beats(parameters_.head_bytes())) {}
+
+  std::vector<Instruction> build() {
+    add({.opcode = Opcode::kRope,
+         .address = beats(addresses_.rope),
+         .count = beats(rope_row_bytes(model_.head_size))});
+    load(attention_norm_, parameters_.attention_norm(0), parameters_.norm_bytes());
+    add({.opcode = Opcode::kEmbed,
+         .shape = static_cast<uint8_t>(addresses_.embedding_format),
+         .address = beats(addresses_.embedding),
+         .count = beats(embedding_row_bytes(addresses_.embedding_format, model_.dim)),
+         .param = offset(attention_norm_)});
+    for (uint32_t layer = 0; layer < model_.layers; ++layer) {
+      attention(layer);
+      const bool last = layer + 1 == model_.layers;
+      load(attention_norm_, last ? parameters_.final_norm() : parameters_.attention_norm(layer + 1),
+           parameters_.norm_bytes());
+      matvec(ActivationBuffer::kAttention);
+      residual(ffn_norm_);
+      matvec(ActivationBuffer::kNormed);
+      add({.opcode = Opcode::kSwiglu, .rows = 2 * model_.hidden});
+      matvec(ActivationBuffer::kHidden);
+      residual(attention_norm_);
+    }
+    add({.opcode = Opcode::kEndPrompt});
+    matvec(ActivationBuffer::kNormed);
+    add({.opcode = Opcode::kLogits, .rows = model_.vocabulary, .address = beats(addresses_.logits)});
+    add({.opcode = Opcode::kEnd});
+    return std::move(program_);
+  }
+
+ private:
+  void add(const Instruction& instruction) { program_.push_back(instruction); }
+
+  static uint16_t offset(uint32_t beat) {
+    if (beat > UINT16_MAX)
+      throw Error("program: norm weights and biases exceed the parameter buffer (4 MiB)");
+    return static_cast<uint16_t>(beat);
+  }
+
+  void load(uint32_t parameter, uint64_t from, uint64_t bytes) {
+    add({.opcode = Opcode::kLoad,
+         .address = beats(addresses_.parameters + from),
+         .count = beats(bytes),
+         .param = offset(parameter)});
+  }
+
+  // The next matrix of the stream, which may start a new run of chunks.
+  const Matrix& next_matrix() {
+    for (const auto& stream : addresses_.streams) {
+      if (stream.matrix == next_matrix_) add({.opcode = Opcode::kStream, .address = beats(stream.address)});
+    }
+    return matrices_[next_matrix_++];
+  }
+
+  void matvec(ActivationBuffer input) { matvec(input, next_matrix()); }
+  // Of a matrix in one piece, or cut to those of its rows that come next.
+  void matvec(ActivationBuffer input, const Matrix& matrix) {
+    add({.opcode = Opcode::kMatvec,
+         .buffer = input,
+         .shape = static_cast<uint8_t>(matrix.shape().columns),
+         .rows = matrix.rows,
+         .count = static_cast<uint32_t>(matrix.pages()),
+         .groups = static_cast<uint16_t>(matrix.groups())});
+  }
+
+  void residual(uint32_t norm) {
+    add({.opcode = Opcode::kResidual, .rows = model_.dim, .param = offset(norm)});
+  }
+
+  uint64_t kv(uint32_t layer, uint32_t kv_head, uint32_t value) const {
+    return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
+  }
+  uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
+    return addresses_.kv_scales +
+           ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) * kv_scale_bytes(addresses_.context);
+  }
+
+  // From the normed residual to the input of the output matrix.
+  //
+  // The Qkv matrix is streamed in parts of whole KV heads, and the attention of a part stands behind the
+  // projections of the next one: while the SPU works through a part's heads, the stream has a part to read.
+  // K and V of the cache are streamed as K0 K1 V0 K2 V1 ..., so that the softmax of a head runs under what
+  // comes before its V. Whatever gives results is followed at once by the instructions that take them: the
+  // SPU never waits for something behind a matvec that waits for the SPU to make room in the result buffer.
+  void attention(uint32_t layer) {
+    load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
+    if (model_.qkv_bias) load(bias_, parameters_.qkv_bias(layer), parameters_.bias_bytes());
+    if (model_.qk_norm) load(query_norm_, parameters_.query_norm(layer), 2 * parameters_.head_bytes());
+
+    const Matrix& qkv = next_matrix();
+    const uint32_t part = kv_heads_per_part(qkv);
+    projections(layer, qkv, 0, part);
+    for (uint32_t g = 0; g < model_.kv_heads; ++g) {
+      if (g % part == 0) projections(layer, qkv, g + part, g + 2 * part);
+      scores(layer, g);
+      if (g > 0) values(layer, g - 1);
+    }
+    values(layer, model_.kv_heads - 1);
+  }
+
+  // Rows of the Qkv matrix per KV head: K, V, and Q of the query heads that share it.
+  uint32_t rows_per_kv_head() const { return (2 + model_.heads_per_kv()) * model_.head_size; }
+
+  // The fewest KV heads whose rows are whole row blocks, so that the parts have the pages of the whole.
+  uint32_t kv_heads_per_part(const Matrix& qkv) const {
+    const uint32_t block_rows = qkv.shape().rows;
+    return block_rows / std::gcd(block_rows, rows_per_kv_head());
+  }
+
+  // Queries, keys and values of the KV heads [first, last) that there are.
+  void projections(uint32_t layer, const Matrix& qkv, uint32_t first, uint32_t last) {
+    last = std::min(last, model_.kv_heads);
+    if (first >= last) return;
+    Matrix rows = qkv;
+    rows.rows = (last - first) * rows_per_kv_head();
+    matvec(ActivationBuffer::kNormed, rows);
+
+    const uint8_t bias = model_.qkv_bias ? kFlagBias : 0;
+    const uint8_t bias_and_norm = bias | (model_.qk_norm ? kFlagNorm : 0);
+    for (uint32_t g = first; g < last; ++g) {
+      // Biases stand in the order of the rows; n is 0 for K, 1 for V, from 2 on for Q.
+      const auto bias_of = [&](uint32_t n) {
+        const uint32_t vector = g * (2 + model_.heads_per_kv()) + n;
+        return offset(bias_ + (model_.qkv_bias ? vector * beats(parameters_.head_bytes()) : 0));
+      };
+      add({.opcode = Opcode::kKey,
+           .flags = bias_and_norm,
+           .address = beats(kv(layer, g, 0)),
+           .address2 = beats(scales(layer, g, 0)),
+           .head = static_cast<uint16_t>(g),
+           .param = bias_of(0),
+           .param2 = offset(key_norm_)});
+      add({.opcode = Opcode::kValue,
+           .flags = bias,
+           .address = beats(kv(layer, g, 1)),
+           .address2 = beats(scales(layer, g, 1)),
+           .head = static_cast<uint16_t>(g),
+           .param = bias_of(1)});
+      for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) {
+        add({.opcode = Opcode::kQuery,
+             .flags = bias_and_norm,
+             .head = static_cast<uint16_t>(g * model_.heads_per_kv() + i),
+             .param = bias_of(2 + i),
+             .param2 = offset(query_norm_)});
+      }
+    }
+  }
+
+  void scores(uint32_t layer, uint32_t g) {
+    add({.opcode = Opcode::kScores,
+         .address = beats(kv(layer, g, 0)),
+         .address2 = beats(scales(layer, g, 0)),
+         .head = static_cast<uint16_t>(g)});
+    add({.opcode = Opcode::kSoftmax, .head = static_cast<uint16_t>(g)});
+  }
+
+  void values(uint32_t layer, uint32_t g) {
+    add({.opcode = Opcode::kValues, .address = beats(kv(layer, g, 1)), .head = static_cast<uint16_t>(g)});
+    add({.opcode = Opcode::kOutput, .head = static_cast<uint16_t>(g)});
+  }
+
+  const ModelDescription& model_;
+  const ProgramAddresses& addresses_;
+  ParameterLayout parameters_;
+  std::vector<Matrix> matrices_;
+  uint32_t attention_norm_, ffn_norm_, bias_, query_norm_, key_norm_;  // offsets into P, beats
+  uint32_t next_matrix_ = 0;
+  std::vector<Instruction> program_;
+};
+
+}  // namespace
+
+Program build_program(const ModelDescription& model, const ProgramAddresses& addresses) {
+  Program program;
+  program.instructions = Builder(model, addresses).build();
+  const auto reciprocal_of = [](double x) { return static_cast<float>(1.0 / x); };
+  program.header = {
+      .head_size = static_cast<uint16_t>(model.head_size),
+      .instructions = static_cast<uint32_t>(program.instructions.size()),
+      .dim = model.dim,
+      .heads = static_cast<uint16_t>(model.heads),
+      .kv_heads = static_cast<uint16_t>(model.kv_heads),
+      .hidden = model.hidden,
+      .vocabulary = model.vocabulary,
+      .context = addresses.context,
+      .logits_stride = beats(round_up(uint64_t{model.vocabulary} * sizeof(float), kBeatBytes)),
+      .norm_eps = model.norm_eps,
+      .inverse_dim = reciprocal_of(model.dim),
+      .inverse_head_size = reciprocal_of(model.head_size),
+      .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size))),
+  };
+  return program;
+}
+
+uint64_t program_bytes(const ModelDescription& model, uint64_t streams) {
+  ProgramAddresses addresses;
+  addresses.context = kAttentionBlock;
+  addresses.kv.resize(uint64_t{model.layers} * model.kv_heads * 2);
+  const uint64_t instructions = build_program(model, addresses).instructions.size() + streams;
+  return sizeof(ProgramHeader) + instructions * sizeof(Instruction);
+}
+
+}  // namespace brim

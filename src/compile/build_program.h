@@ -1,0 +1,37 @@
+// Builds the decode program of a model, given where everything stands in memory.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "isa/layout.h"
+#include "isa/program.h"
+#include "model/description.h"
+
+namespace brim {
+
+// Physical byte addresses of everything a program refers to.
+struct ProgramAddresses {
+  uint64_t parameters = 0;
+  uint64_t rope = 0;
+  uint64_t embedding = 0;
+  EmbeddingFormat embedding_format = EmbeddingFormat::kQ8;
+  uint64_t kv_scales = 0;
+  uint64_t logits = 0;
+  uint32_t context = 0;      // positions, a multiple of kAttentionBlock
+  std::vector<uint64_t> kv;  // [layer][kv head][K, V]: start of the pages
+
+  // Where a new run of weight chunks starts: before matrix `matrix` of matrices(model).
+  struct StreamStart {
+    uint32_t matrix;
+    uint64_t address;
+  };
+  std::vector<StreamStart> streams;
+};
+
+Program build_program(const ModelDescription& model, const ProgramAddresses& addresses);
+
+// Bytes of any program of this model whose weights stand in `streams` runs.
+uint64_t program_bytes(const ModelDescription& model, uint64_t streams);
+
+}  // namespace brim

@@ -1,0 +1,20 @@
+#include "compile/parameter_layout.h"
+
+#include "isa/layout.h"
+
+namespace brim {
+
+namespace {
+
+constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+
+}  // namespace
+
+ParameterLayout::ParameterLayout(const ModelDescription& model)
+    : layers_(model.layers),
+      norm_bytes_(round_up(uint64_t{model.dim} * sizeof(float), kBeatBytes)),
+      head_bytes_(round_up(uint64_t{model.head_size} * sizeof(float), kBeatBytes)),
+      bias_bytes_(model.qkv_bias ? (model.heads + 2 * model.kv_heads) * head_bytes_ : 0),
+      layer_bytes_(2 * norm_bytes_ + bias_bytes_ + (model.qk_norm ? 2 * head_bytes_ : 0)) {}
+
+}  // namespace brim

@@ -1,0 +1,33 @@
+// Where each vector of the parameter region stands.
+#pragma once
+
+#include <cstdint>
+
+#include "model/description.h"
+
+namespace brim {
+
+// Offsets, in bytes from the start of the parameter region, of the FP32 vectors that the SPU needs:
+// norm weights, and biases and head norms where the model has them. Every vector starts on a beat.
+// Head biases stand one after the other in the order of the Qkv matrix's rows, each padded to whole beats.
+class ParameterLayout {
+ public:
+  explicit ParameterLayout(const ModelDescription& model);
+
+  uint64_t attention_norm(uint32_t layer) const { return layer * layer_bytes_; }
+  uint64_t ffn_norm(uint32_t layer) const { return attention_norm(layer) + norm_bytes_; }
+  uint64_t qkv_bias(uint32_t layer) const { return ffn_norm(layer) + norm_bytes_; }
+  uint64_t query_norm(uint32_t layer) const { return qkv_bias(layer) + bias_bytes_; }
+  uint64_t key_norm(uint32_t layer) const { return query_norm(layer) + head_bytes_; }
+  uint64_t final_norm() const { return layers_ * layer_bytes_; }
+  uint64_t bytes() const { return final_norm() + norm_bytes_; }
+
+  uint64_t norm_bytes() const { return norm_bytes_; }  // one norm vector, whole beats
+  uint64_t bias_bytes() const { return bias_bytes_; }  // all biases of a layer; 0 without
+  uint64_t head_bytes() const { return head_bytes_; }  // one head's vector, whole beats
+
+ private:
+  uint64_t layers_, norm_bytes_, head_bytes_, bias_bytes_, layer_bytes_;
+};
+
+}  // namespace brim
