@@ -20,7 +20,7 @@ else()
 endif()
 
 # brim_verilate(NAME SOURCES file.sv... [PARAMETERS -GX=1...] [FAST] [NO_TOGGLES]): library NAME with class VNAME of
-# the module that the last source holds; brim_pkg.sv comes first by itself. FAST: compiled for long runs in a shared
+# the module that the last source holds; names are of rtl/, brim_pkg.sv comes first by itself. FAST: compiled for long runs in a shared
 # library, without assertions, registers start as zeros. NO_TOGGLES: coverage of lines and functional points only, as
 # another testbench has the toggles of the same modules.
 function(brim_verilate name)
@@ -35,7 +35,7 @@ function(brim_verilate name)
   endif()
   list(GET ARG_SOURCES -1 top_file)
   get_filename_component(top ${top_file} NAME_WE)
-  list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/rtl/)
+  list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/rtl/ REGEX "^[^/]")
   if(BRIM_RTL_COVERAGE AND NOT ARG_FAST)
     brim_functional_points(points "${ARG_SOURCES}")
     # Read before the sources.

@@ -133,12 +133,12 @@ module a16_block #(
       .clk_i, .we_i(valid_i), .waddress_i({fill_side_q, fill_q}), .wdata_i(x_i),
       .raddress_i({side, read_q}), .rdata_o(element));
   wire present;
-  delay #(.WIDTH(1), .CYCLES(2)) u_present (.clk_i, .d_i(read_q <= count), .q_o(present));
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::RAM)) u_present (.clk_i, .d_i(read_q <= count), .q_o(present));
   wire signed [15:0] mantissa;
   fp_to_int #(.WIDTH(16)) u_mantissa (
       .clk_i, .x_i(element), .zero_i(!present || zero_q), .unit_i(unit_q), .result_o(mantissa));
 
-  localparam int Latency = 2 + fp_pkg::FP_TO_INT;
+  localparam int Latency = 2 + latency_pkg::FP_TO_INT;
   wire arrives, arrives_first, arrives_last;
   wire [1:0] position;
   delay #(.WIDTH(5), .CYCLES(Latency)) u_arrives (

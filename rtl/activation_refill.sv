@@ -96,7 +96,7 @@ module activation_refill (
 
   // normed 16 KiB, attention 16 KiB, hidden from there on.
   assign read_address_o = {{buffer_q, 6'b0} + group_q, word_q};
-  delay #(.WIDTH(10), .CYCLES(2)) u_fill (
+  delay #(.WIDTH(10), .CYCLES(latency_pkg::RAM)) u_fill (
       .clk_i, .d_i({go && rst_ni, fetched_q[3:0], word_q}), .q_o({fill_valid_o, fill_slot_o, fill_word_o}));
 
   assign ready_o = in_place_q >= {2'b0, claim_columns_i};

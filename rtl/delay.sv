@@ -8,7 +8,9 @@ module delay #(
     input  wire [WIDTH-1:0] d_i,
     output wire [WIDTH-1:0] q_o
 );
-  if (CYCLES == 0) begin : gen_none
+  if (CYCLES < 0) begin : gen_never
+    $error("what is to be delayed comes after what it accompanies");
+  end else if (CYCLES == 0) begin : gen_none
     assign q_o = d_i;
     wire unused = clk_i;
   end else begin : gen_line

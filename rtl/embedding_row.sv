@@ -21,9 +21,9 @@ module embedding_row (
     output wire [31:0] value_o,        // 4; without the scale; 0 if it is not wanted
     output wire [31:0] scale_o         // of the group fetched
 );
-  // A word is there three cycles after its address: scales first, then zero-points.
-  localparam logic [3:0] ScaleThere = 4'd4;
-  localparam logic [3:0] ZeroThere = 4'd9;
+  // Scales first, whose address stands from the second cycle on; then zero-points, with a cycle to spare.
+  localparam logic [3:0] ScaleThere = 4'(1 + latency_pkg::STREAM_WORD);
+  localparam logic [3:0] ZeroThere = ScaleThere + 4'(1 + latency_pkg::STREAM_WORD + 1);
   assign fetched_o = fetch_cycle_i == ZeroThere;
 
   // Where they stand, from the second cycle of a fetch on.
@@ -46,7 +46,8 @@ module embedding_row (
   end
   assign address_o = byte_address;
   wire upper, odd;
-  delay #(.WIDTH(2), .CYCLES(3)) u_select (.clk_i, .d_i({element_i[0], byte_address[1]}), .q_o({odd, upper}));
+  delay #(.WIDTH(2), .CYCLES(latency_pkg::STREAM_WORD)) u_select (
+      .clk_i, .d_i({element_i[0], byte_address[1]}), .q_o({odd, upper}));
   wire [15:0] half = upper ? word_i[31:16] : word_i[15:0];
 
   // An integer is kept with both signs, FP16 as it is.

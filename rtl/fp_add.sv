@@ -1,4 +1,4 @@
-// sum_o = fadd(a_i, b_i) of numerics/fp32.h, one result per cycle, fp_pkg::ADD cycles later. Subnormal
+// sum_o = fadd(a_i, b_i) of numerics/fp32.h, one result per cycle, latency_pkg::ADD cycles later. Subnormal
 // inputs count as zeros.
 `default_nettype none
 module fp_add #(
@@ -105,6 +105,7 @@ module fp_add #(
 
   // Cycles 9 and 10.
   wire zero = !normal[31];
+  wire [31:0] result;
   fp_round u_round (
       .clk_i,
       .sign_i(zero ? negative_zero_q[5] : sign_q[5]),
@@ -115,8 +116,12 @@ module fp_add #(
       .zero_i(zero),
       .infinity_i(infinity_q[5]),
       .nan_i(nan_q[5]),
-      .result_o(sum_o)
+      .result_o(result)
   );
+
+  // What latency_pkg allows beyond the stages above.
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::ADD - 10)) u_allowed (.clk_i, .d_i(result), .q_o(sum_o));
+
   // The lowest bits of the padded sum are zero.
   wire unused = &{1'b0, normal[3:0], carry_in_q};
 endmodule

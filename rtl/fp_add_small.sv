@@ -1,5 +1,5 @@
 // sum_o = fadd(a_i, b_i) for finite operands of which b is at most an eighth of a in magnitude, or zero; one result
-// per cycle, fp_pkg::ADD_SMALL cycles later. A zero's sign is not kept.
+// per cycle, latency_pkg::ADD_SMALL cycles later. A zero's sign is not kept.
 `default_nettype none
 module fp_add_small (
     input  wire        clk_i,
@@ -69,7 +69,11 @@ module fp_add_small (
     rounded_q  <= {exponent_q, fraction_q} + 31'(round_up_q);
     if (zero_q) rounded_q <= '0;
   end
-  assign sum_o = {sign_out_q, rounded_q};
+  wire [31:0] result = {sign_out_q, rounded_q};
+
+  // What latency_pkg allows beyond the stages above.
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::ADD_SMALL - 6)) u_allowed (.clk_i, .d_i(result), .q_o(sum_o));
+
   wire unused = &{1'b0, carry_in_q};
 endmodule
 `default_nettype wire

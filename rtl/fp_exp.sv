@@ -1,4 +1,4 @@
-// result_o = exp_fp32(x_i) of numerics/exp.h, operation by operation; one result per cycle, fp_pkg::EXP cycles
+// result_o = exp_fp32(x_i) of numerics/exp.h, operation by operation; one result per cycle, latency_pkg::EXP cycles
 // later. Names are those of the C++ function.
 `default_nettype none
 module fp_exp (
@@ -34,9 +34,9 @@ module fp_exp (
   fp_mul #(.FINITE(1)) u_low (.clk_i, .a_i({n_fp_later, 11'b0}), .b_i(brim_pkg::EXP_STEP_LOW), .product_o(low));
   delay #(
       .WIDTH (32),
-      .CYCLES(fp_pkg::MUL + fp_pkg::FP_TO_INT + fp_pkg::INT_TO_FP + fp_pkg::MUL)
+      .CYCLES(latency_pkg::MUL + latency_pkg::FP_TO_INT + latency_pkg::INT_TO_FP + latency_pkg::MUL)
   ) u_clamped (.clk_i, .d_i(clamped_q), .q_o(clamped_later));
-  delay #(.WIDTH(21), .CYCLES(fp_pkg::ADD)) u_n_fp_later (.clk_i, .d_i(n_fp[31:11]), .q_o(n_fp_later));
+  delay #(.WIDTH(21), .CYCLES(latency_pkg::ADD)) u_n_fp_later (.clk_i, .d_i(n_fp[31:11]), .q_o(n_fp_later));
   fp_add #(.FINITE(1)) u_rest (.clk_i, .a_i(clamped_later), .b_i({!high[31], high[30:0]}), .sum_o(rest));
   fp_add #(.FINITE(1)) u_r (.clk_i, .a_i(rest), .b_i({!low[31], low[30:0]}), .sum_o(r));
 
@@ -45,12 +45,12 @@ module fp_exp (
   logic [31:0] half_q;
   always_ff @(posedge clk_i) half_q <= square[30:23] <= 8'd1 ? 32'h0 : {square[31], square[30:23] - 8'd1, square[22:0]};
   fp_mul #(.FINITE(1)) u_square (.clk_i, .a_i(r), .b_i(r), .product_o(square));
-  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL + 1)) u_r_later (.clk_i, .d_i(r), .q_o(r_later));
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::MUL + 1)) u_r_later (.clk_i, .d_i(r), .q_o(r_later));
   fp_add_small u_p (.clk_i, .a_i(r_later), .b_i(half_q), .sum_o(p));
 
   // t + t * p
-  localparam int ToTable = fp_pkg::INT_TO_FP + fp_pkg::MUL + fp_pkg::ADD + fp_pkg::ADD + fp_pkg::MUL + 1 +
-      fp_pkg::ADD_SMALL;
+  localparam int ToTable = latency_pkg::INT_TO_FP + latency_pkg::MUL + 2 * latency_pkg::ADD + latency_pkg::MUL + 1 +
+      latency_pkg::ADD_SMALL;
   wire [13:0] n_later;
   wire [31:0] t_later, product, sum;
   logic [31:0] t_q;
@@ -61,14 +61,15 @@ module fp_exp (
     exponent_q <= n_later[13:6];
   end
   fp_mul #(.FINITE(1)) u_product (.clk_i, .a_i(t_q), .b_i(p), .product_o(product));
-  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL)) u_t_later (.clk_i, .d_i(t_q), .q_o(t_later));
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::MUL)) u_t_later (.clk_i, .d_i(t_q), .q_o(t_later));
   fp_add_small u_sum (.clk_i, .a_i(t_later), .b_i(product), .sum_o(sum));
 
   // The last cycle: * 2^(n / 64).
   wire [7:0] exponent_later;
   wire nan_later, below_later;
-  delay #(.WIDTH(8), .CYCLES(fp_pkg::MUL + fp_pkg::ADD_SMALL)) u_exponent (.clk_i, .d_i(exponent_q), .q_o(exponent_later));
-  delay #(.WIDTH(2), .CYCLES(fp_pkg::EXP - 2)) u_flags (
+  delay #(.WIDTH(8), .CYCLES(latency_pkg::MUL + latency_pkg::ADD_SMALL)) u_exponent (
+      .clk_i, .d_i(exponent_q), .q_o(exponent_later));
+  delay #(.WIDTH(2), .CYCLES(latency_pkg::EXP - 2)) u_flags (
       .clk_i, .d_i({nan_q, below_q}), .q_o({nan_later, below_later}));
   logic [31:0] result_q;
   always_ff @(posedge clk_i) begin

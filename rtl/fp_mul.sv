@@ -1,4 +1,4 @@
-// product_o = fmul(a_i, b_i) of numerics/fp32.h, one result per cycle, fp_pkg::MUL cycles later. Subnormal
+// product_o = fmul(a_i, b_i) of numerics/fp32.h, one result per cycle, latency_pkg::MUL cycles later. Subnormal
 // inputs count as zeros. Two DSP48E2: 24 x 17 and 24 x 7 bits.
 `default_nettype none
 module fp_mul #(
@@ -59,6 +59,7 @@ module fp_mul #(
     end
   end
 
+  wire [31:0] result;
   fp_round u_round (
       .clk_i,
       .sign_i(sign_q[2]),
@@ -69,8 +70,12 @@ module fp_mul #(
       .zero_i(zero_q[2]),
       .infinity_i(infinity_q[2]),
       .nan_i(nan_q[2]),
-      .result_o(product_o)
+      .result_o(result)
   );
+
+  // What latency_pkg allows beyond the stages above.
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::MUL - 6)) u_allowed (.clk_i, .d_i(result), .q_o(product_o));
+
   wire unused = &{1'b0, low_sum_q[40:17]};
 endmodule
 `default_nettype wire

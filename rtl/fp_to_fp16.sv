@@ -1,4 +1,4 @@
-// result_o = float_to_fp16(x_i) of numerics/fp16.h, one result per cycle, fp_pkg::FP_TO_FP16 cycles later.
+// result_o = float_to_fp16(x_i) of numerics/fp16.h, one result per cycle, latency_pkg::FP_TO_FP16 cycles later.
 `default_nettype none
 module fp_to_fp16 (
     input  wire        clk_i,
@@ -48,7 +48,10 @@ module fp_to_fp16 (
     else
       result_q <= {x_q[2][31], {subnormal_q[2] ? 5'd0 : exponent, aligned[11:2]} + 15'(round_up)};
   end
-  assign result_o = result_q;
+
+  // What latency_pkg allows beyond the stages above.
+  delay #(.WIDTH(16), .CYCLES(latency_pkg::FP_TO_FP16 - 4)) u_allowed (.clk_i, .d_i(result_q), .q_o(result_o));
+
   wire unused = &{1'b0, aligned[25:12]};
 endmodule
 `default_nettype wire

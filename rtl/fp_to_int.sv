@@ -1,5 +1,5 @@
 // result_o = RNE(x_i * 2^-e), for results that fit WIDTH bits with sign (a16_mantissa of numerics/a16.h, and
-// round_to_int with e = 0). One result per cycle, fp_pkg::FP_TO_INT cycles later.
+// round_to_int with e = 0). One result per cycle, latency_pkg::FP_TO_INT cycles later.
 `default_nettype none
 module fp_to_int #(
     parameter int WIDTH = 16
@@ -43,7 +43,9 @@ module fp_to_int #(
   logic signed [WIDTH-1:0] result_q;
   always_ff @(posedge clk_i)
     result_q <= (aligned[2+:WIDTH] ^ {WIDTH{sign_q[2]}}) + WIDTH'(carry_in);
-  assign result_o = result_q;
+
+  // What latency_pkg allows beyond the stages above.
+  delay #(.WIDTH(WIDTH), .CYCLES(latency_pkg::FP_TO_INT - 4)) u_allowed (.clk_i, .d_i(result_q), .q_o(result_o));
 
   wire unused = &{1'b0, aligned};
 endmodule

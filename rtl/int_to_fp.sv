@@ -1,5 +1,5 @@
 // result_o = fl(value_i) of numerics/fp32.h: a signed integer of up to 32 bits to FP32, round to nearest
-// even, one result per cycle, fp_pkg::INT_TO_FP cycles later.
+// even, one result per cycle, latency_pkg::INT_TO_FP cycles later.
 `default_nettype none
 module int_to_fp #(
     parameter int WIDTH = 32
@@ -29,6 +29,7 @@ module int_to_fp #(
   );
 
   // Cycles 5 and 6. Bit WIDTH - 1 stands for 2^(WIDTH - 1).
+  wire [31:0] result;
   fp_round u_round (
       .clk_i,
       .sign_i(sign_q[3]),
@@ -39,7 +40,10 @@ module int_to_fp #(
       .zero_i(!normal[31]),
       .infinity_i(1'b0),
       .nan_i(1'b0),
-      .result_o
+      .result_o(result)
   );
+
+  // What latency_pkg allows beyond the stages above.
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::INT_TO_FP - 6)) u_allowed (.clk_i, .d_i(result), .q_o(result_o));
 endmodule
 `default_nettype wire

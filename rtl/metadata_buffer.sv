@@ -11,8 +11,8 @@ module metadata_buffer (
     input  wire [  1:0] port_i,
     input  wire [  3:0] j_i,
     input  wire [  7:0] record_i,
-    output wire [ 31:0] scales_o,  // cycle 6, FP16: {row b, row a}
-    output wire [  7:0] zeros_o    // cycle 6
+    output wire [ 31:0] scales_o,  // cycle METADATA, FP16: {row b, row a}
+    output wire [  7:0] zeros_o    // cycle METADATA
 );
   // A record: a beat of zero-points, then a beat of scales for each port.
   wire [7:0] raddress = {record_i[7], record_i[6:0] + (half_i ? 7'd0 : 7'd1 + {5'b0, port_i})};
@@ -20,7 +20,7 @@ module metadata_buffer (
   ram #(.WIDTH(512), .DEPTH(256), .STYLE("block")) u_ram (
       .clk_i, .we_i, .waddress_i, .wdata_i, .raddress_i(raddress), .rdata_o(word));
 
-  // word holds the scales in cycle 1 and the zero-points in cycle 2. Selection in steps of four to one.
+  // word holds the scales in cycle RAM - 1 = 1 and the zero-points in cycle RAM = 2. Selection in steps of four to one.
   wire [1:0] port1, port2;
   wire [3:0] j1, j2;
   delay #(.WIDTH(6), .CYCLES(1)) u_select1 (.clk_i, .d_i({port_i, j_i}), .q_o({port1, j1}));
@@ -43,9 +43,13 @@ module metadata_buffer (
     zeros2_j_q <= zeros_j_q[1:0];
     zeros3_q   <= zeros2_q[8*zeros2_j_q+:8];
   end
-  // scales2_q stands in cycle 3, zeros3_q in cycle 5.
-  delay #(.WIDTH(32), .CYCLES(3)) u_scales (.clk_i, .d_i(scales2_q), .q_o(scales_o));
-  delay #(.WIDTH(8), .CYCLES(1)) u_zeros (.clk_i, .d_i(zeros3_q), .q_o(zeros_o));
+  localparam int Scales2 = latency_pkg::RAM - 1 + 2;  // cycle in which scales2_q stands
+  localparam int Zeros3 = latency_pkg::RAM + 3;
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::METADATA - Scales2)) u_scales (.clk_i, .d_i(scales2_q), .q_o(scales_o));
+  delay #(.WIDTH(8), .CYCLES(latency_pkg::METADATA - Zeros3)) u_zeros (.clk_i, .d_i(zeros3_q), .q_o(zeros_o));
+  if (latency_pkg::RAM != 2) begin : gen_never
+    $error("port and j are delayed for words of two cycles");
+  end
   wire unused = &{1'b0, port1};
 endmodule
 `default_nettype wire

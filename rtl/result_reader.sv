@@ -81,7 +81,7 @@ module result_reader #(
 
   wire arrives, from_values;
   wire [3:0] from_lane;
-  delay #(.WIDTH(6), .CYCLES(2)) u_read (
+  delay #(.WIDTH(6), .CYCLES(latency_pkg::RAM)) u_read (
       .clk_i, .d_i({go && rst_ni, values, lane_q}), .q_o({arrives, from_values, from_lane}));
 
   (* ram_style = "distributed" *) logic [32*TOKENS-1:0] queue[4];

@@ -21,7 +21,7 @@ module score_max (
 
   // largest_q is that of the head of the last score; only a run of another one starts from what is held for it.
   wire [31:0] so_far = changes_q ? held_q : largest_q;
-  // A subtraction, as a comparison would be mapped to three levels of logic before its carry chain.
+  // A subtraction for Yosys alone, which maps a comparison to three levels of logic before its carry chain.
   wire [32:0] margin = {1'b0, so_far} - {1'b0, key_q};
   wire [31:0] largest = margin[32] ? key_q : so_far;
   always_ff @(posedge clk_i) begin

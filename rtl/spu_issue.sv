@@ -1,12 +1,8 @@
 // Issues the elements of a micro-operation, one per cycle, and says when the next one may begin: when the first
 // element of the one before can be read, or, if that one's results take longer, when they no longer
-// meet its own. So vectors of LATENCY + 2 elements follow one another as soon as they are there.
+// meet its own. So vectors of SPU_RESULT + 2 elements follow one another as soon as they are there.
 `default_nettype none
-module spu_issue #(
-    parameter int LATENCY,          // from the issue of an element to its result
-    parameter int LATENCY_CONVERT,  // with a conversion to FP16 or int8
-    parameter int LATENCY_EXP       // with exp
-) (
+module spu_issue (
     input wire clk_i,
     input wire rst_ni,
 
@@ -27,6 +23,9 @@ module spu_issue #(
     output wire [23:0] index_o,
     output wire        empty_o   // no element is between its issue and its result
 );
+  if (latency_pkg::SPU_EXP >= 127) begin : gen_never
+    $error("chain_q and drain_q count to 127");
+  end
   spu_pkg::micro_t micro_q;
   logic single_q, from_result_q;
   logic [23:0] last_q;
@@ -43,7 +42,7 @@ module spu_issue #(
   wire last = (may_end_q || (may_begin_q && single_q)) && there;
   // Those of the micro-operation before need not be waited for.
   wire done_before = micro_i.after_all ? drain_q <= 7'd1 :
-      chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(LATENCY + 1));
+      chain_q <= 7'd1 && (micro_i.post == spu_pkg::POST_EXP || drain_q <= 7'(latency_pkg::SPU_RESULT + 1));
 
   wire stays = is_micro_i && !step_done_i && rst_ni;
   wire begun = issue || begun_q;
@@ -62,16 +61,16 @@ module spu_issue #(
     from_result_q <= micro_i.a == spu_pkg::A_RESULT;
     case (micro_i.post)
       spu_pkg::POST_EXP: begin
-        latency_q  <= 7'(LATENCY_EXP);
-        latency1_q <= 7'(LATENCY_EXP + 1);
+        latency_q  <= 7'(latency_pkg::SPU_EXP);
+        latency1_q <= 7'(latency_pkg::SPU_EXP + 1);
       end
       spu_pkg::POST_FP16, spu_pkg::POST_INT8: begin
-        latency_q  <= 7'(LATENCY_CONVERT);
-        latency1_q <= 7'(LATENCY_CONVERT + 1);
+        latency_q  <= 7'(latency_pkg::SPU_CONVERT);
+        latency1_q <= 7'(latency_pkg::SPU_CONVERT + 1);
       end
       default: begin
-        latency_q  <= 7'(LATENCY);
-        latency1_q <= 7'(LATENCY + 1);
+        latency_q  <= 7'(latency_pkg::SPU_RESULT);
+        latency1_q <= 7'(latency_pkg::SPU_RESULT + 1);
       end
     endcase
 

@@ -1,8 +1,8 @@
 // The SPU's data path and vector buffers for one token: one multiplier and one adder in a row, exp, Sum16, the
 // largest magnitude, A16 conversion, and the memories between SPU and VPU. spu.sv says what to do.
 //
-// The number in a comment is the cycle in which an input is sampled, 0 being the issue of an element; OUT is
-// that of its result.
+// The number or name in a comment is the cycle in which an input is sampled, 0 being the issue of an element and names
+// those of latency_pkg; OUT is that of its result.
 `default_nettype none
 module spu_lane #(
     parameter int SCORES = 16384,
@@ -13,63 +13,52 @@ module spu_lane #(
     input wire rst_ni,
 
     // An element at its issue, and what accompanies it.
-    input wire spu_pkg::micro_t micro_i,     // 0
-    input wire [ 6:0] index_i,         // 0: element of the vectors
-    input wire [11:0] x_index_i,       // 0
-    input wire [$clog2(SCORES):0] score_index_i,  // 0: {generation, element}
-    input wire [31:0] result_i,        // 0
-    input wire spu_pkg::micro_t micro1_i,    // 1
-    input wire spu_pkg::micro_t micro2_i,    // 2
-    input wire spu_pkg::micro_t micro3_i,    // 3
-    input wire        odd_i,           // 3
-    input wire [31:0] embed_i,         // 4; zero if it is not wanted, as are the next two
-    input wire [31:0] shared_b_i,      // 4: operands that all lanes share
-    input wire [31:0] shared_c_i,      // 4
-    input wire [31:0] max_score_i,     // stable
-    input wire        negate_i,        // product
-    input wire        halve_i,         // product
-    input wire [ 2:0] post_i,          // sum
+    input wire spu_pkg::micro_t  micro_i,        // 0
+    input wire            [ 6:0] index_i,        // 0: element of the vectors
+    input wire            [11:0] x_index_i,      // 0
+    input wire            [16:0] score_index_i,  // 0: {generation, element}
+    input wire            [31:0] result_i,       // 0
+    input wire spu_pkg::micro_t  micro1_i,       // 1
+    input wire spu_pkg::micro_t  micro2_i,       // SPU_MEMORY
+    input wire spu_pkg::micro_t  micro3_i,       // SPU_CHOSEN
+    input wire                   odd_i,          // SPU_CHOSEN
+    input wire            [31:0] embed_i,        // SPU_OPERANDS; zero if it is not wanted, as are the next two
+    input wire            [31:0] shared_b_i,     // SPU_OPERANDS: operands that all lanes share
+    input wire            [31:0] shared_c_i,     // SPU_OPERANDS
+    input wire            [31:0] max_score_i,    // stable
+    input wire                   negate_i,       // SPU_PRODUCT
+    input wire                   halve_i,        // SPU_PRODUCT
+    input wire            [ 2:0] post_i,         // SPU_SUM
+    input wire                   early_counts_i, // OUT - 1: counts_i
+    input wire spu_pkg::way_t    way_i,          // OUT
+    input wire spu_pkg::result_t out_i,          // OUT
+    input wire                   counts_i,       // OUT: it is written; of exp and int8, it is not zero
 
-    input wire        early_counts_i,  // OUT - 1: out_counts_i
-    input wire        out_valid_i,     // OUT
-    input wire spu_pkg::result_t out_result_i,
-    input wire        out_exp_i,       // it comes from exp
-    input wire        out_half_i,      // or from a conversion
-    input wire [ 6:0] out_index_i,
-    input wire [$clog2(SCORES):0] out_address_i,  // element of X, or of the scores with their generation
-    input wire        out_odd_i,
-    input wire        out_last_i,      // ends a vector
-    input wire        out_counts_i,    // it is written; of exp and int8, it is not zero
-
-    input  wire        clear_sum_i,
+    input  wire        clear_i,              // a new sum and a new maximum begin
     output wire        total_done_o,
-    input  wire        clear_max_i,
     input  wire [ 3:0] denominator_write_i,  // {generation, round}
-    input  wire [ 4:0] scalar_read_i,        // 2: a denominator, or 16 + one of the other scalars
-    input  wire        scalar_wanted_i,      // 2
-    output wire [31:0] scalar_o,             // 3; 0 if it is not wanted
+    input  wire [ 4:0] scalar_read_i,        // SPU_MEMORY: a denominator, or 16 + one of the other scalars
+    input  wire        scalar_wanted_i,      // SPU_MEMORY
+    output wire [31:0] scalar_o,             // SPU_CHOSEN; 0 if it is not wanted
 
-    // A16.
-    input  wire               a16_start_i,
-    input  wire [ADDRESS-1:0] a16_address_i,
-    input  wire [        1:0] a16_to_i,
-    input  wire               attention_start_i,
-    input  wire               token_counts_i,   // the lane serves a token of the pass
-    input  wire               pair_counts_i,    // in attention, a query head
-    output wire               a16_room_o,
-    output wire               attention_room_o,
-    output wire               a16_idle_o,
-    output wire               a16_block_o,
-    output wire               a16_vector_o,     // and the vector's last
-    output wire [        1:0] a16_block_to_o,
-    output wire               attention_block_o,
-    output wire               overflow_o,
+    // A16: where a vector goes, whose elements come next.
+    input  wire spu_pkg::a16_start_t a16_i,
+    input  wire         token_counts_i,      // the lane serves a token of the pass
+    input  wire         pair_counts_i,       // in attention, a query head
+    output wire         a16_room_o,
+    output wire         attention_room_o,
+    output wire         a16_idle_o,
+    output wire         a16_block_o,
+    output wire         a16_vector_o,        // and the vector's last
+    output wire [  1:0] a16_block_to_o,
+    output wire         attention_block_o,
+    output wire         overflow_o,
 
     // A beat for memory: sixteen numbers, 64 bytes of KV8, or 32 times its scale.
     input  wire         beat_scale_i,  // take the scale
     output wire [511:0] beat_o,
 
-    // The VPU's side: scores in, A16 vectors out (two cycles after the address).
+    // The VPU's side: scores in, A16 vectors out (RAM cycles after the address).
     input  wire                      score_we_i,
     input  wire [$clog2(SCORES):0]   score_address_i,
     input  wire [              31:0] score_i,
@@ -84,17 +73,30 @@ module spu_lane #(
     input  wire [$clog2(SCORES)-6:0] exponent_address_i,
     output wire [               7:0] exponent_data_o
 );
+  if (latency_pkg::SPU_MEMORY != latency_pkg::RAM || latency_pkg::SPU_OPERANDS != latency_pkg::SPU_MEMORY + 2 ||
+      latency_pkg::SPU_SUM != latency_pkg::SPU_PRODUCT + 1 + latency_pkg::ADD ||
+      latency_pkg::SPU_RESULT != latency_pkg::SPU_SUM + 1) begin : gen_never_stages
+    $error("a_raw_q and a_q stand before the multiplier, product_q before the adder, post_q behind it");
+  end
+  if (latency_pkg::SPU_CONVERT != latency_pkg::SPU_RESULT + latency_pkg::FP_TO_INT + 1 ||
+      latency_pkg::FP_TO_INT != latency_pkg::FP_TO_FP16 ||
+      latency_pkg::SPU_EXP != latency_pkg::SPU_SUM + latency_pkg::EXP + 1) begin : gen_never_out
+    $error("half_fp_q and int8_q follow their conversions, exp_q follows exp");
+  end
+  if (latency_pkg::SPU_RESULT < latency_pkg::A16_ROOM) begin : gen_never_room
+    $error("elements would arrive before the converter is free");
+  end
   localparam int ScoreBits = $clog2(SCORES);
   localparam logic [2:0] RopeVector = 3'd5;  // of STEP_ROPE_LOAD: cosines and sines of the pairs in turn
   wire [31:0] out;
-  wire zeroes = out_result_i.post == spu_pkg::POST_EXP || out_result_i.post == spu_pkg::POST_INT8;
-  wire write = out_valid_i && (out_counts_i || zeroes);
+  wire zeroes = out_i.post == spu_pkg::POST_EXP || out_i.post == spu_pkg::POST_INT8;
+  wire write = way_i.valid && (counts_i || zeroes);
 
   // ------------------------------------------------------------------ memories: cycle 0 to cycle 2
   // Eight vectors of 128, in three copies, one for each operand.
-  wire to_vector = write && (out_result_i.to == spu_pkg::TO_VECTOR || out_result_i.to == spu_pkg::TO_PAIR);
-  wire [9:0] vector_write = out_result_i.to == spu_pkg::TO_PAIR ?
-      {out_result_i.to_vector + 3'(out_odd_i), out_index_i} : {out_result_i.to_vector, out_index_i};
+  wire to_vector = write && (out_i.to == spu_pkg::TO_VECTOR || out_i.to == spu_pkg::TO_PAIR);
+  wire [9:0] vector_write = out_i.to == spu_pkg::TO_PAIR ?
+      {out_i.to_vector + 3'(out_i.odd), out_i.index} : {out_i.to_vector, out_i.index};
   wire [31:0] vector_a, vector_b, vector_c, x, score0, score1;
   ram #(.WIDTH(32), .DEPTH(1024)) u_vector_a (
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
@@ -108,7 +110,7 @@ module spu_lane #(
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
       .raddress_i({micro_i.c_vector, index_i}), .rdata_o(vector_c));
   ram #(.WIDTH(32), .DEPTH(4096)) u_x (
-      .clk_i, .we_i(write && out_result_i.to == spu_pkg::TO_X), .waddress_i(out_address_i[11:0]), .wdata_i(out),
+      .clk_i, .we_i(write && out_i.to == spu_pkg::TO_X), .waddress_i(out_i.address[11:0]), .wdata_i(out),
       .raddress_i(x_index_i), .rdata_o(x));
 
   // Scores: two generations. The VPU writes one while the SPU works on the other.
@@ -117,11 +119,11 @@ module spu_lane #(
   wire score_wanted = micro1_i.a == spu_pkg::A_SCORE;
   for (genvar g = 0; g < 2; g++) begin : gen_score
     wire vpu_write = score_we_i && score_address_i[ScoreBits] == 1'(g);
-    wire spu_write = write && out_result_i.to == spu_pkg::TO_SCORE && out_address_i[ScoreBits] == 1'(g);
+    wire spu_write = write && out_i.to == spu_pkg::TO_SCORE && out_i.address[ScoreBits] == 1'(g);
     wire [31:0] score;
     score_buffer #(.SCORES(SCORES)) u_scores (
         .clk_i, .we_i(vpu_write || spu_write),
-        .waddress_i(vpu_write ? score_address_i[ScoreBits-1:0] : out_address_i[ScoreBits-1:0]),
+        .waddress_i(vpu_write ? score_address_i[ScoreBits-1:0] : out_i.address[ScoreBits-1:0]),
         .wdata_i(vpu_write ? score_i : out), .raddress_i(score_index_i[ScoreBits-1:0]),
         .wanted_i(score_wanted && generation1_q == 1'(g)), .rdata_o(score));
   end
@@ -196,7 +198,8 @@ module spu_lane #(
 
   // ------------------------------------------------------------------ multiply, add: to cycle 21
   fp_mul u_mul (.clk_i, .a_i(a), .b_i(b), .product_o(product));
-  delay #(.WIDTH(32), .CYCLES(fp_pkg::MUL + 1)) u_c (.clk_i, .d_i(c_q | shared_c_i), .q_o(c_later));
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::SPU_PRODUCT + 1 - latency_pkg::SPU_OPERANDS)) u_c (
+      .clk_i, .d_i(c_q | shared_c_i), .q_o(c_later));
   fp_add u_add (.clk_i, .a_i(product_q), .b_i(c_later), .sum_o(chain));
 
   // ------------------------------------------------------------------ post: cycle 22
@@ -222,7 +225,7 @@ module spu_lane #(
   wire [7:0] to_exponent;
   wire [1:0] kind;
   wire sign_d;
-  delay #(.WIDTH(11), .CYCLES(fp_pkg::MUL + 1 + fp_pkg::ADD)) u_d (
+  delay #(.WIDTH(11), .CYCLES(latency_pkg::SPU_SUM - latency_pkg::SPU_OPERANDS)) u_d (
       .clk_i, .d_i({sign_d_q, kind_q, to_exponent_q}), .q_o({sign_d, kind, to_exponent}));
   wire chain_nan = chain[30:23] == '1 && chain[22:0] != '0;
   // From 127.5 on a number would be rounded to 128 or more.
@@ -268,46 +271,46 @@ module spu_lane #(
     half_fp_q <= half_fp;
     int8_q    <= '0;
     if (early_counts_i) int8_q <= int8;
-    if (out_valid_i && out_result_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_q;
+    if (way_i.valid && out_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_q;
   end
 
-  assign out = out_exp_i ? exp_q : out_half_i ? half_fp_q : post_q;
+  assign out = way_i.from_exp ? exp_q : way_i.from_half ? half_fp_q : post_q;
 
   // ------------------------------------------------------------------ where it goes
   sum16 u_sum (
-      .clk_i, .rst_ni, .clear_i(clear_sum_i), .valid_i(write && out_result_i.sum), .x_i(out),
-      .last_i(out_last_i), .done_o(total_done_o), .sum_o(sum));
+      .clk_i, .rst_ni, .clear_i(clear_i), .valid_i(write && out_i.sum), .x_i(out),
+      .last_i(out_i.last), .done_o(total_done_o), .sum_o(sum));
 
   logic [30:0] max_q;
   always_ff @(posedge clk_i) begin
-    if (write && out_result_i.max && out[30:0] > max_q) max_q <= out[30:0];
-    if (clear_max_i) max_q <= '0;
+    if (write && out_i.max && out[30:0] > max_q) max_q <= out[30:0];
+    if (clear_i) max_q <= '0;
   end
   assign max = {1'b0, max_q};
 
   // A scale of 0 makes every element 0.
-  wire kv_zero = out_result_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0;
-  wire [4:0] scalar_write = out_result_i.scalar == spu_pkg::SCALAR_DENOMINATOR ? {1'b0, denominator_write_i} :
-      {3'b100, out_result_i.scalar};
+  wire kv_zero = out_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0;
+  wire [4:0] scalar_write = out_i.scalar == spu_pkg::SCALAR_DENOMINATOR ? {1'b0, denominator_write_i} :
+      {3'b100, out_i.scalar};
   always_ff @(posedge clk_i) begin
-    if (write && out_result_i.to == spu_pkg::TO_SCALAR) scalars[scalar_write] <= kv_zero ? 32'h0 : out;
+    if (write && out_i.to == spu_pkg::TO_SCALAR) scalars[scalar_write] <= kv_zero ? 32'h0 : out;
   end
 
   // A number or a byte stands where its index says.
-  wire to_beat = write && out_result_i.to == spu_pkg::TO_BEAT;
-  wire to_byte = out_result_i.post == spu_pkg::POST_INT8;
+  wire to_beat = write && out_i.to == spu_pkg::TO_BEAT;
+  wire to_byte = out_i.post == spu_pkg::POST_INT8;
   wire [31:0] beat_word = beat_scale_i ? {2{kv_scale_q}} : to_byte ? {4{int8_q}} : out;
   logic [511:0] beat_q;
   for (genvar i = 0; i < 64; i++) begin : gen_byte
-    wire here = to_byte ? out_index_i[5:0] == 6'(i) : out_index_i[3:0] == 4'(i / 4);
+    wire here = to_byte ? out_i.index[5:0] == 6'(i) : out_i.index[3:0] == 4'(i / 4);
     always_ff @(posedge clk_i) if (beat_scale_i || (to_beat && here)) beat_q[8*i+:8] <= beat_word[8*(i%4)+:8];
   end
   assign beat_o = beat_q;
 
   // ------------------------------------------------------------------ A16 vectors
   // Attention has a converter of its own, as its blocks fill over several instructions.
-  wire a16_valid = write && out_result_i.to == spu_pkg::TO_A16;
-  wire to_attention = out_result_i.a16 == spu_pkg::A16_ATTENTION;
+  wire a16_valid = write && out_i.to == spu_pkg::TO_A16;
+  wire to_attention = out_i.a16 == spu_pkg::A16_ATTENTION;
   wire a16_we, a16_idle, a16_overflow;
   wire attention_we, attention_idle, attention_overflow;
   wire [1:0] a16_to, a16_overflow_to, attention_to, attention_overflow_to;
@@ -317,14 +320,14 @@ module spu_lane #(
   wire [7:0] a16_exponent, attention_exponent;
   wire attention_vector;
   a16_block #(.ADDRESS(ADDRESS)) u_a16 (
-      .clk_i, .rst_ni, .start_i(a16_start_i), .address_i(a16_address_i),
-      .short_i(a16_to_i == spu_pkg::A16_WEIGHTS), .to_i(a16_to_i), .valid_i(a16_valid && !to_attention), .x_i(out),
-      .last_i(out_last_i), .room_o(a16_room_o), .idle_o(a16_idle), .we_o(a16_we), .to_o(a16_to),
+      .clk_i, .rst_ni, .start_i(a16_i.start), .address_i(a16_i.address[ADDRESS-1:0]),
+      .short_i(a16_i.to == spu_pkg::A16_WEIGHTS), .to_i(a16_i.to), .valid_i(a16_valid && !to_attention), .x_i(out),
+      .last_i(out_i.last), .room_o(a16_room_o), .idle_o(a16_idle), .we_o(a16_we), .to_o(a16_to),
       .address_o(a16_address), .data_o(a16_data), .block_o(a16_block_o), .vector_o(a16_vector_o),
       .exponent_o(a16_exponent), .overflow_o(a16_overflow), .overflow_to_o(a16_overflow_to));
   a16_block #(.ADDRESS(13)) u_attention (
-      .clk_i, .rst_ni, .start_i(attention_start_i), .address_i(13'd2048), .short_i(1'b0),
-      .to_i(spu_pkg::A16_ATTENTION), .valid_i(a16_valid && to_attention), .x_i(out), .last_i(out_last_i),
+      .clk_i, .rst_ni, .start_i(a16_i.attention_start), .address_i(13'd2048), .short_i(1'b0),
+      .to_i(spu_pkg::A16_ATTENTION), .valid_i(a16_valid && to_attention), .x_i(out), .last_i(out_i.last),
       .room_o(attention_room_o), .idle_o(attention_idle), .we_o(attention_we), .to_o(attention_to),
       .address_o(attention_address), .data_o(attention_data), .block_o(attention_block_o),
       .vector_o(attention_vector), .exponent_o(attention_exponent), .overflow_o(attention_overflow),
@@ -355,7 +358,7 @@ module spu_lane #(
       .clk_i, .we_i(weight_we), .waddress_i(a16_address[ScoreBits-2:4]), .wdata_i(a16_exponent),
       .raddress_i(exponent_address_i), .rdata_o(exponent_data_o));
 
-  wire unused = &{1'b0, micro_i, micro2_i, micro3_i, out_result_i, out_address_i, a16_address, half[15], micro1_i,
+  wire unused = &{1'b0, micro_i, micro2_i, micro3_i, out_i, a16_i, score_index_i, a16_address, half[15], micro1_i,
                   attention_to, attention_overflow_to, attention_vector};
 endmodule
 `default_nettype wire

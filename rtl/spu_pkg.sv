@@ -93,16 +93,74 @@ package spu_pkg;
     logic       after_all;   // begins when everything before is complete, not just its first element
   } micro_t;
 
-  // What an element's result needs to know of its micro-operation.
+  // What an element's result needs to know.
   typedef struct packed {
-    logic [2:0] post;
-    logic [2:0] to;
-    logic [2:0] to_vector;
-    logic [1:0] scalar;
-    logic [1:0] a16;
-    logic       sum;
-    logic       max;
+    logic [2:0]  post;      // of its micro-operation, as those that follow
+    logic [2:0]  to;
+    logic [2:0]  to_vector;
+    logic [1:0]  scalar;
+    logic [1:0]  a16;
+    logic        sum;
+    logic        max;
+    logic        last;      // ends an A16 vector, or a sum
+    logic        odd;       // of the micro-operation's elements
+    logic [6:0]  index;     // in the vector that it goes to
+    logic [16:0] address;   // of X, or of the scores with their generation
   } result_t;
+
+  // By which way it came, in the cycle in which it is there.
+  typedef struct packed {
+    logic valid;
+    logic from_exp;
+    logic from_half;  // a conversion
+  } way_t;
+
+  // A16 vectors whose elements come next: where they go, in words of the memory `to`. The one of attention has a
+  // converter and a place of its own.
+  typedef struct packed {
+    logic        start;
+    logic [1:0]  to;
+    logic [15:0] address;
+    logic        attention_start;
+  } a16_start_t;
+
+  // The instruction under way.
+  typedef struct packed {
+    logic query;
+    logic value;
+    logic swiglu;
+    logic embed_q8;
+    logic embed_q4;  // neither: FP16
+  } kind_t;
+
+  // Where a sequence stands.
+  typedef struct packed {
+    logic        first;           // first cycle of the step
+    logic [3:0]  cycle;           // since it began, up to 15
+    logic [23:0] left;            // elements of the vector from the block on,
+    logic        last_block;      // of 128 elements at most,
+    logic        last_weights;    // of 64
+    logic [4:0]  block;           // X: of 128
+    logic [13:0] first_parameter; // P: the block's first
+    logic [3:0]  token;           // of a sequence over tokens
+    logic        last_turn;       // of a token that writes: it is the last one,
+    logic        wanted;          // what it writes is wanted
+    logic [2:0]  lane;            // of a sequence over pairs
+    logic [2:0]  round;
+    logic        last_head;       // of the last KV head
+    logic        half;            // KV8: elements 64 ... 127,
+    logic        two_halves;      // which there are
+    logic [6:0]  head_last;       // element of a head
+    logic        softmax;         // parity of the softmaxes so far
+    logic        out;             // of the outputs
+    logic [23:0] score_position;  // first position of the block
+    logic [16:0] score_row;       // scores: round * context,
+    logic [16:0] score_base;      // and its sum with that position
+    logic [6:0]  pairs_left;      // softmax: from this round on,
+    logic        last_round;      // which is the last
+    logic [23:0] logits_beat;
+    logic [6:0]  row_beat;        // of an embedding row
+  } place_t;
 
   // What the sequencer does; those that are micro-operations are spelt out in spu_microcode.sv.
   typedef enum logic [5:0] {

@@ -47,7 +47,11 @@ module stream_memory (
       .clk_i, .we_i(we), .waddress_i(waddress), .wdata_i(data_i), .raddress_i(read[15:4]), .rdata_o(beat));
   wire [3:0] select;
   wire [1:0] byte_select;
-  delay #(.WIDTH(6), .CYCLES(2)) u_select (.clk_i, .d_i({read[3:0], byte_i}), .q_o({select, byte_select}));
+  delay #(.WIDTH(6), .CYCLES(latency_pkg::STREAM_WORD - 1)) u_select (
+      .clk_i, .d_i({read[3:0], byte_i}), .q_o({select, byte_select}));
+  if (latency_pkg::STREAM_WORD != latency_pkg::RAM + 1) begin : gen_never
+    $error("word_q follows the memory's word");
+  end
   wire [31:0] word = beat[32*select+:32];
   logic [31:0] word_q;
   logic [7:0] byte_q;

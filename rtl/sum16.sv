@@ -13,6 +13,9 @@ module sum16 (
     output wire [31:0] sum_o
 );
   // One adder: element + partial sum, or two partial sums. A partial sum comes round after 16 cycles at least.
+  if (latency_pkg::ADD + 2 > 16) begin : gen_never
+    $error("a partial sum would be read before it is written");
+  end
   (* ram_style = "distributed" *) logic [31:0] partial[16];
   // Partial sums from index_q on are still +0, unless all have had an element.
   logic [3:0] index_q;
@@ -20,7 +23,7 @@ module sum16 (
 
   // The tree: for half = 8, 4, 2, 1: partial[i] += partial[i + half], i < half; each level waits for the last
   // sum of what comes before.
-  localparam int Wait = fp_pkg::ADD + 2;
+  localparam int Wait = latency_pkg::ADD + 2;
   logic busy_q, done_q, step_q;
   logic [3:0] half_q, i_q;
   logic [4:0] wait_q;
@@ -40,7 +43,7 @@ module sum16 (
   fp_add u_add (.clk_i, .a_i(b_q), .b_i(a_q), .sum_o(sum));
   wire write;
   wire [3:0] write_index;
-  delay #(.WIDTH(5), .CYCLES(1 + fp_pkg::ADD)) u_write (
+  delay #(.WIDTH(5), .CYCLES(1 + latency_pkg::ADD)) u_write (
       .clk_i, .d_i({(valid_i || step_q) && rst_ni, b_index}), .q_o({write, write_index}));
 
   // The total is the last sum of all.

@@ -74,7 +74,11 @@ module unpacker (
     KV_WAIT
   } state_t;
   // The stream's `ready` starts here and goes far, so a state must not have to be decoded.
+`ifdef YOSYS
   (* fsm_encoding = "one-hot" *) state_t state_q;
+`else
+  (* fsm_encoding = "one_hot" *) state_t state_q;  // Vivado's spelling
+`endif
 
   brim_pkg::instruction_t instruction_q;
   logic [ 7:0] generation_q;

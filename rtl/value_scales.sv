@@ -14,8 +14,11 @@ module value_scales (
   logic [23:0] position_q;
   always_ff @(posedge clk_i) position_q <= position_i;
   assign own_token_o = 3'(position_q - first_own_i);
+  if (latency_pkg::STREAM_WORD != 1 + latency_pkg::RAM) begin : gen_never
+    $error("the answer of the local KV buffer comes with the stream's word");
+  end
   wire own, odd;
-  delay #(.WIDTH(2), .CYCLES(2)) u_select (
+  delay #(.WIDTH(2), .CYCLES(latency_pkg::STREAM_WORD - 1)) u_select (
       .clk_i, .d_i({position_q >= first_own_i, position_q[0]}), .q_o({own, odd}));
   wire [31:0] scale;
   fp16_to_fp u_scale (.x_i(own ? own_scale_i : odd ? word_i[31:16] : word_i[15:0]), .result_o(scale));

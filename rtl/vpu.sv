@@ -84,10 +84,7 @@ module vpu #(
     output wire stall_softmax_o,
     output wire stall_scores_o
 );
-  // D is the cycle in which a dot product is complete: cycle 13 after the issue of its last slot for row a
-  // and for K, 14 for row b. From D on until the product with the scale, and until scale_i is sampled:
-  localparam int Product = 1 + fp_pkg::INT_TO_FP + fp_pkg::MUL;
-  localparam int Scale = Product - fp_pkg::MUL - 1;
+  // Cycles count from the issue of a dot product's last slot, or from D, in which it is complete: latency_pkg.
 
   // ------------------------------------------------------------------ beats and instructions
   brim_pkg::instruction_t instruction;
@@ -177,8 +174,8 @@ module vpu #(
   end
 
   // ------------------------------------------------------------------ weights: tags of rows a and b
-  // Row a's tag enters in cycle 10, row b's one cycle later; D - 3 of each.
-  vpu_pkg::tag_t row_tag, tag_a, tag_b, tag_b_with_zero;
+  // Row a's tag enters a cycle before row b's, in D - TAG of each.
+  vpu_pkg::tag_t row_tag, tag_a, tag_b;
   localparam int TagBits = $bits(row_tag);
   wire [6:0] row_a = page.columns[2] ? {2'b0, slot_j, 1'b0} :
       page.columns[1] ? {1'b0, slot_port[0], slot_j, 1'b0} : {slot_port, slot_j, 1'b0};
@@ -214,71 +211,64 @@ module vpu #(
       .port_i(slot_port), .j_i(slot_j), .record_i(page.record), .scales_o(scales), .zeros_o(zeros));
   wire [7:0] zeros_a;
   wire [3:0] zero_b;
-  delay #(.WIDTH(8), .CYCLES(4)) u_zeros_a (.clk_i, .d_i(zeros), .q_o(zeros_a));
+  localparam int Enters = latency_pkg::DOT - latency_pkg::TAG;  // of row a's tag
+  delay #(.WIDTH(8), .CYCLES(Enters - latency_pkg::METADATA)) u_zeros_a (.clk_i, .d_i(zeros), .q_o(zeros_a));
   delay #(.WIDTH(4), .CYCLES(1)) u_zero_b (.clk_i, .d_i(zeros_a[7:4]), .q_o(zero_b));
-  wire [TagBits-1:0] tag_a_line, tag_b_line;
-  delay #(.WIDTH(TagBits), .CYCLES(10)) u_tag_a (.clk_i, .d_i(row_tag), .q_o(tag_a_line));
-  delay #(.WIDTH(TagBits), .CYCLES(1)) u_tag_b (.clk_i, .d_i(tag_a_line), .q_o(tag_b_line));
+  wire vpu_pkg::tag_t tag_a_line, tag_b_line;
+  delay #(.WIDTH(TagBits), .CYCLES(Enters)) u_tag_a (.clk_i, .d_i(row_tag), .q_o(tag_a_line));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::DOT_B - latency_pkg::DOT)) u_tag_b (
+      .clk_i, .d_i(tag_a_line), .q_o(tag_b_line));
   always_comb begin
     tag_a             = tag_a_line;
     tag_a.zero        = zeros_a[3:0];
     tag_a.result_done = 1'b0;
     tag_b             = tag_b_line;
-    tag_b_with_zero            = tag_b;
-    tag_b_with_zero.zero       = zero_b;
-    tag_b_with_zero.source     = vpu_pkg::SOURCE_B;
-    tag_b_with_zero.pair_index = tag_b.pair_index | 2'd1;
-    tag_b_with_zero.quad_index = 1'b1;
-    tag_b_with_zero.row        = tag_b.row | 10'd1;
+    tag_b.zero        = zero_b;
+    tag_b.source      = vpu_pkg::SOURCE_B;
+    tag_b.pair_index  = tag_b_line.pair_index | 2'd1;
+    tag_b.quad_index  = 1'b1;
+    tag_b.row         = tag_b_line.row | 10'd1;
   end
 
   // ------------------------------------------------------------------ attention
   wire kv_values = instruction.opcode == brim_pkg::OP_VALUES;
-  wire reserve_values, kv_half, values, operand_valid, kv, value_add, value_dump, kv_dot_valid, kv_dot_first;
+  wire vpu_pkg::kv_control_t kv;
+  wire vpu_pkg::tag_t kv_tag;
+  wire vpu_pkg::fill_t q_fill;
+  wire [TOKENS-1:0] q_fill_lane, masked;
+  wire reserve_values;
   wire [3:0] reserve_lanes;
-  wire [3:0] kv_slot;
-  wire broadcast_valid;
-  wire [4:0] broadcast_address;
   wire [16*TOKENS-1:0] lane_weights;
   wire [511:0] operand;
-  vpu_pkg::tag_t kv_tag;
   wire [31:0] kv_scale;
   wire [8*TOKENS-1:0] value_exponent;
-  wire [TOKENS-1:0] masked, q_fill_valid;
-  wire [3:0] q_fill_slot;
-  wire [4:0] q_fill_word;
-  wire [63:0] q_fill_data;
-  wire [7:0] q_fill_exponent;
   kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
       .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
-      .start_i(kv_start), .values_i(kv_values), .kv_head_i(instruction.head[7:0]), .generation_i(generation), .done_o(kv_done), .idle_o(kv_idle), .round_i(max_read_i[2:0]), .lane_tokens_o,
+      .start_i(kv_start), .values_i(kv_values), .kv_head_i(instruction.head[7:0]), .generation_i(generation),
+      .done_o(kv_done), .idle_o(kv_idle),
+      .round_i(max_read_i[2:0]), .lane_tokens_o,
       .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
       .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
-      .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty), .stall_softmax_o, .stall_scores_o,
-      .q_address_o, .q_data_i, .q_exponent_i,
-      .fill_valid_o(q_fill_valid), .fill_slot_o(q_fill_slot), .fill_word_o(q_fill_word), .fill_data_o(q_fill_data),
-      .fill_exponent_o(q_fill_exponent),
+      .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty),
+      .stall_softmax_o, .stall_scores_o,
+      .q_address_o, .q_data_i, .q_exponent_i, .fill_lane_o(q_fill_lane), .fill_o(q_fill),
       .local_address_o, .local_data_i, .local_scale_address_o, .local_scale_i,
       .weight_address_o, .weight_data_i, .exponent_address_o, .exponent_data_i,
       .reserve_o(reserve_values), .reserve_lanes_o(reserve_lanes), .result_slot_i(next_result_slot),
-      .broadcast_valid_o(broadcast_valid), .broadcast_address_o(broadcast_address), .weights_o(lane_weights),
-      .slot_o(kv_slot), .half_o(kv_half), .operand_o(operand), .operand_valid_o(operand_valid), .separate_o(values), .kv_o(kv), .value_add_o(value_add), .value_dump_o(value_dump),
-      .dot_valid_o(kv_dot_valid), .dot_first_o(kv_dot_first), .tag_o(kv_tag), .scale_o(kv_scale),
-      .value_exponent_o(value_exponent), .masked_o(masked));
+      .control_o(kv), .weights_o(lane_weights), .operand_o(operand),
+      .tag_o(kv_tag), .scale_o(kv_scale), .value_exponent_o(value_exponent), .masked_o(masked));
 
   // ------------------------------------------------------------------ control of the lanes
   // Weights and attention never are in the lanes at the same time.
-  wire [3:0] lane_slot = slot_valid ? slot_activation : kv_slot;
-  wire lane_half = slot_valid ? slot_half : kv_half;
-
-  // Operands, cycle 1: a signed byte, or two weights 22 bits apart. Multiplier k of a chain takes its one k cycles
+  // Operands, cycle OPERANDS: a signed byte, or two weights 22 bits apart. Multiplier k of a chain takes its one k cycles
   // later.
   wire [64*27-1:0] operands;
   for (genvar g = 0; g < 16; g++) begin : gen_operand
     wire [31:0] bytes;
     wire is_byte;
-    delay #(.WIDTH(33), .CYCLES(g % 4)) u_operand (
-        .clk_i, .d_i({operand_valid, operand_valid ? operand[32*g+:32] : weights[32*g+:32]}), .q_o({is_byte, bytes}));
+    delay #(.WIDTH(33), .CYCLES(g % latency_pkg::CHAIN)) u_operand (
+        .clk_i, .d_i({kv.operand_valid, kv.operand_valid ? operand[32*g+:32] : weights[32*g+:32]}),
+        .q_o({is_byte, bytes}));
     for (genvar j = 0; j < 4; j++) begin : gen_multiplier
       wire [7:0] b = bytes[8*j+:8];
       assign operands[27*(4*g+j)+:27] = is_byte ? 27'(signed'(b)) : {1'b0, b[7:4], 18'b0, b[3:0]};
@@ -286,109 +276,99 @@ module vpu #(
   end
 
   wire weight_dot_first;
-  delay #(.WIDTH(1), .CYCLES(11)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
-  wire dot_first = kv_dot_valid ? kv_dot_first : weight_dot_first;
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::SUMMED)) u_dot_first (.clk_i, .d_i(!slot_half), .q_o(weight_dot_first));
 
-  // The tag at D - 3, - 2, - 1, + 4, + 5, + 13, + 23, + 31, + 33, + 43.
-  vpu_pkg::tag_t tag_zero, tag_select, tag_dot, tag_scale4, tag_scale5, tag_product, tag_pair, tag_read, tag_quad, tag_row;
-  wire [TagBits-1:0] line_select, line_dot, line_scale4, line_scale5, line_product, line_pair, line_read, line_quad, line_row;
-  assign tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b_with_zero : kv_tag;
-  delay #(.WIDTH(TagBits), .CYCLES(1)) u_select (.clk_i, .d_i(tag_zero), .q_o(line_select));
-  delay #(.WIDTH(TagBits), .CYCLES(1)) u_dot (.clk_i, .d_i(line_select), .q_o(line_dot));
-  delay #(.WIDTH(TagBits), .CYCLES(Scale - 1)) u_scale4 (.clk_i, .d_i(line_dot), .q_o(line_scale4));
-  delay #(.WIDTH(TagBits), .CYCLES(1)) u_scale5 (.clk_i, .d_i(line_scale4), .q_o(line_scale5));
-  delay #(.WIDTH(TagBits), .CYCLES(Product - Scale + 1)) u_product (
-      .clk_i, .d_i(line_scale5), .q_o(line_product));
-  delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_pair (.clk_i, .d_i(line_product), .q_o(line_pair));
-  delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD - 2)) u_read (.clk_i, .d_i(line_pair), .q_o(line_read));
-  delay #(.WIDTH(TagBits), .CYCLES(2)) u_quad (.clk_i, .d_i(line_read), .q_o(line_quad));
-  delay #(.WIDTH(TagBits), .CYCLES(fp_pkg::ADD)) u_row (.clk_i, .d_i(line_quad), .q_o(line_row));
-  always_comb begin
-    tag_select  = line_select;
-    tag_dot     = line_dot;
-    tag_scale4  = line_scale4;
-    tag_scale5  = line_scale5;
-    tag_product = line_product;
-    tag_pair    = line_pair;
-    tag_read    = line_read;
-    tag_quad    = line_quad;
-    tag_row     = line_row;
-  end
+  // The tag on its way, by the cycle from D on in which it is sampled.
+  wire vpu_pkg::tag_t tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b : kv_tag;
+  wire vpu_pkg::tag_t tag_select, tag_dot, tag_scale_row, tag_scale_slot;
+  wire vpu_pkg::tag_t tag_product, tag_pair, tag_read, tag_quad, tag_row;
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::TAG - latency_pkg::SELECT)) u_select (
+      .clk_i, .d_i(tag_zero), .q_o(tag_select));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::SELECT - 1)) u_dot (.clk_i, .d_i(tag_select), .q_o(tag_dot));
+  delay #(.WIDTH(TagBits), .CYCLES(1 + latency_pkg::SCALE_ROW)) u_scale_row (
+      .clk_i, .d_i(tag_dot), .q_o(tag_scale_row));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::SCALE_SLOT - latency_pkg::SCALE_ROW)) u_scale_slot (
+      .clk_i, .d_i(tag_scale_row), .q_o(tag_scale_slot));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PRODUCT - latency_pkg::SCALE_SLOT)) u_product (
+      .clk_i, .d_i(tag_scale_slot), .q_o(tag_product));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PAIR - latency_pkg::PRODUCT)) u_pair (
+      .clk_i, .d_i(tag_product), .q_o(tag_pair));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::ROW_READ - latency_pkg::PAIR)) u_read (
+      .clk_i, .d_i(tag_pair), .q_o(tag_read));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::QUAD - latency_pkg::ROW_READ)) u_quad (
+      .clk_i, .d_i(tag_read), .q_o(tag_quad));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::ROW - latency_pkg::QUAD)) u_row (.clk_i, .d_i(tag_quad), .q_o(tag_row));
 
-  // Scale of a weight's group: row a's stands in cycle 17, row b's in 18, that is D + 4.
+  // Scale of a weight's group: of each row in its D + SCALE_ROW.
   wire [31:0] scales_a, weight_scale;
   logic [15:0] weight_scale_q;
   wire [15:0] scale_b;
-  delay #(.WIDTH(32), .CYCLES(11)) u_scales_a (.clk_i, .d_i(scales), .q_o(scales_a));
-  delay #(.WIDTH(16), .CYCLES(1)) u_scale_b (.clk_i, .d_i(scales_a[31:16]), .q_o(scale_b));
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::DOT + latency_pkg::SCALE_ROW - latency_pkg::METADATA)) u_scales_a (
+      .clk_i, .d_i(scales), .q_o(scales_a));
+  delay #(.WIDTH(16), .CYCLES(latency_pkg::DOT_B - latency_pkg::DOT)) u_scale_b (
+      .clk_i, .d_i(scales_a[31:16]), .q_o(scale_b));
   fp16_to_fp u_weight_scale (.x_i(weight_scale_q), .result_o(weight_scale));
   logic [31:0] scale_q;
   always_ff @(posedge clk_i) begin
-    weight_scale_q <= tag_scale4.source == vpu_pkg::SOURCE_B ? scale_b : scales_a[15:0];
-    scale_q        <= tag_scale5.source == vpu_pkg::SOURCE_VALUE ? brim_pkg::FP_ONE :
-        tag_scale5.score ? kv_scale : weight_scale;
+    weight_scale_q <= tag_scale_row.source == vpu_pkg::SOURCE_B ? scale_b : scales_a[15:0];
+    scale_q        <= tag_scale_slot.source == vpu_pkg::SOURCE_VALUE ? brim_pkg::FP_ONE :
+        tag_scale_slot.score ? kv_scale : weight_scale;
+  end
+  if (latency_pkg::SCALE != latency_pkg::SCALE_ROW + 2) begin : gen_never
+    $error("weight_scale_q and scale_q stand before the lanes");
   end
 
   // ------------------------------------------------------------------ lanes
   wire [9:0] result_read;
   wire [32*TOKENS-1:0] results;
-  wire [9:0] row_result = {tag_row.result_slot, tag_row.row[6:0]};
+  vpu_pkg::lane_control_t control;
+  always_comb begin
+    control.broadcast_valid   = kv.broadcast_valid;
+    control.broadcast_address = kv.broadcast_address;
+    control.slot              = slot_valid ? slot_activation : kv.slot;
+    control.half              = slot_valid ? slot_half : kv.half;
+    control.values            = kv.separate;
+    control.value_add         = kv.value_add;
+    control.value_dump        = kv.value_dump;
+    control.kv                = kv.kv;
+    control.dot_first         = kv.dot_valid ? kv.dot_first : weight_dot_first;
+    control.zero              = tag_zero.zero;
+    control.zero_slot         = tag_zero.slot;
+    control.value_select      = tag_select.row[5:0];
+    control.dot_source        = tag_dot.source;
+    control.scale_slot        = tag_scale_slot.slot;
+    control.scale_values      = tag_scale_slot.source == vpu_pkg::SOURCE_VALUE;
+    control.scale             = scale_q;
+    control.pair_add          = tag_product.pair_add;
+    control.pair_hold         = tag_product.valid && tag_product.pair_hold;
+    control.pair_index        = tag_product.pair_index;
+    control.quad_add          = tag_pair.quad_add;
+    control.quad_hold         = tag_pair.valid && tag_pair.quad_hold;
+    control.quad_index        = tag_pair.quad_index;
+    control.row_read          = tag_read.row;
+    control.row_first         = tag_quad.row_first;
+    control.row_write         = tag_row.valid && tag_row.row_valid;
+    control.row               = tag_row.row;
+    control.result_write      = tag_row.valid && tag_row.row_valid && tag_row.row_last;
+    control.result            = {tag_row.result_slot, tag_row.row[6:0]};
+    control.result_read       = result_read;
+  end
   for (genvar t = 0; t < TOKENS; t++) begin : gen_lane
     wire [31:0] product;
+    // A vpu_pkg::fill_t: {valid, slot, word, exponent, data}.
+    wire [$bits(q_fill)-1:0] fill = {
+        refill_valid || q_fill_lane[t], refill_valid ? refill_slot : q_fill.slot,
+        refill_valid ? refill_word : q_fill.word,
+        refill_valid ? activation_exponent_i[8*t+:8] : q_fill.exponent,
+        refill_valid ? activation_data_i[64*t+:64] : q_fill.data};
     vpu_lane u_lane (
-        .clk_i,
-        .fill_valid_i(refill_valid || q_fill_valid[t]),
-        .fill_slot_i(refill_valid ? refill_slot : q_fill_slot),
-        .fill_word_i(refill_valid ? refill_word : q_fill_word),
-        .fill_data_i(refill_valid ? activation_data_i[64*t+:64] : q_fill_data),
-        .fill_exponent_i(refill_valid ? activation_exponent_i[8*t+:8] : q_fill_exponent),
-        .broadcast_valid_i(broadcast_valid),
-        .broadcast_address_i(broadcast_address),
-        .broadcast_i(lane_weights[16*t+:16]),
-        .slot_i(lane_slot),
-        .half_i(lane_half),
-        .operands_i(operands),
-        .values_i(values),
-        .value_add_i(value_add),
-        .value_dump_i(value_dump),
-        .kv_i(kv),
-        .dot_first_i(dot_first),
-        .dot_source_i(tag_dot.source),
-        .value_select_i(tag_select.row[5:0]),
-        .zero_i(tag_zero.zero),
-        .zero_slot_i(tag_zero.slot),
-        .scale_i(scale_q),
-        .scale_slot_i(tag_scale5.slot),
-        .scale_values_i(tag_scale5.source == vpu_pkg::SOURCE_VALUE),
-        .value_exponent_i(value_exponent[8*t+:8]),
-        .product_o(product),
-        .pair_add_i(tag_product.pair_add),
-        .pair_hold_i(tag_product.valid && tag_product.pair_hold),
-        .pair_index_i(tag_product.pair_index),
-        .quad_add_i(tag_pair.quad_add),
-        .quad_hold_i(tag_pair.valid && tag_pair.quad_hold),
-        .quad_index_i(tag_pair.quad_index),
-        .row_read_i(tag_read.row),
-        .row_first_i(tag_quad.row_first),
-        .row_write_i(tag_row.valid && tag_row.row_valid),
-        .row_i(tag_row.row),
-        .result_write_i(tag_row.valid && tag_row.row_valid && tag_row.row_last),
-        .result_i(row_result),
-        .result_read_i(result_read),
-        .result_o(results[32*t+:32])
-    );
+        .clk_i, .fill_i(fill), .broadcast_i(lane_weights[16*t+:16]), .control_i(control), .operands_i(operands),
+        .value_exponent_i(value_exponent[8*t+:8]), .product_o(product), .result_o(results[32*t+:32]));
     assign score_o[32*t+:32] = product;
     score_max u_max (
-        .clk_i,
-        .valid_i(score_we_o),
-        .index_i({score_address_o[$clog2(SCORES)], tag_product.round}),
-        .run_first_i(tag_product.run_first),
-        .first_i(tag_product.first),
-        .masked_i(masked[t]),
-        .score_i(product),
-        .read_i(max_read_i),
-        .max_o(max_o[32*t+:32])
-    );
+        .clk_i, .valid_i(score_we_o), .index_i({score_address_o[$clog2(SCORES)], tag_product.round}),
+        .run_first_i(tag_product.run_first), .first_i(tag_product.first), .masked_i(masked[t]), .score_i(product),
+        .read_i(max_read_i), .max_o(max_o[32*t+:32]));
   end
 
   assign score_we_o = tag_product.valid && tag_product.score;
@@ -405,23 +385,22 @@ module vpu #(
   result_reader #(.TOKENS(TOKENS)) u_reader (
       .clk_i, .rst_ni,
       .reserve_i(reserve_values || (page_started_q && page_last_q)),
-      .rows_i(reserve_values ? head_size_i[7:0] : row_block_rows_q),
-      .values_i(reserve_values),
-      .lanes_i(reserve_lanes),
-      .slot_o(next_result_slot),
-      .free_o(slot_free),
-      .empty_o(results_empty),
-      .idle_o(results_idle),
-      .done_i(tag_row.valid && tag_row.result_done),
-      .read_o(result_read),
-      .data_i(results),
-      .valid_o(result_valid_o),
-      .ready_i(result_ready_i),
-      .result_o
-  );
+      .rows_i(reserve_values ? head_size_i[7:0] : row_block_rows_q), .values_i(reserve_values),
+      .lanes_i(reserve_lanes), .slot_o(next_result_slot),
+      .free_o(slot_free), .empty_o(results_empty), .idle_o(results_idle),
+      .done_i(tag_row.valid && tag_row.result_done), .read_o(result_read), .data_i(results),
+      .valid_o(result_valid_o), .ready_i(result_ready_i), .result_o);
+
+  // One tag enters at a time, and attention is over when its last score is written.
+  always_ff @(posedge clk_i) begin
+    assert (!rst_ni || !tag_a.valid || !tag_b.valid);
+    assert (!rst_ni || !kv_tag.valid || !(tag_a.valid || tag_b.valid));
+    assert (!rst_ni || !slot_valid || kv_idle);
+    assert (!rst_ni || !kv_done || kv_values || !(tag_select.valid || tag_dot.valid || tag_product.valid));
+  end
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
-  wire unused = &{1'b0, tag_select, tag_dot, tag_scale4, tag_scale5, tag_product, tag_pair, tag_read, tag_quad, tag_row,
-                  instruction};
+  wire unused = &{1'b0, tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_product, tag_pair, tag_read,
+                  tag_quad, tag_row, instruction, q_fill};
 endmodule
 `default_nettype wire

@@ -44,6 +44,83 @@ package vpu_pkg;
     logic [2:0]  own_index;
   } tag_t;
 
+  // A slot of attention: a record of K or V, or half of one, for the query heads of a round.
+  typedef struct packed {
+    logic        valid;
+    logic        values;      // V, not K
+    logic [2:0]  round;
+    logic        half;        // which beat of the record
+    logic        half_last;   // the record's last one
+    logic        first;       // first record of a run: of the page, or of the block
+    logic        block_last;  // V: last record of a block of 64
+    logic        last_block;  // V: of the last block
+    logic [4:0]  record;      // its low bits
+    logic [23:0] position;
+    logic [16:0] element;     // of a lane's scores or weights: round * context + position
+    logic        own;         // a position of the pass,
+    logic [2:0]  own_index;   // its token
+  } kv_slot_t;
+
+  // What attention tells all lanes, in the cycle that latency_pkg names.
+  typedef struct packed {
+    logic       broadcast_valid;    // -1: attention weights, to be read as {slot, half} from the next cycle on
+    logic [4:0] broadcast_address;  // -1
+    logic [3:0] slot;               // 0
+    logic       half;               // 0
+    logic       operand_valid;      // OPERANDS
+    logic       separate;           // ACCUMULATE: a slot of V
+    logic       value_add;          // ACCUMULATE
+    logic       value_dump;         // ACCUMULATED
+    logic       kv;                 // CHAINED
+    logic       dot_valid;          // SUMMED: a slot of K
+    logic       dot_first;          // SUMMED
+  } kv_control_t;
+
+  // A word of an activation block, or of a query head, on its way into a lane: four mantissas of 128. The exponent comes
+  // with the last word.
+  typedef struct packed {
+    logic        valid;
+    logic [3:0]  slot;
+    logic [4:0]  word;
+    logic [7:0]  exponent;
+    logic [63:0] data;
+  } fill_t;
+
+  // What all lanes are told alike; the cycle in which each is sampled as latency_pkg names it, 0 being the issue of a dot
+  // product's last slot and D the cycle in which the dot product is there. + k: multiplier k of each chain samples its
+  // part k cycles later.
+  typedef struct packed {
+    logic        broadcast_valid;    // attention weights: one word for all 64 multipliers
+    logic [4:0]  broadcast_address;  // to be read as {slot, half} from the next cycle on
+    logic [3:0]  slot;           // 0: the activation block,
+    logic        half;           // 0: and which 64 of it
+    logic        values;         // ACCUMULATE + k: 64 separate sums of products, not one,
+    logic        value_add;      // ACCUMULATE + k: which go on,
+    logic        value_dump;     // ACCUMULATED + k: and are complete
+    logic        kv;             // CHAINED: one 8-bit operand per multiplier, not two of 4 bits
+    logic        dot_first;      // SUMMED: the trees' sum starts
+    logic [3:0]  zero;           // D - TAG: zero-point
+    logic [3:0]  zero_slot;      // D - TAG: of the activation block
+    logic [5:0]  value_select;   // D - SELECT: which of the 64 sums
+    logic [1:0]  dot_source;     // D - 1: row a, row b, or one of the 64 sums
+    logic [3:0]  scale_slot;     // D + SCALE_SLOT
+    logic        scale_values;   // D + SCALE_SLOT: value_exponent_i, not the slot's exponent
+    logic [31:0] scale;          // D + SCALE
+    logic        pair_add;       // D + PRODUCT: to what is held; else pass
+    logic        pair_hold;      // D + PRODUCT
+    logic [1:0]  pair_index;     // D + PRODUCT
+    logic        quad_add;       // D + PAIR: likewise
+    logic        quad_hold;      // D + PAIR
+    logic        quad_index;     // D + PAIR
+    logic [9:0]  row_read;       // D + ROW_READ: the running sum to add to,
+    logic        row_first;      // D + QUAD: or +0
+    logic        row_write;      // D + ROW
+    logic [9:0]  row;            // D + ROW
+    logic        result_write;   // D + ROW: the sum is complete
+    logic [9:0]  result;         // D + ROW
+    logic [9:0]  result_read;    // any: the result is there RAM cycles later
+  } lane_control_t;
+
   // What a page of weights brings along.
   typedef struct packed {
     logic [2:0] columns;

@@ -1,4 +1,4 @@
-// Functional points of kv_unit: rounds, heads per KV head, tokens; where the pass's own positions lie in a page.
+// Functional points of kv_unit: rounds, heads per KV head, tokens, and what it waits for.
 `default_nettype none
 module kv_unit_cover #(
     parameter int TOKENS = 4
@@ -13,17 +13,6 @@ module kv_unit_cover #(
     input wire [3:0] last_lanes_q,
     input wire [3:0] heads_per_kv_i,
     input wire [3:0] tokens_i,
-    input wire       two_beats,
-    input wire       go,
-    input wire       issue_block_q,
-    input wire       issue_half_q,
-    input wire       page_filled,
-    input wire       stream_some,
-    input wire       own_some_q,
-    input wire       last_page_q,
-    input wire       page_free,
-    input wire       beat_valid_i,
-    input wire       beat_ready_o,
     input wire       stall_softmax_o,
     input wire       stall_scores_o,
     input wire       results_empty_i,
@@ -43,21 +32,10 @@ module kv_unit_cover #(
     scores: cover property (rst_ni && start_i && !values_i && tokens_i == 4'(i));
     lanes_of_the_last_round: cover property (rst_ni && done_o && last_lanes_q == 4'(i));
   end
-  wire filled = rst_ni && page_filled;
-  page_of_the_stream_alone: cover property (filled && stream_some && !own_some_q);
-  page_of_stream_and_own: cover property (filled && stream_some && own_some_q && last_page_q);
-  page_of_own_alone: cover property (filled && !stream_some);
-  own_positions_in_two_pages: cover property (filled && own_some_q && !last_page_q);
-  stream_waits_for_a_page: cover property (rst_ni && beat_valid_i && !page_free && !beat_ready_o);
-  both_halves_of_scores: cover property (rst_ni && go && !is_values_q && two_beats && issue_half_q);
-  both_halves_of_values: cover property (rst_ni && go && is_values_q && two_beats && issue_half_q);
-  second_block_of_values: cover property (rst_ni && go && is_values_q && issue_block_q);
   scores_wait_for_queries: cover property (rst_ni && stall_scores_o);
   values_wait_for_the_softmax: cover property (rst_ni && stall_softmax_o && !softmax_is_ahead);
   values_wait_for_result_slots: cover property (rst_ni && stall_softmax_o && softmax_is_ahead && !results_empty_i);
   position_past_the_token: cover property (rst_ni && masked_o != '0);
 endmodule
-bind kv_unit kv_unit_cover #(.TOKENS(TOKENS)) u_cover (
-    .page_filled(running && fill_q == FULL), .stream_some(stream_some_q), .two_beats(two_beats_q),
-    .softmax_is_ahead(softmax_done_i != values_count_q), .*);
+bind kv_unit kv_unit_cover #(.TOKENS(TOKENS)) u_cover (.softmax_is_ahead(softmax_done_i != values_count_q), .*);
 `default_nettype wire

@@ -31,7 +31,7 @@ PUBLISHED = (("arXiv 2502.10659, on this board", {"LUT": "78K", "DSP48E2": "291"
 # Small parts are synthesised within the units that use them, so that constants and unused bits go, and the SPU's control
 # as one, as the end of a step goes through all of it. All other modules stay apart, so that each is synthesised once.
 PARTS = ("delay", "ram", "adder_tree", "normalise", "align_right", "fp_round", "fp_scale", "fp16_to_fp", "queue", "counter",
-         "port_fifo", "score_max", "spu_issue", "spu_microcode", "spu_writes")
+         "port_fifo", "score_max", "kv_collect", "kv_issue", "kv_tags", "spu_sequence", "spu_issue", "spu_microcode", "spu_writes")
 
 # Written after the DSP48E2's own registers and adder, for which Yosys has no mapping: counted as what it is.
 LEAVES = {"packed_multiplier": {"DSP48E2": 1}}

@@ -11,7 +11,7 @@
 namespace brim::rtl {
 namespace {
 
-constexpr uint32_t kExp = 69;  // fp_pkg::EXP
+constexpr uint32_t kExp = 69;  // latency_pkg::EXP
 
 template <typename Next>
 void expect_exp(uint64_t count, Next next) {

@@ -22,7 +22,7 @@
 namespace brim::rtl {
 namespace {
 
-// Latencies of rtl/fp_pkg.sv.
+// Latencies of rtl/latency_pkg.sv.
 constexpr uint32_t kAdd = 10, kAddSmall = 6, kMul = 6, kIntToFp = 6, kFpToInt = 4, kFpToFp16 = 4;
 
 struct Pair {

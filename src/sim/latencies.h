@@ -1,4 +1,4 @@
-// Cycles of the RTL's pipelines. Those of the compute side are those of rtl/fp_pkg.sv, and what is built from
+// Cycles of the RTL's pipelines. Those of the compute side are those of rtl/latency_pkg.sv, and what is built from
 // them in rtl/vpu*.sv and rtl/spu*.sv (docs/rtl/vpu.md, docs/rtl/spu.md). rtl/test/timing_test.cc compares
 // the outcome with the RTL of the compute side, src/rtl_target/cycles_test.cc with all of it.
 #pragma once

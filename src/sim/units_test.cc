@@ -139,7 +139,7 @@ TEST(Chart, TicksAreRoundAndInside) {
 
 // The simulator's and the RTL's names of the FP32 operators' cycles.
 TEST(Latencies, AreThoseOfTheRtl) {
-  std::ifstream in(BRIM_SOURCE_DIR "/rtl/fp_pkg.sv");
+  std::ifstream in(BRIM_SOURCE_DIR "/rtl/latency_pkg.sv");
   const std::string source((std::istreambuf_iterator<char>(in)), {});
   const auto expect = [&](const std::string& name, Cycle cycles) {
     EXPECT_NE(source.find("localparam int " + name + " = " + std::to_string(cycles) + ";"), std::string::npos)

@@ -1,0 +1,166 @@
+// What accompanies the dot products of attention for kv_unit: tags; of scores, the K scale and which lanes' tokens
+// stand before the position; of values, 64 tags per block and the exponents of its weights. Cycles count from I, the
+// issue of a slot, where nothing else is said.
+`default_nettype none
+module kv_tags #(
+    parameter int TOKENS = 4,
+    parameter int CONTEXT = 8192,
+    parameter int SCORES = 16384
+) (
+    input wire clk_i,
+    input wire rst_ni,
+
+    input wire vpu_pkg::kv_slot_t slot_i,  // I
+    input wire                    scores_generation_i,
+    input wire                    weights_generation_i,
+    input wire [             4:0] kv_head_i,
+    input wire [             2:0] first_result_i,           // values: the first round's result slot
+    input wire [            31:0] inverse_sqrt_head_size_i,
+
+    // K scales of the stream, 32 to a beat; of the pass's own tokens, latency_pkg::RAM cycles after the address.
+    input  wire         scale_we_i,
+    input  wire [  9:0] scale_beat_i,
+    input  wire [511:0] beat_i,
+    output wire [  8:0] local_scale_address_o,  // {KV head, token, value}
+    input  wire [ 15:0] local_scale_i,
+
+    // Exponents of the attention weights of a block in all lanes, likewise.
+    output wire [$clog2(SCORES)-6:0] exponent_address_o,
+    input  wire [      8*TOKENS-1:0] exponent_data_i,
+
+    // Lanes whose token stands before the position asked for.
+    output wire [       2:0] mask_round_o,
+    output wire [       2:0] mask_own_o,   // of the pass's tokens
+    input  wire [TOKENS-1:0] before_i,     // in the same cycle
+
+    output wire vpu_pkg::tag_t       tag_o,             // D - 3
+    output wire [        31:0]       scale_o,           // D + 5 of K
+    output wire [8*TOKENS-1:0]       value_exponent_o,  // D + 5 of V
+    output wire [  TOKENS-1:0]       masked_o           // D + 13 of K
+);
+  localparam int ElementBits = $clog2(SCORES);
+
+  // ------------------------------------------------------------------ scores
+  vpu_pkg::tag_t score_tag;
+  wire vpu_pkg::tag_t score_tag_later;
+  always_comb begin
+    score_tag           = '0;
+    score_tag.valid     = slot_i.valid && !slot_i.values && slot_i.half_last;
+    score_tag.score     = 1'b1;
+    score_tag.source    = vpu_pkg::SOURCE_A;
+    score_tag.slot      = {1'b0, slot_i.round};
+    score_tag.position  = 32'({scores_generation_i, slot_i.element[ElementBits-1:0]});
+    score_tag.round     = slot_i.round;
+    score_tag.run_first = slot_i.first;
+    score_tag.first     = slot_i.position == '0;
+    score_tag.own       = slot_i.own;
+    score_tag.own_index = slot_i.own_index;
+  end
+  delay #(.WIDTH($bits(score_tag)), .CYCLES(latency_pkg::KV_DOT - latency_pkg::TAG)) u_score_tag (
+      .clk_i, .d_i(score_tag), .q_o(score_tag_later));
+
+  // K scale: FP16 of the position, times 1 / sqrt(d).
+  wire [511:0] scale_word;
+  ram #(.WIDTH(512), .DEPTH(CONTEXT / 32), .STYLE("block")) u_scales (
+      .clk_i, .we_i(scale_we_i), .waddress_i(scale_beat_i[$clog2(CONTEXT/32)-1:0]), .wdata_i(beat_i),
+      .raddress_i(slot_i.position[5+:$clog2(CONTEXT/32)]), .rdata_o(scale_word));
+  assign local_scale_address_o = {kv_head_i, slot_i.own_index, 1'b0};
+  wire [4:0] scale_select2;
+  wire own2;
+  delay #(.WIDTH(6), .CYCLES(latency_pkg::RAM)) u_scale_select (
+      .clk_i, .d_i({slot_i.position[4:0], slot_i.own}), .q_o({scale_select2, own2}));
+  logic [127:0] scale8_q;
+  logic [15:0] local_scale_q, scale16_q;
+  logic [2:0] scale_select_q;
+  logic own_q;
+  wire [31:0] scale_fp, scale_product;
+  logic [31:0] scale_fp_q;
+  fp16_to_fp u_scale_fp (.x_i(scale16_q), .result_o(scale_fp));
+  always_ff @(posedge clk_i) begin
+    scale8_q       <= scale_word[128*scale_select2[4:3]+:128];
+    scale_select_q <= scale_select2[2:0];
+    local_scale_q  <= local_scale_i;
+    own_q          <= own2;
+    scale16_q      <= own_q ? local_scale_q : scale8_q[16*scale_select_q+:16];
+    scale_fp_q     <= scale_fp;
+  end
+  if (latency_pkg::KV_SCALE != latency_pkg::RAM + 3) begin : gen_never_scale
+    $error("scale8_q, scale16_q and scale_fp_q follow the word of scales");
+  end
+  fp_mul u_scale (.clk_i, .a_i(scale_fp_q), .b_i(inverse_sqrt_head_size_i), .product_o(scale_product));
+  delay #(
+      .WIDTH (32),
+      .CYCLES(latency_pkg::KV_DOT + latency_pkg::SCALE_SLOT - latency_pkg::KV_SCALE - latency_pkg::MUL)
+  ) u_scale_later (.clk_i, .d_i(scale_product), .q_o(scale_o));
+
+  // A cycle before the product, as masked_q takes one.
+  wire own_later;
+  delay #(.WIDTH(7), .CYCLES(latency_pkg::KV_DOT + latency_pkg::PRODUCT - 1)) u_mask (
+      .clk_i, .d_i({slot_i.own, slot_i.own_index, slot_i.round}), .q_o({own_later, mask_own_o, mask_round_o}));
+  logic [TOKENS-1:0] masked_q;
+  always_ff @(posedge clk_i) masked_q <= own_later ? before_i : '0;
+  assign masked_o = masked_q;
+
+  // ------------------------------------------------------------------ values: 64 tags per block
+  // The block just complete: busy_q follows a cycle later, where the first tag enters.
+  wire dump;
+  wire [2:0] dump_round;
+  wire dump_half, dump_first, dump_last, dump_last_half;
+  logic busy_q, half_q, first_q, last_q, last_half_q;
+  logic [2:0] round_q;
+  logic [5:0] value_q;
+  wire [ElementBits-7:0] dump_block;
+  delay #(.WIDTH(8 + ElementBits - 6), .CYCLES(latency_pkg::KV_EXPONENT)) u_dump (
+      .clk_i,
+      .d_i({slot_i.valid && slot_i.block_last, slot_i.round, slot_i.half, slot_i.position[23:6] == '0,
+            slot_i.last_block, slot_i.half_last, slot_i.element[ElementBits-1:6]}),
+      .q_o({dump, dump_round, dump_half, dump_first, dump_last, dump_last_half, dump_block}));
+  always_ff @(posedge clk_i) begin
+    if (dump) begin
+      busy_q      <= 1'b1;
+      value_q     <= '0;
+      round_q     <= dump_round;
+      half_q      <= dump_half;
+      first_q     <= dump_first;
+      last_q      <= dump_last;
+      last_half_q <= dump_last_half;
+    end else begin
+      value_q <= value_q + 1;
+      if (value_q == '1) busy_q <= 1'b0;
+    end
+    if (!rst_ni) busy_q <= 1'b0;
+  end
+  vpu_pkg::tag_t value_tag;
+  always_comb begin
+    value_tag             = '0;
+    value_tag.valid       = busy_q;
+    value_tag.source      = vpu_pkg::SOURCE_VALUE;
+    value_tag.row_valid   = 1'b1;
+    value_tag.row_first   = first_q;
+    value_tag.row_last    = last_q;
+    value_tag.result_done = last_q && last_half_q && value_q == '1;
+    value_tag.result_slot = first_result_i + round_q;
+    value_tag.row         = {round_q, half_q, value_q};
+  end
+  assign tag_o = busy_q ? value_tag : score_tag_later;
+
+  // Exponents of the weights, held for the block: exponent_q changes a cycle after their word is there.
+  localparam int ExponentHeld = latency_pkg::KV_EXPONENT + latency_pkg::RAM + 1;
+  assign exponent_address_o = {weights_generation_i, dump_block};
+  wire dump_later;
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::RAM)) u_exponent (.clk_i, .d_i(dump), .q_o(dump_later));
+  logic [8*TOKENS-1:0] exponent_q;
+  always_ff @(posedge clk_i) if (dump_later) exponent_q <= exponent_data_i;
+  delay #(
+      .WIDTH (8 * TOKENS),
+      .CYCLES(latency_pkg::KV_VALUE_DOT + latency_pkg::SCALE_SLOT - ExponentHeld)
+  ) u_exponent_later (.clk_i, .d_i(exponent_q), .q_o(value_exponent_o));
+
+  // Sixty-four tags of a block are out before the next block's begin, and none meets a score's.
+  always_ff @(posedge clk_i) begin
+    assert (!rst_ni || !dump || !busy_q || value_q == '1);
+    assert (!rst_ni || !busy_q || !score_tag_later.valid);
+  end
+  wire unused = &{1'b0, scale_beat_i, slot_i, score_tag_later};
+endmodule
+`default_nettype wire
