@@ -53,18 +53,15 @@ bool Accelerator::attach(const ImageHeader& image) {
     print("Error: the header of the image's program is wrong. Pack the model again.\n");
     return false;
   }
-  if (program_->context > get(registers::kMaxContext)) {
-    print("Error: the image's context of ", program_->context, " tokens is more than the accelerator's ",
-          get(registers::kMaxContext), ". Pack with a smaller --context.\n");
-    return false;
-  }
-  const uint64_t most = std::min<uint64_t>(
-      most_tokens_of_pass(*program_, get(registers::kMaxTokens), get(registers::kScoreBytes)),
-      logits_bytes_ / row_bytes);
+  const AcceleratorLimits limits{.tokens = get(registers::kMaxTokens),
+                                 .context = get(registers::kMaxContext),
+                                 .score_buffer = get(registers::kScoreBytes)};
+  const uint64_t most = std::min<uint64_t>(most_tokens_of_pass(*program_, limits), logits_bytes_ / row_bytes);
   if (most == 0) {
-    print("Error: the accelerator's score buffer of ", get(registers::kScoreBytes),
-          " bytes is too small for a context of ", program_->context,
-          " tokens. Pack with a smaller --context.\n");
+    const Excess excess = limits.tokens == 0 ? Excess{} : excess_of(*program_, limits);
+    print("Error: the image's ", excess.size == nullptr ? "program" : excess.size, " of ", excess.value,
+          " is more than the accelerator takes (", excess.most,
+          "). Pack with a smaller --context or model.\n");
     return false;
   }
   max_tokens_ = static_cast<uint32_t>(most);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "isa/accelerator_limits.h"
 #include "isa/instruction.h"
 #include "isa/layout.h"
 #include "isa/program.h"
@@ -179,6 +180,14 @@ void package() {
   integer("METADATA_RECORD_BYTES", kMetadataRecordBytes);
   integer("METADATA_ZERO_BYTES", kMetadataZeroBytes);
   integer("ATTENTION_BLOCK", kAttentionBlock);
+
+  comment("What the accelerator takes, in every size.");
+  integer("MOST_DIM", kMostDim);
+  integer("MOST_HIDDEN", kMostHidden);
+  integer("MOST_VOCABULARY", kMostVocabulary);
+  integer("MOST_HEADS", kMostHeads);
+  integer("MOST_KV_HEADS", kMostKvHeads);
+  integer("MOST_HEADS_PER_KV", kMostHeadsPerKv);
 
   comment("A16.");
   integer("A16_BLOCK", kA16Block);

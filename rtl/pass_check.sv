@@ -24,7 +24,7 @@ module pass_check #(
 );
   localparam int Scores = SCORE_BYTES / (8 * TOKENS);  // of a lane: rounds * context at most
   localparam int TokenBits = $clog2(TOKENS);
-  localparam int MaxHeadsPerKv = 8;
+  localparam int MaxHeadsPerKv = brim_pkg::MOST_HEADS_PER_KV;
 
   // When each sum is formed. Heads per KV head are known before they are used.
   localparam logic [6:0] PairsFrom = 7'd16;
@@ -98,12 +98,12 @@ module pass_check #(
   always_ff @(posedge clk_i) begin
     bad_format_q <= header_i.magic != brim_pkg::PROGRAM_MAGIC || header_i.version != brim_pkg::PROGRAM_VERSION ||
         header_i.instructions == '0;
-    bad_dim_q        <= header_i.dim == '0 || header_i.dim > 32'd4096;
-    bad_hidden_q     <= header_i.hidden == '0 || header_i.hidden > 32'd14336;
-    bad_vocabulary_q <= header_i.vocabulary == '0 || header_i.vocabulary >= 32'h100_0000;
+    bad_dim_q        <= header_i.dim == '0 || header_i.dim > 32'(brim_pkg::MOST_DIM);
+    bad_hidden_q     <= header_i.hidden == '0 || header_i.hidden > 32'(brim_pkg::MOST_HIDDEN);
+    bad_vocabulary_q <= header_i.vocabulary == '0 || header_i.vocabulary > 32'(brim_pkg::MOST_VOCABULARY);
     bad_head_size_q  <= header_i.head_size == '0 || header_i.head_size > 16'd128 || header_i.head_size[0];
-    bad_heads_q      <= header_i.heads == '0 || header_i.heads > 16'd64;
-    bad_kv_heads_q   <= header_i.kv_heads == '0 || header_i.kv_heads > 16'd32;
+    bad_heads_q      <= header_i.heads == '0 || header_i.heads > 16'(brim_pkg::MOST_HEADS);
+    bad_kv_heads_q   <= header_i.kv_heads == '0 || header_i.kv_heads > 16'(brim_pkg::MOST_KV_HEADS);
     bad_groups_q     <= kv_multiple_q != {1'b0, header_i.heads} || heads_per_kv_q > 4'(MaxHeadsPerKv);
     bad_context_q    <= header_i.context_size == '0 || header_i.context_size[5:0] != '0;
     long_context_q   <= header_i.context_size > 32'(CONTEXT);

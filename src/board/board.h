@@ -90,9 +90,10 @@ struct AxiDescription {
 struct AcceleratorDescription {
   double clock_mhz = 0;
   uint32_t vpu_lanes = 0;            // weights per cycle
+  uint32_t max_context = 0;          // positions
   uint32_t tokens_per_pass = 0;      // largest T
   uint32_t prefetch_fifo_beats = 0;  // 64 B each
-  uint32_t score_buffer_bytes = 0;   // attention scores, 4 B per past token, token of the pass and head
+  uint32_t score_buffer_bytes = 0;   // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
 };
 
 struct Board {

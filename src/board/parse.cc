@@ -318,6 +318,7 @@ AcceleratorDescription parse_accelerator(Section section) {
   AcceleratorDescription a;
   a.clock_mhz = section.number("clock_mhz", 1, 10000);
   a.vpu_lanes = section.power_of_two("vpu_lanes", 16, 4096);
+  a.max_context = section.integer("max_context", 64, 1 << 24);
   a.tokens_per_pass = section.integer("tokens_per_pass", 1, 64);
   a.prefetch_fifo_beats = section.power_of_two("prefetch_fifo_beats", 128, kMaxCount);
   a.score_buffer_bytes = section.integer("score_buffer_bytes", 1024, kMaxCount);

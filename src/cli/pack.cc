@@ -97,12 +97,13 @@ void pack(const Options& options) {
                 "; give the model's own with --tokenizer FILE");
   }
   const Plan plan = pack_with(*source, tokenizer, options);
-  std::printf("%s: %s for %s, context %u, %.1f MiB of %.0f MiB used (%.2f%%)%s\n", options.output.c_str(),
-              model.name.c_str(), options.placement.board.c_str(), plan.addresses.context,
-              static_cast<double>(plan.used_bytes) / (1 << 20),
-              static_cast<double>(plan.capacity_bytes) / (1 << 20),
-              100.0 * static_cast<double>(plan.used_bytes) / static_cast<double>(plan.capacity_bytes),
-              tokenizer.empty() ? "; no tokenizer: give one with --tokenizer to run on text" : "");
+  std::printf(
+      "%s: %s for %s, context %u (%s), passes of up to %u tokens, %.1f MiB of %.0f MiB used (%.2f%%)%s\n",
+      options.output.c_str(), model.name.c_str(), options.placement.board.c_str(), plan.addresses.context,
+      describe(plan.limited_by).c_str(), plan.tokens_per_pass,
+      static_cast<double>(plan.used_bytes) / (1 << 20), static_cast<double>(plan.capacity_bytes) / (1 << 20),
+      100.0 * static_cast<double>(plan.used_bytes) / static_cast<double>(plan.capacity_bytes),
+      tokenizer.empty() ? "; no tokenizer: give one with --tokenizer to run on text" : "");
   finish_output();
 }
 

@@ -204,25 +204,27 @@ class Builder {
 
 }  // namespace
 
-Program build_program(const ModelDescription& model, const ProgramAddresses& addresses) {
-  Program program;
-  program.instructions = Builder(model, addresses).build();
+ProgramHeader program_header(const ModelDescription& model, uint32_t context) {
   const auto reciprocal_of = [](double x) { return static_cast<float>(1.0 / x); };
-  program.header = {
+  return {
       .head_size = static_cast<uint16_t>(model.head_size),
-      .instructions = static_cast<uint32_t>(program.instructions.size()),
       .dim = model.dim,
       .heads = static_cast<uint16_t>(model.heads),
       .kv_heads = static_cast<uint16_t>(model.kv_heads),
       .hidden = model.hidden,
       .vocabulary = model.vocabulary,
-      .context = addresses.context,
+      .context = context,
       .logits_stride = beats(round_up(uint64_t{model.vocabulary} * sizeof(float), kBeatBytes)),
       .norm_eps = model.norm_eps,
       .inverse_dim = reciprocal_of(model.dim),
       .inverse_head_size = reciprocal_of(model.head_size),
       .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size))),
   };
+}
+
+Program build_program(const ModelDescription& model, const ProgramAddresses& addresses) {
+  Program program{program_header(model, addresses.context), Builder(model, addresses).build()};
+  program.header.instructions = static_cast<uint32_t>(program.instructions.size());
   return program;
 }
 

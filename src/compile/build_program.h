@@ -29,6 +29,9 @@ struct ProgramAddresses {
   std::vector<StreamStart> streams;
 };
 
+// The header of a model's program, its number of instructions left 0.
+ProgramHeader program_header(const ModelDescription& model, uint32_t context);
+
 Program build_program(const ModelDescription& model, const ProgramAddresses& addresses);
 
 // Bytes of any program of this model whose weights stand in `streams` runs.

@@ -5,8 +5,10 @@
 
 #include "base/address_range.h"
 #include "base/error.h"
+#include "compile/board_limits.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
+#include "isa/pass_limits.h"
 
 namespace brim {
 
@@ -189,6 +191,20 @@ const PlannedRegion& Plan::region(RegionKind kind) const {
   return *found;
 }
 
+std::string describe(ContextLimit limit) {
+  switch (limit) {
+    case ContextLimit::kAsked:
+      return "as asked for";
+    case ContextLimit::kTrained:
+      return "as trained for";
+    case ContextLimit::kMemory:
+      return "as much as fits into the memory";
+    case ContextLimit::kAccelerator:
+      return "as much as the accelerator takes";
+  }
+  return "";
+}
+
 Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
   if (board.regions.size() > kMaxMemoryRegions) {
     throw Error("board " + board.name + " has " + std::to_string(board.regions.size()) +
@@ -198,8 +214,19 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
     throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
                 std::to_string(kMaxContext) + ", or for --context max");
   }
-  const auto attempt = [&](uint64_t blocks) {
-    return Attempt(model, board, options, static_cast<uint32_t>(blocks * kAttentionBlock)).run();
+  const AcceleratorLimits limits = limits_of(board);
+  const auto require = [&](uint32_t context) {
+    require_taken(model.name, program_header(model, context), board);
+  };
+  require(kAttentionBlock);
+  const auto attempt = [&](uint64_t blocks, ContextLimit limited_by) {
+    const auto context = static_cast<uint32_t>(blocks * kAttentionBlock);
+    std::optional<Plan> plan = Attempt(model, board, options, context).run();
+    if (plan) {
+      plan->limited_by = limited_by;
+      plan->tokens_per_pass = most_tokens_of_pass(program_header(model, context), limits);
+    }
+    return plan;
   };
   const auto does_not_fit = [&](uint32_t context, const std::string& advice) {
     return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
@@ -210,22 +237,28 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   if (options.context) {
     check_context(model, *options.context);
     const uint64_t blocks = round_up(*options.context, kAttentionBlock) / kAttentionBlock;
-    if (auto plan = attempt(blocks)) return std::move(*plan);
+    require(static_cast<uint32_t>(blocks * kAttentionBlock));
+    if (auto plan = attempt(blocks, ContextLimit::kAsked)) return std::move(*plan);
     throw does_not_fit(*options.context,
                        "ask for --context max, a smaller embedding (--embedding q4) or another --board");
   }
 
   // The longest context: every block adds bytes, so bisection finds it.
-  const uint64_t limit = model.trained_context ? model.trained_context : uint32_t{1} << 20;
+  const uint64_t scored = longest_context(limits, model.heads_per_kv()) / kAttentionBlock;
+  const uint64_t trained = model.trained_context
+                               ? round_up(model.trained_context, kAttentionBlock) / kAttentionBlock
+                               : kMaxContext / kAttentionBlock;
+  const ContextLimit limit = trained <= scored ? ContextLimit::kTrained : ContextLimit::kAccelerator;
+  const uint64_t most = std::min(trained, scored);
   uint64_t fits = 0;
-  uint64_t fails = round_up(limit, kAttentionBlock) / kAttentionBlock + 1;
+  uint64_t fails = most + 1;
   while (fails - fits > 1) {
     const uint64_t middle = (fits + fails) / 2;
-    (attempt(middle) ? fits : fails) = middle;
+    (attempt(middle, limit) ? fits : fails) = middle;
   }
   if (fits == 0)
     throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
-  return std::move(*attempt(fits));
+  return std::move(*attempt(fits, fits == most ? limit : ContextLimit::kMemory));
 }
 
 }  // namespace brim

@@ -15,7 +15,7 @@ namespace brim {
 
 struct PlanOptions {
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
-  std::optional<uint32_t> context;  // positions; none: the longest that fits, up to the trained context
+  std::optional<uint32_t> context;  // positions; none: the longest that board and model take
   uint64_t tokenizer_bytes = 0;
 };
 
@@ -28,16 +28,30 @@ struct PlannedRegion {
   bool in_file;  // has content
 };
 
+// What kept a context from being longer.
+enum class ContextLimit : uint8_t {
+  kAsked,        // the user
+  kTrained,      // the model
+  kMemory,       // of the board
+  kAccelerator,  // its score buffer or most positions
+};
+
 struct Plan {
   std::vector<PlannedRegion> regions;  // by address
   ProgramAddresses addresses;
   uint64_t used_bytes = 0;  // the firmware's area included
   uint64_t capacity_bytes = 0;
+  ContextLimit limited_by = ContextLimit::kAsked;
+  uint32_t tokens_per_pass = 0;  // of a prompt, at most: fewer than the accelerator's where scores are many
 
   const PlannedRegion& region(RegionKind kind) const;  // the first of its kind
 };
 
-// Throws Error, with the bytes needed and available, if the model or the context asked for does not fit.
+// Throws Error if the board's accelerator does not take the model or the context asked for, or, with the
+// bytes needed and available, if they do not fit into its memory.
 Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options);
+
+// "asked for", "trained for so many": why the context is no longer, for people.
+std::string describe(ContextLimit limit);
 
 }  // namespace brim

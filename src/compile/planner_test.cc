@@ -160,8 +160,12 @@ TEST(Planner, FirmwareMayStandAtTheEndInTheMiddleOrInTheSecondMemory) {
     // The longest context that memory allows, where training sets no limit.
     ModelDescription untrained = model;
     untrained.trained_context = 0;
-    const Plan longest = plan_image(untrained, board, {});
-    expect_sound(longest, model, board);
+    Board roomy = board;
+    roomy.accelerator.max_context = kMaxContext;
+    roomy.accelerator.score_buffer_bytes = 1u << 30;
+    const Plan longest = plan_image(untrained, roomy, {});
+    EXPECT_EQ(longest.limited_by, ContextLimit::kMemory);
+    expect_sound(longest, model, roomy);
     EXPECT_GT(longest.addresses.context, 10000u);
     EXPECT_GE(static_cast<double>(longest.used_bytes) / static_cast<double>(longest.capacity_bytes), 0.9);
   }

@@ -4,30 +4,21 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "isa/accelerator_limits.h"
 #include "isa/instruction.h"
 #include "isa/registers.h"
 
 namespace brim {
 
-// An accelerator of `lanes` (its MAX_TOKENS) works on that many pairs of a token and a query head of a KV
-// head at a time, in rounds. Each round keeps its results in a slot of its own.
-inline constexpr uint32_t kMostRounds = 8;
-constexpr uint64_t attention_rounds(uint64_t tokens, uint64_t heads_per_kv, uint64_t lanes) {
-  return (tokens * heads_per_kv + lanes - 1) / lanes;
-}
-
-// Bytes of the score buffer: for each position two generations of an FP32 score per pair, in all lanes alike.
-constexpr uint64_t score_bytes(uint64_t rounds, uint64_t context, uint64_t lanes) {
-  return rounds * context * 8 * lanes;
-}
-
-// The most tokens of a pass; 0: not even one. `score_buffer`: bytes for all lanes. Precondition: the header's
-// heads are a multiple of its kv_heads, which are not 0.
-constexpr uint32_t most_tokens_of_pass(const ProgramHeader& program, uint32_t lanes, uint64_t score_buffer) {
+// The most tokens of a pass; 0: the accelerator does not take the program, see excess_of. Precondition: the
+// header's heads are a multiple of its kv_heads, which are not 0.
+constexpr uint32_t most_tokens_of_pass(const ProgramHeader& program, const AcceleratorLimits& limits) {
+  if (limits.tokens == 0 || excess_of(program, limits).size != nullptr) return 0;
   const uint32_t heads_per_kv = program.heads / program.kv_heads;
-  for (uint32_t tokens = std::min(lanes, registers::kTokenIds); tokens > 0; --tokens) {
-    const uint64_t rounds = attention_rounds(tokens, heads_per_kv, lanes);
-    if (rounds <= kMostRounds && score_bytes(rounds, program.context, lanes) <= score_buffer) return tokens;
+  for (uint32_t tokens = std::min(limits.tokens, registers::kTokenIds); tokens > 0; --tokens) {
+    const uint64_t rounds = attention_rounds(tokens, heads_per_kv, limits.tokens);
+    if (rounds <= kMostRounds && score_bytes(rounds, program.context, limits.tokens) <= limits.score_buffer)
+      return tokens;
   }
   return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "isa/pass_limits.h"
@@ -23,25 +24,24 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
   const uint64_t logits_rows = logits->bytes / (uint64_t{header.logits_stride} * kBeatBytes);
   std::vector<uint32_t> candidates = built_models(options.models);
   if (options.tokens || candidates.empty()) candidates = {options.tokens.value_or(1)};
-  uint32_t score_bytes = 0;
+  AcceleratorLimits limits;
   for (const uint32_t tokens : candidates) {
     accelerator_.emplace(load_model(options.models, tokens), board_, memory_);
-    lanes_ = accelerator_->read(registers::kMaxTokens);
-    score_bytes = accelerator_->read(registers::kScoreBytes);
+    limits.tokens = lanes_ = accelerator_->read(registers::kMaxTokens);
+    limits.context = accelerator_->read(registers::kMaxContext);
+    limits.score_buffer = accelerator_->read(registers::kScoreBytes);
     clock_hz_ = accelerator_->read(registers::kClockKhz) * 1e3;
-    if (header.context <= accelerator_->read(registers::kMaxContext)) {
-      max_tokens_ =
-          static_cast<uint32_t>(std::min({uint64_t{options.max_tokens_per_pass}, logits_rows,
-                                          uint64_t{most_tokens_of_pass(header, lanes_, score_bytes)}}));
-    }
+    max_tokens_ = static_cast<uint32_t>(std::min(
+        {uint64_t{options.max_tokens_per_pass}, logits_rows, uint64_t{most_tokens_of_pass(header, limits)}}));
     if (max_tokens_ > 0) break;
   }
-  if (max_tokens_ == 0) {
-    throw DoesNotFit(
-        concat(image.path(), ": a context of ", header.context, " with ", header.heads / header.kv_heads,
-               " query heads per KV head does not fit the accelerator of ", lanes_, " tokens (", score_bytes,
-               " bytes for scores); pack with a smaller --context or use --rtl-tokens"));
+  if (max_tokens_ > 0) return;
+  try {
+    require_taken(image.path(), header, limits, "the accelerator of board " + board.name);
+  } catch (const Error& error) {
+    throw DoesNotFit(error.what());
   }
+  throw DoesNotFit(image.path() + ": no pass of the accelerator fits; pack with a smaller --context");
 }
 
 void RtlExecutor::fill_cache() {

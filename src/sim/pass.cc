@@ -5,6 +5,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "compile/board_limits.h"
 #include "isa/pass_limits.h"
 #include "sim/latencies.h"
 #include "sim/mcu.h"
@@ -152,18 +153,9 @@ uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
   if (header.kv_heads == 0 || header.heads < header.kv_heads || header.context == 0) {
     throw Error("program header: impossible sizes; pack the model again");
   }
-  const AcceleratorDescription& accelerator = board.accelerator;
-  const uint32_t tokens =
-      most_tokens_of_pass(header, accelerator.tokens_per_pass, accelerator.score_buffer_bytes);
-  if (tokens == 0) {
-    const uint32_t heads_per_kv = header.heads / header.kv_heads;
-    const uint64_t rounds = attention_rounds(1, heads_per_kv, accelerator.tokens_per_pass);
-    throw Error(concat("board ", board.name, ": ", heads_per_kv, " query heads at ", header.context,
-                       " positions need ", rounds, " result slots and ",
-                       score_bytes(rounds, header.context, accelerator.tokens_per_pass),
-                       " bytes for scores, the accelerator has ", kMostRounds, " and ",
-                       accelerator.score_buffer_bytes, "; use a shorter --context"));
-  }
+  require_taken("program", header, board);
+  const uint32_t tokens = most_tokens_of_pass(header, limits_of(board));
+  if (tokens == 0) throw Error("program header: impossible sizes; pack the model again");
   return tokens;
 }
 

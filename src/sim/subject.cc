@@ -5,8 +5,8 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "compile/board_limits.h"
 #include "compile/build_program.h"
-#include "isa/pass_limits.h"
 
 namespace brim::sim {
 namespace {
@@ -32,6 +32,7 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   Subject subject;
   subject.name = header.model.name;
   subject.program.program = image.program();
+  require_taken(image.path(), subject.program.program.header, board);
   subject.streamed_weights = brim::streamed_weights(sizes_of(header.model));
   for (const RegionEntry& entry : image.regions()) {
     const bool on_board = std::ranges::any_of(board.regions, [&](const MemoryRegion& memory) {
@@ -50,16 +51,8 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   return subject;
 }
 
-Subject subject_of(const ModelDescription& model, const Board& board, PlanOptions options) {
-  Plan plan = plan_image(model, board, options);
-  const uint32_t lanes = board.accelerator.tokens_per_pass;
-  const uint64_t position_bytes = score_bytes(attention_rounds(1, model.heads_per_kv(), lanes), 1, lanes);
-  const uint64_t scored =
-      board.accelerator.score_buffer_bytes / position_bytes / kAttentionBlock * kAttentionBlock;
-  if (!options.context && scored > 0 && plan.addresses.context > scored) {
-    options.context = static_cast<uint32_t>(scored);
-    plan = plan_image(model, board, options);
-  }
+Subject subject_of(const ModelDescription& model, const Board& board, const PlanOptions& options) {
+  const Plan plan = plan_image(model, board, options);
   return {.name = model.name,
           .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address},
           .streamed_weights = brim::streamed_weights(model),

@@ -23,11 +23,11 @@ struct Subject {
   uint32_t context() const { return program.program.header.context; }
 };
 
-// Throws Error if the image was packed for memory that `board` does not have.
+// Throws Error if the image was packed for memory that `board` does not have, or its accelerator does not
+// take the program.
 Subject subject_of(const MappedImage& image, const Board& board);
 
-// Without a context in `options`: the longest that fits into memory and the board's score buffer. Throws
-// Error if the model does not fit.
-Subject subject_of(const ModelDescription& model, const Board& board, PlanOptions options);
+// As the model is packed with the same options: plan_image. Throws Error if it does not fit.
+Subject subject_of(const ModelDescription& model, const Board& board, const PlanOptions& options);
 
 }  // namespace brim::sim

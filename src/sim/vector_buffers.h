@@ -6,7 +6,7 @@
 #include <deque>
 #include <vector>
 
-#include "isa/pass_limits.h"
+#include "isa/accelerator_limits.h"
 #include "sim/clocks.h"
 
 namespace brim::sim {

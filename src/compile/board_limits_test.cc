@@ -1,0 +1,71 @@
+#include "compile/board_limits.h"
+
+#include <gtest/gtest.h>
+
+#include "compile/build_program.h"
+#include "compile/planner.h"
+#include "model/synthetic.h"
+#include "tests/small_models.h"
+
+namespace brim {
+namespace {
+
+using test::error_of;
+
+// A board with room for anything, but the KV260's accelerator.
+Board large_board() {
+  Board board = load_board("kv260");
+  board.name = "large";
+  board.regions[1].bytes = uint64_t{32} << 30;
+  return board;
+}
+
+ModelDescription qwen2_7b() {
+  ModelDescription model;
+  model.name = "qwen2-7b";
+  model.dim = 3584;
+  model.layers = 28;
+  model.heads = 28;
+  model.kv_heads = 4;
+  model.head_size = 128;
+  model.hidden = 18944;
+  model.vocabulary = 152064;
+  model.qkv_bias = true;
+  model.trained_context = 32768;
+  return model;
+}
+
+TEST(BoardLimits, AModelThatIsTooWideIsRefusedByNameAndNumber) {
+  EXPECT_EQ(error_of([] { plan_image(qwen2_7b(), large_board(), {}); }),
+            "qwen2-7b: hidden 18944 is more than the accelerator of board large takes (14336); choose a "
+            "smaller model");
+  ModelDescription narrower = qwen2_7b();
+  narrower.hidden = 14336;
+  EXPECT_NO_THROW(plan_image(narrower, large_board(), {}));
+}
+
+TEST(BoardLimits, AContextIsAtMostWhatTheScoreBufferHolds) {
+  for (const char* name : {"qwen3-0.6b", "llama3.2-1b"}) {
+    const ModelDescription model = open_synthetic(name)->description();
+    const Board board = load_board("kv260");
+    const Plan plan = plan_image(model, board, {});
+    EXPECT_EQ(plan.addresses.context, 8192u) << name;
+    EXPECT_EQ(plan.limited_by, ContextLimit::kAccelerator) << name;
+    EXPECT_GT(plan.tokens_per_pass, 0u) << name;
+    EXPECT_NE(
+        error_of([&] { plan_image(model, board, {.context = 100'000}); }).find("context 100032 is more than"),
+        std::string::npos);
+  }
+}
+
+TEST(BoardLimits, EveryBoardTakesALayerOfSevenBillionWeights) {
+  for (const auto name : builtin_board_names()) {
+    const Board board = load_board(std::string(name));
+    ProgramHeader header = program_header(qwen2_7b(), 64);
+    header.hidden = 11008;
+    EXPECT_NO_THROW(require_taken("model", header, board));
+  }
+}
+
+}  // namespace
+}  // namespace brim
