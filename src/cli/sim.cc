@@ -64,7 +64,7 @@ uint64_t peak_of(const sim::RunResult& run) {
   return peak;
 }
 
-const char* cause_name(sim::Stall cause) { return sim::kStallNames[static_cast<uint32_t>(cause)]; }
+const char* cause_name(sim::Stall cause) { return name_of(cause).data(); }
 
 void print_json(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
                 const Options& options) {
@@ -72,7 +72,7 @@ void print_json(const Board& board, const sim::Subject& subject, const sim::RunR
   const sim::Totals all = run.all();
   const sim::Sample& worst = run.samples[run.worst];
   nlohmann::json stalls, regions = nlohmann::json::array();
-  for (uint32_t i = 0; i < sim::kStalls; ++i) stalls[sim::kStallNames[i]] = all.stalls[i];
+  for (uint32_t i = 0; i < sim::kStalls; ++i) stalls[std::string(registers::kStalls[i].name)] = all.stalls[i];
   for (const PlannedRegion& region : subject.regions) {
     regions.push_back({{"name", region.name}, {"address", region.address}, {"bytes", region.bytes}});
   }
@@ -153,7 +153,7 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
 
   std::printf("%-42s %16s %9s\n", "cycles without a beat from the FIFO", "cycles", "share");
   for (uint32_t i = 0; i < sim::kStalls; ++i) {
-    std::printf("  %-40s %16.0f %8.3f%%\n", sim::kStallNames[i], all.stalls[i],
+    std::printf("  %-40s %16.0f %8.3f%%\n", registers::kStalls[i].name.data(), all.stalls[i],
                 100 * all.stalls[i] / all.cycles);
   }
   std::printf("%-42s %16.0f %8.3f%%\n", "cycles in which the FIFO was full", all.fifo_full_cycles,

@@ -48,20 +48,25 @@ inline constexpr uint32_t kPortIdle = 0x12C;
 inline constexpr uint32_t kStallLocal = 0x130;
 inline constexpr uint32_t kLastCounter = kStallLocal;
 
-// The stall counters. CYCLES is their sum and the beats that the units took.
-struct Stall {
+// What the cycles are spent on in which no beat leaves the prefetch FIFO. CYCLES is their sum and the beats
+// that the units took. One list for hardware, simulator and reports: kStalls[i] is of Stall i.
+enum class Stall : uint8_t { kEmpty, kActivation, kResult, kSoftmax, kScores, kLocal, kPass };
+struct StallCounter {
   std::string_view name;  // of the cause
   uint32_t offset;
+  std::string_view meaning;
 };
-inline constexpr auto kStalls = std::to_array<Stall>({
-    {"empty", kStallEmpty},
-    {"activation", kStallActivation},
-    {"result", kStallResult},
-    {"softmax", kStallSoftmax},
-    {"scores", kStallScores},
-    {"local", kStallLocal},
-    {"pass", kStallPass},
+inline constexpr auto kStalls = std::to_array<StallCounter>({
+    {"empty", kStallEmpty, "the FIFO is empty: the memory is the limit"},
+    {"activation", kStallActivation, "a block of activations is not in the lanes"},
+    {"result", kStallResult, "the result buffer is full"},
+    {"softmax", kStallSoftmax, "attention weights are not ready"},
+    {"scores", kStallScores, "query heads are not ready"},
+    {"local", kStallLocal,
+     "the VPU is busy otherwise: rows that are on the chip, replayed pages, between instructions"},
+    {"pass", kStallPass, "before the first beat and after the last"},
 });
+constexpr std::string_view name_of(Stall stall) { return kStalls[static_cast<uint8_t>(stall)].name; }
 
 inline constexpr uint32_t kBlockBytes = 0x1000;  // address space of the whole block
 

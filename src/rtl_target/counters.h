@@ -12,20 +12,29 @@ struct Counters {
   uint64_t cycles = 0;
   uint64_t beats_read = 0;
   uint64_t beats_written = 0;
-  std::array<uint64_t, registers::kStalls.size()> stalls{};  // as registers::kStalls
   uint64_t fifo_full = 0;
   uint64_t port_idle = 0;
+  std::array<uint64_t, registers::kStalls.size()> stalls{};  // as registers::kStalls
 
-  Counters& operator+=(const Counters& other) {
-    cycles += other.cycles;
-    beats_read += other.beats_read;
-    beats_written += other.beats_written;
-    for (size_t i = 0; i < stalls.size(); ++i) stalls[i] += other.stalls[i];
-    fifo_full += other.fifo_full;
-    port_idle += other.port_idle;
-    return *this;
-  }
+  Counters& operator+=(const Counters& other);
   friend bool operator==(const Counters&, const Counters&) = default;
 };
+
+// The counters besides the stalls, and their registers.
+struct CounterRegister {
+  uint64_t Counters::*value;
+  uint32_t offset;
+};
+inline constexpr CounterRegister kCounters[] = {{&Counters::cycles, registers::kCycles},
+                                                {&Counters::beats_read, registers::kBeatsRead},
+                                                {&Counters::beats_written, registers::kBeatsWritten},
+                                                {&Counters::fifo_full, registers::kFifoFull},
+                                                {&Counters::port_idle, registers::kPortIdle}};
+
+inline Counters& Counters::operator+=(const Counters& other) {
+  for (const CounterRegister& counter : kCounters) this->*counter.value += other.*counter.value;
+  for (size_t i = 0; i < stalls.size(); ++i) stalls[i] += other.stalls[i];
+  return *this;
+}
 
 }  // namespace brim::rtl_target

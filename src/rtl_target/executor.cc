@@ -49,12 +49,8 @@ void RtlExecutor::fill_cache() {
 }
 
 Counters RtlExecutor::counters() {
-  Counters result{.cycles = accelerator_->read(registers::kCycles),
-                  .beats_read = accelerator_->read(registers::kBeatsRead),
-                  .beats_written = accelerator_->read(registers::kBeatsWritten),
-                  .stalls = {},
-                  .fifo_full = accelerator_->read(registers::kFifoFull),
-                  .port_idle = accelerator_->read(registers::kPortIdle)};
+  Counters result;
+  for (const CounterRegister& counter : kCounters) result.*counter.value = accelerator_->read(counter.offset);
   for (size_t i = 0; i < registers::kStalls.size(); ++i)
     result.stalls[i] = accelerator_->read(registers::kStalls[i].offset);
   return result;

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "rtl_target/executor.h"
-#include "sim/run.h"
+#include "sim/shares.h"
 
 namespace brim::rtl_target {
 

@@ -16,7 +16,7 @@ struct Design {
   WeightOrder weight_order = WeightOrder::kStream;
   // Matrices take x * w, their results are multiplied by r; else they wait until r is known.
   bool deferred_norm = true;
-  // The write buffer is drained when it holds so many beats; at most kWriteBufferBeats.
+  // The write buffer is drained when it holds so many beats; at most WriteBuffer::kBeats.
   uint32_t drain_beats = 64;
   // Everything but the memory takes no time: what is left is the memory's own limit for this stream.
   bool ready_consumer = false;

@@ -18,15 +18,6 @@ constexpr const char* kGrey = "#777777";
 // Beats first, then the stalls.
 constexpr std::array<const char*, kStalls + 1> kCycleColours = {"#2f6db5", "#c9d3de", "#e08a1e", "#b5402f",
                                                                 "#8e5bb0", "#d4b106", "#2e7d4f", "#555555"};
-constexpr std::array<const char*, kStalls + 1> kCycleMeaning = {"a beat leaves the prefetch FIFO",
-                                                                "the FIFO is empty: the memory is the limit",
-                                                                "activations are not ready",
-                                                                "the result buffer is full",
-                                                                "attention weights are not ready",
-                                                                "both generations of scores are in use",
-                                                                "the VPU works on rows that are on the chip",
-                                                                "start and end of the pass"};
-
 constexpr const char* kStyle = R"(
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; background: #ffffff; margin: 0 auto; max-width: 920px;
   padding: 24px 20px 60px; }
@@ -153,9 +144,11 @@ std::string cycles(const Sample& sample) {
     svg += concat("<rect x=\"", number(x, 2), "\" y=\"6\" height=\"46\" width=\"", number(width, 2),
                   "\" fill=\"", kCycleColours[i], "\"/>\n");
     x += width;
-    table += concat("<tr><td>", swatch(kCycleColours[i]), i == 0 ? "" : concat(kStallNames[i - 1], ": "),
-                    kCycleMeaning[i], "</td><td class=\"number\">", short_number(parts[i]),
-                    "</td><td class=\"number\">", number(100 * parts[i] / all, 3), "%</td></tr>\n");
+    table += concat("<tr><td>", swatch(kCycleColours[i]),
+                    i == 0 ? "a beat leaves the prefetch FIFO"
+                           : concat(registers::kStalls[i - 1].name, ": ", registers::kStalls[i - 1].meaning),
+                    "</td><td class=\"number\">", short_number(parts[i]), "</td><td class=\"number\">",
+                    number(100 * parts[i] / all, 3), "%</td></tr>\n");
   }
   return svg + "</svg>\n" + table + "</table>\n";
 }
@@ -251,9 +244,8 @@ std::string summary_table(const ReportInput& input, const Shares& shares) {
   row("ddr_limited_share", percent(shares.ddr_limited_share),
       "time of the same requests with a consumer that is always ready / time");
   row("worst bubble", short_number(static_cast<double>(worst.worst_bubble.cycles)) + " cycles",
-      concat(kStallNames[static_cast<uint32_t>(worst.worst_bubble.cause)], ", at position ",
-             run.samples[run.worst].request.position, "; the prefetch FIFO bridges ",
-             input.board.accelerator.prefetch_fifo_beats));
+      concat(name_of(worst.worst_bubble.cause), ", at position ", run.samples[run.worst].request.position,
+             "; the prefetch FIFO bridges ", input.board.accelerator.prefetch_fifo_beats));
   return table + "</table>\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include "board/board.h"
 #include "sim/run.h"
+#include "sim/shares.h"
 #include "sim/subject.h"
 
 namespace brim::sim {

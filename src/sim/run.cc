@@ -1,72 +1,15 @@
 #include "sim/run.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
-#include <mutex>
-#include <set>
-#include <thread>
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/parallel.h"
+#include "sim/sampling.h"
 
 namespace brim::sim {
 namespace {
-
-// Passes that differ in nothing but their position: first, first + step, ...
-struct Segment {
-  uint32_t first;
-  uint32_t step;
-  uint32_t count;
-  PassRequest pass;  // its position is that of the first
-  bool decode;
-
-  PassRequest at(uint32_t index) const {
-    PassRequest request = pass;
-    request.position = first + index * step;
-    return request;
-  }
-};
-
-// Which passes of a segment are simulated.
-struct Sampling {
-  std::set<uint32_t> knots;   // interpolated between; with a consumer that is always ready, too
-  std::set<uint32_t> checks;  // between knots, to measure the error of that
-};
-
-Sampling sampling_of(const Segment& segment) {
-  const uint32_t last = segment.count - 1;
-  constexpr uint32_t kAllUpTo = 3;
-  Sampling sampling;
-  if (segment.count <= kAllUpTo) {
-    for (uint32_t i = 0; i <= last; ++i) sampling.knots.insert(i);
-  } else {
-    // The first positions are special: attention has next to nothing to read there.
-    constexpr uint32_t kShortPositions = 64;
-    const uint32_t early = std::min(std::max(1u, kShortPositions / segment.step), last / 2);
-    sampling.knots = {0, early, (early + last) / 2, last};
-    for (auto knot = std::next(sampling.knots.begin()); knot != sampling.knots.end(); ++knot) {
-      const uint32_t middle = (*std::prev(knot) + *knot) / 2;
-      if (!sampling.knots.contains(middle) && *knot > early) sampling.checks.insert(middle);
-    }
-  }
-  return sampling;
-}
-
-std::vector<Segment> segments_of(const RunRequest& run, uint32_t tokens_per_pass) {
-  std::vector<Segment> segments;
-  const uint32_t full = (run.prompt_tokens - 1) / tokens_per_pass;  // passes before the last
-  const uint32_t rest = run.prompt_tokens - full * tokens_per_pass;
-  if (full > 0) {
-    segments.push_back({0, tokens_per_pass, full, {0, tokens_per_pass, false}, false});
-  }
-  segments.push_back({full * tokens_per_pass, rest, 1, {full * tokens_per_pass, rest, true}, false});
-  if (run.generate > 0) {
-    segments.push_back({run.prompt_tokens, 1, run.generate, {run.prompt_tokens, 1, true}, true});
-  }
-  return segments;
-}
 
 Totals totals_of(const PassRequest& request, const PassResult& pass) {
   Totals totals{.passes = 1,
@@ -84,15 +27,9 @@ Totals totals_of(const PassRequest& request, const PassResult& pass) {
 // (1 - weight) a + weight b.
 Totals between(const Totals& a, const Totals& b, double weight) {
   const auto mix = [weight](double x, double y) { return x + weight * (y - x); };
-  Totals result{.passes = 1,
-                .tokens = a.tokens,
-                .cycles = mix(a.cycles, b.cycles),
-                .memory_cycles = mix(a.memory_cycles, b.memory_cycles),
-                .bytes = mix(a.bytes, b.bytes),
-                .fifo_full_cycles = mix(a.fifo_full_cycles, b.fifo_full_cycles),
-                .memory_idle_cycles = mix(a.memory_idle_cycles, b.memory_idle_cycles),
-                .stalls = {}};
-  for (uint32_t i = 0; i < kStalls; ++i) result.stalls[i] = mix(a.stalls[i], b.stalls[i]);
+  Totals result;
+  for (double Totals::*sum : kTotals) result.*sum = mix(a.*sum, b.*sum);
+  for (size_t i = 0; i < kStalls; ++i) result.stalls[i] = mix(a.stalls[i], b.stalls[i]);
   return result;
 }
 
@@ -105,32 +42,13 @@ struct Job {
 // Runs the jobs on several threads. Throws what the first failing one throws.
 void run_jobs(const Board& board, const LoadedProgram& program, const Design& design, uint32_t threads,
               const Progress& progress, std::vector<Job>& jobs) {
-  std::atomic<size_t> next = 0;
-  std::mutex mutex;
-  uint64_t done = 0;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    for (size_t i = next++; i < jobs.size(); i = next++) {
-      try {
-        Design job_design = design;
-        job_design.ready_consumer = jobs[i].memory_only;
-        jobs[i].result = simulate_pass(board, program, jobs[i].request, job_design);
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (!failure) failure = std::current_exception();
-        next = jobs.size();
-      }
-      const std::lock_guard lock(mutex);
-      if (progress) progress(++done, jobs.size());
-    }
-  };
-  const uint32_t wanted = threads != 0 ? threads : std::max(1u, std::thread::hardware_concurrency());
-  {
-    std::vector<std::jthread> pool;
-    for (size_t i = 1; i < std::min<size_t>(wanted, jobs.size()); ++i) pool.emplace_back(work);
-    work();
-  }
-  if (failure) std::rethrow_exception(failure);
+  ProgressCounter counter(progress, jobs.size());
+  for_each_index(thread_count(threads), jobs.size(), [&](uint64_t i) {
+    Design job_design = design;
+    job_design.ready_consumer = jobs[i].memory_only;
+    jobs[i].result = simulate_pass(board, program, jobs[i].request, job_design);
+    counter.advance(1);
+  });
 }
 
 const PassResult& find(const std::vector<Job>& jobs, const PassRequest& request, bool memory_only) {
@@ -145,14 +63,8 @@ const PassResult& find(const std::vector<Job>& jobs, const PassRequest& request,
 }  // namespace
 
 Totals& Totals::operator+=(const Totals& other) {
-  passes += other.passes;
-  tokens += other.tokens;
-  cycles += other.cycles;
-  memory_cycles += other.memory_cycles;
-  bytes += other.bytes;
-  fifo_full_cycles += other.fifo_full_cycles;
-  memory_idle_cycles += other.memory_idle_cycles;
-  for (uint32_t i = 0; i < kStalls; ++i) stalls[i] += other.stalls[i];
+  for (double Totals::*sum : kTotals) this->*sum += other.*sum;
+  for (size_t i = 0; i < kStalls; ++i) stalls[i] += other.stalls[i];
   return *this;
 }
 
@@ -215,28 +127,6 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
       run.worst = i;
   }
   return run;
-}
-
-Shares shares_of(const Board& board, const Subject& subject, const RunResult& run) {
-  const double clock = board.accelerator.clock_mhz * 1e6;
-  const Totals all = run.all();
-  const Totals& tokens = run.decode.tokens > 0 ? run.decode : run.prompt;
-  Shares shares;
-  shares.seconds = all.cycles / clock;
-  shares.tokens_per_second = all.tokens / shares.seconds;
-  shares.decode_tokens_per_second =
-      run.decode.tokens > 0 ? run.decode.tokens / (run.decode.cycles / clock) : 0;
-  shares.ttft_seconds = run.prompt.cycles / clock;
-  shares.counted = run.decode.tokens > 0 ? "generated" : "prompt";
-  shares.bytes_per_token = tokens.bytes / tokens.tokens;
-  shares.peak_bytes_per_second = board.ddr.peak_bytes_per_second();
-  shares.bandwidth_share = all.bytes / shares.seconds / shares.peak_bytes_per_second;
-  shares.limit_tokens_per_second =
-      shares.peak_bytes_per_second / (0.5 * static_cast<double>(subject.streamed_weights));
-  shares.limit_share = tokens.tokens / (tokens.cycles / clock) / shares.limit_tokens_per_second;
-  shares.ddr_limited_share = all.memory_cycles / all.cycles;
-  shares.error_bound_share = run.error_bound_cycles / all.cycles;
-  return shares;
 }
 
 }  // namespace brim::sim

@@ -35,6 +35,16 @@ struct Totals {
   Totals& operator+=(const Totals& other);
 };
 
+// What is summed and interpolated, besides the stalls. A further sum is a member, a row here, and a line in
+// totals_of (run.cc).
+inline constexpr double Totals::*kTotals[] = {&Totals::passes,
+                                              &Totals::tokens,
+                                              &Totals::cycles,
+                                              &Totals::memory_cycles,
+                                              &Totals::bytes,
+                                              &Totals::fifo_full_cycles,
+                                              &Totals::memory_idle_cycles};
+
 struct Sample {
   PassRequest request;
   PassResult result;
@@ -57,23 +67,5 @@ struct RunResult {
 // Throws Error if the run does not fit the context, or T the board.
 RunResult simulate_run(const Board& board, const Subject& subject, const RunRequest& request,
                        const Design& design = {}, const Progress& progress = {});
-
-// The shares of a run, each as docs/simulator.md defines it.
-struct Shares {
-  double seconds = 0;
-  double tokens_per_second = 0;         // of prompt and output
-  double decode_tokens_per_second = 0;  // 0 without any
-  double ttft_seconds = 0;
-  // Whose tokens the shares of a token count: the generated ones, without any the prompt's.
-  const char* counted = "generated";
-  double bytes_per_token = 0;
-  double peak_bytes_per_second = 0;
-  double bandwidth_share = 0;
-  double limit_tokens_per_second = 0;
-  double limit_share = 0;
-  double ddr_limited_share = 0;
-  double error_bound_share = 0;
-};
-Shares shares_of(const Board& board, const Subject& subject, const RunResult& run);
 
 }  // namespace brim::sim

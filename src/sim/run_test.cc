@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "model/synthetic.h"
 #include "sim/report.h"
+#include "sim/shares.h"
 #include "sim/test_models.h"
 
 namespace brim::sim {

@@ -6,24 +6,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "isa/registers.h"
 #include "sim/clocks.h"
 
 namespace brim::sim {
 
-// What the cycles are spent on in which no beat leaves the prefetch FIFO.
-enum class Stall : uint8_t {
-  kEmpty,       // the FIFO is empty: waiting for the memory
-  kActivation,  // a block of activations is not in the lanes
-  kResult,      // the result buffer is full
-  kSoftmax,     // attention weights are not ready
-  kScores,      // query heads are not ready
-  kLocal,       // the VPU is busy otherwise: K and V of the pass, replayed KV pages, between instructions
-  kPass,        // before the first beat and after the last
-};
-inline constexpr uint32_t kStalls = 7;
-inline constexpr std::array<const char*, kStalls> kStallNames = {"empty",  "activation", "result", "softmax",
-                                                                 "scores", "local",      "pass"};
-using StallCycles = std::array<uint64_t, kStalls>;
+using registers::Stall;
+inline constexpr size_t kStalls = registers::kStalls.size();
+using StallCycles = std::array<uint64_t, kStalls>;  // by cause
 
 // When each beat enters and leaves. Its depth is a power of two.
 class PrefetchFifo {

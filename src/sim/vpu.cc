@@ -232,7 +232,7 @@ void Vpu::settle(Cycle beat_ready, Cycle taken) {
 void Vpu::wait(Cycle ready, Stall cause) {
   if (ideal_ || ready <= cursor_) return;
   if (trace_ != nullptr) {
-    trace_->span(Trace::Track::kStall, 0, kStallNames[static_cast<uint32_t>(cause)], cursor_, ready);
+    trace_->span(Trace::Track::kStall, 0, std::string(name_of(cause)), cursor_, ready);
   }
   pauses_.push_back({cause, ready});
   cursor_ = ready;

@@ -1,0 +1,28 @@
+// What a run comes to: rates, and shares of what board and memory could do.
+#pragma once
+
+#include "board/board.h"
+#include "sim/run.h"
+#include "sim/subject.h"
+
+namespace brim::sim {
+
+// The shares of a run, each as docs/simulator.md defines it.
+struct Shares {
+  double seconds = 0;
+  double tokens_per_second = 0;         // of prompt and output
+  double decode_tokens_per_second = 0;  // 0 without any
+  double ttft_seconds = 0;
+  // Whose tokens the shares of a token count: the generated ones, without any the prompt's.
+  const char* counted = "generated";
+  double bytes_per_token = 0;
+  double peak_bytes_per_second = 0;
+  double bandwidth_share = 0;
+  double limit_tokens_per_second = 0;
+  double limit_share = 0;
+  double ddr_limited_share = 0;
+  double error_bound_share = 0;
+};
+Shares shares_of(const Board& board, const Subject& subject, const RunResult& run);
+
+}  // namespace brim::sim
