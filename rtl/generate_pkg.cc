@@ -13,7 +13,7 @@
 #include "isa/accelerator_limits.h"
 #include "isa/instruction.h"
 #include "isa/layout.h"
-#include "isa/program.h"
+#include "isa/ops.h"
 #include "isa/registers.h"
 #include "numerics/a16.h"
 #include "numerics/exp.h"

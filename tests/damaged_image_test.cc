@@ -6,49 +6,26 @@
 #include <random>
 
 #include "engine/interpreter.h"
-#include "image/crc32c.h"
-#include "tests/small_models.h"
+#include "tests/forged_image.h"
 
 namespace brim::test {
 namespace {
 
-// The file of a small image that can be changed, its checksums put right, and tried.
-class Forgery {
+ModelDescription tiny_model() {
+  ModelDescription model = small_model("plain");
+  model.layers = 1;
+  model.vocabulary = 32;
+  return model;
+}
+
+// An image that is changed and tried.
+class Forgery : public ForgedImage {
  public:
-  Forgery() {
-    ModelDescription model = small_model("plain");
-    model.layers = 1;
-    model.vocabulary = 32;
-    const PackedModel packed(*make_synthetic(model, 1), EmbeddingFormat::kQ8, 64);
-    original_ = read_file(packed.path());
-    reset();
-  }
-
-  void reset() { content_ = original_; }
-
-  ImageHeader& header() { return *reinterpret_cast<ImageHeader*>(content_.data()); }
-
-  std::span<char> region(RegionKind kind) {
-    for (uint32_t i = 0; i < header().region_count; ++i) {
-      const RegionEntry& entry = header().regions[i];
-      if (entry.kind == kind) return std::span(content_).subspan(entry.file_offset, entry.file_bytes);
-    }
-    throw Error("no such region");
-  }
-
-  std::span<Instruction> instructions() {
-    const auto program = region(RegionKind::kProgram);
-    ProgramHeader head;
-    std::memcpy(&head, program.data(), sizeof(head));
-    return {reinterpret_cast<Instruction*>(program.data() + sizeof(head)), head.instructions};
-  }
+  Forgery() : ForgedImage(tiny_model()) {}
 
   // What opening the image and running three passes says; "" if nothing is wrong with it.
   std::string attempt() {
-    put_checksums_right();
-    // ext4 writes a file that is cut to nothing and filled again to the disk at once: a new one is faster.
-    std::filesystem::remove(folder_.path() + "/forged.brim");
-    const std::string path = folder_.write("forged.brim", content_);
+    const std::string path = write();
     try {
       const MappedImage image(path);
       Interpreter executor(image, make_reference_kernels(), {.max_tokens_per_pass = 3});
@@ -64,23 +41,6 @@ class Forgery {
     }
     return "";
   }
-
- private:
-  void put_checksums_right() {
-    ImageHeader& h = header();
-    for (uint32_t i = 0; i < std::min(h.region_count, kMaxRegions); ++i) {
-      RegionEntry& entry = h.regions[i];
-      const bool readable =
-          entry.file_offset <= content_.size() && entry.file_bytes <= content_.size() - entry.file_offset;
-      if (entry.kind == RegionKind::kHeader || !readable) continue;
-      entry.crc = crc32c(&content_[entry.file_offset], entry.file_bytes);
-    }
-    h.crc = header_checksum(content_.data());
-  }
-
-  TemporaryFolder folder_;
-  std::string original_;
-  std::string content_;
 };
 
 TEST(DamagedImage, TheForgeryItselfIsSound) {

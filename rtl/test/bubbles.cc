@@ -14,6 +14,7 @@
 #include "Vsim_compute8.h"
 #include "base/error.h"
 #include "compute_bench.h"
+#include "isa/disassemble.h"
 #include "model/synthetic.h"
 #include "tests/small_models.h"
 

@@ -10,6 +10,7 @@
 #include "image/mapped_image.h"
 #include "isa/instruction.h"
 #include "isa/layout.h"
+#include "isa/ops.h"
 #include "pipeline.h"
 #include "vpu_bench.h"
 

@@ -35,7 +35,7 @@ struct Pass {
   std::vector<Instruction> instructions() const {
     std::vector<Instruction> result;
     for (const sim::Step& step : program.steps) {
-      if (sim::has_reads(step.instruction.opcode)) result.push_back(step.instruction);
+      if (is_for_stream(step.instruction.opcode)) result.push_back(step.instruction);
     }
     return result;
   }

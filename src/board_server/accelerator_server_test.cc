@@ -139,6 +139,18 @@ TEST_F(AcceleratorServerTest, RefusesWhatTheRegistersCannotMean) {
   EXPECT_EQ(word(registers::kStatus), registers::kDone) << "it goes on after errors";
 }
 
+TEST_F(AcceleratorServerTest, SaysWhichInstructionIsBad) {
+  AcceleratorServer server = this->server();
+  uint64_t index = 0;
+  while (program_.instructions[index].opcode != Opcode::kValue) ++index;
+  const uint64_t address = program_address_ + sizeof(ProgramHeader) + index * sizeof(Instruction);
+  auto& value = *reinterpret_cast<Instruction*>(ddr_->at(address, sizeof(Instruction)));
+  value.flags = kFlagNorm;
+  ask({1}, 0, 0);
+  expect_error(server, registers::ErrorCode::kBadInstruction);
+  EXPECT_EQ(word(registers::kErrorAddress), address / kBeatBytes);
+}
+
 TEST_F(AcceleratorServerTest, SoftResetClearsStatus) {
   AcceleratorServer server = this->server(Fault::kBusError);
   ask({1}, 0, 0);

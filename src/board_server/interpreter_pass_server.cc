@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
+#include "isa/check.h"
 
 namespace brim {
 
@@ -29,22 +30,28 @@ bool InterpreterPassServer::reset() {
   return true;
 }
 
-// Reads and resolves the program unless it is the one in use.
-void InterpreterPassServer::use_program(uint64_t address, uint32_t max_tokens) {
+// Reads and links the program unless it is the one in use.
+PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_tokens) {
   const std::span<const uint8_t> in_memory = program_in(ddr_, address);
-  if (interpreter_ && std::ranges::equal(in_memory, program_bytes_)) return;
+  if (interpreter_ && std::ranges::equal(in_memory, program_bytes_)) return {};
   interpreter_.reset();
   program_bytes_.assign(in_memory.begin(), in_memory.end());
   program_ = read_program(program_bytes_);
+  if (const auto fault = find_fault(program_); fault && fault->instruction) {
+    const uint64_t at = address + sizeof(ProgramHeader) + *fault->instruction * sizeof(Instruction);
+    return {ErrorCode::kBadInstruction, static_cast<uint32_t>(at / kBeatBytes), fault->what};
+  }
   interpreter_ = std::make_unique<Interpreter>(
       "the board's program", program_, std::make_unique<DdrView>(ddr_), kernels_(),
       InterpreterOptions{.max_tokens_per_pass = max_tokens, .threads = threads_});
+  return {};
 }
 
 PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const uint32_t program = block.get(registers::kProgram);
   try {
-    use_program(uint64_t{program} * kBeatBytes, block.get(registers::kMaxTokens));
+    const PassOutcome outcome = use_program(uint64_t{program} * kBeatBytes, block.get(registers::kMaxTokens));
+    if (outcome.code != ErrorCode::kNone) return outcome;
   } catch (const Error& error) {
     return {ErrorCode::kBadProgram, program, error.what()};
   }

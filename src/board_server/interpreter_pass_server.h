@@ -23,7 +23,7 @@ class InterpreterPassServer final : public PassServer {
   bool reset() override;
 
  private:
-  void use_program(uint64_t address, uint32_t max_tokens);
+  PassOutcome use_program(uint64_t address, uint32_t max_tokens);
   void write_logits(std::span<const float> logits, uint32_t first_logits);
 
   SharedDdr& ddr_;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "image/memory_map_svg.h"
+#include "isa/disassemble.h"
 
 namespace brim {
 

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
@@ -31,7 +32,15 @@ class Builder {
         ffn_norm_(beats(parameters_.norm_bytes())),
         bias_(2 * beats(parameters_.norm_bytes())),
         query_norm_(bias_ + beats(parameters_.bias_bytes())),
-        key_norm_(query_norm_ + beats(parameters_.head_bytes())) {}
+        key_norm_(query_norm_ + beats(parameters_.head_bytes())) {
+    const uint32_t end = model.qk_norm ? key_norm_ + beats(parameters_.head_bytes()) : query_norm_;
+    if (end > kParameterBeats) {
+      throw Error(concat("program: two norms, the biases and the head norms of a layer of ", model.name,
+                         " are ", uint64_t{end} * kBeatBytes,
+                         " bytes, the accelerator's parameter buffer holds ", kParameterBeats * kBeatBytes,
+                         "; choose a model with fewer or shorter heads"));
+    }
+  }
 
   std::vector<Instruction> build() {
     add({.opcode = Opcode::kRope,
@@ -65,11 +74,7 @@ class Builder {
  private:
   void add(const Instruction& instruction) { program_.push_back(instruction); }
 
-  static uint16_t offset(uint32_t beat) {
-    if (beat > UINT16_MAX)
-      throw Error("program: norm weights and biases exceed the parameter buffer (4 MiB)");
-    return static_cast<uint16_t>(beat);
-  }
+  static uint16_t offset(uint32_t beat) { return static_cast<uint16_t>(beat); }
 
   void load(uint32_t parameter, uint64_t from, uint64_t bytes) {
     add({.opcode = Opcode::kLoad,

@@ -6,8 +6,12 @@
 #include <map>
 #include <set>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "compile/matrix.h"
+#include "isa/check.h"
+#include "isa/disassemble.h"
+#include "isa/ops.h"
 
 namespace brim {
 namespace {
@@ -119,62 +123,17 @@ TEST(Program, PartsOfQkvAreAsFewKvHeadsAsFillRowBlocks) {
 // complete, or for room in the queue, must not wait for something that waits for itself. That is so if the
 // results of each instruction are all taken by the SPU's next instructions, and the VPU gets none before
 // those: then no instruction waits for a later one, other than for those that make room for its own results.
-// Likewise `scores`, `softmax`, `values` and `output` find each other by their order. Returns what is wrong.
-std::string queue_fault(const Program& program) {
-  const uint32_t heads_per_kv = program.header.heads / program.header.kv_heads;
-  uint64_t waiting = 0;                               // results that no instruction has taken
-  std::map<Opcode, std::vector<uint16_t>> attention;  // KV heads in the order of each step's instructions
-  for (size_t i = 0; i < program.instructions.size(); ++i) {
-    const Instruction& in = program.instructions[i];
-    const std::string here = std::to_string(i) + ": " + disassemble(in);
-    if ((units_of(in.opcode) & kVpu) && waiting > 0) return here + ": results still wait";
-    uint64_t gives = 0, takes = 0;
-    switch (in.opcode) {
-      case Opcode::kMatvec:
-        gives = in.rows;
-        break;
-      case Opcode::kQuery:
-      case Opcode::kKey:
-      case Opcode::kValue:
-        takes = program.header.head_size;
-        break;
-      case Opcode::kValues:
-        gives = heads_per_kv * program.header.head_size;
-        break;
-      case Opcode::kOutput:
-        takes = heads_per_kv * program.header.head_size;
-        break;
-      case Opcode::kResidual:
-      case Opcode::kSwiglu:
-      case Opcode::kLogits:
-        takes = in.rows;
-        break;
-      default:
-        break;
-    }
-    if (takes > 0 && takes > waiting) return here + ": takes results that are not there";
-    waiting = waiting + gives - takes;
-    const auto step = [&](Opcode before) {
-      auto& heads = attention[in.opcode];
-      heads.push_back(in.head);
-      const auto& earlier = attention[before];
-      return heads.size() <= earlier.size() && earlier[heads.size() - 1] == in.head;
-    };
-    const bool matches = in.opcode == Opcode::kScores    ? step(Opcode::kScores)
-                         : in.opcode == Opcode::kSoftmax ? step(Opcode::kScores)
-                         : in.opcode == Opcode::kValues  ? step(Opcode::kSoftmax)
-                         : in.opcode == Opcode::kOutput  ? step(Opcode::kValues)
-                                                         : true;
-    if (!matches) return here + ": of another KV head than the step before";
-  }
-  return waiting > 0 ? "results are left" : "";
+// Likewise `scores`, `softmax`, `values` and `output` find each other by their order. find_fault sees to it.
+std::string fault(const Program& program) {
+  const auto found = find_fault(program);
+  return found ? found->what : "";
 }
 
 TEST(Program, NoInstructionWaitsForALaterOne) {
-  for (const auto& model : models()) EXPECT_EQ(queue_fault(program_of(model)), "");
+  for (const auto& model : models()) EXPECT_EQ(fault(program_of(model)), "");
 }
 
-TEST(Program, TheQueueCheckSeesSwappedInstructions) {
+TEST(Program, TheCheckSeesSwappedInstructions) {
   const Program program = program_of(models()[1]);
   const auto with_swapped = [&](Opcode first, Opcode second) {
     for (size_t i = 1; i < program.instructions.size(); ++i) {
@@ -186,11 +145,11 @@ TEST(Program, TheQueueCheckSeesSwappedInstructions) {
     }
     return Program(program);
   };
-  EXPECT_NE(queue_fault(with_swapped(Opcode::kMatvec, Opcode::kKey)), "");
-  EXPECT_NE(queue_fault(with_swapped(Opcode::kQuery, Opcode::kScores)), "");
-  EXPECT_NE(queue_fault(with_swapped(Opcode::kQuery, Opcode::kMatvec)), "");
-  EXPECT_NE(queue_fault(with_swapped(Opcode::kScores, Opcode::kSoftmax)), "");
-  EXPECT_NE(queue_fault(with_swapped(Opcode::kValues, Opcode::kOutput)), "");
+  EXPECT_NE(fault(with_swapped(Opcode::kMatvec, Opcode::kKey)), "");
+  EXPECT_NE(fault(with_swapped(Opcode::kQuery, Opcode::kScores)), "");
+  EXPECT_NE(fault(with_swapped(Opcode::kQuery, Opcode::kMatvec)), "");
+  EXPECT_NE(fault(with_swapped(Opcode::kScores, Opcode::kSoftmax)), "");
+  EXPECT_NE(fault(with_swapped(Opcode::kValues, Opcode::kOutput)), "");
 }
 
 // Models the units' overlap: a part of an instruction finishes after those it waits for. Two instructions of
@@ -245,83 +204,52 @@ class Overlap {
     }
   }
 
-  static std::string head(const char* name, uint32_t index) { return name + std::to_string(index); }
+  static std::string part(Buffer buffer, uint32_t index) { return concat(buffer_name(buffer), ' ', index); }
   // The vector in P that `beat` lies in: loads are told apart by their start.
   std::string parameter(uint32_t beat) const {
     return "P" + std::to_string(*std::prev(load_starts_.upper_bound(beat)));
   }
 
-  std::vector<std::string> reads(const Instruction& in) const {
-    static const char* kInputs[] = {"normed", "attention", "hidden"};
-    std::vector<std::string> result;
-    const auto parameters = [&] {
-      if (in.flags & kFlagBias) result.push_back(parameter(in.param));
-      if (in.flags & kFlagNorm) result.push_back(parameter(in.param2));
-    };
-    switch (in.opcode) {
-      case Opcode::kMatvec:
-        return {kInputs[static_cast<uint32_t>(in.buffer)]};
-      case Opcode::kEmbed:
-        return {parameter(in.param)};
-      case Opcode::kResidual:
-        return {"results", "x", parameter(in.param)};
-      case Opcode::kQuery:
-      case Opcode::kKey:
-        result = {"results", "r", "rope"};
-        parameters();
-        return result;
-      case Opcode::kValue:
-        result = {"results", "r"};
-        parameters();
-        return result;
-      case Opcode::kSwiglu:
-      case Opcode::kLogits:
-        return {"results", "r"};
-      case Opcode::kScores:
-        result = {head("local_k", in.head)};
+  void add(const Use& use, const Instruction& in, std::vector<std::string>& names) const {
+    const Buffer buffer = resolve(use.buffer, in);
+    switch (use.part) {
+      case BufferPart::kAll:
+        names.push_back(buffer_name(buffer));
+        break;
+      case BufferPart::kHead:
+        names.push_back(part(buffer, in.head));
+        break;
+      case BufferPart::kHeadsOfKv:
         for (uint32_t i = 0; i < heads_per_kv_; ++i)
-          result.push_back(head("query", in.head * heads_per_kv_ + i));
-        return result;
-      case Opcode::kSoftmax:
-        return {head("scores", in.head % 2), head("value_scales", in.head % 2)};
-      case Opcode::kValues:
-        return {head("weights", in.head % 2), head("local_v", in.head)};
-      case Opcode::kOutput:
-        return {"results", head("denominator", in.head % 2)};
-      default:
-        return {};
+          names.push_back(part(buffer, in.head * heads_per_kv_ + i));
+        break;
+      case BufferPart::kParityOfHead:
+        names.push_back(part(buffer, in.head % 2));
+        break;
+    }
+  }
+  void add_parameters(const Instruction& in, bool filled, std::vector<std::string>& names) const {
+    for (const Operand& operand : op(in.opcode).operands) {
+      if (operand.form != Form::kParameter || filled != (operand.bound == Bound::kLoadInP)) continue;
+      if (operand.flag != 0 && !(in.flags & operand.flag)) continue;
+      names.push_back(parameter(value_of(operand.field, in)));
     }
   }
 
+  std::vector<std::string> reads(const Instruction& in) const {
+    std::vector<std::string> result;
+    for (const Use& use : op(in.opcode).uses) add(use, in, result);
+    add_parameters(in, false, result);
+    if (op(in.opcode).takes != Results::kNone) result.push_back("results");
+    return result;
+  }
+
   std::vector<std::string> writes(const Instruction& in) const {
-    switch (in.opcode) {
-      case Opcode::kLoad:
-        return {parameter(in.param)};
-      case Opcode::kRope:
-        return {"rope"};
-      case Opcode::kMatvec:
-      case Opcode::kValues:
-        return {"results"};
-      case Opcode::kEmbed:
-      case Opcode::kResidual:
-        return {"x", "normed", "r"};
-      case Opcode::kQuery:
-        return {head("query", in.head)};
-      case Opcode::kKey:
-        return {head("local_k", in.head)};
-      case Opcode::kValue:
-        return {head("local_v", in.head)};
-      case Opcode::kScores:
-        return {head("scores", in.head % 2), head("value_scales", in.head % 2)};
-      case Opcode::kSoftmax:
-        return {head("weights", in.head % 2), head("denominator", in.head % 2)};
-      case Opcode::kSwiglu:
-        return {"hidden"};
-      case Opcode::kOutput:
-        return {"attention"};
-      default:
-        return {};
-    }
+    std::vector<std::string> result;
+    for (const Use& use : op(in.opcode).fills) add(use, in, result);
+    add_parameters(in, true, result);
+    if (op(in.opcode).gives != Results::kNone) result.push_back("results");
+    return result;
   }
 
   const uint32_t heads_per_kv_;

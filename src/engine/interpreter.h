@@ -11,6 +11,7 @@
 #include "engine/activations.h"
 #include "engine/executor.h"
 #include "engine/kernels.h"
+#include "engine/link.h"
 #include "engine/thread_pool.h"
 #include "image/mapped_image.h"
 
@@ -25,8 +26,8 @@ struct InterpreterOptions {
 
 class Interpreter : public Executor {
  public:
-  // Resolves every address of the image's program; throws Error on a program that leaves its regions or
-  // buffers. The image must outlive the interpreter.
+  // Throws Error on a program that check_program refuses or whose addresses leave the image's regions. The
+  // image must outlive the interpreter.
   Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels, const InterpreterOptions& options);
 
   // The same for a program in any memory; `name` is what messages call it.
@@ -50,29 +51,6 @@ class Interpreter : public Executor {
   void fill_cache();
 
  private:
-  // An instruction with its addresses turned into pointers.
-  struct Step {
-    Instruction instruction;
-    const uint8_t* table = nullptr;  // kLoad, kRope, kEmbed: what is read
-    uint8_t* pages = nullptr;        // kKey, kValue, kScores, kValues: K or V pages of the head
-    uint8_t* scales = nullptr;       // kKey, kValue, kScores: their scales
-    MatrixView matrix;               // kMatvec: of all the parts that the program streams it in
-    bool to_logits = false;          // kMatvec: the results are logits
-    uint32_t first_result = 0;       // of those that the step takes from the last matrix
-  };
-
-  // Steps that run as one parallel operation: one step, or all kQuery, kKey and kValue of a layer, or the
-  // attention of all its heads. Bears the opcode of the first one.
-  struct Section {
-    uint32_t first = 0, last = 0;  // of steps_
-    uint32_t first_head = 0;       // attention: of kv_heads_
-  };
-
-  // K and V of a KV head of a layer.
-  struct KvHead {
-    KvView keys, values;
-  };
-
   // What a thread needs for the attention of one KV head and token.
   struct AttentionScratch {
     std::vector<float> scores;       // [query heads of the group][context]
@@ -80,31 +58,27 @@ class Interpreter : public Executor {
     std::vector<int32_t> exponents;  // [context / kAttentionBlock]
   };
 
-  void resolve(const Program& program);
-  void group_steps();
-  void group_heads(uint32_t first, uint32_t last);
-
   std::span<const float> finish(uint64_t logits) const;
 
   // body(unit, &overflow) for every unit < count, shared among the threads `grain` at a time.
   template <typename Body>
   void for_each(uint32_t count, uint32_t grain, const Body& body);
 
-  void load(const Step& step);
-  void rope(const Step& step);
-  void embed(const Step& step);
+  void load(const LinkedStep& step);
+  void rope(const LinkedStep& step);
+  void embed(const LinkedStep& step);
   void norm(uint32_t token, const Instruction& instruction, bool* overflow);
-  void matvec(const Step& step);
+  void matvec(const LinkedStep& step);
   void heads(const Section& section);
-  void cache(const Step& step, uint32_t token, const float* x);
+  void cache(const LinkedStep& step, uint32_t token, const float* x);
   void attention(const Section& section);
   void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
               AttentionScratch& scratch, bool* overflow);
-  void residual(const Step& step);
-  void swiglu(const Step& step);
-  void logits(const Step& step);
+  void residual(const LinkedStep& step);
+  void swiglu(const LinkedStep& step);
+  void logits(const LinkedStep& step);
 
-  float* results(uint32_t token, const Step& step) {
+  float* results(uint32_t token, const LinkedStep& step) {
     return &results_[token * results_stride_ + step.first_result];
   }
   float* residual_row(uint32_t token) { return &residual_[uint64_t{token} * header_.dim]; }
@@ -113,16 +87,14 @@ class Interpreter : public Executor {
   uint32_t heads_per_kv() const { return header_.heads / header_.kv_heads; }
   uint32_t query_width() const { return uint32_t{header_.heads} * header_.head_size; }
 
-  std::string name_;
+  const std::string source_;  // of the program: what messages call it
   std::unique_ptr<PhysicalMemory> memory_;
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
   const uint32_t max_tokens_;
   ProgramHeader header_;
-  std::vector<Step> steps_;
-  std::vector<Section> sections_;
-  std::vector<KvHead> kv_heads_;  // [layers][kv_heads]
-  InputObserver observer_;        // may be empty
+  LinkedProgram program_;
+  InputObserver observer_;  // may be empty
 
   // The pass under way.
   std::span<const uint32_t> token_ids_;

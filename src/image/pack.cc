@@ -15,6 +15,7 @@
 #include "compile/parameter_layout.h"
 #include "image/crc32c.h"
 #include "image/output_file.h"
+#include "isa/check.h"
 #include "numerics/fp16.h"
 #include "quantize/rtn.h"
 
@@ -79,7 +80,9 @@ class Packer {
         progress_(options.progress, streamed_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
 
   void run() {
-    write_region(RegionKind::kProgram, serialise(build_program(model_, plan_.addresses)));
+    const Program program = build_program(model_, plan_.addresses);
+    check_program(model_.name, program);
+    write_region(RegionKind::kProgram, serialise(program));
     write_region(RegionKind::kParameters, parameters());
     write_region(RegionKind::kRope, rope_table());
     if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);

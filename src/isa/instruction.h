@@ -85,34 +85,10 @@ struct ProgramHeader {
 };
 static_assert(sizeof(ProgramHeader) == 64);
 
-// Units that take part in an instruction.
-enum Unit : uint8_t { kMcu = 1, kVpu = 2, kSpu = 4 };
+// The parameter buffer P, for norm weights, biases and head norms: 64 KiB.
+inline constexpr uint32_t kParameterBeats = 1024;
 
-constexpr uint8_t units_of(Opcode opcode) {
-  switch (opcode) {
-    case Opcode::kEnd:
-    case Opcode::kEndPrompt:
-    case Opcode::kEmbed:
-      return kMcu | kVpu | kSpu;
-    case Opcode::kStream:
-    case Opcode::kLoad:
-    case Opcode::kRope:
-    case Opcode::kMatvec:
-    case Opcode::kScores:
-    case Opcode::kValues:
-      return kMcu | kVpu;
-    case Opcode::kKey:
-    case Opcode::kValue:
-    case Opcode::kLogits:
-      return kMcu | kSpu;
-    case Opcode::kQuery:
-    case Opcode::kSoftmax:
-    case Opcode::kOutput:
-    case Opcode::kResidual:
-    case Opcode::kSwiglu:
-      return kSpu;
-  }
-  return 0;
-}
+// Units that take part in an instruction: op(opcode).units, isa/ops.h.
+enum Unit : uint8_t { kMcu = 1, kVpu = 2, kSpu = 4 };
 
 }  // namespace brim

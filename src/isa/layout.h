@@ -69,6 +69,14 @@ constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
 // Bytes of one head's K (or V) scales: FP16 per position.
 constexpr uint64_t kv_scale_bytes(uint32_t context) { return uint64_t{context} * 2; }
 
+// Bytes of one head's K (or V) pages.
+constexpr uint64_t kv_page_bytes(uint32_t head_size, uint32_t context) {
+  const uint32_t tokens = kv_tokens_per_page(head_size);
+  return uint64_t{(context + tokens - 1) / tokens} * kPageBytes;
+}
+
+inline constexpr uint32_t kMaxHeadSize = 128;
+
 // Positions that share one A16 block of attention weights; contexts are multiples of it.
 inline constexpr uint32_t kAttentionBlock = 64;
 inline constexpr uint32_t kMaxContext = 1u << 24;  // positions

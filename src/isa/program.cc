@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <sstream>
+#include <string>
 
 #include "base/error.h"
+#include "isa/ops.h"
 
 namespace brim {
 
@@ -34,7 +35,7 @@ Program read_program(std::span<const uint8_t> bytes) {
   std::memcpy(program.instructions.data(), bytes.data() + sizeof(ProgramHeader),
               program.instructions.size() * sizeof(Instruction));
   for (size_t i = 0; i < program.instructions.size(); ++i) {
-    if (static_cast<uint32_t>(program.instructions[i].opcode) >= kOpcodes) {
+    if (!is_known(program.instructions[i].opcode)) {
       throw Error("program: instruction " + std::to_string(i) + " has an unknown opcode");
     }
   }
@@ -46,91 +47,6 @@ uint64_t logits_address(const Program& program, uint32_t token) {
   const auto writer = std::ranges::find(program.instructions, Opcode::kLogits, &Instruction::opcode);
   if (writer == program.instructions.end()) throw Error("program: has no logits");
   return (writer->address + uint64_t{token} * program.header.logits_stride) * kBeatBytes;
-}
-
-std::string opcode_name(Opcode opcode) {
-  static constexpr const char* kNames[kOpcodes] = {
-      "end",   "end_prompt", "stream",  "load",   "rope",   "embed",    "matvec", "query", "key",
-      "value", "scores",     "softmax", "values", "output", "residual", "swiglu", "logits"};
-  const auto index = static_cast<uint32_t>(opcode);
-  return index < kOpcodes ? kNames[index] : "unknown";
-}
-
-std::string disassemble(const Instruction& i) {
-  static constexpr const char* kBuffers[] = {"normed", "attention", "hidden"};
-  static constexpr const char* kFormats[] = {"fp16", "q8", "q4"};
-  std::ostringstream out;
-  out << opcode_name(i.opcode);
-  const auto address = [&](const char* name, uint32_t beat) {
-    out << ' ' << name << "=0x" << std::hex << uint64_t{beat} * kBeatBytes << std::dec;
-  };
-  const auto flags = [&] {
-    if (i.flags & kFlagBias) out << " bias=P[" << i.param << ']';
-    if (i.flags & kFlagNorm) out << " norm=P[" << i.param2 << ']';
-  };
-  switch (i.opcode) {
-    case Opcode::kEnd:
-    case Opcode::kEndPrompt:
-      break;
-    case Opcode::kStream:
-      address("at", i.address);
-      break;
-    case Opcode::kLoad:
-      out << " P[" << i.param << ']';
-      address("from", i.address);
-      out << " beats=" << i.count;
-      break;
-    case Opcode::kRope:
-      address("table", i.address);
-      out << " beats=" << i.count;
-      break;
-    case Opcode::kEmbed:
-      out << ' ' << (i.shape < 3 ? kFormats[i.shape] : "?");
-      address("table", i.address);
-      out << " beats=" << i.count << " norm=P[" << i.param << ']';
-      break;
-    case Opcode::kMatvec: {
-      const auto buffer = static_cast<uint32_t>(i.buffer);
-      out << ' ' << (buffer < 3 ? kBuffers[buffer] : "?") << " rows=" << i.rows << " groups=" << i.groups
-          << " pages=" << i.count << " shape=" << +i.shape << 'x' << (i.shape ? 128 / i.shape : 0);
-      break;
-    }
-    case Opcode::kQuery:
-      out << " head=" << i.head;
-      flags();
-      break;
-    case Opcode::kKey:
-    case Opcode::kValue:
-      out << " kv_head=" << i.head;
-      address("pages", i.address);
-      address("scales", i.address2);
-      flags();
-      break;
-    case Opcode::kScores:
-      out << " kv_head=" << i.head;
-      address("pages", i.address);
-      address("scales", i.address2);
-      break;
-    case Opcode::kValues:
-      out << " kv_head=" << i.head;
-      address("pages", i.address);
-      break;
-    case Opcode::kSoftmax:
-    case Opcode::kOutput:
-      out << " kv_head=" << i.head;
-      break;
-    case Opcode::kResidual:
-      out << " rows=" << i.rows << " norm=P[" << i.param << ']';
-      break;
-    case Opcode::kSwiglu:
-      out << " rows=" << i.rows;
-      break;
-    case Opcode::kLogits:
-      out << " rows=" << i.rows;
-      address("to", i.address);
-      break;
-  }
-  return out.str();
 }
 
 }  // namespace brim

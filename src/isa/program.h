@@ -1,9 +1,8 @@
-// A decode program: reading, writing and showing it.
+// A decode program as bytes.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "isa/instruction.h"
@@ -22,9 +21,5 @@ Program read_program(std::span<const uint8_t> bytes);
 
 // Where the logits of a pass's token go: physical, in bytes. Throws Error if the program has none.
 uint64_t logits_address(const Program& program, uint32_t token);
-
-// One line per instruction, as `brim inspect --program` prints it.
-std::string disassemble(const Instruction& instruction);
-std::string opcode_name(Opcode opcode);
 
 }  // namespace brim

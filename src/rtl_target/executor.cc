@@ -8,6 +8,7 @@
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
+#include "isa/check.h"
 #include "isa/pass_limits.h"
 #include "isa/registers.h"
 #include "rtl_target/does_not_fit.h"
@@ -15,11 +16,10 @@
 namespace brim::rtl_target {
 RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
     : image_(image), board_(board), program_(image.program()), memory_(image) {
+  check_program(image.path(), program_);
   const ProgramHeader& header = program_.header;
   const RegionEntry* logits = find_region(image.header(), RegionKind::kLogits);
-  if (logits == nullptr || header.logits_stride == 0 || header.kv_heads == 0) {
-    throw Error(image.path() + ": program: no room for logits, or no KV heads; pack the model again");
-  }
+  if (logits == nullptr) throw Error(image.path() + ": there is no room for logits; pack the model again");
   program_address_ = find_region(image.header(), RegionKind::kProgram)->address;
   const uint64_t logits_rows = logits->bytes / (uint64_t{header.logits_stride} * kBeatBytes);
   std::vector<uint32_t> candidates = built_models(options.models);

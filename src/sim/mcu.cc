@@ -28,13 +28,13 @@ Task Mcu::generate() {
   Read read;
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     const Instruction& in = program_.steps[i].instruction;
-    if (!has_reads(in.opcode)) continue;
+    if (!is_for_stream(in.opcode)) continue;
     co_await until([&] { return dispatch_.known(i); });
     const Cycle start = std::max(next_issue_, dispatch_.at[i] + kQueue);
     started_.push_back(start);
     piece_ = std::max(piece_, dispatch_.at[i] + kQueue);
     reads_.start(in);
-    const bool rows = in.opcode == Opcode::kRope || in.opcode == Opcode::kEmbed;
+    const bool rows = reads_rows(in.opcode);
     while (reads_.next(read)) {
       piece_ += rows ? kRow : kPiece;
       next_issue_ = std::max(next_issue_, piece_ + kPieceToBurst);

@@ -6,6 +6,8 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
+#include "isa/check.h"
+#include "isa/disassemble.h"
 #include "isa/pass_limits.h"
 #include "sim/latencies.h"
 #include "sim/mcu.h"
@@ -150,9 +152,6 @@ void Histogram::add(Cycle cycle, uint64_t moved) {
 }
 
 uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
-  if (header.kv_heads == 0 || header.heads < header.kv_heads || header.context == 0) {
-    throw Error("program header: impossible sizes; pack the model again");
-  }
   require_taken("program", header, board);
   const uint32_t tokens = most_tokens_of_pass(header, limits_of(board));
   if (tokens == 0) throw Error("program header: impossible sizes; pack the model again");
@@ -161,6 +160,7 @@ uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {
 
 PassResult simulate_pass(const Board& board, const LoadedProgram& program, const PassRequest& request,
                          const Design& design, Trace* trace) {
+  check_program(program.name, program.program);
   check_fits(board, program.program.header, request);
   return Accelerator(board, program, request, design, trace).run();
 }

@@ -44,7 +44,8 @@ struct PassResult {
 // A program and where it stands.
 struct LoadedProgram {
   Program program;
-  uint64_t address = 0;  // of its header
+  uint64_t address = 0;            // of its header
+  std::string name = "the model";  // what messages call it
 };
 
 // Throws Error if the pass does not fit the board's buffers or the program's context, or the program is not

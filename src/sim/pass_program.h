@@ -1,10 +1,10 @@
-// A program prepared for one pass: its steps with the generations of the vector buffers that they read and
-// fill.
+// A program prepared for one pass: its steps with the generations of the vector buffers that go with them.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "isa/ops.h"
 #include "isa/program.h"
 #include "sim/options.h"
 
@@ -12,17 +12,15 @@ namespace brim::sim {
 
 struct Step {
   Instruction instruction;
-  uint32_t reads = 0;  // generation: of matvec's input, of scores' queries
-  uint32_t fills = 0;  // generation that embed, residual, output, swiglu, key, value and query add blocks to
-  uint32_t sequence = 0;  // scores, softmax, values, output: which of the pass
+  uint32_t generation = 0;  // of the buffer that it waits for, or adds blocks to
+  uint32_t sequence = 0;    // how many of the same opcode are before it in the pass
 };
 
 struct PassProgram {
   ProgramHeader header;
   PassRequest pass;
-  std::vector<Step> steps;  // up to the end of the pass, without kEnd and kEndPrompt
-  uint32_t generations = 0;
-  uint32_t attentions = 0;  // number of scores
+  std::vector<Step> steps;   // up to the end of the pass, without kEnd and kEndPrompt
+  uint32_t generations = 1;  // the first one is never filled
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
   uint32_t record_beats() const { return kv_record_bytes(header.head_size) / kBeatBytes; }
@@ -30,7 +28,7 @@ struct PassProgram {
   uint32_t positions() const { return pass.position + pass.tokens; }
 };
 
-// Throws Error for a program that a pass cannot run.
+// Precondition: the program passed check_program. Throws Error for a pass that its context has no room for.
 PassProgram prepare(const Program& program, const PassRequest& pass);
 
 }  // namespace brim::sim

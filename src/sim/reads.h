@@ -1,4 +1,4 @@
-// What an instruction makes the MCU read, as bursts of the AXI ports (docs/program.md, "Reads of the MCU").
+// The reads of an instruction (isa/reads.h) as bursts of the AXI ports.
 #pragma once
 
 #include <array>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "board/board.h"
+#include "isa/reads.h"
 #include "sim/options.h"
 #include "sim/pass_program.h"
 
@@ -39,34 +40,25 @@ class ReadList {
   bool next(Read& read);
 
  private:
-  struct Piece {  // of the current instruction
-    uint64_t address;
-    uint64_t beats;  // linear, or the beats of KV records to read
-    bool pages;
-  };
-
   void add(Read& read, uint32_t port, uint64_t address, uint32_t beats) const;
   void linear(Read& read, uint64_t address, uint32_t beats) const;
   void page(Read& read, uint64_t address, uint32_t kv_beats) const;
-  void weight_page(Read& read);
+  void weight_page(Read& read, const ReadRun& run);
 
   const PassProgram& program_;
   const WeightOrder order_;
   const uint32_t ports_;
   const uint32_t burst_beats_;
 
-  std::vector<Piece> pieces_;
-  size_t piece_ = 0;
-  uint64_t done_ = 0;  // beats of the piece
+  std::vector<uint32_t> token_ids_;
+  std::vector<std::pair<uint64_t, uint64_t>> stream_sizes_;  // start, weight pages: of each run of chunks
+  WeightStream stream_;
 
-  // The weight stream.
-  Instruction matrix_;
-  uint32_t pages_left_ = 0;  // of the matrix
-  uint32_t page_of_matrix_ = 0;
-  uint64_t stream_ = 0;                                      // start of the run of chunks
-  uint64_t stream_pages_ = 0;                                // weight pages of it so far
-  bool metadata_read_ = false;                               // of the chunk of the next page
-  std::vector<std::pair<uint64_t, uint64_t>> stream_sizes_;  // start, weight pages: of each run
+  Instruction instruction_;
+  std::vector<ReadRun> runs_;  // of the instruction
+  size_t run_ = 0;
+  uint64_t done_ = 0;           // of the run: beats, or weight pages
+  bool metadata_read_ = false;  // of the chunk that begins with the next weight page
 };
 
 }  // namespace brim::sim

@@ -67,7 +67,7 @@ Task Sequencer::run() {
     const Opcode opcode = program_.steps[i].instruction.opcode;
     const uint8_t units = units_of(opcode);
     // An entry is free again when the instruction that has been longest in the queue starts.
-    if (has_reads(opcode) && mcu >= kMcuQueue) {
+    if (is_for_stream(opcode) && mcu >= kMcuQueue) {
       co_await until([&] { return starts_.mcu.size() > mcu - kMcuQueue; });
       cycle = std::max(cycle, starts_.mcu[mcu - kMcuQueue] + kQueueRoom);
     }
@@ -79,7 +79,7 @@ Task Sequencer::run() {
       co_await until([&] { return starts_.spu.size() > spu - kComputeQueue; });
       cycle = std::max(cycle, starts_.spu[spu - kComputeQueue] + kQueueRoom);
     }
-    mcu += has_reads(opcode);
+    mcu += is_for_stream(opcode);
     vpu += (units & kVpu) != 0;
     spu += (units & kSpu) != 0;
     dispatch_.at.push_back(cycle);

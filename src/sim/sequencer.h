@@ -17,11 +17,6 @@ struct Dispatch {
   bool known(size_t step) const { return at.size() > step; }
 };
 
-// Takes reads of the MCU but not its writes: those follow from what the SPU sends.
-constexpr bool has_reads(Opcode opcode) {
-  return (units_of(opcode) & kMcu) != 0 && (units_of(opcode) & kVpu) != 0;
-}
-
 class Sequencer {
  public:
   static constexpr uint32_t kFetchBytes = 512;

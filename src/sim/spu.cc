@@ -11,10 +11,6 @@ constexpr uint32_t kKvBeat = 64;       // int8 of a beat
 constexpr Cycle kEmbeddingFetch = 11;  // scale and zero-point of a group
 constexpr Cycle kSoftmaxRound = 3;     // limits and maxima of its query heads
 
-bool is_head(Opcode opcode) {
-  return opcode == Opcode::kQuery || opcode == Opcode::kKey || opcode == Opcode::kValue;
-}
-
 }  // namespace
 
 Spu::Spu(const PassProgram& program, const Design& design, uint32_t lanes, const Dispatch& dispatch,
@@ -37,7 +33,7 @@ Task Spu::run() {
     co_await until([&] { return dispatch_.known(i); });
     wait(dispatch_.at[i] + kQueue);
     pause(1);
-    if (!is_head(opcode)) wait(drained_);
+    if (!is_head_vector(opcode)) wait(drained_);
     const Cycle start = step_;
     started_.push_back(start);
     pause(2);
@@ -110,7 +106,7 @@ Task Spu::head(const Step& step) {
     for (uint32_t t = 0; t < program_.pass.tokens; ++t) issue({.elements = elements});
     rope_taken_ = true;
   }
-  if ((in.flags & kFlagNorm) && in.opcode != Opcode::kValue) {
+  if (in.flags & kFlagNorm) {
     const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
     issue({.elements = elements});  // times the weight
     wait_for_result(total);
@@ -122,7 +118,7 @@ Task Spu::head(const Step& step) {
   if (in.opcode != Opcode::kValue) issue({.elements = elements});  // sine
   if (in.opcode == Opcode::kKey) issue({.elements = elements});    // cosine
   if (in.opcode == Opcode::kQuery) {
-    block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+    block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
   } else {
     co_await quantise_kv(in);
   }
@@ -165,7 +161,7 @@ Task Spu::output(const Step& step) {
       while (attention_elements_ >= kBlock || (last && attention_elements_ > 0)) {
         const uint32_t beyond = attention_elements_ - std::min(attention_elements_, kBlock);
         const Cycle complete = ideal_ ? step_ : attention_[t].convert(last_ - beyond + kMicro, kBlock);
-        if (t + 1 == program_.pass.tokens) buffers_.generations[step.fills].push_back(complete);
+        if (t + 1 == program_.pass.tokens) buffers_.generations[step.generation].push_back(complete);
         attention_elements_ = beyond;
       }
     }
@@ -179,8 +175,8 @@ Task Spu::swiglu(const Step& step) {
     issue({.elements = elements, .latency = kMicroExp});
     issue({.elements = elements});  // 1 + e^-gate
     reciprocal(elements);
-    issue({.elements = elements});                                                                 // gate
-    block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);  // up
+    issue({.elements = elements});  // gate
+    block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);  // up
     left -= elements;
   }
   finish();
@@ -260,7 +256,7 @@ void Spu::rsqrt() {
 // X times norm weight to A16, and squares.
 void Spu::norm_block(const Step& step, uint32_t elements) {
   if (deferred_norm_) {
-    block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+    block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
   }
   issue({.elements = elements});
 }
@@ -274,7 +270,7 @@ void Spu::finish_norm(const Step& step) {
   if (!deferred_norm_) {
     for (uint32_t left = program_.header.dim; left > 0;) {
       const uint32_t elements = std::min(left, kBlock);
-      block(step.fills, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+      block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
       left -= elements;
     }
   }

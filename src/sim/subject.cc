@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "compile/build_program.h"
+#include "isa/check.h"
 
 namespace brim::sim {
 namespace {
@@ -32,6 +33,8 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   Subject subject;
   subject.name = header.model.name;
   subject.program.program = image.program();
+  subject.program.name = image.path();
+  check_program(image.path(), subject.program.program);
   require_taken(image.path(), subject.program.program.header, board);
   subject.streamed_weights = brim::streamed_weights(sizes_of(header.model));
   for (const RegionEntry& entry : image.regions()) {
@@ -54,7 +57,8 @@ Subject subject_of(const MappedImage& image, const Board& board) {
 Subject subject_of(const ModelDescription& model, const Board& board, const PlanOptions& options) {
   const Plan plan = plan_image(model, board, options);
   return {.name = model.name,
-          .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address},
+          .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address,
+                      model.name},
           .streamed_weights = brim::streamed_weights(model),
           .regions = plan.regions,
           .capacity_bytes = plan.capacity_bytes,

@@ -49,7 +49,14 @@ TEST(ResultBuffer, HasRoomWhenASlotHasBeenRead) {
 // KV260: a fabric crossing is 23 cycles, a beat takes 4 on a port, 4 nCK are a cycle.
 TEST(Pass, OneLoadTakesTheCyclesCountedByHand) {
   Program program;
-  program.header = {.head_size = 64, .dim = 64, .heads = 1, .kv_heads = 1, .context = 64};
+  program.header = {.head_size = 64,
+                    .dim = 64,
+                    .heads = 1,
+                    .kv_heads = 1,
+                    .hidden = 64,
+                    .vocabulary = 16,
+                    .context = 64,
+                    .logits_stride = 1};
   program.instructions = {{.opcode = Opcode::kLoad, .address = 0x10100, .count = 1},
                           {.opcode = Opcode::kEnd}};
   // Asked for in cycle 2, the header is at the controller at nCK 100: ACT 100, RD 117, done 138 = cycle 35,

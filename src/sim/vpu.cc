@@ -73,7 +73,7 @@ Task Vpu::matvec(const Step& step) {
   const Instruction& in = step.instruction;
   const uint32_t pages_per_block = in.groups / in.shape;
   const uint32_t block_rows = kGroupsPerPage / in.shape;
-  const Blocks& input = buffers_.generations[step.reads];
+  const Blocks& input = buffers_.generations[step.generation];
   refill_.start(cursor_ + kMatvecToRefill);
   for (uint32_t rows_left = in.rows; rows_left > 0;) {
     const uint32_t rows = std::min(rows_left, block_rows);
@@ -120,7 +120,7 @@ Task Vpu::scores(const Step& step) {
   co_await take(uint64_t{2} * ((past + 31) / 32), 1);
 
   // The queries are loaded beside the scales.
-  const Blocks& queries = buffers_.generations[step.reads];
+  const Blocks& queries = buffers_.generations[step.generation];
   const uint32_t needed = (step.instruction.head + 1) * program_.heads_per_kv();
   co_await until([&] { return queries.size() >= needed; });
   const Cycle load = std::max(asked, queries[needed - 1]) + 1;

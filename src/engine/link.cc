@@ -1,0 +1,151 @@
+#include "engine/link.h"
+
+#include <algorithm>
+
+#include "isa/reads.h"
+
+namespace brim {
+namespace {
+
+uint64_t byte_address(uint32_t beat) { return uint64_t{beat} * kBeatBytes; }
+
+class Linker {
+ public:
+  Linker(const Program& program, PhysicalMemory& memory) : header_(program.header), memory_(memory) {
+    for (const Instruction& in : program.instructions) add(in);
+    group();
+  }
+
+  LinkedProgram take() { return std::move(linked_); }
+
+ private:
+  void add(const Instruction& in) {
+    const Op& row = op(in.opcode);
+    LinkedStep step{.instruction = in};
+    for (const MemoryRead& read : row.reads) resolve(read, step);
+    for (const MemoryWrite& write : row.writes) resolve(write, step);
+    if (in.opcode == Opcode::kStream) stream_ = {byte_address(in.address), 0};
+    if (in.opcode == Opcode::kRope) linked_.rope_beats = in.count;
+
+    if (row.takes != Results::kNone && in.opcode != Opcode::kOutput) {
+      step.first_result = taken_;
+      taken_ += elements(row.takes, in, header_);
+    }
+    if (in.opcode == Opcode::kLogits) matrix().to_logits = true;
+    if (in.opcode == Opcode::kMatvec) {
+      // Hardware likes the rows of some heads at a time, threads all rows at once.
+      if (among_heads_) {
+        matrix().matrix.rows += in.rows;
+        return;
+      }
+      taken_ = 0;
+      last_matrix_ = linked_.steps.size();
+    }
+    const bool last_output = in.opcode == Opcode::kOutput && in.head + 1u == header_.kv_heads;
+    among_heads_ = of_heads(step) && !last_output;
+    linked_.steps.push_back(step);
+  }
+
+  // Everything that the reads of any pass can touch.
+  void resolve(const MemoryRead& read, LinkedStep& step) {
+    const Instruction& in = step.instruction;
+    const uint64_t base = byte_address(value_of(read.base, in));
+    switch (read.pattern) {
+      case Pattern::kWeights: {
+        const PageShape shape = page_shape(in.groups);
+        step.matrix = {memory_.read(stream_.start, stream_bytes(stream_.page + in.count)), stream_.page,
+                       shape, in.rows, in.groups / shape.columns};
+        stream_.page += in.count;
+        break;
+      }
+      case Pattern::kRecords:
+        step.pages = memory_.write(base, kv_page_bytes(header_.head_size, header_.context));
+        break;
+      case Pattern::kLinear: {
+        const uint64_t scale_bytes = kv_scale_bytes(header_.context);
+        if (read.behind_scales) {
+          step.value_scales = memory_.write(base + scale_bytes, scale_bytes);
+        } else if (read.length == Length::kPastScales) {
+          step.scales = memory_.write(base, scale_bytes);
+        } else {
+          const uint64_t rows = read.index == Index::kPosition ? header_.context
+                                : read.index == Index::kToken  ? header_.vocabulary
+                                                               : 1;
+          step.table = memory_.read(base, byte_address(in.count) * rows);
+        }
+        break;
+      }
+    }
+  }
+
+  // Logits are returned, not written.
+  void resolve(const MemoryWrite& write, LinkedStep& step) {
+    const uint64_t base = byte_address(value_of(write.base, step.instruction));
+    if (write.what == Written::kRecord) {
+      step.pages = memory_.write(base, kv_page_bytes(header_.head_size, header_.context));
+    } else if (write.what == Written::kScale) {
+      step.scales = memory_.write(base, kv_scale_bytes(header_.context));
+    }
+  }
+
+  static bool of_heads(const LinkedStep& step) {
+    return is_head_vector(step.instruction.opcode) || is_attention(step.instruction.opcode);
+  }
+  LinkedStep& matrix() { return linked_.steps[last_matrix_]; }
+
+  void group() {
+    for (const LinkedStep& step : linked_.steps) {
+      if (step.instruction.opcode == Opcode::kMatvec && !step.to_logits) {
+        linked_.results = std::max(linked_.results, step.matrix.rows);
+      }
+    }
+    const auto count = static_cast<uint32_t>(linked_.steps.size());
+    for (uint32_t first = 0, last = 0; first < count; first = last) {
+      while (last < count && of_heads(linked_.steps[last])) ++last;
+      if (last > first) {
+        group_heads(first, last);
+      } else {
+        linked_.sections.push_back({first, ++last});
+      }
+    }
+  }
+
+  // The vectors and the attention of a layer's heads. No KV head depends on another, so all vectors may be
+  // formed side by side and then all attention run so, in whatever order the program interleaves them.
+  void group_heads(uint32_t first, uint32_t last) {
+    const auto first_head = static_cast<uint32_t>(linked_.kv_heads.size());
+    linked_.kv_heads.resize(first_head + header_.kv_heads);
+    const uint32_t record_bytes = kv_record_bytes(header_.head_size);
+    for (uint32_t i = first; i < last; ++i) {
+      const LinkedStep& step = linked_.steps[i];
+      if (!is_attention(step.instruction.opcode)) continue;
+      KvHead& head = linked_.kv_heads[first_head + step.instruction.head];
+      if (step.instruction.opcode == Opcode::kScores) {
+        head.keys = {step.pages, step.scales, record_bytes};
+        head.values = {nullptr, step.value_scales, record_bytes};
+      }
+      if (step.instruction.opcode == Opcode::kValues) head.values.pages = step.pages;
+    }
+    const auto begin = linked_.steps.begin();
+    const auto attention = std::stable_partition(begin + first, begin + last, [](const LinkedStep& step) {
+      return is_head_vector(step.instruction.opcode);
+    });
+    const auto middle = static_cast<uint32_t>(attention - begin);
+    linked_.sections.push_back({first, middle});
+    linked_.sections.push_back({middle, last, first_head});
+  }
+
+  const ProgramHeader& header_;
+  PhysicalMemory& memory_;
+  LinkedProgram linked_;
+  WeightStream stream_;
+  uint32_t taken_ = 0;        // rows of the last matrix
+  size_t last_matrix_ = 0;    // its step
+  bool among_heads_ = false;  // since then some heads' vectors or attention, but not all
+};
+
+}  // namespace
+
+LinkedProgram link(const Program& program, PhysicalMemory& memory) { return Linker(program, memory).take(); }
+
+}  // namespace brim

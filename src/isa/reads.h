@@ -1,0 +1,77 @@
+// What an instruction makes the MCU read: the reads of the table in isa/ops.h for one pass. Freestanding.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "isa/ops.h"
+
+namespace brim {
+
+// What reads depend on besides the instruction. References must outlive it.
+struct PassFacts {
+  const ProgramHeader& header;
+  uint32_t position = 0;                // of the first token
+  std::span<const uint32_t> token_ids;  // of the pass
+};
+
+// Where the weight stream goes on.
+struct WeightStream {
+  uint64_t start = 0;  // of the run of chunks, in bytes
+  uint64_t page = 0;   // of that run
+};
+
+// One run of beats of a read.
+struct ReadRun {
+  const MemoryRead& read;
+  uint64_t address = 0;  // in bytes; kWeights: the start of the run of chunks
+  uint64_t beats = 0;    // metadata pages included
+  uint64_t page = 0;     // kWeights: the first page and the number of them
+  uint64_t pages = 0;
+};
+
+// Beats of weight pages [page, page + pages) of a stream, with the metadata pages before chunks that begin
+// there.
+constexpr uint64_t weight_beats(uint64_t page, uint64_t pages) {
+  return (stream_bytes(page + pages) - stream_bytes(page)) / kBeatBytes;
+}
+
+// Beats of the FP16 scales of `positions` positions, and of their KV records.
+constexpr uint64_t kv_scale_beats(uint64_t positions) {
+  constexpr uint64_t kScalesPerBeat = kBeatBytes / sizeof(uint16_t);
+  return (positions + kScalesPerBeat - 1) / kScalesPerBeat;
+}
+constexpr uint64_t kv_record_beats(uint64_t positions, const ProgramHeader& header) {
+  return positions * (kv_record_bytes(header.head_size) / kBeatBytes);
+}
+
+// body(const ReadRun&) for every run of beats that the instruction reads, in the order in which they reach
+// the VPU. `stream` is what the instructions before left it. Precondition: the program passed check_program.
+template <typename Body>
+constexpr void for_each_read(const Instruction& in, const PassFacts& facts, WeightStream& stream,
+                             const Body& body) {
+  if (in.opcode == Opcode::kStream) stream = {uint64_t{in.address} * kBeatBytes, 0};
+  for (const MemoryRead& read : op(in.opcode).reads) {
+    if (read.pattern == Pattern::kWeights) {
+      body(ReadRun{read, stream.start, weight_beats(stream.page, in.count), stream.page, in.count});
+      stream.page += in.count;
+      continue;
+    }
+    const uint64_t beats = read.length == Length::kPastScales ? kv_scale_beats(facts.position)
+                           : read.length == Length::kPastRecords
+                               ? kv_record_beats(facts.position, facts.header)
+                               : uint64_t{in.count};
+    const uint64_t base = uint64_t{value_of(read.base, in)} * kBeatBytes +
+                          (read.behind_scales ? kv_scale_bytes(facts.header.context) : 0);
+    if (read.index == Index::kNone) {
+      body(ReadRun{read, base, beats});
+      continue;
+    }
+    for (uint64_t t = 0; t < facts.token_ids.size(); ++t) {
+      const uint64_t row = read.index == Index::kPosition ? facts.position + t : facts.token_ids[t];
+      body(ReadRun{read, base + row * beats * kBeatBytes, beats});
+    }
+  }
+}
+
+}  // namespace brim
