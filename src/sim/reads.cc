@@ -20,7 +20,7 @@ constexpr uint64_t bytes(uint32_t beat_address) { return uint64_t{beat_address} 
 ReadList::ReadList(const Board& board, const PassProgram& program, const Design& design)
     : program_(program),
       order_(design.weight_order),
-      ports_(board.axi.ports),
+      ports_(board.axi.port_count()),
       burst_beats_(std::min<uint32_t>(board.axi.burst_bytes, kSubBlockBytes) / kBeatBytes) {
   if (ports_ > kMaxAxiPorts) {
     throw Error(concat("board ", board.name, ": axi.ports is ", ports_, ", at most ", kMaxAxiPorts,
