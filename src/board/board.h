@@ -130,7 +130,8 @@ struct AcceleratorDescription {
   uint32_t tokens_per_pass = 0;      // largest T
   uint32_t prefetch_fifo_beats = 0;  // 64 B each
   uint32_t port_fifo_beats = 0;      // of each stream port: what it may have asked for and not yet joined
-  uint32_t score_buffer_bytes = 0;   // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
+  uint32_t score_buffer_bytes =
+      0;  // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
 
   bool operator==(const AcceleratorDescription&) const = default;
 };
@@ -139,8 +140,9 @@ struct Board {
   std::string name;
   std::string description;
   DdrDescription ddr;
-  std::vector<MemoryRegion> regions;  // in DRAM order; together they are the whole capacity
-  MemoryRegion firmware;              // inside one region, not available to images
+  std::vector<MemoryRegion> regions;   // in DRAM order; together they are the whole capacity
+  MemoryRegion firmware;               // inside one region, not available to images
+  std::vector<MemoryRegion> reserved;  // likewise, others': neither images nor the firmware touch them
   AxiDescription axi;
   AcceleratorDescription accelerator;
 

@@ -185,6 +185,13 @@ TEST(Board, RegionsMustBePagesOfThisMemoryWithoutOverlap) {
   EXPECT_NE(refusal("/regions/1/name", "ddr_low").find("used twice"), std::string::npos);
   EXPECT_NE(refusal("/regions", Json::array()).find("regions"), std::string::npos);
   EXPECT_NE(refusal("/firmware/bytes", "0x80002000").find("inside one of the regions"), std::string::npos);
+  EXPECT_NE(refusal("/reserved/0/base", "0x7ff02000").find("inside one of the regions"), std::string::npos);
+  EXPECT_EQ(refusal("/reserved/0/base", "0x0"),
+            "test.json: reserved[0].base makes pmu_firmware overlap firmware");
+  EXPECT_EQ(refusal([](Json& json) {
+              json["reserved"].push_back({{"name", "other"}, {"base", "0x7ff80000"}, {"bytes", "0x2000"}});
+            }),
+            "test.json: reserved[1].base makes other overlap pmu_firmware");
 }
 
 TEST(Board, BrokenAndAmbiguousJsonIsRefused) {

@@ -272,14 +272,39 @@ std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, 
   return regions;
 }
 
+void require_inside(const Section& section, const MemoryRegion& range,
+                    const std::vector<MemoryRegion>& regions) {
+  require_pages(section, range);
+  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return contains(r, range); })) {
+    section.refuse("base", "and bytes must lie inside one of the regions");
+  }
+}
+
 MemoryRegion parse_firmware(Section section, const std::vector<MemoryRegion>& regions) {
   MemoryRegion firmware{"firmware", section.hex("base"), section.hex("bytes")};
   section.finish();
-  require_pages(section, firmware);
-  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return contains(r, firmware); })) {
-    section.refuse("base", "and bytes must lie inside one of the regions");
-  }
+  require_inside(section, firmware, regions);
   return firmware;
+}
+
+std::vector<MemoryRegion> parse_reserved(Section& root, const std::string& file, const Board& board) {
+  const Json& list = root.at("reserved");
+  if (!list.is_array() || list.size() > 16) root.refuse("reserved", "must be a list of at most 16");
+  std::vector<MemoryRegion> reserved;
+  for (const Json& json : list) {
+    Section section(json, file, concat("reserved[", reserved.size(), "]"));
+    MemoryRegion range{section.text("name"), section.hex("base"), section.hex("bytes")};
+    section.finish();
+    require_inside(section, range, board.regions);
+    const auto apart = [&](const MemoryRegion& other) {
+      if (range.base < other.base + other.bytes && other.base < range.base + range.bytes)
+        section.refuse("base", concat("makes ", range.name, " overlap ", other.name));
+    };
+    apart(board.firmware);
+    for (const MemoryRegion& other : reserved) apart(other);
+    reserved.push_back(std::move(range));
+  }
+  return reserved;
 }
 
 AxiPort parse_port(Section section) {
@@ -364,6 +389,7 @@ Board parse_board(std::string_view json, const std::string& file, std::span<cons
   board.ddr = parse_ddr(root.section("ddr"));
   board.regions = parse_regions(root, origin, board.ddr.capacity_bytes());
   board.firmware = parse_firmware(root.section("firmware"), board.regions);
+  board.reserved = parse_reserved(root, origin, board);
   board.axi = parse_axi(root.section("axi"), origin);
   board.accelerator = parse_accelerator(root.section("accelerator"));
   root.finish();
