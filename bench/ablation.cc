@@ -1,9 +1,11 @@
 // What each idea of the accelerator is worth: decoding and prompt speed with one of them turned off at a
 // time.
-//   ablation [MODEL [BOARD]]
+//   ablation [MODEL [BOARD [KEY=VALUE...]]]
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "model/tensor_source.h"
 #include "sim/subject.h"
@@ -65,7 +67,8 @@ void print_prompts(const Board& board, const Subject& subject) {
 int main(int argc, char** argv) {
   try {
     const std::string model = argc > 1 ? argv[1] : "synthetic:llama2-7b";
-    const brim::Board board = brim::load_board(argc > 2 ? argv[2] : "kv260");
+    const std::vector<std::string> settings(argv + std::min(argc, 3), argv + argc);
+    const brim::Board board = brim::load_board(argc > 2 ? argv[2] : "kv260", settings);
     const brim::sim::Subject subject =
         brim::sim::subject_of(brim::open_model(model)->description(), board, {});
     std::printf("%s on %s, simulated\n\n", subject.name.c_str(), board.name.c_str());

@@ -21,7 +21,8 @@ namespace {
 struct Options {
   std::string image;
   std::vector<uint32_t> positions = {0};
-  double least_rate = 0;  // token/s at the first position
+  std::vector<std::string> set;  // changes of the board, "KEY=VALUE"
+  double least_rate = 0;         // token/s at the first position
 };
 
 void print_share(const char* name, uint64_t cycles, uint64_t of) {
@@ -68,7 +69,7 @@ bool measure(const MappedImage& image, const Board& board, rtl_target::RtlExecut
 
 bool run(const Options& options) {
   const MappedImage image(options.image);
-  const Board board = load_board(image.header().board);
+  const Board board = load_board(image.header().board, options.set);
   // This program stands in bench/, beside rtl/.
   const auto models = rtl_target::model_folder().parent_path().parent_path() / "rtl";
   rtl_target::RtlExecutor rtl(image, board, {.models = models});
@@ -93,6 +94,9 @@ int main(int argc, char** argv) {
       "than 1%, or it is slower than --least-rate");
   app.add_option("IMAGE", options.image, "Image file")->required();
   app.add_option("--positions", options.positions, "Positions to decode at, as 0,1023")->delimiter(',');
+  app.add_option("--set", options.set, "Change a value of the board file, as axi.fabric_latency_ns=400")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--least-rate", options.least_rate, "Token/s that the first position must reach");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Checks the scripts of this folder without Vivado.
 
-build.tcl runs in tclsh on stand-ins for Vivado's commands (stand_ins.tcl), which print each call. What the calls name is
-compared with brim_kv260.v as Yosys reads it, with firmware/board.h, and with boards/kv260.json.
+build.tcl runs in tclsh on stand-ins for Vivado's commands (stand_ins.tcl), which print each call. Commands, options, properties,
+parameters, pins and segments must stand in the table that vivado.py has from the documentation. What the calls name is compared
+with brim_kv260.v as Yosys reads it, with firmware/board.h, and with boards/kv260.json.
 
 Usage: check.py TCLSH YOSYS
 """
@@ -13,6 +14,8 @@ import re
 import subprocess
 import sys
 import tempfile
+
+import vivado
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -27,12 +30,75 @@ def check(claim, holds):
 
 
 def run_script(tclsh, output):
-    """The calls that build.tcl makes, each a list of words."""
+    """The calls that build.tcl makes: each a list of words, lists spread out; and each with its words whole."""
     done = subprocess.run([tclsh, HERE / "stand_ins.tcl", HERE / "build.tcl", "brim_pkg.sv", output, "8"],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"build.tcl stopped: {done.stderr.strip()}")
-    return [line.split("\t") for line in done.stdout.splitlines()]
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return [line for line in lines if line[0] != "syntax"], [line[1:] for line in lines if line[0] == "syntax"]
+
+
+def check_syntax(syntax):
+    """Every command with options that it has, and as many other words as it takes."""
+    for call in syntax:
+        name, words = call[0], call[1:]
+        if name in ("exec", "copy"):
+            continue
+        check(f"{name} is a command of Vivado", name in vivado.COMMANDS)
+        flags, valued, least, most = vivado.COMMANDS.get(name, (set(), set(), 0, 99))
+        others = 0
+        while words:
+            word = words.pop(0)
+            option = word.removeprefix("-")
+            if option == word:
+                others += 1
+            elif option in valued:
+                check(f"{name} {word} has a value", bool(words))
+                words = words[1:]
+            else:
+                check(f"{name} has an option {word}", option in flags | vivado.EVERYWHERE)
+        check(f"{name} takes {least} to {most} words beside its options, given {others}: {call}", least <= others <= most)
+
+
+def check_names(calls):
+    """Properties, parameters, pins, interfaces and segments are documented ones."""
+    for call in calls:
+        name, words = call[0], call[1:]
+        if name == "set_property" and words[0] == "-dict":
+            cell = words[-1].removeprefix("cell:")
+            for parameter in words[1:-1:2]:
+                if cell in vivado.PARAMETERS:
+                    check(f"{cell} has a parameter {parameter}",
+                          parameter.startswith("CONFIG.") and parameter.removeprefix("CONFIG.") in vivado.PARAMETERS[cell])
+        elif name in ("set_property", "get_property"):
+            owner = words[-1]
+            check(f"{owner} has a property {words[0]}", words[0] in vivado.PROPERTIES.get(owner, ()))
+            if words[0] == "strategy":
+                check(f"{owner} has a strategy {words[1]}", words[1] in vivado.STRATEGIES[owner])
+        elif name == "create_bd_cell" and "-vlnv" in words:
+            cell = words[-1]
+            check(f"{cell} is {vivado.IPS.get(cell)}", words[words.index("-vlnv") + 1] == vivado.IPS.get(cell))
+        elif name in ("get_bd_pins", "get_bd_intf_pins"):
+            cell, pin = words[-1].split("/")
+            table = vivado.PINS if name == "get_bd_pins" else vivado.INTERFACES
+            if cell != "accelerator":
+                check(f"{cell} has a pin {pin}", pin in table.get(cell, ()))
+        elif name == "get_bd_addr_segs":
+            check(f"{words[-1]} is an address segment", words[-1] in vivado.SEGMENTS)
+        elif name == "apply_bd_automation":
+            rule = words[words.index("-rule") + 1]
+            check(f"{rule} is a rule with these settings",
+                  set(words[words.index("-config") + 1:-1:2]) <= vivado.AUTOMATION.get(rule, set()))
+
+
+def check_reports(calls):
+    asked = {call[0] for call in calls if call[0].startswith("report_")}
+    wanted = {"report_timing_summary", "report_pulse_width", "report_methodology", "report_cdc", "report_control_sets",
+              "report_high_fanout_nets", "report_utilization"}
+    check(f"all reports are asked for (missing: {sorted(wanted - asked)})", wanted <= asked)
+    paths = [call for call in calls if call[0] == "get_timing_paths"]
+    check("setup and hold are both judged", {"-setup", "-hold"} <= {word for call in paths for word in call})
 
 
 def module_ports(yosys, output):
@@ -86,14 +152,20 @@ def check_connections(calls, ports, parameters):
 def check_widths(calls, ports, board):
     ps = settings(calls, "ps")
     used = [call[2] for call in calls if call[0] == "connect_bd_intf_net" and call[2].startswith("ps/")]
-    numbers = {f"ps/S_AXI_HP{i}_FPD": f"GP{i + 2}" for i in range(4)} | {"ps/S_AXI_HPC0_FPD": "GP0"}
+    numbers = {f"ps/S_AXI_HP{i}_FPD": f"GP{i + 2}" for i in range(4)} | {f"ps/S_AXI_HPC{i}_FPD": f"GP{i}" for i in range(2)}
     for port in used:
         number = numbers[port]
         check(f"{port} is enabled", ps.get(f"PSU__USE__S_AXI_{number}") == "1")
         check(f"{port} has 128 bits", ps.get(f"PSU__SAXI{number}__DATA_WIDTH") == "128")
     masters = [name for name in ports if re.fullmatch(r"m_axi_\w+_rdata", name)]
     check("the masters have as many bits", all(ports[name][1] == board["axi"]["data_width_bits"] == 128 for name in masters))
-    check("as many stream ports as the board", len([n for n in masters if "aux" not in n]) == board["axi"]["ports"])
+    check("as many stream ports as the board", len([n for n in masters if "aux" not in n]) == len(board["axi"]["ports"]))
+    wanted = {f"m_axi_{i}": port["name"] for i, port in enumerate(board["axi"]["ports"])} | {"m_axi_aux": board["axi"]["aux"]["name"]}
+    given = {call[1].removeprefix("accelerator/"): call[2].removeprefix("ps/") for call in calls
+             if call[0] == "connect_bd_intf_net" and call[1].startswith("accelerator/m_axi")}
+    check(f"masters have the ports of boards/kv260.json: {wanted}, connected: {given}", given == wanted)
+    check("each stream port has an input of the controller of its own",
+          len({port["xpi"] for port in board["axi"]["ports"]}) == len(board["axi"]["ports"]))
     check("register block: 32 bits, a page of addresses", ports["s_axi_wdata"][1] == 32 and ports["s_axi_awaddr"][1] == 12)
     check("M_AXI_HPM0_FPD is enabled", ps.get("PSU__USE__M_AXI_GP0") == "1")
     check("interrupts are enabled", ps.get("PSU__USE__IRQ0") == "1" and ports["interrupt"] == ("output", 1))
@@ -111,9 +183,10 @@ def check_parameters(calls, parameters, board):
 def check_clock(calls, board):
     clock = settings(calls, "clock")
     check("the clock is the board's",
-          float(clock["CLKOUT1_REQUESTED_OUT_FREQ"]) == board["accelerator"]["clock_mhz"] == board["axi"]["clock_mhz"])
-    check("the MMCM's input is pl_clk0",
-          float(clock["PRIM_IN_FREQ"]) == float(settings(calls, "ps")["PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"]))
+          float(clock["CLKOUT1_REQUESTED_OUT_FREQ"]) == board["accelerator"]["clock_mhz"])
+    # pl_clk0 is 99.999 MHz after the divider: a frequency given by hand does not match it.
+    check("the MMCM's input frequency comes with its connection", "PRIM_IN_FREQ" not in clock)
+    check("the MMCM's input is pl_clk0", ["connect_bd_net", "ps/pl_clk0", "clock/clk_in1"] in calls)
 
 
 def check_memory(calls, board):
@@ -151,8 +224,11 @@ def main():
     board = json.loads((ROOT / "boards/kv260.json").read_text())
     with tempfile.TemporaryDirectory() as folder:
         output = pathlib.Path(folder)
-        calls = run_script(tclsh, output / "project")
+        calls, syntax = run_script(tclsh, output / "project")
         ports, parameters = module_ports(yosys, output)
+    check_syntax(syntax)
+    check_names(calls)
+    check_reports(calls)
     check_files(calls)
     check_connections(calls, ports, parameters)
     check_widths(calls, ports, board)

@@ -23,25 +23,26 @@ set ddr {
     PSU__HIGH_ADDRESS__ENABLE {1}
 }
 
-# S_AXI_HP0..3_FPD are GP2..5 of the processing system, S_AXI_HPC0_FPD is GP0, M_AXI_HPM0_FPD is master GP0.
+# Which port of the processing system each master of the accelerator has, as boards/kv260.json says: each stream port
+# leads to an input of its own of the DDR controller (HP1 and HP2 share one).
+set port_of {m_axi_0 HP0 m_axi_1 HP1 m_axi_2 HP3 m_axi_3 HPC1 m_axi_aux HPC0}
+
+# S_AXI_<port>_FPD by the processing system's own numbers.
+set number_of {HPC0 0 HPC1 1 HP0 2 HP1 3 HP2 4 HP3 5}
+
+# M_AXI_HPM0_FPD is master GP0.
 set ports {
     PSU__USE__M_AXI_GP0 {1}
     PSU__MAXIGP0__DATA_WIDTH {128}
     PSU__USE__M_AXI_GP1 {0}
     PSU__USE__M_AXI_GP2 {0}
-    PSU__USE__S_AXI_GP0 {1}
-    PSU__SAXIGP0__DATA_WIDTH {128}
-    PSU__USE__S_AXI_GP2 {1}
-    PSU__SAXIGP2__DATA_WIDTH {128}
-    PSU__USE__S_AXI_GP3 {1}
-    PSU__SAXIGP3__DATA_WIDTH {128}
-    PSU__USE__S_AXI_GP4 {1}
-    PSU__SAXIGP4__DATA_WIDTH {128}
-    PSU__USE__S_AXI_GP5 {1}
-    PSU__SAXIGP5__DATA_WIDTH {128}
     PSU__FPGA_PL0_ENABLE {1}
     PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ {100}
     PSU__USE__IRQ0 {1}
+}
+foreach port [dict values $port_of] {
+    set number [dict get $number_of $port]
+    lappend ports PSU__USE__S_AXI_GP$number 1 PSU__SAXIGP${number}__DATA_WIDTH 128
 }
 
 # Properties of an IP, given without their prefix.
@@ -59,14 +60,15 @@ proc net {args} {
 
 proc interface {from to} { connect_bd_intf_net [get_bd_intf_pins $from] [get_bd_intf_pins $to] }
 
-# A master sees the two regions of DDR that images use, and nothing else.
-proc map_memory {master port prefix} {
-    foreach {segment offset} [list ${prefix}_DDR_LOW 0x0 ${prefix}_DDR_HIGH 0x800000000] {
-        assign_bd_address -offset $offset -range 2G -target_address_space [get_bd_addr_spaces accelerator/$master] \
-            [get_bd_addr_segs ps/$port/$segment]
+# A master sees the two regions of DDR that images use, and nothing else of what its port leads to.
+proc map_memory {master port} {
+    set space [get_bd_addr_spaces accelerator/$master]
+    set segments ps/SAXIGP[dict get $::number_of $port]/${port}
+    foreach {segment offset} {DDR_LOW 0x0 DDR_HIGH 0x800000000} {
+        assign_bd_address -offset $offset -range 2G -target_address_space $space [get_bd_addr_segs ${segments}_$segment]
     }
-    foreach segment [get_bd_addr_segs -quiet -excluded_by none -of_objects [get_bd_addr_spaces accelerator/$master]] {
-        if {![string match *_DDR_* $segment]} { exclude_bd_addr_seg $segment }
+    foreach segment {LPS_OCM QSPI} {
+        exclude_bd_addr_seg -target_address_space $space [get_bd_addr_segs ${segments}_$segment]
     }
 }
 
@@ -79,7 +81,8 @@ proc create_design {tokens} {
     configure $ps $::ports
 
     set clock [create_bd_cell -type ip -vlnv xilinx.com:ip:clk_wiz clock]
-    configure $clock {PRIM_IN_FREQ 100.000 CLKOUT1_REQUESTED_OUT_FREQ 300.000 USE_RESET false USE_LOCKED true}
+    # Its input's frequency, 99.999 MHz after the divider, comes with the connection.
+    configure $clock {CLKOUT1_REQUESTED_OUT_FREQ 300.000 USE_RESET false USE_LOCKED true}
     set reset [create_bd_cell -type ip -vlnv xilinx.com:ip:proc_sys_reset reset]
     configure $reset {C_EXT_RESET_HIGH 0 C_AUX_RESET_HIGH 0}
     set one [create_bd_cell -type ip -vlnv xilinx.com:ip:xlconstant one]
@@ -92,24 +95,23 @@ proc create_design {tokens} {
     configure $accelerator [list TOKENS $tokens]
 
     net ps/pl_clk0 clock/clk_in1
-    net clock/clk_out1 accelerator/aclk control/aclk reset/slowest_sync_clk ps/maxihpm0_fpd_aclk ps/saxihpc0_fpd_aclk \
-        ps/saxihp0_fpd_aclk ps/saxihp1_fpd_aclk ps/saxihp2_fpd_aclk ps/saxihp3_fpd_aclk
+    set clocked {accelerator/aclk control/aclk reset/slowest_sync_clk ps/maxihpm0_fpd_aclk}
+    foreach port [dict values $::port_of] { lappend clocked ps/saxi[string tolower $port]_fpd_aclk }
+    net clock/clk_out1 {*}$clocked
     net clock/locked reset/dcm_locked
     net one/dout reset/ext_reset_in
     net reset/peripheral_aresetn accelerator/aresetn control/aresetn
 
     interface ps/M_AXI_HPM0_FPD control/S00_AXI
     interface control/M00_AXI accelerator/s_axi
-    for {set port 0} {$port < 4} {incr port} { interface accelerator/m_axi_$port ps/S_AXI_HP${port}_FPD }
-    interface accelerator/m_axi_aux ps/S_AXI_HPC0_FPD
+    dict for {master port} $::port_of { interface accelerator/$master ps/S_AXI_${port}_FPD }
     # pl_ps_irq0[0] is interrupt 121 of the GIC.
     net accelerator/interrupt ps/pl_ps_irq0
 
     # Where firmware/board.h looks for the registers.
     assign_bd_address -offset 0xA0000000 -range 4K -target_address_space [get_bd_addr_spaces ps/Data] \
         [get_bd_addr_segs accelerator/s_axi/reg0]
-    for {set port 0} {$port < 4} {incr port} { map_memory m_axi_$port SAXIGP[expr {$port + 2}] HP$port }
-    map_memory m_axi_aux SAXIGP0 HPC0
+    dict for {master port} $::port_of { map_memory $master $port }
 
     validate_bd_design
     save_bd_design

@@ -29,9 +29,9 @@ std::vector<std::string_view> builtin_board_names() {
   return names;
 }
 
-Board load_board(const std::string& name_or_path) {
+Board load_board(const std::string& name_or_path, std::span<const std::string> settings) {
   for (const BuiltinBoard& board : builtin_boards()) {
-    if (board.name == name_or_path) return parse_board(board.json, name_or_path + ".json");
+    if (board.name == name_or_path) return parse_board(board.json, name_or_path + ".json", settings);
   }
   constexpr uintmax_t kMaxFileBytes = 1 << 20;
   std::error_code error;
@@ -49,7 +49,7 @@ Board load_board(const std::string& name_or_path) {
   if (!file.read(text.data(), static_cast<std::streamsize>(bytes))) {
     throw Error(concat("board ", name_or_path, ": cannot be read; check its permissions"));
   }
-  return parse_board(text, name_or_path);
+  return parse_board(text, name_or_path, settings);
 }
 
 }  // namespace brim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ struct DdrTiming {
   uint32_t read_to_write = 0;  // RD to WR
   uint32_t trfc = 0;           // REF to ACT or REF
   uint32_t trefi = 0;          // mean interval of REF
+
+  bool operator==(const DdrTiming&) const = default;
 };
 
 // Which bits of the byte offset into the DRAM make up each part of a DRAM address, least significant
@@ -39,6 +42,8 @@ struct AddressMap {
   std::vector<uint8_t> bank_group;
   std::vector<uint8_t> column;  // bursts within a row
   std::vector<uint8_t> byte;
+
+  bool operator==(const AddressMap&) const = default;
 };
 
 // Queues of the memory controller, in bursts. Writes are drained when `write_high_watermark` of them
@@ -48,6 +53,8 @@ struct ControllerSizes {
   uint32_t write_queue = 0;
   uint32_t write_high_watermark = 0;
   uint32_t write_low_watermark = 0;
+
+  bool operator==(const ControllerSizes&) const = default;
 };
 
 // One channel, one rank, with bursts of 64 bytes.
@@ -68,6 +75,8 @@ struct DdrDescription {
   uint64_t row_bytes() const { return (uint64_t{1} << column_bits) * data_width_bits / 8; }
   uint64_t capacity_bytes() const { return row_bytes() * banks() << row_bits; }
   double peak_bytes_per_second() const { return clock_mhz * 1e6 * 2 * data_width_bits / 8; }
+
+  bool operator==(const DdrDescription&) const = default;
 };
 
 // A range of physical addresses.
@@ -75,16 +84,43 @@ struct MemoryRegion {
   std::string name;
   uint64_t base = 0;
   uint64_t bytes = 0;
+
+  bool operator==(const MemoryRegion&) const = default;
 };
 
-// The accelerator's ports into the memory system.
-struct AxiDescription {
-  uint32_t ports = 0;
-  uint32_t data_width_bits = 0;
+// A port of the programmable logic into the memory system, and the input of the DDR controller (XPI) that it
+// leads to.
+struct AxiPort {
+  std::string name;
+  uint32_t xpi = 0;
+
+  bool operator==(const AxiPort&) const = default;
+};
+
+// What stands between the ports and the controller's inputs. Each input takes and gives `data_width_bits` per
+// clock; ports of one input take turns after `arbitration_bytes`.
+struct SwitchDescription {
   double clock_mhz = 0;
+  uint32_t data_width_bits = 0;
+  uint32_t arbitration_bytes = 0;
+
+  bool operator==(const SwitchDescription&) const = default;
+};
+
+// The accelerator's ports into the memory system. They run at the accelerator's clock.
+struct AxiDescription {
+  std::vector<AxiPort> ports;  // of the stream, in the order in which they take turns
+  AxiPort aux;                 // fetches the program, writes
+  uint32_t data_width_bits = 0;
   uint32_t burst_bytes = 0;             // length of the bursts the accelerator asks for
-  uint32_t max_outstanding_bursts = 0;  // per port and direction
-  double fabric_latency_ns = 0;         // request to controller plus data back, without DRAM time
+  uint32_t max_outstanding_bursts = 0;  // per port and direction, of the accelerator
+  uint32_t outstanding_reads = 0;       // bursts of a port that its interface has under way at the switch
+  double fabric_latency_ns = 0;         // request to controller plus data back, idle, without DRAM time
+  SwitchDescription interconnect;       // "switch" in the file
+
+  uint32_t port_count() const { return static_cast<uint32_t>(ports.size()); }
+
+  bool operator==(const AxiDescription&) const = default;
 };
 
 struct AcceleratorDescription {
@@ -93,35 +129,44 @@ struct AcceleratorDescription {
   uint32_t max_context = 0;          // positions
   uint32_t tokens_per_pass = 0;      // largest T
   uint32_t prefetch_fifo_beats = 0;  // 64 B each
-  uint32_t score_buffer_bytes = 0;   // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
+  uint32_t port_fifo_beats = 0;      // of each stream port: what it may have asked for and not yet joined
+  uint32_t score_buffer_bytes =
+      0;  // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
+
+  bool operator==(const AcceleratorDescription&) const = default;
 };
 
 struct Board {
   std::string name;
   std::string description;
   DdrDescription ddr;
-  std::vector<MemoryRegion> regions;  // in DRAM order; together they are the whole capacity
-  MemoryRegion firmware;              // inside one region, not available to images
+  std::vector<MemoryRegion> regions;   // in DRAM order; together they are the whole capacity
+  MemoryRegion firmware;               // inside one region, not available to images
+  std::vector<MemoryRegion> reserved;  // likewise, others': neither images nor the firmware touch them
   AxiDescription axi;
   AcceleratorDescription accelerator;
 
   // The byte offset into the DRAM of a physical address: regions follow one another in the DRAM in the
   // order in which they are listed. Throws Error for an address outside all regions.
   uint64_t dram_offset(uint64_t physical_address) const;
+
+  bool operator==(const Board&) const = default;
 };
 
 inline constexpr uint64_t kDdrBurstBytes = 64;
 inline constexpr uint64_t kRegionAlignment = 8192;  // regions and firmware are whole pages of the image
 
-// The board called `name_or_path`: one of builtin_board_names(), or a user's JSON file. Throws Error
-// saying which key of which file is wrong, or which boards there are.
-Board load_board(const std::string& name_or_path);
+// The board called `name_or_path`: one of builtin_board_names(), or a user's JSON file, changed by
+// `settings`, each "KEY=VALUE" as --set takes them: a dotted path into the file, and JSON or text. Throws
+// Error saying which key of which file or which setting is wrong, or which boards there are.
+Board load_board(const std::string& name_or_path, std::span<const std::string> settings = {});
 
 // Boards whose files are built into the binary, sorted.
 std::vector<std::string_view> builtin_board_names();
 
-// Reads a description from JSON text; `file` names it in messages. Unknown and missing keys and values
-// that cannot be are refused with Error.
-Board parse_board(std::string_view json, const std::string& file);
+// Reads a description from JSON text; `file` names it in messages. It says everything, or what differs from a
+// built-in board: "like" names that, and "set" has dotted paths and their values. Unknown and missing keys
+// and values that cannot be are refused with Error.
+Board parse_board(std::string_view json, const std::string& file, std::span<const std::string> settings = {});
 
 }  // namespace brim

@@ -6,6 +6,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <vector>
 
 #include "base/concat.h"
 #include "base/error.h"
@@ -184,6 +185,13 @@ TEST(Board, RegionsMustBePagesOfThisMemoryWithoutOverlap) {
   EXPECT_NE(refusal("/regions/1/name", "ddr_low").find("used twice"), std::string::npos);
   EXPECT_NE(refusal("/regions", Json::array()).find("regions"), std::string::npos);
   EXPECT_NE(refusal("/firmware/bytes", "0x80002000").find("inside one of the regions"), std::string::npos);
+  EXPECT_NE(refusal("/reserved/0/base", "0x7ff02000").find("inside one of the regions"), std::string::npos);
+  EXPECT_EQ(refusal("/reserved/0/base", "0x0"),
+            "test.json: reserved[0].base makes pmu_firmware overlap firmware");
+  EXPECT_EQ(refusal([](Json& json) {
+              json["reserved"].push_back({{"name", "other"}, {"base", "0x7ff80000"}, {"bytes", "0x2000"}});
+            }),
+            "test.json: reserved[1].base makes other overlap pmu_firmware");
 }
 
 TEST(Board, BrokenAndAmbiguousJsonIsRefused) {
@@ -201,6 +209,76 @@ TEST(Board, BrokenAndAmbiguousJsonIsRefused) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "test.json: name stands twice in one object");
   }
+}
+
+// The message with which kv260 is refused with these settings.
+std::string refused(const std::vector<std::string>& settings) {
+  try {
+    load_board("kv260", settings);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(BoardSettings, ChangeNumbersTextsAndItemsOfLists) {
+  const std::vector<std::string> settings = {"axi.fabric_latency_ns=400", "axi.ports.2.xpi=4",
+                                             "firmware.bytes=0x400000", "ddr.address_map.bank_group=6",
+                                             "name=mine=2"};
+  const Board board = load_board("kv260", settings);
+  EXPECT_EQ(board.axi.fabric_latency_ns, 400);
+  EXPECT_EQ(board.axi.ports[2].xpi, 4u);
+  EXPECT_EQ(board.firmware.bytes, 0x400000u);
+  EXPECT_EQ(board.ddr.address_map.bank_group, std::vector<uint8_t>{6});
+  EXPECT_EQ(board.name, "mine=2");
+}
+
+TEST(BoardSettings, RefusalsNameKeyAndValueAndWhatThereIs) {
+  EXPECT_EQ(refused({"axi.latency=400"}),
+            "--set axi.latency=400: the board has no axi.latency; axi has aux, burst_bytes, data_width_bits, "
+            "fabric_latency_ns, max_outstanding_bursts, outstanding_reads, ports, switch");
+  EXPECT_EQ(refused({"axi.ports.4.xpi=1"}),
+            "--set axi.ports.4.xpi=1: the board has no axi.ports.4; axi.ports has 0 to 3");
+  EXPECT_EQ(
+      refused({"accelerator.clock_mhz.x=1"}),
+      "--set accelerator.clock_mhz.x=1: the board has no accelerator.clock_mhz.x; accelerator.clock_mhz "
+      "is a value");
+  EXPECT_EQ(
+      refused({"axi.switch.clock_mhz=fast"}),
+      "kv260.json with --set axi.switch.clock_mhz=fast: axi.switch.clock_mhz must be a number from 1 to "
+      "10000");
+  EXPECT_EQ(refused({"fast"}), "--set fast: must be KEY=VALUE, like axi.fabric_latency_ns=400");
+  EXPECT_NE(refused({"=1"}).find("must be KEY=VALUE"), std::string::npos);
+  EXPECT_NE(refused({".=1"}).find("a board has accelerator"), std::string::npos);
+}
+
+TEST(BoardLike, IsThatBoardButForWhatItSets) {
+  const Board board = load_board("kv260-400");
+  EXPECT_EQ(board.name, "kv260-400");
+  EXPECT_EQ(board.axi.interconnect.clock_mhz, 400);
+  EXPECT_EQ(board.ddr.clock_mhz, load_board("kv260").ddr.clock_mhz);
+}
+
+TEST(BoardLike, RefusesWhatItCannotMean) {
+  const auto refusal_of = [](const char* text) -> std::string {
+    try {
+      parse_board(text, "mine.json");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  const std::string head = R"({"name": "m", "description": "", "notes": [], )";
+  EXPECT_EQ(refusal_of((head + R"("like": "kv260", "set": {}})").c_str()), "accepted");
+  EXPECT_NE(refusal_of((head + R"("like": "nonesuch"})").c_str()).find("like must name a built-in board: "),
+            std::string::npos);
+  EXPECT_NE(refusal_of((head + R"("like": 1})").c_str()).find("like must name"), std::string::npos);
+  EXPECT_NE(refusal_of((head + R"("like": "kv260-400"})").c_str()).find("like no other"), std::string::npos);
+  EXPECT_EQ(refusal_of((head + R"("like": "kv260", "axi": {}})").c_str()),
+            "mine.json: axi cannot stand beside like; put it into set");
+  EXPECT_NE(refusal_of((head + R"("like": "kv260", "set": {"axi.x": 1}})").c_str()).find("has no axi.x"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(R"({"name": "m", "like": "kv260"})").find("is missing"), std::string::npos);
 }
 
 }  // namespace

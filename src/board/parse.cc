@@ -7,6 +7,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "board/board.h"
+#include "board/json.h"
 
 namespace brim {
 namespace {
@@ -95,24 +96,6 @@ class Section {
   std::string path_;
   std::set<std::string> seen_;
 };
-
-// nlohmann::json keeps the last of two equal keys; a file with both is a mistake.
-Json parse_without_duplicates(std::string_view text, const std::string& file) {
-  std::vector<std::set<std::string>> open_objects;
-  const auto check = [&](int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
-    if (event == Json::parse_event_t::key && !open_objects.back().insert(parsed.get<std::string>()).second) {
-      throw Error(concat(file, ": ", parsed.get<std::string>(), " stands twice in one object"));
-    }
-    return true;
-  };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::parse_error& error) {
-    throw Error(concat(file, ": not valid JSON at byte ", error.byte));
-  }
-}
 
 // "31:16", "6", "17,13:7" or "": bit ranges, most significant first, as data books write them.
 std::vector<uint8_t> parse_bits(Section& map, const std::string& key) {
@@ -289,27 +272,83 @@ std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, 
   return regions;
 }
 
+void require_inside(const Section& section, const MemoryRegion& range,
+                    const std::vector<MemoryRegion>& regions) {
+  require_pages(section, range);
+  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return contains(r, range); })) {
+    section.refuse("base", "and bytes must lie inside one of the regions");
+  }
+}
+
 MemoryRegion parse_firmware(Section section, const std::vector<MemoryRegion>& regions) {
   MemoryRegion firmware{"firmware", section.hex("base"), section.hex("bytes")};
   section.finish();
-  require_pages(section, firmware);
-  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return contains(r, firmware); })) {
-    section.refuse("base", "and bytes must lie inside one of the regions");
-  }
+  require_inside(section, firmware, regions);
   return firmware;
 }
 
-AxiDescription parse_axi(Section section) {
+std::vector<MemoryRegion> parse_reserved(Section& root, const std::string& file, const Board& board) {
+  const Json& list = root.at("reserved");
+  if (!list.is_array() || list.size() > 16) root.refuse("reserved", "must be a list of at most 16");
+  std::vector<MemoryRegion> reserved;
+  for (const Json& json : list) {
+    Section section(json, file, concat("reserved[", reserved.size(), "]"));
+    MemoryRegion range{section.text("name"), section.hex("base"), section.hex("bytes")};
+    section.finish();
+    require_inside(section, range, board.regions);
+    const auto apart = [&](const MemoryRegion& other) {
+      if (range.base < other.base + other.bytes && other.base < range.base + range.bytes)
+        section.refuse("base", concat("makes ", range.name, " overlap ", other.name));
+    };
+    apart(board.firmware);
+    for (const MemoryRegion& other : reserved) apart(other);
+    reserved.push_back(std::move(range));
+  }
+  return reserved;
+}
+
+AxiPort parse_port(Section section) {
+  constexpr uint32_t kMostInputs = 16;
+  AxiPort port{.name = section.text("name"), .xpi = section.integer("xpi", 0, kMostInputs - 1)};
+  section.finish();
+  return port;
+}
+
+std::vector<AxiPort> parse_ports(Section& axi, const std::string& file) {
+  constexpr uint32_t kMostPorts = 16;
+  const Json& list = axi.at("ports");
+  if (!list.is_array() || list.size() > kMostPorts || !std::has_single_bit(list.size())) {
+    axi.refuse("ports", concat("must be a list of 1, 2, 4, 8 or ", kMostPorts));
+  }
+  std::vector<AxiPort> ports;
+  for (const Json& json : list) {
+    ports.push_back(parse_port(Section(json, file, concat("axi.ports[", ports.size(), "]"))));
+  }
+  return ports;
+}
+
+SwitchDescription parse_switch(Section section) {
+  SwitchDescription s;
+  s.clock_mhz = section.number("clock_mhz", 1, 10000);
+  s.data_width_bits = section.power_of_two("data_width_bits", 32, kDdrBurstBytes * 8);
+  s.arbitration_bytes = section.power_of_two("arbitration_bytes", kDdrBurstBytes, 4096);
+  section.finish();
+  return s;
+}
+
+AxiDescription parse_axi(Section section, const std::string& file) {
   AxiDescription axi;
-  axi.ports = section.power_of_two("ports", 1, 16);
+  axi.ports = parse_ports(section, file);
+  axi.aux = parse_port(section.section("aux"));
   axi.data_width_bits = section.power_of_two("data_width_bits", 32, 1024);
-  axi.clock_mhz = section.number("clock_mhz", 1, 10000);
   axi.burst_bytes = section.power_of_two("burst_bytes", kDdrBurstBytes, 4096);
   // AXI4: at most 256 beats, and no burst crosses a 4 KiB boundary.
   if (axi.burst_bytes / (axi.data_width_bits / 8) > 256)
     section.refuse("burst_bytes", "is more than 256 AXI beats");
   axi.max_outstanding_bursts = section.integer("max_outstanding_bursts", 1, 256);
+  axi.outstanding_reads = section.integer("outstanding_reads", 1, 256);
   axi.fabric_latency_ns = section.number("fabric_latency_ns", 0, 100000);
+  axi.interconnect = parse_switch(section.section("switch"));
   section.finish();
   return axi;
 }
@@ -321,6 +360,7 @@ AcceleratorDescription parse_accelerator(Section section) {
   a.max_context = section.integer("max_context", 64, 1 << 24);
   a.tokens_per_pass = section.integer("tokens_per_pass", 1, 64);
   a.prefetch_fifo_beats = section.power_of_two("prefetch_fifo_beats", 128, kMaxCount);
+  a.port_fifo_beats = section.power_of_two("port_fifo_beats", 32, 256);
   a.score_buffer_bytes = section.integer("score_buffer_bytes", 1024, kMaxCount);
   section.finish();
   return a;
@@ -335,18 +375,22 @@ void parse_notes(Section& root) {
 
 }  // namespace
 
-Board parse_board(std::string_view json, const std::string& file) {
-  const Json parsed = parse_without_duplicates(json, file);
-  Section root(parsed, file, "");
+Board parse_board(std::string_view json, const std::string& file, std::span<const std::string> settings) {
+  const Json description = board_json(json, file, settings);
+  std::string origin = file;  // of the values, for messages
+  for (const std::string& setting : settings)
+    origin += concat(&setting == settings.data() ? " with" : "", " --set ", setting);
+  Section root(description, origin, "");
   Board board;
   board.name = root.text("name");
   if (board.name.empty()) root.refuse("name", "must not be empty");
   board.description = root.text("description");
   parse_notes(root);
   board.ddr = parse_ddr(root.section("ddr"));
-  board.regions = parse_regions(root, file, board.ddr.capacity_bytes());
+  board.regions = parse_regions(root, origin, board.ddr.capacity_bytes());
   board.firmware = parse_firmware(root.section("firmware"), board.regions);
-  board.axi = parse_axi(root.section("axi"));
+  board.reserved = parse_reserved(root, origin, board);
+  board.axi = parse_axi(root.section("axi"), origin);
   board.accelerator = parse_accelerator(root.section("accelerator"));
   root.finish();
   return board;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -31,9 +32,24 @@ std::string context_problem(const std::string& text) {
 
 }  // namespace
 
+namespace {
+
+// One value per --set, so that what follows is not taken for another one.
+void add_set(CLI::App& command, std::vector<std::string>& set) {
+  command
+      .add_option("--set", set,
+                  "Change a value of the board file, as axi.fabric_latency_ns=400; may be given again")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+}  // namespace
+
 void PlacementOptions::add_to(CLI::App& command) {
   command.add_option("--board", board, "Board name, or a JSON file that describes one")
       ->capture_default_str();
+  add_set(command, set);
   command
       .add_option_function<std::string>(
           "--context",
@@ -64,6 +80,7 @@ void TargetOptions::add_to(CLI::App& command) {
   command.add_option(
       "--board", board,
       "Board, by name or JSON file, whose memory the RTL is simulated on (default: the image's)");
+  add_set(command, set);
   command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
   command.add_flag("--pin", pin, "Tie each thread to a CPU");
@@ -103,14 +120,14 @@ std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Ta
 namespace {
 
 // The board that was named, else the one that the image was packed for.
-Board board_of(const MappedImage& image, const std::string& named) {
-  if (!named.empty()) return load_board(named);
-  try {
-    return load_board(image.header().board);
-  } catch (const Error&) {
+Board board_of(const MappedImage& image, const TargetOptions& options) {
+  if (!options.board.empty()) return load_board(options.board, options.set);
+  const auto names = builtin_board_names();
+  if (std::ranges::find(names, std::string_view(image.header().board)) == names.end()) {
     throw rtl_target::DoesNotFit(image.path() + ": was packed for board " + image.header().board +
                                  ", which is none of brim's own; give its description with --board FILE");
   }
+  return load_board(image.header().board, options.set);
 }
 
 }  // namespace
@@ -119,10 +136,11 @@ std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOp
   if (options.target != "rtl") {
     if (options.rtl_tokens) throw CLI::ValidationError("--rtl-tokens", "goes with --target rtl only");
     if (!options.board.empty()) throw CLI::ValidationError("--board", "goes with --target rtl only");
+    if (!options.set.empty()) throw CLI::ValidationError("--set", "goes with --target rtl only");
     return make_interpreter(image, options);
   }
   return std::make_unique<rtl_target::RtlExecutor>(
-      image, board_of(image, options.board),
+      image, board_of(image, options),
       rtl_target::RtlOptions{
           .models = rtl_target::model_folder(),
           .tokens = options.rtl_tokens,

@@ -32,6 +32,7 @@ void add_board(CLI::App& app);
 // Options that say where and how a model is laid out.
 struct PlacementOptions {
   std::string board = "kv260";      // a name or a file
+  std::vector<std::string> set;     // changes of it, "KEY=VALUE"
   std::optional<uint32_t> context;  // none: all that fits
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
 
@@ -43,9 +44,10 @@ struct PlacementOptions {
 struct TargetOptions {
   std::string target = "cpu";  // "cpu": the fastest kernels of this processor; kernels by name; or "rtl"
   std::optional<uint32_t> rtl_tokens = {};  // TOKENS of the RTL; none: the smallest one built that fits
-  std::string board = {};        // that the RTL is simulated on, a name or a file; empty: the image's
-  uint32_t tokens_per_pass = 0;  // 0: the executor's own choice
-  uint32_t threads = 0;          // 0: one per physical core
+  std::string board = {};             // that the RTL is simulated on, a name or a file; empty: the image's
+  std::vector<std::string> set = {};  // changes of it, "KEY=VALUE"
+  uint32_t tokens_per_pass = 0;       // 0: the executor's own choice
+  uint32_t threads = 0;               // 0: one per physical core
   bool pin = false;
   Load load = Load::kMap;
 

@@ -44,7 +44,7 @@ std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& 
 }
 
 Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
-  const PackOptions common{.board = load_board(options.placement.board),
+  const PackOptions common{.board = load_board(options.placement.board, options.placement.set),
                            .embedding = options.placement.embedding,
                            .context = options.placement.context,
                            .threads = options.threads,

@@ -11,6 +11,7 @@
 #include "model/tensor_source.h"
 #include "sim/report.h"
 #include "sim/run.h"
+#include "sim/sweep.h"
 
 namespace brim {
 
@@ -25,6 +26,7 @@ struct Options {
   uint64_t trace_from = 0;
   uint64_t trace_cycles = 20000;
   std::string report;
+  std::vector<std::string> sweep;  // "KEY=v1,v2"
 };
 
 bool is_image(const std::string& path) {
@@ -40,8 +42,11 @@ sim::Subject open_subject(const Options& options, const Board& board) {
 }
 
 std::string command_line(const Options& options) {
+  std::string settings;
+  for (const std::string& setting : options.placement.set) settings += " --set " + setting;
+  for (const std::string& axis : options.sweep) settings += " --sweep " + axis;
   return concat(
-      "brim sim ", options.subject, " --board ", options.placement.board, " --prompt-tokens ",
+      "brim sim ", options.subject, " --board ", options.placement.board, settings, " --prompt-tokens ",
       options.run.prompt_tokens, " --generate ", options.run.generate,
       options.run.tokens_per_pass != 0 ? concat(" --tokens-per-pass ", options.run.tokens_per_pass) : "");
 }
@@ -66,8 +71,8 @@ uint64_t peak_of(const sim::RunResult& run) {
 
 const char* cause_name(sim::Stall cause) { return name_of(cause).data(); }
 
-void print_json(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
-                const Options& options) {
+nlohmann::json json_of(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
+                       const Options& options) {
   const sim::Shares shares = sim::shares_of(board, subject, run);
   const sim::Totals all = run.all();
   const sim::Sample& worst = run.samples[run.worst];
@@ -76,10 +81,11 @@ void print_json(const Board& board, const sim::Subject& subject, const sim::RunR
   for (const PlannedRegion& region : subject.regions) {
     regions.push_back({{"name", region.name}, {"address", region.address}, {"bytes", region.bytes}});
   }
-  const nlohmann::json report = {
+  return {
       {"simulated", true},
       {"model", subject.name},
       {"board", board.name},
+      {"set", options.placement.set},
       {"prompt_tokens", options.run.prompt_tokens},
       {"generated_tokens", options.run.generate},
       {"tokens_per_pass", run.tokens_per_pass},
@@ -117,7 +123,10 @@ void print_json(const Board& board, const sim::Subject& subject, const sim::RunR
         {"used_bytes", subject.used_bytes},
         {"regions", regions}}},
   };
-  std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+void print(const nlohmann::json& json) {
+  std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 void print_summary(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
@@ -185,6 +194,12 @@ void write_trace(const Board& board, const sim::Subject& subject, const sim::Run
   trace.write(options.trace);
 }
 
+void write_page(const std::string& path, const std::string& html) {
+  std::ofstream file(path, std::ios::binary);
+  file << html;
+  if (!file.flush()) throw Error("cannot write the report to " + path);
+}
+
 void write_report(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
                   const Options& options) {
   std::vector<sim::Sample> further;
@@ -200,20 +215,61 @@ void write_report(const Board& board, const sim::Subject& subject, const sim::Ru
     }
     if (progress) progress(i, kFurther);
   }
-  const std::string html = sim::html_report({board, subject, run, command_line(options), std::move(further)});
-  std::ofstream file(options.report, std::ios::binary);
-  file << html;
-  if (!file.flush()) throw Error("cannot write the report to " + options.report);
+  write_page(options.report,
+             sim::html_report({board, subject, run, command_line(options), std::move(further)}));
+}
+
+void print_sweep(const std::vector<sim::SweepAxis>& axes, const std::vector<sim::SweepPoint>& points,
+                 const Options& options) {
+  std::printf("%s, simulated (no board was measured); %u prompt tokens, %u generated\n\n",
+              points.front().subject.name.c_str(), options.run.prompt_tokens, options.run.generate);
+  for (const sim::SweepAxis& axis : axes) std::printf("| %s ", axis.key.c_str());
+  std::printf("| token/s | decoding, token/s | first token, s | bandwidth_share | ddr_limited_share |\n");
+  for (size_t i = 0; i < axes.size() + 5; ++i) std::printf("|---");
+  std::printf("|\n");
+  for (const sim::SweepPoint& point : points) {
+    const sim::Shares shares = sim::shares_of(point.board, point.subject, point.run);
+    for (const std::string& value : point.values) std::printf("| %s ", value.c_str());
+    std::printf("| %.3f | %.3f | %.3f | %.2f%% | %.2f%% |\n", shares.tokens_per_second,
+                shares.decode_tokens_per_second, shares.ttft_seconds, 100 * shares.bandwidth_share,
+                100 * shares.ddr_limited_share);
+  }
+}
+
+void sweep(const Options& options) {
+  if (!options.trace.empty())
+    throw CLI::ValidationError("--trace", "shows one board; take the point with --set instead of --sweep");
+  sim::SweepRequest request{
+      .axes = {}, .board = options.placement.board, .settings = options.placement.set, .run = options.run};
+  for (const std::string& axis : options.sweep) request.axes.push_back(sim::parse_sweep_axis(axis));
+  const auto points = sim::simulate_sweep(
+      request, [&](const Board& board) { return open_subject(options, board); }, progress_bar("simulating"));
+  if (!options.report.empty()) {
+    write_page(options.report, sim::sweep_report(request.axes, points, command_line(options)));
+  }
+  if (options.json) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const sim::SweepPoint& point : points) {
+      nlohmann::json json = json_of(point.board, point.subject, point.run, options);
+      for (size_t a = 0; a < point.values.size(); ++a) json["sweep"][request.axes[a].key] = point.values[a];
+      list.push_back(std::move(json));
+    }
+    print({{"simulated", true}, {"points", list}});
+  } else {
+    print_sweep(request.axes, points, options);
+  }
+  finish_output();
 }
 
 void simulate(const Options& options) {
-  const Board board = load_board(options.placement.board);
+  if (!options.sweep.empty()) return sweep(options);
+  const Board board = load_board(options.placement.board, options.placement.set);
   const sim::Subject subject = open_subject(options, board);
   const sim::RunResult run = sim::simulate_run(board, subject, options.run, {}, progress_bar("simulating"));
   if (!options.trace.empty()) write_trace(board, subject, run, options);
   if (!options.report.empty()) write_report(board, subject, run, options);
   if (options.json) {
-    print_json(board, subject, run, options);
+    print(json_of(board, subject, run, options));
   } else {
     print_summary(board, subject, run, options);
   }
@@ -252,6 +308,14 @@ void add_sim(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 10000000));
   command->add_option("--report", options->report, "Write an HTML page with charts");
+  command
+      ->add_option(
+          "--sweep", options->sweep,
+          "Simulate for each of these values of the board file, as axi.fabric_latency_ns=150,400, or "
+          "board=kv260,kv260-400; given again: for every combination")
+      ->type_name("KEY=VALUE,...")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->callback([options] { simulate(*options); });
 }
 

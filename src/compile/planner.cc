@@ -23,21 +23,30 @@ uint64_t capacity(const Board& board) {
                          [](uint64_t sum, const MemoryRegion& region) { return sum + region.bytes; });
 }
 
-// Hands out page-aligned ranges of the board's memory outside the firmware's area, at the lowest address
-// where they fit: the header, which comes first, is then first in the file, too.
+// For images.
+uint64_t free_bytes(const Board& board) {
+  uint64_t bytes = capacity(board) - board.firmware.bytes;
+  for (const MemoryRegion& range : board.reserved) bytes -= range.bytes;
+  return bytes;
+}
+
+// Hands out page-aligned ranges of the board's memory outside the firmware's area and what is reserved, at
+// the lowest address where they fit: the header, which comes first, is then first in the file, too.
 class Allocator {
  public:
   explicit Allocator(const Board& board) {
-    const auto [name, reserved, reserved_bytes] = board.firmware;
+    std::vector<MemoryRegion> taken = board.reserved;
+    if (board.firmware.bytes > 0) taken.push_back(board.firmware);
+    std::ranges::sort(taken, {}, &MemoryRegion::base);
     for (const MemoryRegion& region : board.regions) {
-      const bool holds_firmware = reserved >= region.base && reserved - region.base < region.bytes;
-      if (!holds_firmware) {
-        free_.push_back({region.base, region.bytes});
-        continue;
+      const uint64_t end = region.base + region.bytes;
+      uint64_t from = region.base;
+      for (const MemoryRegion& range : taken) {
+        if (range.base < region.base || range.base >= end) continue;
+        if (range.base > from) free_.push_back({from, range.base - from});
+        from = range.base + range.bytes;
       }
-      const uint64_t after = reserved + reserved_bytes;
-      if (reserved > region.base) free_.push_back({region.base, reserved - region.base});
-      if (after < region.base + region.bytes) free_.push_back({after, region.base + region.bytes - after});
+      if (from < end) free_.push_back({from, end - from});
     }
     std::sort(free_.begin(), free_.end(), [](const auto& a, const auto& b) { return a.base < b.base; });
   }
@@ -231,7 +240,7 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   const auto does_not_fit = [&](uint32_t context, const std::string& advice) {
     return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
                  megabytes(bytes_needed(model, options, context)) + ", board " + board.name + " has " +
-                 megabytes(capacity(board) - board.firmware.bytes) + " for it; " + advice);
+                 megabytes(free_bytes(board)) + " for it; " + advice);
   };
 
   if (options.context) {

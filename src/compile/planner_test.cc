@@ -24,6 +24,7 @@ Board board_with(std::vector<MemoryRegion> regions, MemoryRegion firmware) {
   board.name = "made-up";
   board.regions = std::move(regions);
   board.firmware = std::move(firmware);
+  board.reserved.clear();
   return board;
 }
 
@@ -44,6 +45,10 @@ void expect_sound(const Plan& plan, const ModelDescription& model, const Board& 
     EXPECT_TRUE(std::ranges::any_of(board.regions, [&](const MemoryRegion& memory) {
       return region.address >= memory.base && end <= memory.base + memory.bytes;
     })) << "not inside one memory";
+    for (const MemoryRegion& other : board.reserved) {
+      EXPECT_TRUE(end <= other.base || region.address >= other.base + other.bytes)
+          << "stands in " << other.name;
+    }
     const bool in_firmware =
         region.address < board.firmware.base + board.firmware.bytes && board.firmware.base < end;
     EXPECT_EQ(in_firmware, region.kind == RegionKind::kReserved);
@@ -99,6 +104,18 @@ TEST(Planner, Llama2SevenBillionFillsTheKv260ToTheBrim) {
   EXPECT_EQ(plan.capacity_bytes, 4096 * kMiB);
   EXPECT_GE(plan.addresses.context, 2600u);
   EXPECT_LE(plan.addresses.context, model.trained_context);
+}
+
+// The largest plan stands on both sides of a reserved range and up to its edges.
+TEST(Planner, LeavesReservedRangesAlone) {
+  const ModelDescription model = published("llama2-7b");
+  Board board = load_board("kv260");
+  board.reserved = {
+      {"middle", 0x4000'0000, kMiB}, {"end", 0x7FF0'0000, kMiB}, {"start", 0x8'0000'0000, kMiB}};
+  const Plan plan = plan_image(model, board, {.context = {}});
+  expect_sound(plan, model, board);
+  EXPECT_GE(static_cast<double>(plan.used_bytes) / static_cast<double>(plan.capacity_bytes), 0.98);
+  EXPECT_EQ(plan.capacity_bytes, 4096 * kMiB) << "what others hold is part of the board's memory";
 }
 
 TEST(Planner, EveryPublishedShapeGetsASoundPlanOrAReasonOnEveryBoard) {

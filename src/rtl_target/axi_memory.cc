@@ -33,8 +33,8 @@ void check_burst(uint64_t address, uint32_t transfers, const char* channel) {
 }  // namespace
 
 AxiMemory::AxiMemory(const Board& board, PhysicalMemory& bytes) : board_(board), bytes_(bytes) {
-  if (board.axi.ports != kStreamPorts || board.axi.data_width_bits != kTransferBytes * 8) {
-    throw DoesNotFit(concat("board ", board.name, " has ", board.axi.ports, " ports of ",
+  if (board.axi.port_count() != kStreamPorts || board.axi.data_width_bits != kTransferBytes * 8) {
+    throw DoesNotFit(concat("board ", board.name, " has ", board.axi.port_count(), " ports of ",
                             board.axi.data_width_bits, " bits; the RTL has ", kStreamPorts, " of ",
                             kTransferBytes * 8, "; pack the model for a board like kv260"));
   }
@@ -71,8 +71,8 @@ void AxiMemory::drive(Pins& pins) {
   // sent up to its burst.
   if (!responses_.empty()) {
     const uint64_t blocks = responses_.front().blocks;
-    response_valid_ |=
-        blocks == 0 || (blocks <= memory_->written() && memory_->acknowledged(blocks) <= cycle_);
+    response_valid_ |= blocks == 0 || (blocks <= memory_->written(kAuxPort) &&
+                                       memory_->acknowledged(kAuxPort, blocks) <= cycle_);
   }
   pins.write.awready = true;
   pins.write.wready = !writes_.empty();
@@ -156,7 +156,7 @@ void AxiMemory::take_write(const WritePins& pins) {
                          "; this is a fault of rtl/, please report it"));
     }
     if (burst.data != nullptr && (last || (burst.address + offset + kTransferBytes) % kDdrBurstBytes == 0)) {
-      memory_->write((burst.address + offset) / kDdrBurstBytes * kDdrBurstBytes, cycle_ + 1);
+      memory_->write(kAuxPort, (burst.address + offset) / kDdrBurstBytes * kDdrBurstBytes, cycle_ + 1);
       ++written_;
     }
     if (last) {

@@ -228,7 +228,7 @@ TEST_F(AxiMemoryTest, RefusesWhatAxiForbids) {
 TEST(AxiMemory, RefusesABoardWithOtherPorts) {
   SmallMemory bytes;
   Board board = load_board("kv260");
-  board.axi.ports = 2;
+  board.axi.ports.resize(2);
   EXPECT_THROW(AxiMemory(board, bytes), Error);
 }
 

@@ -20,10 +20,16 @@ using test::executor_shapes;
 using test::kExecutorContext;
 using test::PackedModel;
 
+// Of the path to memory: the board file's, and what load and the coherent ports may make of it.
+constexpr double kLatenciesNs[] = {150, 400, 800};
+
 // In passes of one token and of as many as the accelerator of `lanes` takes.
-void expect_agreement(const MappedImage& image, uint32_t lanes, std::span<const uint32_t> positions) {
+void expect_agreement(const MappedImage& image, uint32_t lanes, double latency_ns,
+                      std::span<const uint32_t> positions) {
+  SCOPED_TRACE(latency_ns);
   Board board = load_board("kv260");
   board.accelerator.tokens_per_pass = lanes;
+  board.axi.fabric_latency_ns = latency_ns;
   RtlExecutor rtl(image, board, {.models = BRIM_RTL_FOLDER, .tokens = lanes});
   rtl.fill_cache();
   const sim::Subject subject = sim::subject_of(image, board);
@@ -55,7 +61,7 @@ class RtlCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [shape, lanes] = GetParam();
   const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
-  expect_agreement(file.image(), lanes, std::vector<uint32_t>{0, 1, 63, 150});
+  expect_agreement(file.image(), lanes, kLatenciesNs[0], std::vector<uint32_t>{0, 1, 63, 150});
 }
 
 class RtlModelCyclesTest : public testing::TestWithParam<ModelCase::Parameters> {};
@@ -64,8 +70,21 @@ TEST_P(RtlModelCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [path, lanes] = GetParam();
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is missing";
   const PackedModel file(*open_model(path), EmbeddingFormat::kQ8, 256);
-  expect_agreement(file.image(), lanes, std::vector<uint32_t>{0, 200});
+  for (const double latency : kLatenciesNs)
+    expect_agreement(file.image(), lanes, latency, std::vector<uint32_t>{0, 200});
 }
+
+class RtlLayerCyclesTest : public testing::TestWithParam<double> {};
+
+TEST_P(RtlLayerCyclesTest, OfALayerOfLlama2TheSimulatorAgreesWithinOnePercent) {
+  ModelDescription model = open_synthetic("llama2-7b")->description();
+  model.layers = 1;
+  model.vocabulary = 256;
+  const PackedModel file(*make_synthetic(model, kSyntheticSeed), EmbeddingFormat::kQ8, 128);
+  expect_agreement(file.image(), 1, GetParam(), std::vector<uint32_t>{0});
+}
+
+INSTANTIATE_TEST_SUITE_P(Latencies, RtlLayerCyclesTest, testing::ValuesIn(kLatenciesNs));
 
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelCyclesTest,
                          testing::Combine(testing::ValuesIn(kModels), testing::ValuesIn(kLanes)),

@@ -16,10 +16,11 @@ Mcu::Mcu(const Board& board, const PassProgram& program, const Design& design, c
       fifo_(fifo),
       trace_(trace),
       max_outstanding_(board.axi.max_outstanding_bursts),
+      port_fifo_beats_(board.accelerator.port_fifo_beats),
       reads_(board, program, design),
-      ports_(board.axi.ports) {
+      ports_(board.axi.port_count()) {
   for (Port& port : ports_) {
-    port.joined_at.resize(kPortFifoBeats);
+    port.joined_at.resize(port_fifo_beats_);
     port.burst_ends.resize(max_outstanding_);
   }
 }
@@ -52,13 +53,13 @@ Task Mcu::generate() {
 bool Mcu::waits_for_burst(const PortBurst& burst) const {
   const Port& port = ports_[burst.port];
   return port.bursts >= max_outstanding_ &&
-         port.burst_ends[port.bursts % max_outstanding_] + kPortFifoBeats > port.requested + burst.beats;
+         port.burst_ends[port.bursts % max_outstanding_] + port_fifo_beats_ > port.requested + burst.beats;
 }
 
 // A burst needs all of its room in the port FIFO, and one of the port's outstanding bursts to be complete.
 bool Mcu::can_issue(const PortBurst& burst) const {
   const Port& port = ports_[burst.port];
-  if (port.requested + burst.beats > port.joined + kPortFifoBeats) return false;
+  if (port.requested + burst.beats > port.joined + port_fifo_beats_) return false;
   return !waits_for_burst(burst) ||
          memory_.arrived(burst.port) >= port.burst_ends[port.bursts % max_outstanding_];
 }
@@ -66,9 +67,9 @@ bool Mcu::can_issue(const PortBurst& burst) const {
 Cycle Mcu::issue_cycle(const PortBurst& burst) const {
   const Port& port = ports_[burst.port];
   Cycle cycle = next_issue_;
-  if (port.requested + burst.beats > kPortFifoBeats) {
+  if (port.requested + burst.beats > port_fifo_beats_) {
     cycle =
-        std::max(cycle, port.joined_at[(port.requested + burst.beats - 1) % kPortFifoBeats] + kJoinToRoom);
+        std::max(cycle, port.joined_at[(port.requested + burst.beats - 1) % port_fifo_beats_] + kJoinToRoom);
   }
   if (waits_for_burst(burst)) {
     cycle = std::max(cycle, memory_.arrival(burst.port, port.burst_ends[port.bursts % max_outstanding_] - 1));
@@ -100,7 +101,7 @@ void Mcu::join_some(JoinedRead& read) {
     last_push_ = std::max(joined + kJoinToFifo, fifo_.room());
     blocked_cycles_ += last_push_ - (joined + kJoinToFifo);
     fifo_.push(last_push_);
-    port.joined_at[port.joined++ % kPortFifoBeats] = joined;
+    port.joined_at[port.joined++ % port_fifo_beats_] = joined;
     if (trace_ != nullptr) trace_join(turn_, joined);
     --read.port_beats[turn_];
     --read.beats;

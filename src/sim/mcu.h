@@ -19,9 +19,6 @@ struct Dispatch;
 
 class Mcu {
  public:
-  // Port FIFO: 256 x 128 bit.
-  static constexpr uint32_t kPortFifoBeats = 64;
-
   Mcu(const Board& board, const PassProgram& program, const Design& design, const Dispatch& dispatch,
       Memory& memory, PrefetchFifo& fifo, Trace* trace);
 
@@ -45,7 +42,7 @@ class Mcu {
   struct Port {
     uint64_t requested = 0;  // beats
     uint64_t joined = 0;
-    std::vector<Cycle> joined_at;      // of the last kPortFifoBeats beats
+    std::vector<Cycle> joined_at;      // of the last port_fifo_beats_ beats
     std::vector<uint64_t> burst_ends;  // beats, of the last `max_outstanding` bursts
     uint64_t bursts = 0;
     std::deque<TracedBurst> traced;  // not wholly joined
@@ -71,6 +68,7 @@ class Mcu {
   PrefetchFifo& fifo_;
   Trace* const trace_;
   const uint32_t max_outstanding_;
+  const uint32_t port_fifo_beats_;
   ReadList reads_;
 
   std::vector<Port> ports_;

@@ -1,40 +1,46 @@
 #include "sim/memory.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-
-#include "base/concat.h"
-#include "base/error.h"
+#include <map>
 
 namespace brim::sim {
 namespace {
 
-// The fabric's latency is half there and half back, each at least a register.
+// The path's latency is half there and half back, each at least a register.
 Cycle one_way_cycles(const Board& board) {
   const double cycles = board.axi.fabric_latency_ns / 2 * board.accelerator.clock_mhz / 1000;
   return std::max<Cycle>(1, static_cast<Cycle>(std::llround(cycles)));
 }
 
-constexpr uint32_t kClientShift = 8;
-static_assert(Memory::kWindow == 1u << kClientShift);
+constexpr uint32_t kInputShift = 16;
 
 }  // namespace
 
 Memory::Memory(const Board& board, ddr4::CommandObserver* observer)
     : board_(board),
       clocks_(board),
+      to_switch_(board.accelerator.clock_mhz, board.axi.interconnect.clock_mhz),
+      from_switch_(board.axi.interconnect.clock_mhz, board.accelerator.clock_mhz),
+      memory_to_switch_(board.ddr.clock_mhz, board.axi.interconnect.clock_mhz),
+      switch_to_memory_(board.axi.interconnect.clock_mhz, board.ddr.clock_mhz),
       latency_(one_way_cycles(board)),
       beat_cycles_(std::max<Cycle>(1, kDdrBurstBytes * 8 / board.axi.data_width_bits)),
+      beat_edges_(static_cast<uint32_t>(kDdrBurstBytes * 8 / board.axi.interconnect.data_width_bits)),
+      turn_beats_(static_cast<uint32_t>(board.axi.interconnect.arbitration_bytes / kDdrBurstBytes)),
       burst_clocks_(board.ddr.burst_clocks()),
       controller_(board.ddr, observer),
-      clients_(board.axi.ports + 1) {
-  if (board.axi.clock_mhz != board.accelerator.clock_mhz) {
-    throw Error(
-        concat("board ", board.name,
-               ": axi.clock_mhz and accelerator.clock_mhz differ, but the ports run at the accelerator's "
-               "clock; make them equal"));
+      clients_(board.axi.ports.size() + 1) {
+  std::map<uint32_t, uint32_t> index_of_xpi;
+  for (uint32_t i = 0; i < clients_.size(); ++i) {
+    const AxiPort& port = i < board.axi.ports.size() ? board.axi.ports[i] : board.axi.aux;
+    const auto [at, added] = index_of_xpi.try_emplace(port.xpi, static_cast<uint32_t>(inputs_.size()));
+    if (added) inputs_.emplace_back();
+    clients_[i].input = at->second;
+    inputs_[at->second].clients.push_back(i);
   }
-  for (Client& client : clients_) client.done.fill(ddr4::kNever);
+  for (Input& input : inputs_) input.reading.resize(std::bit_ceil(input.clients.size() * kWindow));
 }
 
 uint64_t Memory::offset(uint64_t address) {
@@ -48,12 +54,17 @@ uint64_t Memory::offset(uint64_t address) {
   return region_offset_ + (address - region_.base);
 }
 
+uint64_t Memory::enter(Cycle cycle) const { return to_switch_.after(cycle + latency_) + kCrossingEdges - 1; }
+
 void Memory::read(uint32_t client, uint64_t address, uint32_t beats, Cycle cycle) {
-  clients_[client].bursts.push_back({offset(address), beats, clocks_.nck(cycle + latency_)});
+  clients_[client].bursts.push_back({offset(address), beats, switch_to_memory_.after(enter(cycle))});
 }
 
-void Memory::write(uint64_t address, Cycle cycle) {
-  writes_.push_back({offset(address), clocks_.nck(cycle + latency_)});
+void Memory::write(uint32_t client, uint64_t address, Cycle cycle) {
+  Input& input = inputs_[clients_[client].input];
+  // Its first transfer is beat_edges_ ahead of its last where the switch is the slower one.
+  input.write_free = std::max(enter(cycle), input.write_free + beat_edges_);
+  input.writes.push_back({offset(address), client, switch_to_memory_.after(input.write_free)});
 }
 
 void Memory::advance(Cycle cycle) {
@@ -69,64 +80,129 @@ void Memory::advance(Cycle cycle) {
     controller_.advance_to(next);
     take_completions();
   }
-  deliver();
 }
 
-// Accepts what has arrived, a beat from each client in turn, while there is room. Returns when to try again.
+// When the burst of the client that ends with this beat has left the switch. Beats older than the client's
+// window have, long ago.
+ddr4::Cycle Memory::left_switch(const Client& client, uint64_t end) {
+  if (end > client.arrived) return ddr4::kNever;
+  return client.arrived - end >= kWindow ? 0 : client.left_switch[(end - 1) % kWindow];
+}
+
+// Takes the next burst, or part of one, of the input's ports in turn. Returns when to try again if none is
+// there.
+ddr4::Cycle Memory::choose(Input& input, ddr4::Cycle now) {
+  ddr4::Cycle next = ddr4::kNever;
+  const auto count = static_cast<uint32_t>(input.clients.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t index = input.clients[input.turn];
+    if (++input.turn == count) input.turn = 0;
+    Client& client = clients_[index];
+    if (client.bursts.empty()) continue;
+    Burst& burst = client.bursts.front();
+    if (burst.arrival > now) {
+      next = std::min(next, burst.arrival);
+      continue;
+    }
+    while (!client.ends.empty() && left_switch(client, client.ends.front()) <= now) client.ends.pop_front();
+    if (client.ends.empty() || client.ends.back() <= client.taken) {  // it is not begun
+      if (client.ends.size() >= board_.axi.outstanding_reads) {
+        next = std::min(next, left_switch(client, client.ends.front()));
+        continue;
+      }
+      client.ends.push_back(client.taken + burst.beats);
+    }
+    const uint32_t beats = std::min(burst.beats, turn_beats_);
+    input.client = index;
+    input.offset = burst.offset;
+    input.beats = beats;
+    client.taken += beats;
+    burst.offset += uint64_t{beats} * kDdrBurstBytes;
+    burst.beats -= beats;
+    if (burst.beats == 0) client.bursts.pop_front();
+    return now;
+  }
+  return next;
+}
+
+// Gives the controller what has arrived, a beat from each input in turn, while there is room. Returns when to
+// try again.
 ddr4::Cycle Memory::offer_reads(ddr4::Cycle now) {
   ddr4::Cycle next = ddr4::kNever;
-  const uint32_t count = static_cast<uint32_t>(clients_.size());
+  const auto count = static_cast<uint32_t>(inputs_.size());
   for (uint32_t passed_over = 0; passed_over < count;) {
-    Client& client = clients_[turn_];
-    if (client.bursts.empty() || client.bursts.front().arrival > now) {
-      if (!client.bursts.empty()) next = std::min(next, client.bursts.front().arrival);
+    Input& input = inputs_[read_turn_];
+    const ddr4::Cycle at = input.beats != 0 ? now : choose(input, now);
+    if (input.beats == 0) {
+      next = std::min(next, at);
       ++passed_over;
     } else {
-      Burst& burst = client.bursts.front();
-      const uint32_t id = turn_ << kClientShift | static_cast<uint32_t>(client.accepted % kWindow);
-      if (!controller_.accept_read(burst.offset, id)) return now + burst_clocks_;
-      ++client.accepted;
-      burst.offset += kDdrBurstBytes;
-      if (--burst.beats == 0) client.bursts.pop_front();
+      const auto slot = static_cast<uint32_t>(input.accepted & (input.reading.size() - 1));
+      if (!controller_.accept_read(input.offset, read_turn_ << kInputShift | slot))
+        return now + burst_clocks_;
+      input.reading[slot] = {input.client, ddr4::kNever};
+      ++input.accepted;
+      input.offset += kDdrBurstBytes;
+      --input.beats;
       passed_over = 0;
     }
-    if (++turn_ == count) turn_ = 0;
+    if (++read_turn_ == count) read_turn_ = 0;
   }
   return next;
 }
 
 ddr4::Cycle Memory::offer_writes(ddr4::Cycle now) {
-  while (!writes_.empty()) {
-    if (writes_.front().arrival > now) return writes_.front().arrival;
-    if (!controller_.accept_write(writes_.front().offset, 0)) return now + burst_clocks_;
-    writes_.pop_front();
+  ddr4::Cycle next = ddr4::kNever;
+  const auto count = static_cast<uint32_t>(inputs_.size());
+  for (uint32_t passed_over = 0; passed_over < count;) {
+    std::deque<Write>& writes = inputs_[write_turn_].writes;
+    if (writes.empty() || writes.front().arrival > now) {
+      if (!writes.empty()) next = std::min(next, writes.front().arrival);
+      ++passed_over;
+    } else {
+      if (!controller_.accept_write(writes.front().offset, writes.front().client)) return now + burst_clocks_;
+      writes.pop_front();
+      passed_over = 0;
+    }
+    if (++write_turn_ == count) write_turn_ = 0;
   }
-  return ddr4::kNever;
+  return next;
 }
 
 void Memory::take_completions() {
   for (auto& reads = controller_.reads_done(); !reads.empty(); reads.pop()) {
     const ddr4::Completion& read = reads.front();
-    clients_[read.id >> kClientShift].done[read.id % kWindow] = read.at;
+    Input& input = inputs_[read.id >> kInputShift];
+    const uint32_t slot = read.id & ((1u << kInputShift) - 1);
+    input.reading[slot].done = read.at;
+    if (slot == (input.given & (input.reading.size() - 1))) give(input);
   }
   for (auto& writes = controller_.writes_done(); !writes.empty(); writes.pop()) {
-    acknowledges_[written_++ % kWrites] = clocks_.cycle(writes.front().at) + latency_;
+    Client& client = clients_[writes.front().id];
+    const uint64_t edge = memory_to_switch_.after(writes.front().at);
+    client.acknowledges[client.written++ % kWrites] =
+        from_switch_.after(edge) + kCrossingEdges - 1 + latency_;
   }
 }
 
-// Data of a client arrive in the order in which it asked for them.
-void Memory::deliver() {
-  for (Client& client : clients_) {
-    Cycle last = client.last_arrival;
-    while (client.arrived < client.accepted) {
-      ddr4::Cycle& done = client.done[client.arrived % kWindow];
-      if (done == ddr4::kNever) break;
-      last = std::max(last + beat_cycles_, clocks_.cycle(done) + latency_ + beat_cycles_);
-      client.arrivals[client.arrived % kWindow] = last;
-      done = ddr4::kNever;
-      ++client.arrived;
-    }
-    client.last_arrival = last;
+// An input gives data in the order in which it took the bursts, a transfer per edge. They are on their way to
+// the port while the rest of their beat comes.
+void Memory::give(Input& input) {
+  const uint64_t mask = input.reading.size() - 1;
+  while (input.given < input.accepted) {
+    const Beat beat = input.reading[input.given & mask];
+    if (beat.done == ddr4::kNever) break;
+    ++input.given;
+    const uint64_t first = std::max(memory_to_switch_.after(beat.done), input.read_free);
+    input.read_free = first + beat_edges_;
+    const Cycle back = latency_ + kCrossingEdges - 1;
+    Client& client = clients_[beat.client];
+    client.last_arrival =
+        std::max({client.last_arrival + beat_cycles_, from_switch_.after(first + 1) + back + beat_cycles_,
+                  from_switch_.after(input.read_free) + back + 1});
+    const uint64_t slot = client.arrived++ % kWindow;
+    client.arrivals[slot] = client.last_arrival;
+    client.left_switch[slot] = switch_to_memory_.after(input.read_free);
   }
 }
 

@@ -17,7 +17,7 @@ constexpr uint32_t kSubBlocks = kPorts;  // of a page, whatever the board has of
 ReadList::ReadList(const Board& board, const PassProgram& program, const Design& design)
     : program_(program),
       order_(design.weight_order),
-      ports_(board.axi.ports),
+      ports_(board.axi.port_count()),
       burst_beats_(std::min<uint32_t>(board.axi.burst_bytes, kSubBlockBytes) / kBeatBytes) {
   if (ports_ > kMaxAxiPorts) {
     throw Error(concat("board ", board.name, ": axi.ports is ", ports_, ", at most ", kMaxAxiPorts,

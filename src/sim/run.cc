@@ -41,12 +41,12 @@ struct Job {
 
 // Runs the jobs on several threads. Throws what the first failing one throws.
 void run_jobs(const Board& board, const LoadedProgram& program, const Design& design, uint32_t threads,
-              const Progress& progress, std::vector<Job>& jobs) {
+              const Progress& progress, const PassSimulator& passes, std::vector<Job>& jobs) {
   ProgressCounter counter(progress, jobs.size());
   for_each_index(thread_count(threads), jobs.size(), [&](uint64_t i) {
     Design job_design = design;
     job_design.ready_consumer = jobs[i].memory_only;
-    jobs[i].result = simulate_pass(board, program, jobs[i].request, job_design);
+    jobs[i].result = passes(board, program, jobs[i].request, job_design);
     counter.advance(1);
   });
 }
@@ -68,8 +68,13 @@ Totals& Totals::operator+=(const Totals& other) {
   return *this;
 }
 
+PassSimulator plain_passes() {
+  return [](const Board& board, const LoadedProgram& program, const PassRequest& request,
+            const Design& design) { return simulate_pass(board, program, request, design); };
+}
+
 RunResult simulate_run(const Board& board, const Subject& subject, const RunRequest& request,
-                       const Design& design, const Progress& progress) {
+                       const Design& design, const Progress& progress, const PassSimulator& passes) {
   const uint32_t largest = max_tokens_per_pass(board, subject.program.program.header);
   if (request.tokens_per_pass > largest) {
     throw Error(concat("--tokens-per-pass ", request.tokens_per_pass, ": board ", board.name,
@@ -92,7 +97,7 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
     for (const uint32_t i : sampling.checks) jobs.push_back({segment.at(i), false, {}});
     for (const uint32_t i : sampling.knots) jobs.push_back({segment.at(i), true, {}});
   }
-  run_jobs(board, subject.program, design, request.threads, progress, jobs);
+  run_jobs(board, subject.program, design, request.threads, progress, passes, jobs);
 
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];

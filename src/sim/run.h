@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/progress.h"
@@ -64,8 +65,15 @@ struct RunResult {
   }
 };
 
-// Throws Error if the run does not fit the context, or T the board.
+// What simulates a pass: simulate_pass, or something that knows the result already.
+using PassSimulator =
+    std::function<PassResult(const Board&, const LoadedProgram&, const PassRequest&, const Design&)>;
+PassSimulator plain_passes();
+
+// Throws Error if the run does not fit the context, or T the board. `passes` may be called from several
+// threads.
 RunResult simulate_run(const Board& board, const Subject& subject, const RunRequest& request,
-                       const Design& design = {}, const Progress& progress = {});
+                       const Design& design = {}, const Progress& progress = {},
+                       const PassSimulator& passes = plain_passes());
 
 }  // namespace brim::sim

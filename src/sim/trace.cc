@@ -21,7 +21,7 @@ Trace::Trace(const Board& board, Cycle first, Cycle count)
     : clocks_(board),
       cycle_us_(1 / board.accelerator.clock_mhz),
       nck_us_(1 / board.ddr.clock_mhz),
-      ports_(board.axi.ports),
+      ports_(board.axi.port_count()),
       banks_per_group_(board.ddr.banks_per_group),
       first_(first),
       end_(first + count),

@@ -58,7 +58,7 @@ Task WriteBuffer::send(uint32_t beats, Cycle first_taken) {
     for (uint32_t i = 0; i < length; ++i) {
       left_at_[left_++ % kBeats] = port_free_;
       port_free_ += memory_.beat_cycles();
-      memory_.write(held_.front().address, port_free_);
+      memory_.write(memory_.aux(), held_.front().address, port_free_);
       held_.pop_front();
     }
     under_way_.push_back(left_);
@@ -71,8 +71,8 @@ Task WriteBuffer::send(uint32_t beats, Cycle first_taken) {
 
 // Waits for the response to the oldest burst.
 Task WriteBuffer::response() {
-  co_await until([&] { return memory_.written() >= under_way_.front(); });
-  last_response_ = std::max(last_response_ + 1, memory_.acknowledged(under_way_.front()));
+  co_await until([&] { return memory_.written(memory_.aux()) >= under_way_.front(); });
+  last_response_ = std::max(last_response_ + 1, memory_.acknowledged(memory_.aux(), under_way_.front()));
   under_way_.pop_front();
 }
 
