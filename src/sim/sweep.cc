@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "sim/chart.h"
+#include "sim/shares.h"
 
 namespace brim::sim {
 namespace {
