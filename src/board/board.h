@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address_range.h"
+
 namespace brim {
 
 // DRAM timing in clocks (nCK), named as in JEDEC JESD79-4 (DDR4). Command to command, same rank.
@@ -75,6 +77,8 @@ struct MemoryRegion {
   std::string name;
   uint64_t base = 0;
   uint64_t bytes = 0;
+
+  AddressRange range() const { return {base, bytes}; }
 };
 
 // The accelerator's ports into the memory system.
@@ -93,7 +97,8 @@ struct AcceleratorDescription {
   uint32_t max_context = 0;          // positions
   uint32_t tokens_per_pass = 0;      // largest T
   uint32_t prefetch_fifo_beats = 0;  // 64 B each
-  uint32_t score_buffer_bytes = 0;   // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
+  uint32_t score_buffer_bytes =
+      0;  // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
 };
 
 struct Board {
