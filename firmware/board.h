@@ -4,12 +4,11 @@
 
 #include <cstdint>
 
+#include "base/address_range.h"
+
 namespace brim::board {
 
-struct Range {
-  uint64_t base;
-  uint64_t bytes;
-};
+using Range = AddressRange;
 
 #if defined(BRIM_BOARD_QEMU)
 // QEMU's xlnx-zcu102. It has no programmable logic: the accelerator's registers are words in the firmware's

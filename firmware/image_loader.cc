@@ -55,11 +55,8 @@ uint64_t content_bytes(const ImageHeader& header) {
 bool memory_suffices(const ImageHeader& header) {
   for (uint32_t m = 0; m < header.memory_count; ++m) {
     const AddressRange& range = header.memory[m];
-    const bool mapped =
-        std::any_of(std::begin(board::kDdr), std::end(board::kDdr), [&](const board::Range& ddr) {
-          return range.base >= ddr.base && range.bytes <= ddr.bytes &&
-                 range.base - ddr.base <= ddr.bytes - range.bytes;
-        });
+    const bool mapped = std::any_of(std::begin(board::kDdr), std::end(board::kDdr),
+                                    [&](const board::Range& ddr) { return ddr.contains(range); });
     if (!mapped || !memory_answers(range.base + range.bytes - kCacheLine)) {
       print("Error: the image is for board ", std::string_view(header.board), " with ",
             Fixed{mib(range.bytes), 0}, " MiB of memory at ", Hex{range.base}, "; this board (",

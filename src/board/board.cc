@@ -13,7 +13,7 @@ namespace brim {
 uint64_t Board::dram_offset(uint64_t physical_address) const {
   uint64_t offset = 0;
   for (const MemoryRegion& region : regions) {
-    if (physical_address >= region.base && physical_address - region.base < region.bytes) {
+    if (region.range().contains(physical_address)) {
       return offset + (physical_address - region.base);
     }
     offset += region.bytes;

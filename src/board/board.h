@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address_range.h"
+
 namespace brim {
 
 // DRAM timing in clocks (nCK), named as in JEDEC JESD79-4 (DDR4). Command to command, same rank.
@@ -84,6 +86,8 @@ struct MemoryRegion {
   std::string name;
   uint64_t base = 0;
   uint64_t bytes = 0;
+
+  AddressRange range() const { return {base, bytes}; }
 
   bool operator==(const MemoryRegion&) const = default;
 };

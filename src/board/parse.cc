@@ -241,10 +241,6 @@ void require_pages(const Section& section, const MemoryRegion& region) {
   if (region.bytes > UINT64_MAX - region.base) section.refuse("bytes", "goes beyond the last address");
 }
 
-bool contains(const MemoryRegion& outer, const MemoryRegion& inner) {
-  return inner.base >= outer.base && inner.base + inner.bytes <= outer.base + outer.bytes;
-}
-
 std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, uint64_t capacity) {
   const Json& list = root.at("regions");
   if (!list.is_array() || list.empty() || list.size() > 16)
@@ -258,7 +254,7 @@ std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, 
     require_pages(section, region);
     for (const MemoryRegion& other : regions) {
       if (region.name == other.name) section.refuse("name", concat(region.name, " is used twice"));
-      if (region.base < other.base + other.bytes && other.base < region.base + region.bytes) {
+      if (region.range().overlaps(other.range())) {
         section.refuse("base", concat("makes ", region.name, " overlap ", other.name));
       }
     }
@@ -275,7 +271,7 @@ std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, 
 void require_inside(const Section& section, const MemoryRegion& range,
                     const std::vector<MemoryRegion>& regions) {
   require_pages(section, range);
-  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return contains(r, range); })) {
+  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return r.range().contains(range.range()); })) {
     section.refuse("base", "and bytes must lie inside one of the regions");
   }
 }

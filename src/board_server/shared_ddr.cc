@@ -36,7 +36,7 @@ SharedDdr::~SharedDdr() { munmap(data_, bytes_); }
 uint8_t* SharedDdr::at(uint64_t address, uint64_t bytes) const {
   uint64_t offset = 0;
   for (const AddressRange& range : ranges_) {
-    if (address >= range.base && bytes <= range.bytes && address - range.base <= range.bytes - bytes) {
+    if (range.contains(address, bytes)) {
       return data_ + offset + (address - range.base);
     }
     offset += range.bytes;

@@ -110,8 +110,8 @@ class Builder {
     return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
   }
   uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
-    return addresses_.kv_scales +
-           ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) * kv_scale_bytes(addresses_.context);
+    return addresses_.kv_scales + ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) *
+                                      kv_format(model_.head_size).scales_bytes(addresses_.context);
   }
 
   // From the normed residual to the input of the output matrix.

@@ -42,7 +42,7 @@ class Allocator {
       const uint64_t end = region.base + region.bytes;
       uint64_t from = region.base;
       for (const MemoryRegion& range : taken) {
-        if (range.base < region.base || range.base >= end) continue;
+        if (!region.range().contains(range.range())) continue;
         if (range.base > from) free_.push_back({from, range.base - from});
         from = range.base + range.bytes;
       }
@@ -114,7 +114,8 @@ class Attempt {
         {RegionKind::kEmbedding, "embedding",
          uint64_t{model_.vocabulary} * embedding_row_bytes(options_.embedding, model_.dim), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
-        {RegionKind::kKvScales, "kv_scales", heads * 2 * kv_scale_bytes(context_), false},
+        {RegionKind::kKvScales, "kv_scales", heads * 2 * kv_format(model_.head_size).scales_bytes(context_),
+         false},
     };
     for (const Request& request : requests) {
       if (request.bytes == 0) continue;
@@ -154,8 +155,7 @@ class Attempt {
 
   // Every head's K pages and V pages are contiguous; neighbours in memory form one region.
   bool place_kv() {
-    const uint64_t tokens = kv_tokens_per_page(model_.head_size);
-    const uint64_t bytes = (context_ + tokens - 1) / tokens * kPageBytes;
+    const uint64_t bytes = kv_format(model_.head_size).page_bytes(context_);
     uint32_t kv_regions = 0;
     for (uint64_t i = 0; i < uint64_t{model_.layers} * model_.kv_heads * 2; ++i) {
       const auto address = allocator_.allocate(bytes);
@@ -183,11 +183,11 @@ class Attempt {
 uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, uint32_t context) {
   uint64_t pages = 0;
   for (const Matrix& matrix : matrices(model)) pages += matrix.pages();
-  const uint64_t tokens = kv_tokens_per_page(model.head_size);
+  const KvFormat kv = kv_format(model.head_size);
   const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads * 2;
   return stream_bytes(pages) +
          uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
-         kv_heads * ((context + tokens - 1) / tokens * kPageBytes + kv_scale_bytes(context)) +
+         kv_heads * (kv.page_bytes(context) + kv.scales_bytes(context)) +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }
 

@@ -21,9 +21,9 @@ void fill(uint8_t* to, uint64_t bytes, uint64_t seed, const Shape& shape) {
 
 void fill_cache(const ProgramHeader& header, const Instruction& instruction, PhysicalMemory& memory) {
   if (instruction.opcode != Opcode::kKey && instruction.opcode != Opcode::kValue) return;
-  const uint32_t page_tokens = kv_tokens_per_page(header.head_size);
-  const uint64_t page_bytes = uint64_t{(header.context + page_tokens - 1) / page_tokens} * kPageBytes;
-  const uint64_t scale_bytes = kv_scale_bytes(header.context);
+  const KvFormat format = kv_format(header.head_size);
+  const uint64_t page_bytes = format.page_bytes(header.context);
+  const uint64_t scale_bytes = format.scales_bytes(header.context);
   const uint64_t pages = uint64_t{instruction.address} * kBeatBytes;
   const uint64_t scales = uint64_t{instruction.address2} * kBeatBytes;
   // int8 from -64 to 63: seven bits, their sign doubled.

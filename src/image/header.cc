@@ -14,18 +14,9 @@ bool terminated(const char (&text)[N]) {
   return false;
 }
 
-bool overlap(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes) {
-  return a < b + b_bytes && b < a + a_bytes;
-}
-
-// [start, start + bytes) lies in [base, base + size), without overflow.
-bool inside(uint64_t start, uint64_t bytes, uint64_t base, uint64_t size) {
-  return start >= base && bytes <= size && start - base <= size - bytes;
-}
-
 bool in_memory(const ImageHeader& header, const RegionEntry& region) {
   for (uint32_t i = 0; i < header.memory_count; ++i) {
-    if (inside(region.address, region.bytes, header.memory[i].base, header.memory[i].bytes)) return true;
+    if (header.memory[i].contains(region.range())) return true;
   }
   return false;
 }
@@ -44,16 +35,16 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   if (has_content) {
     if (region.file_bytes != region.bytes) return "a region's file size differs from its size";
     if (region.file_offset % kPageBytes != 0) return "a region's file offset is not page-aligned";
-    if (!inside(region.file_offset, region.file_bytes, 0, file_bytes))
+    if (!AddressRange{0, file_bytes}.contains(region.file_offset, region.file_bytes))
       return "a region lies outside the file";
   }
   const bool repeatable = region.kind == RegionKind::kWeights || region.kind == RegionKind::kKv;
   for (uint32_t i = 0; i < index; ++i) {
     const RegionEntry& other = header.regions[i];
     if (region.kind == other.kind && !repeatable) return "two regions are of a kind of which there is one";
-    if (overlap(region.address, region.bytes, other.address, other.bytes)) return "regions overlap in memory";
-    if (region.file_bytes && other.file_bytes &&
-        overlap(region.file_offset, region.file_bytes, other.file_offset, other.file_bytes)) {
+    if (region.range().overlaps(other.range())) return "regions overlap in memory";
+    const AddressRange in_file{region.file_offset, region.file_bytes};
+    if (in_file.overlaps({other.file_offset, other.file_bytes})) {
       return "regions overlap in the file";
     }
   }

@@ -28,6 +28,8 @@ struct RegionEntry {
   uint64_t file_offset;  // page-aligned
   uint64_t file_bytes;   // 0 or `bytes`
   char name[24];         // zero-terminated
+
+  AddressRange range() const { return {address, bytes}; }
 };
 static_assert(sizeof(RegionEntry) == 64);
 

@@ -104,10 +104,7 @@ BoardMemory::BoardMemory(const MappedImage& image, Load load) : image_(image) {
 
 const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
   for (const RegionEntry& region : image_.regions()) {
-    if (address >= region.address && bytes <= region.bytes &&
-        address - region.address <= region.bytes - bytes) {
-      return region;
-    }
+    if (region.range().contains(address, bytes)) return region;
   }
   throw Error(image_.path() + ": the program refers to memory outside every region; pack the model again");
 }

@@ -47,7 +47,7 @@ void write_memory_map_svg(const MappedImage& image, const std::filesystem::path&
         << (memory.bytes >> 20) << " MiB</text>\n<rect x=\"20\" y=\"" << y + 8 << "\" width=\"" << kWidth
         << "\" height=\"" << kBarHeight << "\" fill=\"#eeeeee\" stroke=\"#888888\"/>\n";
     for (const RegionEntry& region : image.regions()) {
-      if (region.address < memory.base || region.address - memory.base >= memory.bytes) continue;
+      if (!memory.contains(region.address)) continue;
       const double scale = kWidth / static_cast<double>(memory.bytes);
       svg << "<rect x=\"" << 20 + static_cast<double>(region.address - memory.base) * scale << "\" y=\""
           << y + 8 << "\" width=\"" << std::max(0.5, static_cast<double>(region.bytes) * scale)

@@ -52,22 +52,38 @@ constexpr uint64_t metadata_offset(uint64_t page) {
   return page / kPagesPerChunk * kChunkBytes + page % kPagesPerChunk * kMetadataRecordBytes;
 }
 
-// A KV page holds the int8 K (or V) vectors of consecutive tokens of one KV head. A token's record is 64
-// bytes for heads up to 64 elements, else 128; elements past the head size are zero. Token t of a page
-// stands in sub-block t mod 4, so that a part-filled page loads all ports alike.
-constexpr uint32_t kv_record_bytes(uint32_t head_size) { return head_size <= 64 ? 64 : 128; }
-constexpr uint32_t kv_tokens_per_page(uint32_t head_size) { return kPageBytes / kv_record_bytes(head_size); }
+// How a KV head's K (or V) vectors and their scales lie in memory. A page holds the records of consecutive
+// tokens; token t of a page stands in sub-block t mod 4, so that a part-filled page loads all ports alike.
+struct KvFormat {
+  uint32_t bits;          // of an element
+  uint32_t record_bytes;  // of a token: whole beats, elements past the head size are zero
+  uint32_t scale_bytes;   // of a token
 
-// Offset of token t's record from the start of its head's K (or V) pages.
-constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
-  const uint32_t tokens = kPageBytes / record_bytes;
-  const uint32_t in_page = token % tokens;
-  return uint64_t{token / tokens} * kPageBytes + in_page % kPorts * kSubBlockBytes +
-         in_page / kPorts * record_bytes;
+  constexpr uint32_t tokens_per_page() const { return kPageBytes / record_bytes; }
+  // Of token t's record, from the start of its head's pages.
+  constexpr uint64_t offset(uint32_t token) const {
+    const uint32_t in_page = token % tokens_per_page();
+    return uint64_t{token / tokens_per_page()} * kPageBytes + in_page % kPorts * kSubBlockBytes +
+           in_page / kPorts * record_bytes;
+  }
+  // Of one head's pages, and of its scales.
+  constexpr uint64_t page_bytes(uint32_t context) const {
+    return (uint64_t{context} + tokens_per_page() - 1) / tokens_per_page() * kPageBytes;
+  }
+  constexpr uint64_t scales_bytes(uint32_t context) const { return uint64_t{context} * scale_bytes; }
+};
+
+// int8 records of 64 bytes for heads up to 64 elements, else 128; an FP16 scale.
+constexpr KvFormat kv_format(uint32_t head_size) {
+  return {.bits = 8, .record_bytes = head_size <= 64 ? 64u : 128u, .scale_bytes = 2};
 }
 
-// Bytes of one head's K (or V) scales: FP16 per position.
-constexpr uint64_t kv_scale_bytes(uint32_t context) { return uint64_t{context} * 2; }
+constexpr uint32_t kv_record_bytes(uint32_t head_size) { return kv_format(head_size).record_bytes; }
+constexpr uint32_t kv_tokens_per_page(uint32_t head_size) { return kv_format(head_size).tokens_per_page(); }
+constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
+  return KvFormat{.bits = 8, .record_bytes = record_bytes, .scale_bytes = 2}.offset(token);
+}
+constexpr uint64_t kv_scale_bytes(uint32_t context) { return kv_format(0).scales_bytes(context); }
 
 // Bytes of one head's K (or V) pages.
 constexpr uint64_t kv_page_bytes(uint32_t head_size, uint32_t context) {

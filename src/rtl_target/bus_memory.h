@@ -16,9 +16,7 @@ class BusMemory final : public PhysicalMemory {
   explicit BusMemory(const MappedImage& image) : image_(image), memory_(image) {}
 
   const uint8_t* read(uint64_t address, uint64_t bytes) const override {
-    const auto inside = [&](const RegionEntry& region) {
-      return address >= region.address && address - region.address < region.bytes;
-    };
+    const auto inside = [&](const RegionEntry& region) { return region.range().contains(address); };
     const auto region = std::ranges::find_if(image_.regions(), inside);
     if (region != image_.regions().end() && region->file_bytes == 0) return memory_.write(address, bytes);
     return memory_.read(address, bytes);

@@ -44,11 +44,10 @@ Memory::Memory(const Board& board, ddr4::CommandObserver* observer)
 }
 
 uint64_t Memory::offset(uint64_t address) {
-  if (address < region_.base || address - region_.base >= region_.bytes) {
+  if (!region_.range().contains(address)) {
     region_offset_ = board_.dram_offset(address);
-    region_ = *std::ranges::find_if(board_.regions, [&](const MemoryRegion& region) {
-      return address >= region.base && address - region.base < region.bytes;
-    });
+    region_ = *std::ranges::find_if(
+        board_.regions, [&](const MemoryRegion& region) { return region.range().contains(address); });
     region_offset_ -= address - region_.base;
   }
   return region_offset_ + (address - region_.base);

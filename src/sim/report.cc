@@ -81,7 +81,7 @@ std::string memory_map(const ReportInput& input) {
                   "</text><rect x=\"0\" y=\"", y + 8, "\" width=\"", kWidth, "\" height=\"", kBar,
                   "\" fill=\"#f2f4f7\"/>\n");
     for (const PlannedRegion& region : input.subject.regions) {
-      if (region.address < memory.base || region.address - memory.base >= memory.bytes) continue;
+      if (!memory.range().contains(region.address)) continue;
       const double scale = kWidth / static_cast<double>(memory.bytes);
       svg += concat("<rect x=\"", number(static_cast<double>(region.address - memory.base) * scale, 2),
                     "\" y=\"", y + 8, "\" width=\"",

@@ -38,10 +38,8 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   require_taken(image.path(), subject.program.program.header, board);
   subject.streamed_weights = brim::streamed_weights(sizes_of(header.model));
   for (const RegionEntry& entry : image.regions()) {
-    const bool on_board = std::ranges::any_of(board.regions, [&](const MemoryRegion& memory) {
-      return entry.address >= memory.base && entry.address - memory.base < memory.bytes &&
-             entry.bytes <= memory.bytes - (entry.address - memory.base);
-    });
+    const bool on_board = std::ranges::any_of(
+        board.regions, [&](const MemoryRegion& memory) { return memory.range().contains(entry.range()); });
     if (!on_board) {
       throw Error(concat(image.path(), ": was packed for board ", header.board, "; board ", board.name,
                          " has no memory at its region ", entry.name, "; pack it with --board ", board.name));

@@ -17,8 +17,7 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
     uint64_t first = UINT64_MAX;
     uint64_t last = 0;
     for (const RegionEntry& region : image.regions()) {
-      if (region.file_bytes == 0 || region.address < memory.base) continue;
-      if (region.address - memory.base >= memory.bytes) continue;
+      if (region.file_bytes == 0 || !memory.contains(region.address)) continue;
       first = std::min(first, region.file_offset);
       last = std::max(last, region.file_offset + region.file_bytes);
     }
