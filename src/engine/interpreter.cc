@@ -308,7 +308,7 @@ void Interpreter::group_heads(uint32_t first, uint32_t last) {
 
 // --- A pass. ---
 
-std::span<const float> Interpreter::run(const Pass& pass) {
+PassLogits Interpreter::run(const Pass& pass) {
   check_pass(pass, *this);
   token_ids_ = pass.tokens;
   tokens_ = static_cast<uint32_t>(pass.tokens.size());
