@@ -40,7 +40,7 @@ bool measure(const MappedImage& image, const Board& board, rtl_target::RtlExecut
   const bool same = std::memcmp(got.data(), expected.data(), got.size_bytes()) == 0;
 
   const std::span record(&rtl.passes().back(), 1);
-  const rtl_target::Counters& counters = record[0].counters;
+  const accelerator::Counters& counters = record[0].counters;
   const sim::Subject subject = sim::subject_of(image, board);
   const sim::Shares shares = sim::shares_of(board, subject, rtl_target::run_of(record, 0));
   std::printf("position %u, TOKENS = %u: logits %s the CPU's\n", position, rtl.lanes(),

@@ -5,21 +5,22 @@
 #include <cstdint>
 #include <span>
 
+#include "accelerator/counters.h"
+#include "accelerator/driver.h"
 #include "engine/pass.h"
 #include "image/header.h"
 #include "isa/instruction.h"
-#include "isa/registers.h"
-#include "runtime/sampler.h"
+#include "runtime/candidates.h"
 
 namespace brim {
 
-// Counters summed over passes.
+// Summed over passes.
 struct Work {
   uint64_t tokens = 0;
-  uint64_t cycles = 0;
-  uint64_t beats = 0;                                        // read and written
-  double seconds = 0;                                        // by the processor's timer, from start to done
-  std::array<uint64_t, registers::kStalls.size()> stalls{};  // as registers::kStalls
+  double seconds = 0;  // by the processor's timer, from start to done
+  accelerator::Counters counters;
+
+  uint64_t beats() const { return counters.beats_read + counters.beats_written; }
 };
 
 class Accelerator final : public PassRunner {
@@ -32,8 +33,8 @@ class Accelerator final : public PassRunner {
   uint32_t context() const override { return program_->context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
 
-  // False, with what happened on the console, if the pass failed; the accelerator has then been reset.
-  bool run_pass(const Pass& pass, std::span<const float>& logits) override;
+  // If the pass fails, what happened is on the console, and the accelerator has been reset.
+  PassLogits run(const Pass& pass) override;
 
   // Memory for a Sampler, valid until the next pass: two rows of the logits region that the last pass's last
   // logits do not stand in. Only if there can_sample().
@@ -43,19 +44,19 @@ class Accelerator final : public PassRunner {
   // The row of the logits region for token t of a pass, as it is in memory.
   std::span<float> logits_row(uint32_t token);
 
-  bool counts_stalls() const;
+  bool counts_stalls() const { return facts_.counts_stalls(); }
   const Work& work() const { return work_; }
   void clear_work() { work_ = {}; }
 
  private:
   bool wait_for_end(double seconds);
-  bool fail(const Pass& pass, bool answered);
-  void count(const Pass& pass, double seconds);
+  PassLogits fail(const Pass& pass, const accelerator::Outcome* outcome);
 
   const ProgramHeader* program_ = nullptr;
   uint64_t program_address_ = 0;
   uint64_t logits_address_ = 0;
   uint64_t logits_bytes_ = 0;  // of the region
+  accelerator::Facts facts_;
   uint32_t max_tokens_ = 0;
   uint32_t last_row_ = 0;  // of the last pass's logits
   bool scratch_used_ = false;

@@ -1,7 +1,6 @@
 #include "firmware/chat.h"
 
 #include <algorithm>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -11,10 +10,10 @@
 #include "firmware/line_editor.h"
 #include "firmware/timer.h"
 #include "isa/layout.h"
-#include "runtime/decode.h"
-#include "runtime/turn.h"
+#include "runtime/chat_command.h"
+#include "runtime/conversation.h"
+#include "runtime/sampler.h"
 #include "tokenizer/decoder.h"
-#include "tokenizer/utf8.h"
 
 namespace brim {
 
@@ -23,69 +22,43 @@ namespace {
 constexpr uint32_t kLineBytes = 2048;
 constexpr uint32_t kMarkupBytes = 512;          // more than any template puts round a turn
 constexpr uint32_t kScratchBytes = 480 * 1024;  // LLaMA-2's tokenizer takes some 150 bytes per byte of text
-constexpr uint32_t kMaxIds = 8192;
-constexpr uint32_t kTextBytes = 2048;  // of one token
+constexpr uint32_t kMostTokens = 32768;         // of a conversation
+constexpr uint32_t kTextBytes = 2048;           // of one token
 
 char line_buffer[kLineBytes];
 char chat_text[kLineBytes + kMarkupBytes];
 uint8_t encode_scratch[kScratchBytes];
-uint32_t ids[kMaxIds];
+uint32_t tokens[kMostTokens + 1];
 char token_text[kTextBytes];
-
-constexpr std::string_view kHelp =
-    "/reset      forget the conversation\n"
-    "/stats      speed and memory traffic of the last answer\n"
-    "/temp X     temperature; 0, as at first, takes the most probable token\n"
-    "/top-p X    sample among the fewest tokens that hold this share of probability\n"
-    "/seed N     seed of the sampler: the same seed, the same answer\n"
-    "/tokens N   most tokens of an answer\n"
-    "/help       this\n"
-    "/quit       stop (also Ctrl-D)\n"
-    "Ctrl-C      ends an answer\n";
-
-std::optional<uint64_t> parse_number(std::string_view text) {
-  uint64_t value = 0;
-  if (text.empty() || text.size() > 18) return std::nullopt;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    value = value * 10 + static_cast<uint64_t>(c - '0');
-  }
-  return value;
-}
-
-// "0.85"; no exponent, no sign.
-std::optional<float> parse_decimal(std::string_view text) {
-  const size_t point = std::min(text.find('.'), text.size());
-  const auto whole = parse_number(slice(text, 0, point));
-  if (point == text.size()) return whole ? std::optional<float>(static_cast<float>(*whole)) : std::nullopt;
-  const std::string_view decimals = slice(text, point + 1);
-  const auto part = parse_number(decimals);
-  if (!whole || !part) return std::nullopt;
-  double scale = 1;
-  for (size_t i = 0; i < decimals.size(); ++i) scale *= 10;
-  return static_cast<float>(static_cast<double>(*whole) + static_cast<double>(*part) / scale);
-}
 
 // A sampler that works in the logits region's free rows.
 class RegionSampler {
  public:
-  RegionSampler(Sampler& sampler, Accelerator& accelerator, bool greedy)
-      : sampler_(sampler), accelerator_(accelerator), greedy_(greedy) {}
+  RegionSampler(const SamplerOptions& options, Accelerator& accelerator)
+      : sampler_(options), accelerator_(accelerator) {}
 
-  uint32_t sample(std::span<const float> logits, std::span<Candidate>) {
-    return sampler_.sample(logits, greedy_ ? std::span<Candidate>() : accelerator_.sampling_scratch());
+  uint32_t sample(std::span<const float> logits) {
+    return sampler_.sample(
+        logits, sampler_.needs_scratch() ? accelerator_.sampling_scratch() : std::span<Candidate>());
   }
+  void forget() { sampler_.forget(); }
+  void accept(uint32_t token) { sampler_.accept(token); }
+  bool needs_scratch() const { return sampler_.needs_scratch(); }
+
+  void set(const SamplerOptions& options) { sampler_ = Sampler(options); }
 
  private:
-  Sampler& sampler_;
+  Sampler sampler_;
   Accelerator& accelerator_;
-  bool greedy_;
 };
 
 class Chat {
  public:
   Chat(Accelerator& accelerator, const Tokenizer& tokenizer)
-      : accelerator_(accelerator), tokenizer_(tokenizer), place_(accelerator), sampler_(options_) {}
+      : accelerator_(accelerator),
+        tokenizer_(tokenizer),
+        conversation_(accelerator, tokenizer, tokens),
+        sampler_(settings_.sampler, accelerator) {}
 
   // The most bytes of a line for which there is scratch.
   bool prepare() {
@@ -96,6 +69,10 @@ class Chat {
 
   void run() {
     LineEditor editor({line_buffer, line_bytes_});
+    if (conversation_.context() < accelerator_.context()) {
+      print("Of the context of ", accelerator_.context(), " tokens this firmware has memory for ",
+            conversation_.context(), ".\n");
+    }
     print("Type to talk, /help for commands.\n> ");
     while (true) {
       if (console::take_interrupt()) {
@@ -119,8 +96,7 @@ class Chat {
           print("Error: the line is no valid UTF-8 and was dropped.\n");
           break;
         case LineEditor::Event::kLine:
-          if (editor.line() == "/quit") return;
-          take(editor.line());
+          if (!editor.line().empty() && !take(editor.line())) return;
           break;
       }
       print("> ");
@@ -128,137 +104,112 @@ class Chat {
   }
 
  private:
-  void take(std::string_view line) {
-    if (line.empty()) return;
-    if (line.front() == '/') {
-      command(line);
-    } else {
-      answer(line);
+  // False: the chat is over.
+  bool take(std::string_view line) {
+    char room[256];
+    const ChatSettings before = settings_;
+    const ChatLine read = read_chat_line(line, settings_, room);
+    switch (read.action) {
+      case ChatAction::kSay:
+        answer(read.text);
+        return true;
+      case ChatAction::kReset:
+        conversation_.rewind(0);
+        print("The conversation is forgotten.\n");
+        return true;
+      case ChatAction::kStats:
+        stats();
+        return true;
+      case ChatAction::kSampler:
+        if (Sampler(settings_.sampler).needs_scratch() && !accelerator_.can_sample()) {
+          settings_ = before;
+          refuse("the image has no room for sampling");
+          return true;
+        }
+        sampler_.set(settings_.sampler);
+        print(read.text, "\n");
+        return true;
+      case ChatAction::kTokens:
+        print(read.text, "\n");
+        return true;
+      case ChatAction::kHelp:
+        write_help([](std::string_view help) { print(help, "\n"); });
+        return true;
+      case ChatAction::kRefuse:
+        refuse(read.text);
+        return true;
+      case ChatAction::kQuit:
+        return false;
     }
+    return false;
   }
 
-  void command(std::string_view line) {
-    const size_t space = std::min(line.find(' '), line.size());
-    const std::string_view name = slice(line, 0, space);
-    const std::string_view value = slice(line, std::min(space + 1, line.size()));
-    if (name == "/help") {
-      print(kHelp);
-    } else if (name == "/reset") {
-      place_.rewind(0);
-      unrun_ = kNoToken;
-      cut_short_ = false;
-      print("The conversation is forgotten.\n");
-    } else if (name == "/stats") {
-      stats();
-    } else if (name == "/temp") {
-      const auto temperature = parse_decimal(value);
-      if (!temperature || *temperature > 100)
-        return usage("/temp takes a number from 0 to 100, as /temp 0.8");
-      if (*temperature > 0 && !accelerator_.can_sample()) return usage("the image has no room for sampling");
-      options_.temperature = *temperature;
-      restart_sampler();
-    } else if (name == "/top-p") {
-      const auto share = parse_decimal(value);
-      if (!share || *share > 1) return usage("/top-p takes a number from 0 to 1, as /top-p 0.9");
-      options_.top_p = *share;
-      restart_sampler();
-    } else if (name == "/seed") {
-      const auto seed = parse_number(value);
-      if (!seed) return usage("/seed takes a whole number, as /seed 7");
-      options_.seed = *seed;
-      restart_sampler();
-    } else if (name == "/tokens") {
-      const auto tokens = parse_number(value);
-      if (!tokens || *tokens == 0 || *tokens > kMaxContext)
-        return usage("/tokens takes a number above 0, as /tokens 100");
-      max_tokens_ = static_cast<uint32_t>(*tokens);
-    } else {
-      usage("there is no such command; /help lists them");
-    }
-  }
-
-  void usage(std::string_view what) { print("Error: ", what, ".\n"); }
-
-  void restart_sampler() {
-    sampler_ = Sampler(options_);
-    print("temperature ", Fixed{static_cast<double>(options_.temperature), 2}, ", top-p ",
-          Fixed{static_cast<double>(options_.top_p), 2}, ", seed ", options_.seed, "\n");
-  }
+  void refuse(std::string_view what) { print("Error: ", what, ".\n"); }
 
   void answer(std::string_view line) {
-    // What of the last answer has not been run comes first.
-    uint32_t count = 0;
-    if (unrun_ != kNoToken) ids[count++] = unrun_;
-    if (cut_short_) {
-      const EncodeResult end = encode_answer_end(tokenizer_, encode_scratch, std::span(ids).subspan(count));
-      count += end.count;
-    }
     const ChatTurn user = {ChatRole::kUser, line};
-    const EncodeResult turn = encode_turns(tokenizer_, {&user, 1}, place_.position() > 0,
-                                           {chat_text, encode_scratch}, std::span(ids).subspan(count));
-    count += turn.count;
-    if (turn.status != EncodeStatus::kOk) return usage("the line is too long to be tokenized");
-    if (count >= place_.room()) {
-      print("Error: the context of ", accelerator_.context(), " tokens is full: ", place_.position(),
-            " are used, ", count, " more and an answer do not fit. /reset begins a new conversation.\n");
-      return;
+    switch (conversation_.add_turns({&user, 1}, {chat_text, encode_scratch})) {
+      case Conversation::Added::kYes:
+        break;
+      case Conversation::Added::kTextTooLong:
+        return refuse("the line is too long to be tokenized");
+      case Conversation::Added::kContextFull:
+        print("Error: the context of ", conversation_.context(),
+              " tokens is full: ", conversation_.position(),
+              " are used, and the line does not fit. /reset begins a new conversation.\n");
+        return;
     }
 
     console::take_interrupt();
     accelerator_.clear_work();
     const double start = seconds_now();
-    std::span<const float> logits;
-    if (!place_.append({ids, count}, logits)) return;
-    unrun_ = kNoToken;
-    cut_short_ = false;
-    prompt_tokens_ = count;
+    const auto prompt_tokens = static_cast<uint32_t>(conversation_.unrun().size());
+    if (!conversation_.read()) return;
+    prompt_tokens_ = prompt_tokens;
     first_token_seconds_ = seconds_now() - start;
     accelerator_.clear_work();
 
-    RegionSampler sampler(sampler_, accelerator_, options_.temperature <= 0);
     StreamDecoder decoder(tokenizer_);
     const double decode_start = seconds_now();
-    const Stop stop = decode(place_, tokenizer_, sampler, logits, {}, max_tokens_, [&](uint32_t token) {
+    const StopReason reason = conversation_.generate(sampler_, settings_.max_tokens, [&](uint32_t token) {
       print(decoder.push(token, token_text));
       return !console::take_interrupt();
     });
     decode_seconds_ = seconds_now() - decode_start;
     print(decoder.finish(token_text), "\n");
-    unrun_ = stop.unrun;
-    cut_short_ = stop.reason != StopReason::kEnd;
-    if (stop.reason == StopReason::kInterrupted) print("[stopped]\n");
-    if (stop.reason == StopReason::kLimit) print("[", max_tokens_, " tokens; /tokens sets the limit]\n");
-    if (stop.reason == StopReason::kContextFull) {
-      print("[the context of ", accelerator_.context(),
+    if (reason == StopReason::kInterrupted) print("[stopped]\n");
+    if (reason == StopReason::kLimit) print("[", settings_.max_tokens, " tokens; /tokens sets the limit]\n");
+    if (reason == StopReason::kContextFull) {
+      print("[the context of ", conversation_.context(),
             " tokens is full; /reset begins a new conversation]\n");
     }
   }
 
   void stats() {
     const Work& work = accelerator_.work();
-    print("context      ", place_.position(), " of ", accelerator_.context(), " tokens used\n");
+    print("context      ", conversation_.position(), " of ", conversation_.context(), " tokens used\n");
     if (prompt_tokens_ == 0) return;
     print("prompt       ", prompt_tokens_, " tokens, first token after ", Fixed{first_token_seconds_, 3},
           " s\n");
     if (work.tokens == 0) return;
-    const double bytes = static_cast<double>(work.beats) * kBeatBytes;
-    const auto tokens = static_cast<double>(work.tokens);
+    const double bytes = static_cast<double>(work.beats()) * kBeatBytes;
+    const auto count = static_cast<double>(work.tokens);
     print("decoded      ", work.tokens, " tokens in ", Fixed{decode_seconds_, 3},
-          " s: ", Fixed{tokens / decode_seconds_, 2}, " token/s\n", "memory       ", Fixed{bytes / tokens, 0},
+          " s: ", Fixed{count / decode_seconds_, 2}, " token/s\n", "memory       ", Fixed{bytes / count, 0},
           " bytes per token, ", Fixed{bytes / decode_seconds_ / 1e9, 3}, "e9 B/s, ",
           Fixed{100 * bytes / decode_seconds_ / board::kPeakBytesPerSecond, 2}, "% of the ",
           Fixed{board::kPeakBytesPerSecond / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
-          "accelerator  ", Fixed{static_cast<double>(work.cycles) / tokens, 0}, " cycles per token, busy ",
-          Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
+          "accelerator  ", Fixed{static_cast<double>(work.counters.cycles) / count, 0},
+          " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
     if (!accelerator_.counts_stalls()) {
       print("stalls       not counted by this accelerator\n");
       return;
     }
     print("stalls      ");
-    for (size_t i = 0; i < work.stalls.size(); ++i) {
+    for (size_t i = 0; i < work.counters.stalls.size(); ++i) {
       print(" ", registers::kStalls[i].name, " ",
-            Fixed{100 * static_cast<double>(work.stalls[i]) /
-                      static_cast<double>(std::max<uint64_t>(work.cycles, 1)),
+            Fixed{100 * static_cast<double>(work.counters.stalls[i]) /
+                      static_cast<double>(std::max<uint64_t>(work.counters.cycles, 1)),
                   2},
             "%");
     }
@@ -267,13 +218,10 @@ class Chat {
 
   Accelerator& accelerator_;
   const Tokenizer& tokenizer_;
-  Position place_;
-  SamplerOptions options_;
-  Sampler sampler_;
+  Conversation conversation_;
+  ChatSettings settings_;
+  RegionSampler sampler_;
   uint32_t line_bytes_ = kLineBytes;
-  uint32_t max_tokens_ = 256;
-  uint32_t unrun_ = kNoToken;  // last token chosen, not in the KV cache yet
-  bool cut_short_ = false;     // the last answer did not end by itself
   // Of the last answer.
   uint32_t prompt_tokens_ = 0;
   double first_token_seconds_ = 0;

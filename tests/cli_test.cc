@@ -67,6 +67,16 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"run"},
                                      {"run", "x.brim", "--temp", "-1"},
                                      {"run", "x.brim", "--temp", "warm"},
+                                     {"run", "x.brim", "--temp", "nan"},
+                                     {"run", "x.brim", "--temp", "0.5x"},
+                                     {"run", "x.brim", "--top-k", "-1"},
+                                     {"run", "x.brim", "--top-p", "inf"},
+                                     {"run", "x.brim", "--min-p", "1.5"},
+                                     {"run", "x.brim", "--seed", "-1"},
+                                     {"run", "x.brim", "--seed", "12345678901234567890123"},
+                                     {"run", "x.brim", "--seed", "7 "},
+                                     {"run", "x.brim", "--rtl-tokens", "4"},
+                                     {"run", "x.brim", "--board", "kv260"},
                                      {"run", "x.brim", "--top-p", "2"},
                                      {"run", "x.brim", "-n", "-3"},
                                      {"run", "x.brim", "--target", "abacus"},
@@ -102,14 +112,27 @@ TEST(CliPack, SaysWhatIsWrongWithAModelOrABoard) {
   EXPECT_FALSE(std::filesystem::exists(image));
 }
 
-// One image of the trained model for all tests of this program run.
+// The trained model, packed once for every build of the program: each test is a process of its own.
 class CliStories : public testing::Test {
  protected:
   void SetUp() override {
     BRIM_NEED_STORIES260K();
-    const ProcessResult result = brim({"pack", model_, "-o", image_, "--tokenizer", tokenizer_, "-t", "2"});
-    ASSERT_EQ(result.exit_code, 0) << result.err;
-    ASSERT_EQ(result.err, "") << "no progress bar without a terminal";
+    const auto built = std::filesystem::last_write_time(BRIM_BINARY).time_since_epoch().count();
+    const std::string shared =
+        std::string(BRIM_TEST_CACHE) + "/stories260K." + std::to_string(built) + ".brim";
+    if (!std::filesystem::exists(shared)) {
+      std::filesystem::create_directories(BRIM_TEST_CACHE);
+      const std::string own = shared + "." + std::to_string(getpid());
+      const ProcessResult result = brim({"pack", model_, "-o", own, "--tokenizer", tokenizer_, "-t", "2"});
+      ASSERT_EQ(result.exit_code, 0) << result.err;
+      ASSERT_EQ(result.err, "") << "no progress bar without a terminal";
+      for (const auto& entry : std::filesystem::directory_iterator(BRIM_TEST_CACHE)) {  // of earlier builds
+        if (entry.path().filename().string().find(std::to_string(built)) == std::string::npos)
+          std::filesystem::remove(entry.path());
+      }
+      std::filesystem::rename(own, shared);  // whoever else has packed it has packed the same
+    }
+    std::filesystem::copy_file(shared, image_);
   }
 
   const TemporaryFolder folder_;
@@ -162,6 +185,67 @@ TEST_F(CliStories, RunGivesTheSameTextOnEveryTargetWithAnyWidthAndThreads) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     EXPECT_EQ(output(arguments), expected) << more[0] << ' ' << more[1];
   }
+}
+
+TEST_F(CliStories, MinPOfOneIsGreedyAtAnyTemperature) {
+  EXPECT_EQ(output({"run", image_, "-n", "24", "--temp", "2", "--min-p", "1", "--seed", "5"}),
+            output({"run", image_, "-n", "24"}));
+}
+
+TEST_F(CliStories, ChatAnswersWithTheTokensOfRunAndGoesOnAfterEachTurn) {
+  const std::string prompt = "Once upon a time";
+  const std::string first =
+      json_of({"run", image_, "-p", prompt + "\n", "-n", "9", "--json"})["generated_text"];
+  EXPECT_EQ(output({"run", image_, "--chat", "-n", "9"}, prompt + "\n"), first + "\n");
+  const std::string both = output({"run", image_, "--chat", "-n", "9"}, prompt + "\nLily\n");
+  EXPECT_EQ(both.find(first + "\n"), 0u) << both;
+  EXPECT_NE(both, first + "\n" + output({"run", image_, "--chat", "-n", "9"}, "Lily\n"))
+      << "the second turn follows the first";
+}
+
+TEST_F(CliStories, ChatHasTheCommandsOfTheBoard) {
+  const std::string prompt = "Once upon a time\n";
+  const std::string answer = output({"run", image_, "--chat", "-n", "5"}, prompt);
+  EXPECT_EQ(output({"run", image_, "--chat"}, "/tokens 5\n" + prompt), "at most 5 tokens\n" + answer);
+  EXPECT_EQ(output({"run", image_, "--chat", "-n", "5"}, prompt + "/reset\n" + prompt),
+            answer + "The conversation is forgotten.\n" + answer);
+  const std::string stats = output({"run", image_, "--chat", "-n", "5"}, prompt + "/stats\n");
+  EXPECT_NE(stats.find("context      10 of 512 tokens used"), std::string::npos) << stats;
+  EXPECT_NE(stats.find("prompt       6 tokens"), std::string::npos) << stats;
+  EXPECT_NE(stats.find("decoded      4 tokens"), std::string::npos) << stats;
+  const std::string help = output({"run", image_, "--chat"}, "/help\n/quit\n" + prompt);
+  for (const char* name :
+       {"/reset", "/stats", "/tokens", "/temp", "/top-k", "/top-p", "/min-p", "/seed", "/quit"})
+    EXPECT_NE(help.find(name), std::string::npos) << name;
+  EXPECT_EQ(help.find("upon"), std::string::npos) << "/quit ended it";
+
+  const auto sampled = [&](const std::string& seed) {
+    return output({"run", image_, "--chat", "-n", "12"}, "/temp 1.2\n/seed " + seed + "\n" + prompt);
+  };
+  EXPECT_EQ(sampled("7"), sampled("7"));
+  EXPECT_NE(sampled("7"), sampled("8"));
+  EXPECT_EQ(sampled("7").substr(sampled("7").rfind("seed 7\n") + 7),
+            output({"run", image_, "--chat", "-n", "12", "--temp", "1.2", "--seed", "7"}, prompt));
+}
+
+TEST_F(CliStories, ChatRefusesWhatIsNoCommandAndTakesTwoSlashesForOne) {
+  const ProcessResult refused = brim({"run", image_, "--chat"}, "/nonsense\n/temp nan\n/reset now\n");
+  EXPECT_EQ(refused.exit_code, 0);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_EQ(refused.error_lines(), 3u) << refused.err;
+  EXPECT_NE(refused.err.find("there is no such command"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("/temp takes a number from 0 to 100"), std::string::npos) << refused.err;
+  const std::string slash = json_of({"run", image_, "-p", "/quit\n", "-n", "4", "--json"})["generated_text"];
+  EXPECT_EQ(output({"run", image_, "--chat", "-n", "4"}, "//quit\n"), slash + "\n");
+}
+
+TEST_F(CliStories, ATurnThatDoesNotFitEndsNoChat) {
+  const std::string turn(3000, 'x');
+  const ProcessResult result = brim({"run", image_, "--chat", "-n", "3"}, turn + "\nLily\n");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.error_lines(), 1u) << result.err;
+  EXPECT_NE(result.err.find("does not fit"), std::string::npos) << result.err;
+  EXPECT_EQ(result.out, output({"run", image_, "--chat", "-n", "3"}, "Lily\n"));
 }
 
 TEST_F(CliStories, APromptThatDoesNotFitIsRefusedBeforeItIsShown) {

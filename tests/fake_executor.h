@@ -28,7 +28,7 @@ class FakeExecutor final : public Executor {
   uint32_t context() const override { return context_; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
 
-  std::span<const float> run(const Pass& pass) override {
+  PassLogits run(const Pass& pass) override {
     if (pass.tokens.empty() || pass.tokens.size() > max_tokens_) throw Error("fake: pass width");
     if (pass.position > cache_.size()) throw Error("fake: a gap in the cache");
     if (pass.position + pass.tokens.size() > context_) throw Error("fake: context");

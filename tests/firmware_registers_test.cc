@@ -33,36 +33,37 @@ class MadeUpAccelerator {
       : ddr_(ddr), block_(ddr, kRegisters), logit_(logit) {
     program_ = image.program().header;
     logits_ = find_region(image.header(), RegionKind::kLogits)->address;
-    block_.set(registers::kId, registers::kIdValue);
-    block_.set(registers::kVersion, registers::kVersionValue);
-    block_.set(registers::kCapabilities, registers::kHasStallCounters);
-    block_.set(registers::kMaxTokens, 8);
-    block_.set(registers::kMaxContext, program_.context);
-    block_.set(registers::kScoreBytes, 1 << 20);
-    block_.set(registers::kCycles, 1000);
-    block_.set(registers::kBeatsRead, 5000);
-    block_.set(registers::kBeatsWritten, 10);
-    block_.set(registers::kStallEmpty, 250);
-    block_.set(registers::kStallActivation, 125);
-    block_.set(registers::kStallResult, 10);
-    block_.set(registers::kStallSoftmax, 20);
-    block_.set(registers::kStallScores, 30);
-    block_.set(registers::kStallPass, 5);
-    block_.set(registers::kStallLocal, 40);
+    block_.write(registers::kId, registers::kIdValue);
+    block_.write(registers::kVersion, registers::kVersionValue);
+    block_.write(registers::kCapabilities, registers::kHasStallCounters);
+    block_.write(registers::kMaxTokens, 8);
+    block_.write(registers::kMaxContext, program_.context);
+    block_.write(registers::kScoreBytes, 1 << 20);
+    block_.write(registers::kCycles, 1000);
+    block_.write(registers::kBeatsRead, 5000);
+    block_.write(registers::kBeatsWritten, 10);
+    block_.write(registers::kStallEmpty, 250);
+    block_.write(registers::kStallActivation, 125);
+    block_.write(registers::kStallResult, 10);
+    block_.write(registers::kStallSoftmax, 20);
+    block_.write(registers::kStallScores, 30);
+    block_.write(registers::kStallPass, 5);
+    block_.write(registers::kStallLocal, 40);
   }
 
-  void set(uint32_t offset, uint32_t value) { block_.set(offset, value); }
+  void set(uint32_t offset, uint32_t value) { block_.write(offset, value); }
 
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      if (block_.get(registers::kControl) == 0) {
+      if (block_.read(registers::kControl) == 0) {
         std::this_thread::sleep_for(std::chrono::microseconds(100));
         continue;
       }
-      const uint64_t row = uint64_t{block_.get(registers::kTokens) - 1} * program_.logits_stride * kBeatBytes;
+      const uint64_t row =
+          uint64_t{block_.read(registers::kTokens) - 1} * program_.logits_stride * kBeatBytes;
       std::memcpy(ddr_.at(logits_ + row + kToken * sizeof(float), sizeof(float)), &logit_, sizeof(float));
-      block_.set(registers::kStatus, registers::kDone);
-      block_.set(registers::kControl, 0);
+      block_.write(registers::kStatus, registers::kDone);
+      block_.write(registers::kControl, 0);
     }
   }
 

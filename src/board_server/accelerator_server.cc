@@ -1,10 +1,9 @@
 #include "board_server/accelerator_server.h"
 
-#include <algorithm>
 #include <chrono>
 #include <thread>
-#include <vector>
 
+#include "accelerator/driver.h"
 #include "isa/program.h"
 
 namespace brim {
@@ -13,8 +12,8 @@ using registers::ErrorCode;
 
 AcceleratorServer::AcceleratorServer(SharedDdr& ddr, PassServer& passes, AcceleratorServerOptions options)
     : ddr_(ddr), passes_(passes), options_(std::move(options)), block_(ddr, options_.registers) {
-  block_.set(registers::kId, registers::kIdValue);
-  block_.set(registers::kVersion, registers::kVersionValue);
+  block_.write(registers::kId, registers::kIdValue);
+  block_.write(registers::kVersion, registers::kVersionValue);
   passes_.describe(block_);
 }
 
@@ -36,35 +35,34 @@ void AcceleratorServer::run(const std::stop_token& stop) {
 }
 
 bool AcceleratorServer::serve_once() {
-  const uint32_t control = block_.get(registers::kControl);
+  const uint32_t control = block_.read(registers::kControl);
   if (control == 0 || has(Fault::kSilent)) return false;
   clear_results();
   if (control & registers::kSoftReset) {
     if (!passes_.reset()) return false;  // as hardware whose reset never ends
-    block_.set(registers::kStatus, 0);
-    block_.set(registers::kControl, 0);
+    block_.write(registers::kStatus, 0);
+    block_.write(registers::kControl, 0);
     return true;
   }
-  block_.set(registers::kStatus, registers::kBusy);
-  finish(has(Fault::kBusError) ? PassOutcome{ErrorCode::kReadError, block_.get(registers::kProgram)}
+  block_.write(registers::kStatus, registers::kBusy);
+  finish(has(Fault::kBusError) ? PassOutcome{ErrorCode::kReadError, block_.read(registers::kProgram)}
                                : run_pass());
   ++count_;
   return true;
 }
 
 void AcceleratorServer::clear_results() {
-  block_.set(registers::kErrorCode, 0);
-  block_.set(registers::kErrorAddress, 0);
+  block_.write(registers::kErrorCode, 0);
+  block_.write(registers::kErrorAddress, 0);
   for (uint32_t offset = registers::kCycles; offset <= registers::kLastCounter; offset += 4) {
-    block_.set(offset, 0);
+    block_.write(offset, 0);
   }
 }
 
 PassOutcome AcceleratorServer::run_pass() {
   if (options_.on_pass) {
-    std::vector<uint32_t> ids(std::min(block_.get(registers::kTokens), registers::kTokenIds));
-    for (uint32_t t = 0; t < ids.size(); ++t) ids[t] = block_.get(registers::kTokenId + 4 * t);
-    options_.on_pass(block_.get(registers::kPosition), ids);
+    const auto request = accelerator::Request::read(block_);
+    options_.on_pass(request.pass().position, request.ids());
   }
   PassOutcome outcome = passes_.run(block_);
   if (!outcome.problem.empty() && options_.on_problem) options_.on_problem(outcome.problem);
@@ -73,20 +71,20 @@ PassOutcome AcceleratorServer::run_pass() {
 }
 
 void AcceleratorServer::spoil_logits() {
-  const uint32_t first = block_.get(registers::kFirstLogits);
-  if (first == block_.get(registers::kTokens)) return;  // none are wanted
-  const Program program =
-      read_program(program_in(ddr_, uint64_t{block_.get(registers::kProgram)} * kBeatBytes));
+  const auto request = accelerator::Request::read(block_);
+  const uint32_t first = request.pass().first_logits;
+  if (first == request.tokens()) return;  // none are wanted
+  const Program program = read_program(program_in(ddr_, request.program_address()));
   *ddr_.at(logits_address(program, first), 1) ^= 1;
 }
 
 void AcceleratorServer::finish(const PassOutcome& outcome) {
   const uint32_t status = outcome.code == ErrorCode::kNone ? registers::kDone : registers::kError;
-  block_.set(registers::kErrorCode, static_cast<uint32_t>(outcome.code));
-  block_.set(registers::kErrorAddress, outcome.address);
-  block_.set(registers::kStatus, status);
-  block_.set(registers::kInterruptStatus, block_.get(registers::kInterruptStatus) | status);
-  block_.set(registers::kControl, 0);  // last: it says that the rest is true
+  block_.write(registers::kErrorCode, static_cast<uint32_t>(outcome.code));
+  block_.write(registers::kErrorAddress, outcome.address);
+  block_.write(registers::kStatus, status);
+  block_.write(registers::kInterruptStatus, block_.read(registers::kInterruptStatus) | status);
+  block_.write(registers::kControl, 0);  // last: it says that the rest is true
 }
 
 }  // namespace brim

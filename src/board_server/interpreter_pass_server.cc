@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "accelerator/driver.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
 #include "isa/check.h"
@@ -18,11 +19,12 @@ InterpreterPassServer::InterpreterPassServer(SharedDdr& ddr, const AcceleratorDe
     : ddr_(ddr), accelerator_(accelerator), kernels_(std::move(kernels)), threads_(threads) {}
 
 void InterpreterPassServer::describe(RegisterBlock& block) {
-  block.set(registers::kCapabilities, 0);  // this executor has no FIFO that could run empty
-  block.set(registers::kMaxTokens, std::min(accelerator_.tokens_per_pass, registers::kTokenIds));
-  block.set(registers::kMaxContext, kMaxContext);
-  block.set(registers::kScoreBytes, accelerator_.score_buffer_bytes);
-  block.set(registers::kClockKhz, static_cast<uint32_t>(accelerator_.clock_mhz * 1000));
+  // It counts no stalls: this executor has no FIFO that could run empty.
+  accelerator::write_facts(block, {.capabilities = 0,
+                                   .max_tokens = std::min(accelerator_.tokens_per_pass, registers::kTokenIds),
+                                   .max_context = kMaxContext,
+                                   .score_bytes = accelerator_.score_buffer_bytes,
+                                   .clock_khz = static_cast<uint32_t>(accelerator_.clock_mhz * 1000)});
 }
 
 bool InterpreterPassServer::reset() {
@@ -48,39 +50,30 @@ PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_to
 }
 
 PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
-  const uint32_t program = block.get(registers::kProgram);
+  const auto request = accelerator::Request::read(block);
+  const uint32_t program = request.program_beat();
+  const uint32_t max_tokens = accelerator::read_facts(block).max_tokens;
   try {
-    const PassOutcome outcome = use_program(uint64_t{program} * kBeatBytes, block.get(registers::kMaxTokens));
+    const PassOutcome outcome = use_program(request.program_address(), max_tokens);
     if (outcome.code != ErrorCode::kNone) return outcome;
   } catch (const Error& error) {
     return {ErrorCode::kBadProgram, program, error.what()};
   }
-
-  const uint32_t tokens = block.get(registers::kTokens);
-  const uint32_t position = block.get(registers::kPosition);
-  const uint32_t first_logits = block.get(registers::kFirstLogits);
-  if (tokens == 0 || tokens > block.get(registers::kMaxTokens) || first_logits > tokens ||
-      uint64_t{position} + tokens > program_.header.context) {
+  if (!request.in_range(max_tokens, program_.header.context, program_.header.vocabulary))
     return {ErrorCode::kBadPass, program};
-  }
-  std::vector<uint32_t> ids(tokens);
-  for (uint32_t t = 0; t < tokens; ++t) ids[t] = block.get(registers::kTokenId + 4 * t);
-  if (std::ranges::any_of(ids, [&](uint32_t id) { return id >= program_.header.vocabulary; })) {
-    return {ErrorCode::kBadPass, program};
-  }
+  const Pass pass = request.pass();
 
   const auto start = std::chrono::steady_clock::now();
   try {
-    write_logits(interpreter_->run({.tokens = ids, .position = position, .first_logits = first_logits}),
-                 first_logits);
+    write_logits(interpreter_->run(pass), pass.first_logits);
   } catch (const Error& error) {
     return {ErrorCode::kOverflow, program, error.what()};  // all else has been checked
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   const auto counter = [&](uint32_t offset, double value) {
-    block.set(offset, static_cast<uint32_t>(std::min(value, 4294967295.0)));
+    block.write(offset, static_cast<uint32_t>(std::min(value, 4294967295.0)));
   };
-  const PassTraffic traffic = pass_traffic(program_, position, tokens, first_logits);
+  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits);
   // Cycles of the board's clock that went by while this machine computed.
   counter(registers::kCycles, seconds.count() * accelerator_.clock_mhz * 1e6);
   counter(registers::kBeatsRead, static_cast<double>(traffic.beats_read));

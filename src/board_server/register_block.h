@@ -15,10 +15,10 @@ class RegisterBlock {
   RegisterBlock(const SharedDdr& ddr, uint64_t address)
       : words_(reinterpret_cast<uint32_t*>(ddr.at(address, registers::kBlockBytes))) {}
 
-  uint32_t get(uint32_t offset) const {
+  uint32_t read(uint32_t offset) const {
     return std::atomic_ref<uint32_t>(words_[offset / 4]).load(std::memory_order_acquire);
   }
-  void set(uint32_t offset, uint32_t value) {
+  void write(uint32_t offset, uint32_t value) {
     std::atomic_ref<uint32_t>(words_[offset / 4]).store(value, std::memory_order_release);
   }
 

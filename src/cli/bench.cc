@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "engine/read_bandwidth.h"
 #include "engine/token_bytes.h"
+#include "runtime/passes.h"
 #include "runtime/sampler.h"
 
 namespace brim {
@@ -19,7 +20,7 @@ struct Options {
   std::string positions;
   uint32_t prompt_tokens = 128;
   uint32_t rounds = 21;
-  TargetOptions target;
+  Target target;
   bool json = false;
 };
 
@@ -70,14 +71,7 @@ std::vector<uint32_t> positions(const Options& options, uint32_t context) {
 void run_prompt(Executor& executor, uint32_t count) {
   std::vector<uint32_t> ids(count);
   for (uint32_t i = 0; i < count; ++i) ids[i] = (i * 7919 + 1) % executor.vocabulary();
-  for (uint32_t first = 0; first < count;) {
-    const auto part = std::span<const uint32_t>(ids).subspan(
-        first, std::min(count - first, executor.max_tokens_per_pass()));
-    const auto size = static_cast<uint32_t>(part.size());
-    const bool last = first + size == count;
-    executor.run({.tokens = part, .position = first, .first_logits = last ? size - 1 : size});
-    first += size;
-  }
+  run_passes(executor, ids, 0, count - 1, [](size_t, std::span<const float>) {});
 }
 
 void bench(const Options& options) {
@@ -181,7 +175,7 @@ void add_bench(CLI::App& app) {
   command->add_option("--rounds", options->rounds, "Rounds; medians are reported")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  options->target.add_to(*command);
+  add_target_options(*command, options->target);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { bench(*options); });
 }

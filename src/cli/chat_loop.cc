@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <iostream>
 #include <string>
 
@@ -12,47 +13,108 @@ namespace brim {
 
 namespace {
 
-constexpr const char* kHelp =
-    "/reset  forget the conversation\n"
-    "/quit   leave (or end the input: Ctrl-D)\n"
-    "Ctrl-C  ends an answer\n";
+double rate(uint64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
 
-}  // namespace
+class ChatLoop {
+ public:
+  ChatLoop(Chat& chat, const Tokenizer& tokenizer, const ChatSettings& settings,
+           std::atomic<bool>& interrupted)
+      : chat_(chat),
+        tokenizer_(tokenizer),
+        settings_(settings),
+        sampler_(settings.sampler),
+        interrupted_(interrupted) {}
 
-void chat_loop(Chat& chat, const Tokenizer& tokenizer, Sampler& sampler, uint32_t max_tokens,
-               std::atomic<bool>& interrupted) {
-  const bool interactive = isatty(STDIN_FILENO) != 0;
-  if (interactive) std::cout << "Type /help for what can be done here.\n";
-  for (std::string line; std::cout.good();) {
-    if (interactive) std::cout << "> " << std::flush;
-    if (!std::getline(std::cin, line)) break;
-    if (line.empty()) continue;
-    if (line == "/quit") break;
-    if (line == "/reset") {
-      chat.reset();
-      continue;
+  // False: the chat is over.
+  bool take(const std::string& line) {
+    char room[256];
+    const ChatLine read = read_chat_line(line, settings_, room);
+    switch (read.action) {
+      case ChatAction::kSay:
+        answer(read.text);
+        return true;
+      case ChatAction::kReset:
+        chat_.reset();
+        std::cout << "The conversation is forgotten.\n";
+        return true;
+      case ChatAction::kStats:
+        stats();
+        return true;
+      case ChatAction::kSampler:
+        sampler_ = HostSampler(settings_.sampler);
+        std::cout << read.text << '\n';
+        return true;
+      case ChatAction::kTokens:
+        std::cout << read.text << '\n';
+        return true;
+      case ChatAction::kHelp:
+        write_help([](std::string_view help) { std::cout << help << '\n'; });
+        return true;
+      case ChatAction::kRefuse:
+        std::cout << std::flush;
+        std::cerr << "brim: " << read.text << '\n';
+        return true;
+      case ChatAction::kQuit:
+        return false;
     }
-    if (line == "/help") {
-      std::cout << kHelp;
-      continue;
-    }
-    interrupted = false;
-    StreamDecoder decoder(tokenizer);
+    return false;
+  }
+
+ private:
+  void answer(std::string_view user) {
+    interrupted_ = false;
+    StreamDecoder decoder(tokenizer_);
     std::string room(decoder.max_text_bytes(), '\0');
     try {
-      const Generation answer =
-          chat.answer(line, sampler, {.max_tokens = max_tokens, .on_token = [&](uint32_t token) {
-                                        std::cout << decoder.push(token, room) << std::flush;
-                                        return !interrupted && std::cout.good();
-                                      }});
+      last_ =
+          chat_.answer(user, sampler_, {.max_tokens = settings_.max_tokens, .on_token = [&](uint32_t token) {
+                                          std::cout << decoder.push(token, room) << std::flush;
+                                          return !interrupted_ && std::cout.good();
+                                        }});
       std::cout << decoder.finish(room) << '\n';
-      if (answer.reason == StopReason::kContextFull) {
+      if (last_.reason == StopReason::kContextFull) {
         std::cerr << "brim: the context is full; /reset starts a new conversation\n";
       }
     } catch (const Error& error) {
       // The conversation is as it was, and goes on.
       std::cerr << "brim: " << error.what() << "; /reset starts a new conversation\n";
     }
+  }
+
+  void stats() const {
+    const Session& session = chat_.session();
+    std::printf("context      %u of %u tokens used\n", session.position(),
+                session.position() + session.room());
+    if (last_.prompt_tokens == 0) return;
+    std::printf("prompt       %zu tokens, first token after %.3f s\n", last_.prompt_tokens,
+                last_.prompt_seconds);
+    const size_t decoded = last_.tokens.empty() ? 0 : last_.tokens.size() - 1;
+    std::printf("decoded      %zu tokens in %.3f s: %.2f token/s\n", decoded, last_.decode_seconds,
+                rate(decoded, last_.decode_seconds));
+  }
+
+  Chat& chat_;
+  const Tokenizer& tokenizer_;
+  ChatSettings settings_;
+  HostSampler sampler_;
+  std::atomic<bool>& interrupted_;
+  Generation last_;
+};
+
+}  // namespace
+
+void chat_loop(Chat& chat, const Tokenizer& tokenizer, ChatSettings settings,
+               std::atomic<bool>& interrupted) {
+  const bool interactive = isatty(STDIN_FILENO) != 0;
+  if (interactive) std::cout << "Type /help for what can be done here.\n";
+  ChatLoop loop(chat, tokenizer, settings, interrupted);
+  for (std::string line; std::cout.good();) {
+    if (interactive) std::cout << "> " << std::flush;
+    if (!std::getline(std::cin, line)) break;
+    if (line.empty()) continue;
+    if (!loop.take(line)) break;
   }
 }
 

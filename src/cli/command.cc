@@ -11,14 +11,9 @@
 #include <iostream>
 #include <sstream>
 
+#include "base/concat.h"
 #include "base/error.h"
-#include "engine/kernels.h"
-#include "engine/thread_pool.h"
-#include "rtl_target/does_not_fit.h"
-#include "rtl_target/executor.h"
-#include "rtl_target/model.h"
-#include "runtime/chat.h"
-#include "tokenizer/decoder.h"
+#include "base/text_writer.h"
 
 namespace brim {
 
@@ -35,8 +30,8 @@ std::string context_problem(const std::string& text) {
 namespace {
 
 // One value per --set, so that what follows is not taken for another one.
-void add_set(CLI::App& command, std::vector<std::string>& set) {
-  command
+CLI::Option* add_set(CLI::App& command, std::vector<std::string>& set) {
+  return command
       .add_option("--set", set,
                   "Change a value of the board file, as axi.fabric_latency_ns=400; may be given again")
       ->type_name("KEY=VALUE")
@@ -65,112 +60,77 @@ void PlacementOptions::add_to(CLI::App& command) {
       ->default_str("q8");
 }
 
-void TargetOptions::add_to(CLI::App& command) {
-  command
-      .add_option(
-          "--target", target,
-          "What runs the program: cpu (the fastest kernels this processor has), one of "
-          "reference, avx512, avx2, neon, or rtl (the accelerator's RTL on the board's memory, simulated)")
-      ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon", "rtl"}))
-      ->capture_default_str();
-  command
-      .add_option("--rtl-tokens", rtl_tokens,
-                  "Tokens per pass that the RTL is built for (default: the smallest one built that fits)")
-      ->check(CLI::IsMember({1, 4, 8}));
-  command.add_option(
-      "--board", board,
-      "Board, by name or JSON file, whose memory the RTL is simulated on (default: the image's)");
-  add_set(command, set);
-  command.add_option("-t,--threads", threads, "Threads (default: one per physical core)")
+void add_target_options(CLI::App& command, Target& target) {
+  auto* name = command
+                   .add_option("--target", target.name,
+                               "What runs the program: cpu (the fastest kernels this processor has), one of "
+                               "reference, avx512, avx2, neon, or rtl (the accelerator's RTL on the board's "
+                               "memory, simulated)")
+                   ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon", "rtl"}))
+                   ->capture_default_str();
+  const auto with_rtl_only = [&target](const CLI::Option* option) {
+    if (option->count() > 0 && !target.is_rtl())
+      throw CLI::ValidationError(option->get_name(), "goes with --target rtl only");
+  };
+  const CLI::Option* rtl_tokens =
+      command
+          .add_option("--rtl-tokens", target.rtl_tokens,
+                      "Tokens per pass that the RTL is built for (default: the smallest one built that fits)")
+          ->check(CLI::IsMember({1, 4, 8}))
+          ->needs(name);
+  const CLI::Option* board =
+      command
+          .add_option(
+              "--board", target.board,
+              "Board, by name or JSON file, whose memory the RTL is simulated on (default: the image's)")
+          ->needs(name);
+  const CLI::Option* set = add_set(command, target.set);
+  command.parse_complete_callback([=] {
+    with_rtl_only(rtl_tokens);
+    with_rtl_only(board);
+    with_rtl_only(set);
+  });
+  command.add_option("-t,--threads", target.threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
-  command.add_flag("--pin", pin, "Tie each thread to a CPU");
+  command.add_flag("--pin", target.pin, "Tie each thread to a CPU");
   command
       .add_option_function<std::string>(
-          "--load", [this](const std::string& value) { load = value == "copy" ? Load::kCopy : Load::kMap; },
+          "--load",
+          [&target](const std::string& value) { target.load = value == "copy" ? Load::kCopy : Load::kMap; },
           "map: use the file as the system caches it, which starts at once. copy: read it into huge pages "
           "first, "
           "which takes as much memory again")
       ->check(CLI::IsMember({"map", "copy"}))
       ->default_str("map");
   command
-      .add_option("--tokens-per-pass", tokens_per_pass,
+      .add_option("--tokens-per-pass", target.tokens_per_pass,
                   "Prompt tokens per pass over the weights (default: 64, reference: 8)")
       ->check(CLI::Range(1, 1024));
 }
 
-std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const TargetOptions& options) {
-  if (options.target == "rtl") {
-    throw Error(
-        "the RTL is simulated, its speed on this machine says nothing; brim run --target rtl --json gives "
-        "its cycles");
+void add_sampler_options(CLI::App& command, SamplerOptions& options) {
+  for (const SamplerOption& option : kSamplerOptions) {
+    const auto number = [](double value) {
+      char room[32];
+      return std::string(TextWriter(room).add_decimal(value).text());
+    };
+    const std::string range = option.number != nullptr
+                                  ? "a whole number"
+                                  : concat(option.count != nullptr ? "a whole number" : "a number", " from ",
+                                           number(option.least), " to ", number(option.most));
+    command
+        .add_option_function<std::string>(
+            concat("--", option.name),
+            [&option, &options](const std::string& text) { set_option(option, text, options); },
+            std::string(option.help))
+        ->check(
+            [&option, range](const std::string& text) {
+              SamplerOptions any;
+              return set_option(option, text, any) ? std::string() : concat("'", text, "' is not ", range);
+            },
+            option.decimal != nullptr ? "X" : "N")
+        ->default_str(number(value_of(option, options)));
   }
-  constexpr uint32_t kReferenceTokens = 8;
-  constexpr uint32_t kCpuTokens = 64;  // by measurement: docs/performance.md
-  auto kernels =
-      options.target == "cpu" ? make_kernels(available_kernels().front()) : make_kernels(options.target);
-  const uint32_t tokens = kernels->name() == "reference" ? kReferenceTokens : kCpuTokens;
-  return std::make_unique<Interpreter>(
-      image, std::move(kernels),
-      InterpreterOptions{.max_tokens_per_pass = options.tokens_per_pass ? options.tokens_per_pass : tokens,
-                         .threads = options.thread_count(),
-                         .pin = options.pin,
-                         .load = options.load});
-}
-
-namespace {
-
-// The board that was named, else the one that the image was packed for.
-Board board_of(const MappedImage& image, const TargetOptions& options) {
-  if (!options.board.empty()) return load_board(options.board, options.set);
-  const auto names = builtin_board_names();
-  if (std::ranges::find(names, std::string_view(image.header().board)) == names.end()) {
-    throw rtl_target::DoesNotFit(image.path() + ": was packed for board " + image.header().board +
-                                 ", which is none of brim's own; give its description with --board FILE");
-  }
-  return load_board(image.header().board, options.set);
-}
-
-}  // namespace
-
-std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options) {
-  if (options.target != "rtl") {
-    if (options.rtl_tokens) throw CLI::ValidationError("--rtl-tokens", "goes with --target rtl only");
-    if (!options.board.empty()) throw CLI::ValidationError("--board", "goes with --target rtl only");
-    if (!options.set.empty()) throw CLI::ValidationError("--set", "goes with --target rtl only");
-    return make_interpreter(image, options);
-  }
-  return std::make_unique<rtl_target::RtlExecutor>(
-      image, board_of(image, options),
-      rtl_target::RtlOptions{
-          .models = rtl_target::model_folder(),
-          .tokens = options.rtl_tokens,
-          .max_tokens_per_pass = options.tokens_per_pass ? options.tokens_per_pass : UINT32_MAX});
-}
-
-Text::Text(const MappedImage& image) {
-  const auto blob = image.content(RegionKind::kTokenizer);
-  if (blob.empty()) throw Error(image.path() + ": holds no tokenizer; pack with --tokenizer FILE");
-  if (const auto problem = tokenizer_.attach(blob); !problem.empty()) {
-    throw Error(image.path() + ": tokenizer: bad " + std::string(problem) + "; pack the model again");
-  }
-  if (tokenizer_.vocabulary_size() > image.header().model.vocabulary) {
-    throw Error(image.path() + ": the tokenizer has " + std::to_string(tokenizer_.vocabulary_size()) +
-                " tokens, the model " + std::to_string(image.header().model.vocabulary) +
-                "; pack with the model's own --tokenizer");
-  }
-}
-
-std::vector<uint32_t> Text::encode(std::string_view text, bool add_bos) const {
-  return brim::encode(tokenizer_, text, {.add_bos = add_bos});
-}
-
-std::string Text::decode(std::span<const uint32_t> ids) const {
-  StreamDecoder decoder(tokenizer_);
-  std::string room(decoder.max_text_bytes(), '\0');
-  std::string text;
-  for (const uint32_t id : ids) text += decoder.push(id, room);
-  text += decoder.finish(room);
-  return text;
 }
 
 Progress progress_bar(const std::string& what) {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "engine/interpreter.h"
-#include "image/mapped_image.h"
 #include "isa/layout.h"
-#include "tokenizer/tokenizer.h"
+#include "runtime/loaded_model.h"
+#include "runtime/sampler_options.h"
+#include "runtime/target.h"
 
 namespace brim {
 
@@ -40,41 +40,11 @@ struct PlacementOptions {
   void add_to(CLI::App& command);
 };
 
-// Options that choose and size an executor.
-struct TargetOptions {
-  std::string target = "cpu";  // "cpu": the fastest kernels of this processor; kernels by name; or "rtl"
-  std::optional<uint32_t> rtl_tokens = {};  // TOKENS of the RTL; none: the smallest one built that fits
-  std::string board = {};             // that the RTL is simulated on, a name or a file; empty: the image's
-  std::vector<std::string> set = {};  // changes of it, "KEY=VALUE"
-  uint32_t tokens_per_pass = 0;       // 0: the executor's own choice
-  uint32_t threads = 0;               // 0: one per physical core
-  bool pin = false;
-  Load load = Load::kMap;
+// Options that choose and size an executor. The command's callback must keep `target` alive.
+void add_target_options(CLI::App& command, Target& target);
 
-  void add_to(CLI::App& command);
-
-  uint32_t thread_count() const { return threads ? threads : physical_cores(); }
-};
-
-// Kernels on this machine, whatever the target is called. Throws Error if this processor cannot run it.
-std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const TargetOptions& options);
-
-// Throws Error if this machine cannot run the target, rtl_target::DoesNotFit if the RTL cannot run the image.
-std::unique_ptr<Executor> make_executor(const MappedImage& image, const TargetOptions& options);
-
-// An image's tokenizer with memory to work in.
-class Text {
- public:
-  // Throws Error if the image has no tokenizer, or a damaged one, or one for another vocabulary.
-  explicit Text(const MappedImage& image);
-
-  const Tokenizer& tokenizer() const { return tokenizer_; }
-  std::vector<uint32_t> encode(std::string_view text, bool add_bos) const;
-  std::string decode(std::span<const uint32_t> ids) const;
-
- private:
-  Tokenizer tokenizer_;
-};
+// One option for each row of kSamplerOptions. The same.
+void add_sampler_options(CLI::App& command, SamplerOptions& options);
 
 // A progress bar on standard error if that is a terminal and the work takes more than a second; else nothing.
 Progress progress_bar(const std::string& what);

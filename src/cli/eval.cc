@@ -17,7 +17,7 @@ struct Options {
   std::string against;
   uint32_t context = 0;
   uint32_t stride = 0;
-  TargetOptions target;
+  Target target;
   bool json = false;
 };
 
@@ -87,7 +87,7 @@ void add_eval(CLI::App& app) {
                       "Tokens from one window's start to the next (default: windows do not overlap)");
   command->add_option("--against", options->against,
                       "Checkpoint to run in plain FP32 beside it: KL divergence and top-1 agreement");
-  options->target.add_to(*command);
+  add_target_options(*command, options->target);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { eval(*options); });
 }

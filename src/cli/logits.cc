@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "runtime/passes.h"
 
 namespace brim {
 
@@ -11,23 +12,16 @@ namespace {
 struct Options {
   std::string image;
   std::string ids;
-  TargetOptions target;
+  Target target;
   bool json = false;
 };
 
 // Logits at every position, [ids][vocabulary].
 std::vector<std::vector<float>> all_logits(Executor& executor, std::span<const uint32_t> ids) {
   std::vector<std::vector<float>> result;
-  for (uint32_t position = 0; position < ids.size();) {
-    const auto part =
-        ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
-    const auto logits = executor.run({.tokens = part, .position = position, .first_logits = 0});
-    for (size_t t = 0; t < part.size(); ++t) {
-      const auto row = logits.subspan(t * executor.vocabulary(), executor.vocabulary());
-      result.emplace_back(row.begin(), row.end());
-    }
-    position += static_cast<uint32_t>(part.size());
-  }
+  run_passes(executor, ids, 0, 0, [&](size_t, std::span<const float> row) {
+    result.emplace_back(row.begin(), row.end());
+  });
   return result;
 }
 
@@ -54,7 +48,7 @@ void add_logits(CLI::App& app) {
   CLI::App* command = app.add_subcommand("logits", "Print the logits at every position");
   command->add_option("IMAGE", options->image, "Image file")->required();
   command->add_option("--ids", options->ids, "Token ids as 1,2,3")->required();
-  options->target.add_to(*command);
+  add_target_options(*command, options->target);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { logits(*options); });
 }

@@ -25,7 +25,7 @@ struct Options {
   std::string prompt_file;
   uint32_t tokens = 256;
   SamplerOptions sampler;
-  TargetOptions target;
+  Target target;
   bool chat = false;
   std::string system;
   bool json = false;
@@ -58,8 +58,8 @@ double rate(uint64_t tokens, double seconds) {
 }
 
 // What the accelerator's RTL counted in all passes.
-rtl_target::Counters total_of(const rtl_target::RtlExecutor& rtl) {
-  rtl_target::Counters total;
+accelerator::Counters total_of(const rtl_target::RtlExecutor& rtl) {
+  accelerator::Counters total;
   for (const auto& pass : rtl.passes()) total += pass.counters;
   return total;
 }
@@ -68,7 +68,7 @@ rtl_target::Counters total_of(const rtl_target::RtlExecutor& rtl) {
 nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image, uint32_t prompt_tokens) {
   const sim::Shares shares = sim::shares_of(rtl.board(), sim::subject_of(image, rtl.board()),
                                             rtl_target::run_of(rtl.passes(), prompt_tokens));
-  const rtl_target::Counters total = total_of(rtl);
+  const accelerator::Counters total = total_of(rtl);
   nlohmann::json stalls;
   for (size_t i = 0; i < registers::kStalls.size(); ++i) {
     stalls[std::string(registers::kStalls[i].name)] = total.stalls[i];
@@ -88,34 +88,27 @@ nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& ima
 }
 
 void chat(const Options& options) {
-  const MappedImage image(options.image);
-  const Text text(image);
-  const auto executor = make_executor(image, options.target);
-  Session session(*executor);
-  Chat conversation(session, text.tokenizer(), options.system);
-  Sampler sampler(options.sampler);
+  LoadedModel model(options.image, options.target);
+  Session session(model.executor(), model.tokenizer());
+  Chat conversation(session, options.system);
   std::signal(SIGINT, on_interrupt);
-  chat_loop(conversation, text.tokenizer(), sampler, options.tokens, interrupted);
+  chat_loop(conversation, model.tokenizer(), {.sampler = options.sampler, .max_tokens = options.tokens},
+            interrupted);
   finish_output();
 }
 
 void run(const Options& options) {
-  const MappedImage image(options.image);
-  const Text text(image);
-  const std::string prompt_text =
-      options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
-  std::vector<uint32_t> ids = text.encode(prompt_text, text.tokenizer().adds_bos());
-  if (ids.empty()) {
-    if (text.tokenizer().bos() == kNoToken) throw Error("the prompt is empty; give one with -p");
-    ids.push_back(text.tokenizer().bos());
-  }
+  LoadedModel model(options.image, options.target);
+  const Text& text = model.text();
+  std::vector<uint32_t> ids =
+      text.encode_prompt(options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file));
   const size_t prompt_tokens = ids.size();
 
-  const auto executor = make_executor(image, options.target);
-  const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor.get());
-  Session session(*executor);
-  session.require_room(ids.size());  // before the prompt is shown
-  Sampler sampler(options.sampler);
+  Executor* const executor = &model.executor();
+  const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor);
+  Session session(*executor, text.tokenizer());
+  session.add(ids);  // throws before the prompt is shown
+  HostSampler sampler(options.sampler);
   StreamDecoder decoder(text.tokenizer());
   std::string room(decoder.max_text_bytes(), '\0');
   const auto show = [&](uint32_t id) {
@@ -125,11 +118,11 @@ void run(const Options& options) {
   for (const uint32_t id : ids) show(id);
 
   std::signal(SIGINT, on_interrupt);
-  const Generation result = generate(session, text.tokenizer(), sampler, ids,
-                                     {.max_tokens = options.tokens, .on_token = [&](uint32_t token) {
-                                        show(token);
-                                        return !interrupted && std::cout.good();
-                                      }});
+  const Generation result =
+      session.generate(sampler, {.max_tokens = options.tokens, .on_token = [&](uint32_t token) {
+                                   show(token);
+                                   return !interrupted && std::cout.good();
+                                 }});
   std::signal(SIGINT, SIG_DFL);
   ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
   const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
@@ -148,7 +141,8 @@ void run(const Options& options) {
         {"stop_reason", describe(result.reason)},
         {"target", executor->name()},
     };
-    if (rtl != nullptr) summary["accelerator"] = report(*rtl, image, static_cast<uint32_t>(prompt_tokens));
+    if (rtl != nullptr)
+      summary["accelerator"] = report(*rtl, model.image(), static_cast<uint32_t>(prompt_tokens));
     std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     finish_output();
     return;
@@ -181,19 +175,8 @@ void add_run(CLI::App& app) {
   command->add_option("--prompt-file", options->prompt_file, "File with that text, - for standard input")
       ->excludes(prompt);
   command->add_option("-n,--tokens", options->tokens, "Most tokens to generate")->capture_default_str();
-  command->add_option("--temp", options->sampler.temperature, "Temperature; 0 takes the most probable token")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  command->add_option("--top-k", options->sampler.top_k, "Sample among the k most probable tokens; 0: all")
-      ->capture_default_str();
-  command
-      ->add_option("--top-p", options->sampler.top_p,
-                   "Then among the fewest that hold this share of probability")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--seed", options->sampler.seed, "Seed of the sampler: the same seed, the same text")
-      ->capture_default_str();
-  options->target.add_to(*command);
+  add_sampler_options(*command, options->sampler);
+  add_target_options(*command, options->target);
   auto* chat_flag = command->add_flag("--chat", options->chat,
                                       "Hold a conversation: turns from standard input, a line each");
   chat_flag->excludes("--prompt")->excludes("--prompt-file");

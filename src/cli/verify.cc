@@ -8,6 +8,7 @@
 #include "rtl_target/does_not_fit.h"
 #include "rtl_target/model.h"
 #include "runtime/known_pass.h"
+#include "runtime/passes.h"
 
 namespace brim {
 
@@ -21,7 +22,7 @@ struct Options {
 // One way to run the image.
 struct Variant {
   std::string name;
-  TargetOptions options;
+  Target target;
 };
 
 // A pass of a larger model takes the simulated RTL more than a few seconds.
@@ -39,9 +40,9 @@ std::vector<Variant> variants(bool with_rtl) {
         Variant variant{std::string(target) + ", " + std::to_string(tokens) + " per pass, " +
                             std::to_string(threads) + (threads == 1 ? " thread" : " threads"),
                         {}};
-        variant.options.target = target;
-        variant.options.tokens_per_pass = tokens;
-        variant.options.threads = threads;
+        variant.target.name = target;
+        variant.target.tokens_per_pass = tokens;
+        variant.target.threads = threads;
         result.push_back(variant);
       }
     }
@@ -49,8 +50,8 @@ std::vector<Variant> variants(bool with_rtl) {
   if (!with_rtl) return result;
   for (const uint32_t tokens : rtl_target::built_models(rtl_target::model_folder())) {
     Variant variant{"rtl, " + std::to_string(tokens) + " per pass", {}};
-    variant.options.target = "rtl";
-    variant.options.rtl_tokens = tokens;
+    variant.target.name = "rtl";
+    variant.target.rtl_tokens = tokens;
     result.push_back(variant);
   }
   return result;
@@ -59,13 +60,9 @@ std::vector<Variant> variants(bool with_rtl) {
 // Logits of every position, one after the other.
 std::vector<float> run_all(Executor& executor, std::span<const uint32_t> ids) {
   std::vector<float> result;
-  for (uint32_t position = 0; position < ids.size();) {
-    const auto part =
-        ids.subspan(position, std::min<size_t>(ids.size() - position, executor.max_tokens_per_pass()));
-    const auto logits = executor.run({.tokens = part, .position = position, .first_logits = 0});
-    result.insert(result.end(), logits.begin(), logits.end());
-    position += static_cast<uint32_t>(part.size());
-  }
+  run_passes(executor, ids, 0, 0, [&](size_t, std::span<const float> row) {
+    result.insert(result.end(), row.begin(), row.end());
+  });
   return result;
 }
 
@@ -87,7 +84,7 @@ void verify(const Options& options) {
   for (const Variant& variant : variants(with_rtl)) {
     std::unique_ptr<Executor> executor;
     try {
-      executor = make_executor(image, variant.options);
+      executor = make_executor(image, variant.target);
     } catch (const rtl_target::DoesNotFit& reason) {
       std::printf("%s: not compared, %s\n", variant.name.c_str(), reason.what());
       continue;

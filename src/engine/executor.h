@@ -15,15 +15,9 @@ class Executor : public PassRunner {
 
   virtual std::string name() const = 0;
 
-  // Runs the pass and leaves the tokens' K and V in the cache. Returns the logits of tokens first_logits ...,
-  // [tokens][vocabulary], valid until the next call. Throws Error if a token or position is out of range, or
-  // an activation left the range of A16 (a damaged or unsuitable model).
-  virtual std::span<const float> run(const Pass& pass) = 0;
-
-  bool run_pass(const Pass& pass, std::span<const float>& logits) final {
-    logits = run(pass);
-    return true;
-  }
+  // Throws Error if a token or position is out of range, or an activation left the range of A16 (a damaged or
+  // unsuitable model).
+  PassLogits run(const Pass& pass) override = 0;
 };
 
 }  // namespace brim

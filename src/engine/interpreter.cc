@@ -58,7 +58,7 @@ Interpreter::Interpreter(std::string name, const Program& program, std::unique_p
   }
 }
 
-std::span<const float> Interpreter::run(const Pass& pass) {
+PassLogits Interpreter::run(const Pass& pass) {
   check_pass(pass, *this);
   token_ids_ = pass.tokens;
   tokens_ = static_cast<uint32_t>(pass.tokens.size());

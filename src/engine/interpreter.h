@@ -38,7 +38,7 @@ class Interpreter : public Executor {
   uint32_t vocabulary() const override { return header_.vocabulary; }
   uint32_t context() const override { return header_.context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
-  std::span<const float> run(const Pass& pass) override;
+  PassLogits run(const Pass& pass) override;
 
   // Called before every matrix of a pass with its index in stream order, its inputs, and the factors that its
   // results will be multiplied with: r of each token where the input is normed, else 1.

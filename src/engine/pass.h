@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ranges>
 #include <span>
 
 namespace brim {
@@ -15,16 +16,42 @@ struct Pass {
   uint32_t first_logits = 0;         // logits are wanted from this token on; tokens.size(): none
 };
 
+// The logits of tokens first_logits ... of a pass, valid until the next pass; or word that the pass failed.
+class PassLogits : public std::span<const float> {
+ public:
+  PassLogits() = default;
+  // [tokens][vocabulary]
+  template <std::ranges::contiguous_range Range>
+  PassLogits(const Range& logits) : std::span<const float>(logits) {}
+  // [tokens][stride], of which the first `vocabulary` of each row count
+  PassLogits(std::span<const float> rows, uint64_t stride) : std::span<const float>(rows), stride_(stride) {}
+  static PassLogits failure() {
+    PassLogits result;
+    result.failed_ = true;
+    return result;
+  }
+
+  bool failed() const { return failed_; }
+
+  // Of the t-th token that has logits.
+  std::span<const float> row(uint64_t t, uint32_t vocabulary) const {
+    return subspan(t * (stride_ != 0 ? stride_ : vocabulary), vocabulary);
+  }
+
+ private:
+  uint64_t stride_ = 0;  // 0: the vocabulary
+  bool failed_ = false;
+};
+
 class PassRunner {
  public:
   virtual uint32_t vocabulary() const = 0;
   virtual uint32_t context() const = 0;  // positions the KV cache holds
   virtual uint32_t max_tokens_per_pass() const = 0;
 
-  // Runs the pass and leaves the tokens' K and V in the cache. Puts the logits of tokens first_logits ...,
-  // [tokens][vocabulary], valid until the next call, into `logits`. False if the pass failed; hosted runners
-  // throw instead.
-  virtual bool run_pass(const Pass& pass, std::span<const float>& logits) = 0;
+  // Runs the pass and leaves the tokens' K and V in the cache. Freestanding runners tell of a failure in the
+  // result; hosted ones (executor.h) throw Error instead, so that hosted callers need not ask.
+  virtual PassLogits run(const Pass& pass) = 0;
 
  protected:
   ~PassRunner() = default;

@@ -1,5 +1,6 @@
 #include "rtl_target/accelerator.h"
 
+#include "accelerator/driver.h"
 #include "base/concat.h"
 #include "base/error.h"
 #include "isa/registers.h"
@@ -19,7 +20,7 @@ Accelerator::Accelerator(std::unique_ptr<Model> model, const Board& board, Physi
   for (uint32_t i = 0; i < kResetCycles; ++i) clock();
   pins_.aresetn = true;
   for (uint32_t i = 0; i < kResetCycles; ++i) clock();
-  if (read(registers::kId) != registers::kIdValue || read(registers::kVersion) != registers::kVersionValue) {
+  if (accelerator::look_for_accelerator(*this) != accelerator::Presence::kPresent) {
     throw Error("the RTL does not answer as an accelerator of this version; run make rtl");
   }
   write(registers::kWatchdog, kWatchdog);

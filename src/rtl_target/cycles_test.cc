@@ -43,7 +43,7 @@ void expect_agreement(const MappedImage& image, uint32_t lanes, double latency_n
       std::vector<uint32_t> ids(tokens);
       for (uint32_t t = 0; t < tokens; ++t) ids[t] = (position + t) * 7919 % rtl.vocabulary();
       rtl.run({.tokens = ids, .position = position, .first_logits = tokens - 1});
-      const Counters& counters = rtl.passes().back().counters;
+      const accelerator::Counters& counters = rtl.passes().back().counters;
       const sim::PassResult simulated =
           sim::simulate_pass(board, subject.program, {.position = position, .tokens = tokens});
       const double difference =

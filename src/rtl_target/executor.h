@@ -5,12 +5,13 @@
 #include <optional>
 #include <vector>
 
+#include "accelerator/counters.h"
+#include "accelerator/driver.h"
 #include "board/board.h"
 #include "engine/executor.h"
 #include "image/mapped_image.h"
 #include "rtl_target/accelerator.h"
 #include "rtl_target/bus_memory.h"
-#include "rtl_target/counters.h"
 
 namespace brim::rtl_target {
 
@@ -26,7 +27,7 @@ class RtlExecutor final : public Executor {
   struct Record {
     uint32_t position = 0;
     uint32_t tokens = 0;
-    Counters counters;
+    accelerator::Counters counters;
   };
 
   // The accelerator on `board` with the image, which must outlive the executor, in its memory. Throws Error
@@ -37,27 +38,24 @@ class RtlExecutor final : public Executor {
   uint32_t vocabulary() const override { return program_.header.vocabulary; }
   uint32_t context() const override { return program_.header.context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
-  std::span<const float> run(const Pass& pass) override;
+  PassLogits run(const Pass& pass) override;
 
   // As Interpreter::fill_cache, the same content.
   void fill_cache();
 
   // TOKENS of the accelerator.
-  uint32_t lanes() const { return lanes_; }
+  uint32_t lanes() const { return facts_.max_tokens; }
   const Board& board() const { return board_; }
-  double clock_hz() const { return clock_hz_; }
+  double clock_hz() const { return facts_.clock_khz * 1e3; }
   const std::vector<Record>& passes() const { return passes_; }
 
  private:
-  Counters counters();
-
   const MappedImage& image_;
   const Board board_;
   Program program_;
   uint64_t program_address_ = 0;
-  uint32_t lanes_ = 0;
+  accelerator::Facts facts_;
   uint32_t max_tokens_ = 0;
-  double clock_hz_ = 0;
   BusMemory memory_;
   std::optional<Accelerator> accelerator_;
   std::vector<float> logits_;  // [tokens that want them][vocabulary]

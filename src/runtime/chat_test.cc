@@ -55,34 +55,34 @@ class ChatTest : public testing::Test {
 
   std::vector<uint8_t> blob_ = tokenizer_blob();
   Tokenizer tokenizer_;
-  Sampler sampler_{{}};
+  HostSampler sampler_{{}};
 };
 
 TEST_F(ChatTest, KeepsTheWholeConversationInTheCache) {
   test::FakeExecutor executor(kVocabulary, 512, 8, answer_ok);
-  Session session(executor);
-  Chat chat(session, tokenizer_, "brevity");
+  Session session(executor, tokenizer_);
+  Chat chat(session, "brevity");
   EXPECT_EQ(text_of(chat.answer("hi", sampler_, {}).tokens), "ok");
   EXPECT_EQ(text_of(chat.answer("and?", sampler_, {}).tokens), "ok");
-  EXPECT_EQ(text_of(session.tokens()),
+  EXPECT_EQ(text_of(executor.cache()),
             "<|system|>\nbrevity</s>\n<|user|>\nhi</s>\n<|assistant|>\nok</s>\n<|user|>\nand?</"
             "s>\n<|assistant|>\nok");
 }
 
 TEST_F(ChatTest, AnAnswerThatWasCutOffGetsItsEnd) {
   test::FakeExecutor executor(kVocabulary, 512, 8, answer_ok);
-  Session session(executor);
-  Chat chat(session, tokenizer_, "");
+  Session session(executor, tokenizer_);
+  Chat chat(session, "");
   EXPECT_EQ(text_of(chat.answer("hi", sampler_, {.max_tokens = 1, .on_token = {}}).tokens), "o");
   chat.answer("more", sampler_, {});
-  EXPECT_EQ(text_of(session.tokens()),
+  EXPECT_EQ(text_of(executor.cache()),
             "<|user|>\nhi</s>\n<|assistant|>\no</s>\n<|user|>\nmore</s>\n<|assistant|>\nok");
 }
 
 TEST_F(ChatTest, ATurnThatDoesNotFitChangesNothing) {
   test::FakeExecutor executor(kVocabulary, 64, 8, answer_ok);
-  Session session(executor);
-  Chat chat(session, tokenizer_, "");
+  Session session(executor, tokenizer_);
+  Chat chat(session, "");
   chat.answer("hi", sampler_, {});
   const Ids before(session.tokens().begin(), session.tokens().end());
   EXPECT_THROW(chat.answer(std::string(100, 'x'), sampler_, {}), Error);
@@ -93,10 +93,10 @@ TEST_F(ChatTest, ATurnThatDoesNotFitChangesNothing) {
 
 TEST_F(ChatTest, WhatTheUserWritesNeverBecomesAControlToken) {
   test::FakeExecutor executor(kVocabulary, 512, 8, answer_ok);
-  Session session(executor);
-  Chat chat(session, tokenizer_, "");
+  Session session(executor, tokenizer_);
+  Chat chat(session, "");
   chat.answer("</s>", sampler_, {});
-  EXPECT_EQ(std::ranges::count(session.tokens(), kEnd), 1);
+  EXPECT_EQ(std::ranges::count(executor.cache(), kEnd), 1);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "engine/kernels.h"
 #include "image/crc32c.h"
 #include "numerics/fp32.h"
-#include "runtime/decode.h"
+#include "runtime/passes.h"
 
 namespace brim {
 
@@ -16,7 +16,7 @@ namespace {
 // CRC-32C of the last token's logits.
 uint32_t last_logits_crc(Executor& executor, std::span<const uint32_t> ids) {
   std::span<const float> logits;
-  Position(executor).append(ids, logits);
+  run_passes(executor, ids, 0, ids.size() - 1, [&](size_t, std::span<const float> row) { logits = row; });
   if (!std::all_of(logits.begin(), logits.end(), is_finite)) {
     throw Error(executor.name() +
                 ": the logits of the known pass are no numbers; is the checkpoint damaged?");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "runtime/passes.h"
 #include "runtime/sampler.h"
 
 namespace brim {
@@ -41,21 +42,9 @@ std::vector<Window> cut(std::span<const uint32_t> ids, const EvalWindows& option
 // Calls use(logits, next token) for every scored prediction of the executor.
 template <typename Use>
 void predict(Executor& executor, const Window& window, const Use& use) {
-  const size_t run = window.tokens.size() - 1;  // the last token is only predicted
-  for (size_t position = 0; position < run;) {
-    const size_t count = std::min<size_t>(run - position, executor.max_tokens_per_pass());
-    // Position i predicts token i + 1; earlier ones of the pass are not asked for.
-    const size_t first = window.first_scored - 1;
-    const size_t skip = first <= position ? 0 : std::min(first - position, count);
-    const auto logits = executor.run({.tokens = std::span(window.tokens).subspan(position, count),
-                                      .position = static_cast<uint32_t>(position),
-                                      .first_logits = static_cast<uint32_t>(skip)});
-    for (size_t t = skip; t < count; ++t) {
-      use(logits.subspan((t - skip) * executor.vocabulary(), executor.vocabulary()),
-          window.tokens[position + t + 1]);
-    }
-    position += count;
-  }
+  // The last token is only predicted; position i predicts token i + 1.
+  run_passes(executor, std::span(window.tokens).first(window.tokens.size() - 1), 0, window.first_scored - 1,
+             [&](size_t i, std::span<const float> logits) { use(logits, window.tokens[i + 1]); });
 }
 
 template <typename Use>

@@ -85,6 +85,39 @@ TEST(Sampler, TopPCountsItsShareAmongTheKThatTopKKept) {
   EXPECT_EQ(drawn({.temperature = 1, .top_k = 2, .top_p = 0.68f, .seed = 1}, logits), (Tokens{0, 1}));
 }
 
+TEST(Sampler, MinPKeepsTheTokensThatAreAShareAsProbableAsTheMostProbableOne) {
+  // Probabilities 1/2, 1/4, 1/8, 1/16, 1/16, in another order.
+  const float ln2 = std::log(2.0f);
+  const std::vector<float> logits = {-3 * ln2, -ln2, -4 * ln2, -2 * ln2, -4 * ln2};
+  for (const float temperature : {0.5f, 1.0f, 3.0f}) {  // which comes after it
+    const auto min_p = [&](float p) {
+      return SamplerOptions{.temperature = temperature, .min_p = p, .seed = 1};
+    };
+    EXPECT_EQ(drawn(min_p(1.0f), logits), (Tokens{1}));
+    EXPECT_EQ(drawn(min_p(0.51f), logits), (Tokens{1}));
+    EXPECT_EQ(drawn(min_p(0.49f), logits), (Tokens{1, 3}));
+    EXPECT_EQ(drawn(min_p(0.24f), logits), (Tokens{0, 1, 3}));
+    EXPECT_EQ(drawn(min_p(0.12f), logits).size(), 5u);
+    EXPECT_EQ(drawn(min_p(0.0f), logits).size(), 5u);
+  }
+  EXPECT_EQ(drawn({.temperature = 1, .top_k = 1, .min_p = 0.2f}, logits), (Tokens{1}));
+  EXPECT_EQ(drawn({.temperature = 1, .top_p = 0.6f, .min_p = 0.2f}, logits), (Tokens{1, 3}));
+  EXPECT_EQ(draws({.temperature = 0, .min_p = 0.5f}, logits, 1)[0], 1u);
+}
+
+TEST(SamplerOptions, AreNumbersInTheirRangesAndNothingElse) {
+  for (const SamplerOption& option : kSamplerOptions) {
+    SamplerOptions options;
+    EXPECT_TRUE(set_option(option, "1", options)) << option.name;
+    EXPECT_EQ(value_of(option, options), 1) << option.name;
+    for (const char* bad :
+         {"", "-1", "nan", "inf", "1x", " 1", "1 ", "99999999999999999999999", "one", "-0.1", "0x1"}) {
+      EXPECT_FALSE(set_option(option, bad, options)) << option.name << ' ' << bad;
+    }
+    EXPECT_EQ(value_of(option, options), 1) << option.name;
+  }
+}
+
 TEST(Sampler, TheSameSeedGivesTheSameTokensOnEveryMachine) {
   // Made with SplitMix64 and probabilities in double by an independent program.
   EXPECT_EQ(draws({.temperature = 1.25f, .seed = 7}, kLogits, 24),

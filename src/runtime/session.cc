@@ -1,46 +1,83 @@
 #include "runtime/session.h"
 
 #include <chrono>
+#include <string>
 
+#include "base/concat.h"
 #include "base/error.h"
 
 namespace brim {
 
+namespace {
+
+Error too_long_to_tokenize(size_t bytes) {
+  return Error(concat("a text of ", bytes, " bytes is too long to tokenize at once; split it"));
+}
+
+}  // namespace
+
+std::vector<uint32_t> encode(const Tokenizer& tokenizer, std::string_view text,
+                             const EncodeOptions& options) {
+  std::vector<uint8_t> scratch(tokenizer.scratch_bytes(text.size()));
+  std::vector<uint32_t> ids(tokenizer.max_ids(text.size()));
+  const EncodeResult result = tokenizer.encode(text, options, scratch, ids);
+  if (result.status != EncodeStatus::kOk) throw too_long_to_tokenize(text.size());
+  ids.resize(result.count);
+  return ids;
+}
+
+Session::Session(Executor& executor, const Tokenizer& tokenizer)
+    : tokenizer_(tokenizer),
+      memory_(size_t{executor.context()} + 1),
+      conversation_(executor, tokenizer, memory_) {}
+
 void Session::require_room(size_t tokens) const {
-  if (tokens <= room()) return;
-  throw Error("the context holds " + std::to_string(executor_.context()) +
-              " tokens: " + std::to_string(position()) + " are used, " + std::to_string(tokens) +
-              " more do not fit; shorten the prompt or pack with a larger --context");
+  const size_t used = conversation_.tokens().size();
+  if (used + tokens <= conversation_.context()) return;
+  throw Error(concat("the context holds ", conversation_.context(), " tokens: ", used, " are used, ", tokens,
+                     " more do not fit; shorten the prompt or pack with a larger --context"));
 }
 
-std::span<const float> Session::append(std::span<const uint32_t> tokens) {
+void Session::add(std::span<const uint32_t> tokens) {
   require_room(tokens.size());
-  std::span<const float> logits;
-  place_.append(tokens, logits);
-  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-  return logits;
+  conversation_.add(tokens);
 }
 
-Generation generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
-                    std::span<const uint32_t> prompt, const GenerateOptions& options) {
+void Session::add_turns(std::span<const ChatTurn> turns) {
+  std::vector<char> text(chat_text_bytes(turns));
+  std::vector<uint8_t> scratch(tokenizer_.scratch_bytes(text.size()));
+  switch (conversation_.add_turns(turns, {text, scratch})) {
+    case Conversation::Added::kYes:
+      return;
+    case Conversation::Added::kTextTooLong:
+      throw too_long_to_tokenize(text.size());
+    case Conversation::Added::kContextFull:
+      throw Error(concat("the context holds ", conversation_.context(), " tokens: ", tokens().size(),
+                         " are used, and the turn does not fit; shorten it or pack with a larger --context"));
+  }
+}
+
+std::span<const float> Session::logits() {
+  conversation_.read();
+  return conversation_.logits();
+}
+
+Generation Session::generate(HostSampler& sampler, const GenerateOptions& options) {
   using Clock = std::chrono::steady_clock;
   const auto seconds = [](Clock::time_point from) {
     return std::chrono::duration<double>(Clock::now() - from).count();
   };
   Generation result;
+  result.prompt_tokens = conversation_.unrun().size();
   const auto prompt_start = Clock::now();
-  std::span<const float> logits = session.append(prompt);
+  conversation_.read();
   result.prompt_seconds = seconds(prompt_start);
 
-  std::vector<Candidate> scratch(logits.size());
   const auto decode_start = Clock::now();
-  const Stop stop =
-      decode(session, tokenizer, sampler, logits, scratch, options.max_tokens, [&](uint32_t token) {
-        result.tokens.push_back(token);
-        return !options.on_token || options.on_token(token);
-      });
-  result.reason = stop.reason;
-  result.unrun = stop.unrun;
+  result.reason = conversation_.generate(sampler, options.max_tokens, [&](uint32_t token) {
+    result.tokens.push_back(token);
+    return !options.on_token || options.on_token(token);
+  });
   result.decode_seconds = seconds(decode_start);
   return result;
 }

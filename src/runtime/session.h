@@ -1,4 +1,4 @@
-// A conversation's place in an executor's KV cache.
+// A conversation on the host: its memory, its errors as exceptions, its times.
 #pragma once
 
 #include <cstdint>
@@ -8,64 +8,79 @@
 #include <vector>
 
 #include "engine/executor.h"
-#include "runtime/decode.h"
+#include "runtime/conversation.h"
 #include "runtime/sampler.h"
 #include "tokenizer/tokenizer.h"
 
 namespace brim {
 
-class Session {
+// A Sampler with its scratch.
+class HostSampler {
  public:
-  explicit Session(Executor& executor) : executor_(executor), place_(executor) {}
-
-  uint32_t position() const { return place_.position(); }
-  uint32_t room() const { return place_.room(); }
-  std::span<const uint32_t> tokens() const { return tokens_; }
-
-  // Throws Error, with the numbers, unless `tokens` more fit.
-  void require_room(size_t tokens) const;
-
-  // Runs `tokens` (at least one) after those before and returns the last one's logits, valid until the next
-  // call. Passes are as wide as the executor allows. Throws Error, before anything is run, if they do not
-  // fit into the context, and where the executor does; the session stays as it was.
-  std::span<const float> append(std::span<const uint32_t> tokens);
-
-  // The same, for decode().
-  bool append(std::span<const uint32_t> tokens, std::span<const float>& logits) {
-    logits = append(tokens);
-    return true;
+  explicit HostSampler(const SamplerOptions& options) : sampler_(options) {}
+  uint32_t sample(std::span<const float> logits) {
+    if (sampler_.needs_scratch()) scratch_.resize(logits.size());
+    return sampler_.sample(logits, scratch_);
   }
-
-  // Forgets everything from `position` on.
-  void rewind(uint32_t position) {
-    place_.rewind(position);
-    tokens_.resize(place_.position());
-  }
+  void forget() { sampler_.forget(); }
+  void accept(uint32_t token) { sampler_.accept(token); }
 
  private:
-  Executor& executor_;
-  Position place_;
-  std::vector<uint32_t> tokens_;
+  Sampler sampler_;
+  std::vector<Candidate> scratch_;
 };
 
 struct GenerateOptions {
   uint32_t max_tokens = 256;
   // Called for each new token as it is chosen; false stops. May be empty.
-  std::function<bool(uint32_t token)> on_token;
+  std::function<bool(uint32_t token)> on_token = {};
 };
 
 struct Generation {
   std::vector<uint32_t> tokens;  // new ones, without the end token
   StopReason reason = StopReason::kLimit;
-  uint32_t unrun = kNoToken;  // as Stop::unrun
+  size_t prompt_tokens = 0;  // run before the first new one
   double prompt_seconds = 0;
   double decode_seconds = 0;  // from the first new token to the last
 };
 
-// Runs the prompt (at least one token), then samples until an end token, max_tokens or the end of the
-// context. The session then holds the prompt and the new tokens; but the last one has not been run yet,
-// unless an end token followed it.
-Generation generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler,
-                    std::span<const uint32_t> prompt, const GenerateOptions& options);
+class Session {
+ public:
+  Session(Executor& executor, const Tokenizer& tokenizer);
+
+  uint32_t position() const { return conversation_.position(); }
+  uint32_t room() const { return conversation_.room(); }
+  // The text; the last token may not have been run yet (Conversation::tokens).
+  std::span<const uint32_t> tokens() const { return conversation_.tokens(); }
+
+  // Throws Error, with the numbers, unless `tokens` more fit.
+  void require_room(size_t tokens) const;
+
+  // Add to the text what the next generate() or logits() will run. Throw Error if it does not fit, and leave
+  // the text as it was.
+  void add(std::span<const uint32_t> tokens);
+  void add_turns(std::span<const ChatTurn> turns);
+
+  // Runs what was added and returns the last token's logits, valid until the next call. Throws Error where
+  // the executor does; then what was added is no part of the text any more.
+  std::span<const float> logits();
+
+  // Runs what was added, then samples until an end token, max_tokens or the end of the context. The text then
+  // ends with the last token chosen, which has not been run.
+  Generation generate(HostSampler& sampler, const GenerateOptions& options);
+
+  // Forgets everything from `position` on.
+  void rewind(uint32_t position) { conversation_.rewind(position); }
+
+  Conversation& conversation() { return conversation_; }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::vector<uint32_t> memory_;
+  Conversation conversation_;
+};
+
+// Encodes with memory of its own. Throws Error if the text is too long.
+std::vector<uint32_t> encode(const Tokenizer& tokenizer, std::string_view text, const EncodeOptions& options);
 
 }  // namespace brim

@@ -26,11 +26,27 @@ void count_up(std::span<const uint32_t> tokens, std::span<float> logits) {
 
 constexpr uint32_t kVocabulary = 300;
 
+const Tokenizer& tokenizer() {
+  static const std::vector<uint8_t> blob = build_tokenizer_from_arrays(test::byte_tokenizer(kVocabulary));
+  static const Tokenizer attached = [] {
+    Tokenizer result;
+    EXPECT_EQ(result.attach(blob), "");
+    return result;
+  }();
+  return attached;
+}
+
+void read(Session& session, const Ids& ids) {
+  session.add(ids);
+  session.logits();
+}
+
 TEST(Session, RunsPassesAsWideAsTheExecutorAllowsAndAsksForTheLastLogitsOnly) {
   FakeExecutor executor(kVocabulary, 64, 8, count_up);
-  Session session(executor);
+  Session session(executor, tokenizer());
   const Ids ids = {10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28};
-  const auto logits = session.append(ids);
+  session.add(ids);
+  const auto logits = session.logits();
   EXPECT_EQ(executor.passes, (std::vector<Record>{{0, 8, 8}, {8, 8, 8}, {16, 3, 2}}));
   ASSERT_EQ(logits.size(), kVocabulary);
   EXPECT_EQ(argmax(logits), 29u);
@@ -41,29 +57,29 @@ TEST(Session, RunsPassesAsWideAsTheExecutorAllowsAndAsksForTheLastLogitsOnly) {
 
 TEST(Session, AFullContextLosesNothingAndSaysWhatToDo) {
   FakeExecutor executor(kVocabulary, 8, 4, count_up);
-  Session session(executor);
+  Session session(executor, tokenizer());
   const Ids ids = {1, 2, 3, 4, 5, 6};
-  session.append(ids);
+  read(session, ids);
   executor.passes.clear();
-  const std::string text = test::error_of([&] { session.append(Ids{7, 8, 9}); });
+  const std::string text = test::error_of([&] { session.add(Ids{7, 8, 9}); });
   EXPECT_EQ(
       text,
       "the context holds 8 tokens: 6 are used, 3 more do not fit; shorten the prompt or pack with a larger "
       "--context");
   EXPECT_TRUE(executor.passes.empty()) << "nothing was run";
   EXPECT_EQ(Ids(session.tokens().begin(), session.tokens().end()), ids);
-  session.append(Ids{7, 8});
+  read(session, Ids{7, 8});
   EXPECT_EQ(session.room(), 0u);
-  EXPECT_THROW(session.append(Ids{9}), Error);
+  EXPECT_THROW(session.add(Ids{9}), Error);
 }
 
 TEST(Session, ARewindForgetsWhatCameLater) {
   FakeExecutor executor(kVocabulary, 64, 8, count_up);
-  Session session(executor);
-  session.append(Ids{1, 2, 3, 4, 5});
+  Session session(executor, tokenizer());
+  read(session, Ids{1, 2, 3, 4, 5});
   session.rewind(2);
   EXPECT_EQ(session.position(), 2u);
-  session.append(Ids{40, 41});
+  read(session, Ids{40, 41});
   EXPECT_EQ(executor.cache(), (Ids{1, 2, 40, 41}));
   session.rewind(100);
   EXPECT_EQ(session.position(), 4u) << "there is nothing to forget beyond the end";
@@ -71,35 +87,32 @@ TEST(Session, ARewindForgetsWhatCameLater) {
 
 TEST(Session, ATokenThatTheExecutorRefusesLeavesTheSessionAsItWas) {
   FakeExecutor executor(kVocabulary, 64, 2, count_up);
-  Session session(executor);
-  session.append(Ids{1, 2, 3});
-  EXPECT_THROW(session.append(Ids{4, 5, 6, kVocabulary}), Error);
+  Session session(executor, tokenizer());
+  read(session, Ids{1, 2, 3});
+  EXPECT_THROW(read(session, Ids{4, 5, 6, kVocabulary}), Error);
   EXPECT_EQ(Ids(session.tokens().begin(), session.tokens().end()), (Ids{1, 2, 3}));
-  session.append(Ids{9});
+  read(session, Ids{9});
   EXPECT_EQ(executor.cache(), (Ids{1, 2, 3, 9}));
 }
 
 class Generate : public testing::Test {
  protected:
-  Generate() { EXPECT_EQ(tokenizer_.attach(blob_), ""); }
-
   Generation run(FakeExecutor& executor, const Ids& prompt, const GenerateOptions& options) {
-    Session session(executor);
-    Sampler sampler({});
-    Generation result = generate(session, tokenizer_, sampler, prompt, options);
+    Session session(executor, tokenizer());
+    HostSampler sampler({});
+    session.add(prompt);
+    Generation result = session.generate(sampler, options);
     position_ = session.position();
     return result;
   }
 
-  const std::vector<uint8_t> blob_ = build_tokenizer_from_arrays(test::byte_tokenizer(kVocabulary));
-  Tokenizer tokenizer_;
   uint32_t position_ = 0;
 };
 
 TEST_F(Generate, StopsAtTheEndTokenAndKeepsItOut) {
   // ... 298, 299, 0, 1, 2: the end token.
   FakeExecutor executor(kVocabulary, 64, 8, count_up);
-  ASSERT_TRUE(tokenizer_.is_end(2));
+  ASSERT_TRUE(tokenizer().is_end(2));
   const Generation result = run(executor, {297}, {.max_tokens = 20, .on_token = {}});
   EXPECT_EQ(result.reason, StopReason::kEnd);
   EXPECT_EQ(result.tokens, (Ids{298, 299, 0, 1}));

@@ -1,4 +1,4 @@
-// What the accelerator counts in a pass.
+// What the accelerator counts in a pass. Freestanding.
 #pragma once
 
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "isa/registers.h"
 
-namespace brim::rtl_target {
+namespace brim::accelerator {
 
 struct Counters {
   uint64_t cycles = 0;
@@ -37,4 +37,14 @@ inline Counters& Counters::operator+=(const Counters& other) {
   return *this;
 }
 
-}  // namespace brim::rtl_target
+// Of the last pass.
+template <typename Registers>
+Counters read_counters(Registers& block) {
+  Counters result;
+  for (const CounterRegister& counter : kCounters) result.*counter.value = block.read(counter.offset);
+  for (size_t i = 0; i < registers::kStalls.size(); ++i)
+    result.stalls[i] = block.read(registers::kStalls[i].offset);
+  return result;
+}
+
+}  // namespace brim::accelerator

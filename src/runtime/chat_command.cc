@@ -1,0 +1,75 @@
+#include "runtime/chat_command.h"
+
+#include <algorithm>
+
+namespace brim {
+
+namespace {
+
+// "temp 0.8, top-k 0, ..."
+void write_options(const SamplerOptions& options, TextWriter& text) {
+  bool first = true;
+  for (const SamplerOption& option : kSamplerOptions) {
+    if (!first) text.add(", ");
+    first = false;
+    text.add(option.name).add(" ");
+    if (option.number != nullptr) {
+      text.add(options.*option.number);
+    } else {
+      text.add_decimal(value_of(option, options));
+    }
+  }
+}
+
+// "/temp takes a number from 0 to 100".
+void write_range(const SamplerOption& option, TextWriter& text) {
+  text.add("/").add(option.name).add(option.decimal != nullptr ? " takes a number" : " takes a whole number");
+  if (option.number != nullptr) return;
+  text.add(" from ").add_decimal(option.least).add(" to ").add_decimal(option.most);
+}
+
+ChatLine refuse(TextWriter& text, std::string_view message) {
+  return {ChatAction::kRefuse, text.add(message).text()};
+}
+
+}  // namespace
+
+ChatLine read_chat_line(std::string_view line, ChatSettings& settings, std::span<char> room) {
+  if (line.front() != '/') return {ChatAction::kSay, line};
+  line.remove_prefix(1);
+  if (!line.empty() && line.front() == '/') return {ChatAction::kSay, line};
+
+  const size_t space = std::min(line.find(' '), line.size());
+  const std::string_view name(line.data(), space);
+  std::string_view value(line.data() + space, line.size() - space);
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  while (!value.empty() && value.back() == ' ') value.remove_suffix(1);
+  TextWriter text(room);
+
+  for (const SamplerOption& option : kSamplerOptions) {
+    if (name != option.name) continue;
+    if (set_option(option, value, settings.sampler)) {
+      write_options(settings.sampler, text);
+      return {ChatAction::kSampler, text.text()};
+    }
+    write_range(option, text);
+    return {ChatAction::kRefuse, text.text()};
+  }
+  for (const ChatCommand& command : kChatCommands) {
+    if (name != command.name) continue;
+    if (command.action == ChatAction::kTokens) {
+      const auto tokens = parse_whole(value);
+      if (!tokens || *tokens == 0 || *tokens > UINT32_MAX) {
+        return refuse(text, "/tokens takes a whole number above 0, as /tokens 100");
+      }
+      settings.max_tokens = static_cast<uint32_t>(*tokens);
+      text.add("at most ").add(*tokens).add(" tokens");
+    } else if (!value.empty()) {
+      return refuse(text.add("/").add(name), " takes no value");
+    }
+    return {command.action, text.text()};
+  }
+  return refuse(text, "there is no such command; /help lists them, and // begins a turn with a slash");
+}
+
+}  // namespace brim

@@ -1,0 +1,126 @@
+// A text that a model goes on with: what of it stands in the KV cache, what was chosen and not run yet, turns
+// that were cut short. The one loop that decodes, for host and firmware. Freestanding.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <span>
+
+#include "runtime/passes.h"
+#include "runtime/turn.h"
+#include "tokenizer/tokenizer.h"
+
+namespace brim {
+
+enum class StopReason : uint8_t { kEnd, kLimit, kContextFull, kInterrupted, kFailed };
+
+// Chooses tokens from logits, and is told the text so that it can take it into account: a Sampler with its
+// scratch.
+template <typename C>
+concept TokenChooser = requires(C chooser, std::span<const float> logits, uint32_t token) {
+  { chooser.sample(logits) } -> std::same_as<uint32_t>;
+  chooser.forget();
+  chooser.accept(token);
+};
+
+class Conversation {
+ public:
+  // `memory` holds the tokens of the text: runner.context() + 1 of them, or the context is shorter. Runner,
+  // tokenizer and memory outlive the conversation. Where several share a runner's KV cache, each has to be
+  // rewound to 0 after another one has run.
+  Conversation(PassRunner& runner, const Tokenizer& tokenizer, std::span<uint32_t> memory)
+      : runner_(runner), tokenizer_(tokenizer), memory_(memory) {}
+
+  uint32_t context() const {
+    return static_cast<uint32_t>(std::min<size_t>(runner_.context(), memory_.size() - 1));
+  }
+  // Tokens that have been run, and how many more can be.
+  uint32_t position() const { return position_; }
+  uint32_t room() const { return context() - position_; }
+  // The whole text. Those from position() on have not been run: the last one that was chosen, and what has been
+  // added since.
+  std::span<const uint32_t> tokens() const { return memory_.first(count_); }
+  std::span<const uint32_t> unrun() const { return tokens().subspan(position_); }
+
+  enum class Added : uint8_t { kYes, kTextTooLong, kContextFull };
+
+  // Adds to the text. Anything but kYes leaves it as it was.
+  Added add(std::span<const uint32_t> tokens);
+
+  // Adds at most two turns, a system turn and a user turn, such that the model is to answer next; before them
+  // the end of an answer that was cut short.
+  Added add_turns(std::span<const ChatTurn> turns, const TurnBuffers& buffers);
+
+  // Runs what has not been run. False if a pass failed: then what was added since the last read() is no part
+  // of the text any more, also where the runner throws.
+  bool read();
+
+  // The last token's logits, from read() until the next pass.
+  std::span<const float> logits() const { return logits_; }
+
+  // Chooses tokens, starting from logits(), until an end token, `max_tokens`, the end of the context, or
+  // on_token(token) is false, which is called for each new token but an end token as it is chosen. Every token
+  // chosen is part of the text; the last one has not been run.
+  template <TokenChooser Chooser, typename OnToken>
+  StopReason generate(Chooser& chooser, uint32_t max_tokens, const OnToken& on_token);
+
+  // Forgets everything from `position` on.
+  void rewind(uint32_t position);
+
+  // Forgets everything behind the longest prefix that the text has in common with `tokens`, and of that the
+  // last token if it is all of them, so that adding the others and reading gives their logits. Returns the
+  // prefix's length.
+  uint32_t keep_prefix(std::span<const uint32_t> tokens);
+
+ private:
+  // The text before anything was added since the last read().
+  struct Mark {
+    uint32_t count = 0;
+    bool cut_short = false;
+  };
+
+  void mark() {
+    if (!unread_) before_ = {count_, cut_short_};
+    unread_ = true;
+  }
+  void take_back() {
+    count_ = before_.count;
+    cut_short_ = before_.cut_short;
+    unread_ = false;
+  }
+
+  PassRunner& runner_;
+  const Tokenizer& tokenizer_;
+  std::span<uint32_t> memory_;
+  uint32_t count_ = 0;     // tokens of the text
+  uint32_t position_ = 0;  // of them in the KV cache
+  bool cut_short_ = false;  // the last answer did not end by itself
+  bool unread_ = false;     // something was added since the last read()
+  Mark before_;
+  std::span<const float> logits_;
+};
+
+template <TokenChooser Chooser, typename OnToken>
+StopReason Conversation::generate(Chooser& chooser, uint32_t max_tokens, const OnToken& on_token) {
+  chooser.forget();
+  for (const uint32_t token : tokens()) chooser.accept(token);
+  cut_short_ = true;
+  for (uint32_t count = 0; count < max_tokens;) {
+    const uint32_t token = chooser.sample(logits_);
+    chooser.accept(token);
+    memory_[count_++] = token;
+    if (tokenizer_.is_end(token)) {
+      cut_short_ = false;
+      return StopReason::kEnd;
+    }
+    ++count;
+    if (!on_token(token)) return StopReason::kInterrupted;
+    if (count == max_tokens) break;
+    if (room() == 0) return StopReason::kContextFull;
+    if (!read()) return StopReason::kFailed;
+  }
+  return StopReason::kLimit;
+}
+
+}  // namespace brim

@@ -1,0 +1,43 @@
+#include "runtime/loaded_model.h"
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "runtime/session.h"
+#include "tokenizer/decoder.h"
+
+namespace brim {
+
+Text::Text(const MappedImage& image) {
+  const auto blob = image.content(RegionKind::kTokenizer);
+  if (blob.empty()) throw Error(image.path() + ": holds no tokenizer; pack with --tokenizer FILE");
+  if (const auto problem = tokenizer_.attach(blob); !problem.empty()) {
+    throw Error(concat(image.path(), ": tokenizer: bad ", problem, "; pack the model again"));
+  }
+  if (tokenizer_.vocabulary_size() > image.header().model.vocabulary) {
+    throw Error(concat(image.path(), ": the tokenizer has ", tokenizer_.vocabulary_size(),
+                       " tokens, the model ", image.header().model.vocabulary,
+                       "; pack with the model's own --tokenizer"));
+  }
+}
+
+std::vector<uint32_t> Text::encode(std::string_view text, bool add_bos) const {
+  return brim::encode(tokenizer_, text, {.add_bos = add_bos});
+}
+
+std::vector<uint32_t> Text::encode_prompt(std::string_view text) const {
+  std::vector<uint32_t> ids = encode(text, tokenizer_.adds_bos());
+  if (!ids.empty()) return ids;
+  if (tokenizer_.bos() == kNoToken) throw Error("the prompt is empty; give one with -p");
+  return {tokenizer_.bos()};
+}
+
+std::string Text::decode(std::span<const uint32_t> ids) const {
+  StreamDecoder decoder(tokenizer_);
+  std::string room(decoder.max_text_bytes(), '\0');
+  std::string text;
+  for (const uint32_t id : ids) text += decoder.push(id, room);
+  text += decoder.finish(room);
+  return text;
+}
+
+}  // namespace brim
