@@ -97,6 +97,9 @@ void pack(const Options& options) {
                 "; give the model's own with --tokenizer FILE");
   }
   const Plan plan = pack_with(*source, tokenizer, options);
+  if (const std::string note = context_note(model, plan.addresses.context); !note.empty()) {
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
   std::printf(
       "%s: %s for %s, context %u (%s), passes of up to %u tokens, %.1f MiB of %.0f MiB used (%.2f%%)%s\n",
       options.output.c_str(), model.name.c_str(), options.placement.board.c_str(), plan.addresses.context,

@@ -244,9 +244,9 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   };
 
   if (options.context) {
-    check_context(model, *options.context);
     const uint64_t blocks = round_up(*options.context, kAttentionBlock) / kAttentionBlock;
     require(static_cast<uint32_t>(blocks * kAttentionBlock));
+    check_context(model, blocks * kAttentionBlock);
     if (auto plan = attempt(blocks, ContextLimit::kAsked)) return std::move(*plan);
     throw does_not_fit(*options.context,
                        "ask for --context max, a smaller embedding (--embedding q4) or another --board");
@@ -254,9 +254,11 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
 
   // The longest context: every block adds bytes, so bisection finds it.
   const uint64_t scored = longest_context(limits, model.heads_per_kv()) / kAttentionBlock;
-  const uint64_t trained = model.trained_context
-                               ? round_up(model.trained_context, kAttentionBlock) / kAttentionBlock
-                               : kMaxContext / kAttentionBlock;
+  check_context(model, kAttentionBlock);
+  // The last block may reach beyond the trained context, but not beyond a window.
+  const uint64_t usual = usual_context(model) ? usual_context(model) : kMaxContext;
+  const uint64_t trained =
+      (model.attention_window ? usual : round_up(usual, kAttentionBlock)) / kAttentionBlock;
   const ContextLimit limit = trained <= scored ? ContextLimit::kTrained : ContextLimit::kAccelerator;
   const uint64_t most = std::min(trained, scored);
   uint64_t fits = 0;

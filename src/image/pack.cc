@@ -160,7 +160,7 @@ class Packer {
   }
 
   std::vector<uint8_t> rope_table() const {
-    const RopeFrequencies frequencies = rope_frequencies(model_);
+    const RopeFrequencies frequencies = rope_frequencies(model_, plan_.addresses.context);
     const uint32_t row_bytes = rope_row_bytes(model_.head_size);
     std::vector<uint8_t> bytes(uint64_t{plan_.addresses.context} * row_bytes);
     for (uint32_t position = 0; position < plan_.addresses.context; ++position) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/concat.h"
 #include "base/error.h"
 
 namespace brim {
@@ -27,7 +28,7 @@ void require_size(const ModelDescription& model, const char* field, uint64_t val
 
 void require_positive(const ModelDescription& model, const char* field, double value) {
   if (!(value > 0.0) || !std::isfinite(value)) {
-    refuse(model, std::string(field) + " is " + std::to_string(value) + ", which must be positive");
+    refuse(model, concat(field, " is ", value, ", which must be positive"));
   }
 }
 
@@ -46,8 +47,23 @@ void validate_scaling(const ModelDescription& model) {
     }
     return;
   }
-  require_positive(model, "RoPE scaling beta_fast", scaling.beta_fast);
-  require_positive(model, "RoPE scaling beta_slow", scaling.beta_slow);
+  if (scaling.kind == Kind::kLongRope) {
+    for (const auto* factors : {&scaling.short_factors, &scaling.long_factors}) {
+      if (factors->size() != model.head_size / 2) {
+        refuse(model, concat("RoPE scaling has ", factors->size(), " factors, but a head of ",
+                             model.head_size, " has ", model.head_size / 2, " pairs"));
+      }
+      for (const float factor : *factors) require_positive(model, "a RoPE scaling factor of a pair", factor);
+    }
+    if (scaling.original_context <= 1.0) refuse(model, "RoPE scaling's original context must be above 1");
+  } else {
+    require_positive(model, "RoPE scaling beta_fast", scaling.beta_fast);
+    require_positive(model, "RoPE scaling beta_slow", scaling.beta_slow);
+    if (scaling.beta_fast <= scaling.beta_slow) {
+      refuse(model, concat("RoPE scaling beta_fast (", scaling.beta_fast, ") must be above beta_slow (",
+                           scaling.beta_slow, ")"));
+    }
+  }
   if (scaling.attention_factor != 0.0) {
     require_positive(model, "RoPE scaling attention_factor", scaling.attention_factor);
   }
@@ -101,6 +117,8 @@ void validate(const ModelDescription& model) {
   }
   require_size(model, "heads * head_size", model.query_width(), kMaxWidth);
   require_positive(model, "norm_eps", model.norm_eps);
+  if (model.norm_eps >= 1.0f)
+    refuse(model, concat("norm_eps is ", model.norm_eps, ", which must be below 1"));
   require_positive(model, "rope_theta", model.rope_theta);
   if (model.rope_theta <= 1.0) refuse(model, "rope_theta must be above 1");
   validate_scaling(model);
@@ -110,7 +128,27 @@ void check_context(const ModelDescription& model, uint64_t tokens) {
   if (model.attention_window == 0 || tokens <= model.attention_window) return;
   refuse(model, "tokens attend to the last " + std::to_string(model.attention_window) +
                     " positions only, which is not supported: a context of " + std::to_string(tokens) +
-                    " would give other results; ask for at most the window");
+                    " would give other results; ask for at most the window, in whole blocks of 64");
+}
+
+uint32_t usual_context(const ModelDescription& model) {
+  if (model.rope_scaling.kind != RopeScaling::Kind::kLongRope) return model.trained_context;
+  const double original = model.rope_scaling.original_context;
+  return model.trained_context == 0 || original < model.trained_context ? static_cast<uint32_t>(original)
+                                                                        : model.trained_context;
+}
+
+std::string context_note(const ModelDescription& model, uint64_t tokens) {
+  const RopeScaling& scaling = model.rope_scaling;
+  if (scaling.kind != RopeScaling::Kind::kLongRope ||
+      static_cast<double>(tokens) <= scaling.original_context) {
+    return "";
+  }
+  return concat(
+      "a context of ", tokens, " is beyond the ", scaling.original_context,
+      " positions of the model's short RoPE factors: the long ones are used for all positions, short "
+      "texts included (--context ",
+      scaling.original_context, " keeps the short ones)");
 }
 
 uint64_t streamed_weights(const ModelDescription& model) {
@@ -120,7 +158,7 @@ uint64_t streamed_weights(const ModelDescription& model) {
   return model.layers * (attention + ffn) + dim * model.vocabulary;
 }
 
-RopeFrequencies rope_frequencies(const ModelDescription& model) {
+RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context) {
   using Kind = RopeScaling::Kind;
   const RopeScaling& scaling = model.rope_scaling;
   RopeFrequencies result;
@@ -146,6 +184,19 @@ RopeFrequencies rope_frequencies(const ModelDescription& model) {
         result.amplitude = 0.1 * std::log(scaling.factor) + 1.0;
       }
       break;
+    case Kind::kLongRope: {
+      const bool beyond = static_cast<double>(context) > scaling.original_context;
+      const std::vector<float>& factors = beyond ? scaling.long_factors : scaling.short_factors;
+      for (size_t i = 0; i < factors.size(); ++i) {
+        result.radians_per_position[i] /= static_cast<double>(factors[i]);
+      }
+      if (scaling.attention_factor != 0.0) {
+        result.amplitude = scaling.attention_factor;
+      } else if (scaling.factor > 1.0) {
+        result.amplitude = std::sqrt(1.0 + std::log(scaling.factor) / std::log(scaling.original_context));
+      }
+      break;
+    }
   }
   return result;
 }

@@ -14,15 +14,19 @@ enum class RopePairing : uint8_t { kAdjacent, kHalfSplit };
 
 // Change of the RoPE frequencies for contexts longer than trained (Hugging Face `rope_scaling`).
 struct RopeScaling {
-  enum class Kind : uint8_t { kNone, kLinear, kLlama3, kYarn };
+  enum class Kind : uint8_t { kNone, kLinear, kLlama3, kYarn, kLongRope };
   Kind kind = Kind::kNone;
   double factor = 1.0;
   double low_freq_factor = 1.0;   // llama3
   double high_freq_factor = 4.0;  // llama3
-  double original_context = 0.0;  // llama3, yarn: context the model was trained with
+  double original_context = 0.0;  // llama3, yarn, longrope: context the model was trained with
   double beta_fast = 32.0;        // yarn
   double beta_slow = 1.0;         // yarn
-  double attention_factor = 0.0;  // yarn: factor on cos and sin; 0 = 0.1 ln(factor) + 1
+  // yarn, longrope: factor on cos and sin; 0: for yarn 0.1 ln(factor) + 1, for longrope
+  // sqrt(1 + ln(factor) / ln(original_context)), and 1 for a factor up to 1.
+  double attention_factor = 0.0;
+  // longrope: divisors of the frequencies, [head_size / 2], within the original context and beyond it.
+  std::vector<float> short_factors = {}, long_factors = {};
 };
 
 struct ModelDescription {
@@ -58,15 +62,24 @@ void validate(const ModelDescription& model);
 // Throws Error if a context of so many tokens reaches beyond the model's attention window.
 void check_context(const ModelDescription& model, uint64_t tokens);
 
+// Positions that an image has room for where the user names no number: at most these. 0: no limit is known.
+// With longrope those up to the original context, as more would change all positions.
+uint32_t usual_context(const ModelDescription& model);
+
+// What a user should know about a context of so many tokens; empty: nothing.
+std::string context_note(const ModelDescription& model, uint64_t tokens);
+
 // Weights in the matrices that are streamed for one token (all layers' projections and lm_head).
 uint64_t streamed_weights(const ModelDescription& model);
 
 // Angle per position of each pair, head_size / 2 values, and the factor on cos and sin, after scaling.
-// Sources: Su et al. 2021 (RoPE); Hugging Face modeling_rope_utils for linear, llama3 and yarn.
+// Sources: Su et al. 2021 (RoPE); Hugging Face modeling_rope_utils for linear, llama3, yarn and longrope.
 struct RopeFrequencies {
   std::vector<double> radians_per_position;
   double amplitude = 1.0;
 };
-RopeFrequencies rope_frequencies(const ModelDescription& model);
+// `context`: positions that there is room for. Only longrope asks: all positions turn by the long factors
+// where there is room for more than the original context, as in llama.cpp and vLLM.
+RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context = 0);
 
 }  // namespace brim

@@ -62,9 +62,9 @@ float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
 }  // namespace
 
-Fp32Forward::Fp32Forward(const TensorSource& source)
+Fp32Forward::Fp32Forward(const TensorSource& source, uint64_t context)
     : model_(source.description()),
-      rope_(rope_frequencies(model_)),
+      rope_(rope_frequencies(model_, context)),
       embedding_(read_tensor(source, TensorRole::kEmbedding)),
       final_norm_(read_tensor(source, TensorRole::kFinalNorm)),
       x_(model_.dim),

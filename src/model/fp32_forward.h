@@ -13,8 +13,9 @@ namespace brim {
 // One sequence. Holds all weights as FP32: 4 bytes for each of them.
 class Fp32Forward {
  public:
-  // Reads every tensor. Throws Error as the source does.
-  explicit Fp32Forward(const TensorSource& source);
+  // Reads every tensor. `context`: positions that there is room for, which longrope asks; 0: few. Throws
+  // Error as the source does.
+  explicit Fp32Forward(const TensorSource& source, uint64_t context = 0);
 
   // Takes the token at the next position; returns its logits, [vocabulary], valid until the next call.
   // Throws Error if `token` is not in the vocabulary.

@@ -6,7 +6,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
-#include "model/byte_ranges.h"
+#include "model/file_checks.h"
 #include "tokenizer/utf8.h"
 
 namespace brim {
@@ -212,6 +212,7 @@ uint64_t alignment_of(const Gguf& gguf, const Cursor& cursor) {
 }  // namespace
 
 Gguf parse_gguf(std::span<const uint8_t> bytes, const std::string& origin) {
+  refuse_lfs_pointer(bytes, origin);
   Cursor cursor(bytes, origin);
   const auto magic = cursor.take(4, "the magic");
   if (std::memcmp(magic.data(), "GGUF", 4) != 0) cursor.refuse("not a GGUF file");

@@ -186,7 +186,13 @@ TEST(GgufCheckpoint, RopeScalingIsReadFromMetadata) {
   EXPECT_EQ(yarn.factor, 4.0);
   EXPECT_EQ(yarn.original_context, 16.0);
   EXPECT_REFUSED(scaling([](auto& w) { w.text("llama.rope.scaling.type", "longrope"); }),
-                 "RoPE scaling 'longrope'");
+                 "tensor 'rope_factors_short.weight' is missing");
+  EXPECT_REFUSED(scaling([](auto& w) { w.text("llama.rope.scaling.type", "magic"); }),
+                 "RoPE scaling 'magic'");
+  // Without a type the factor is linear, as in llama.cpp.
+  const RopeScaling untyped = scaling([](auto& w) { w.number("llama.rope.scaling.factor", 2.0f); });
+  EXPECT_EQ(untyped.kind, RopeScaling::Kind::kLinear);
+  EXPECT_EQ(untyped.factor, 2.0);
 }
 
 TEST(GgufCheckpoint, Llama3ScalingIsRecognisedInTheTensorOfDivisors) {
@@ -272,6 +278,50 @@ TEST(GgufCheckpoint, MissingMisshapenAndUnreadableTensorsAreNamed) {
   EXPECT_REFUSED(open_with(20, {64, 96}, 64 * 96 / 32 * 18),
                  "'blk.1.ffn_up.weight' is IQ4_NL, which is not read");
   EXPECT_REFUSED(open_with(99, {64, 96}, 0), "'blk.1.ffn_up.weight' is type 99, which is not read");
+}
+
+TEST(GgufCheckpoint, PartsOfASplitModelAreReadTogether) {
+  const auto source = make_synthetic(small_model(), 1);
+  std::array<GgufWriter, 2> writers;
+  add_metadata(writers[0], small_model(), "llama");
+  for (uint32_t part = 0; part < 2; ++part) {
+    writers[part].count("split.no", part);
+    writers[part].count("split.count", 2);
+    writers[part].count("split.tensors.count", static_cast<uint32_t>(test::tensors_of(small_model()).size()));
+  }
+  for (const TensorId id : test::tensors_of(small_model())) {
+    const TensorShape shape = tensor_shape(small_model(), id.role);
+    writers[id.layer % 2].tensor(
+        gguf_name(id), 0,
+        is_vector(id.role) ? std::vector{shape.columns} : std::vector{shape.columns, shape.rows},
+        test::bytes_of(tensor_of(*source, id)));
+  }
+  const TemporaryFolder folder;
+  const std::string first = folder.write("model-00001-of-00002.gguf", writers[0].bytes());
+  EXPECT_REFUSED(open_model(first), "model-00002-of-00002.gguf: is missing, part 2 of 2");
+  const std::string second = folder.write("model-00002-of-00002.gguf", writers[1].bytes());
+  const auto read = open_model(first);
+  for (const TensorId id : test::tensors_of(small_model()))
+    EXPECT_EQ(tensor_of(*read, id), tensor_of(*source, id));
+  EXPECT_REFUSED(open_model(second), "is part 2 of 2: give the first part, ");
+  EXPECT_REFUSED(open_model(folder.write("renamed.gguf", writers[0].bytes())),
+                 "which are found by their names");
+  writers[1].tensor("blk.0.attn_norm.weight", 0, {64}, std::string(256, '\0'));
+  folder.write("model-00002-of-00002.gguf", writers[1].bytes());
+  EXPECT_REFUSED(open_model(first), "its parts hold");
+}
+
+TEST(GgufCheckpoint, ZerosAndPointersAreNamedForWhatTheyAre) {
+  const TemporaryFolder folder;
+  EXPECT_REFUSED(
+      open_model(folder.write("model.gguf", "version https://git-lfs.github.com/spec/v1\noid sha256:0")),
+      "is a Git LFS pointer");
+  GgufWriter writer;
+  ModelDescription model = small_model();
+  model.heads = 0;
+  add_metadata(writer, model, "llama");
+  add_tensors(writer, *make_synthetic(small_model(), 1), false);
+  EXPECT_REFUSED(open_written(folder, writer), "'llama.attention.head_count' is 0");
 }
 
 TEST(GgufTokenizer, ArraysThatDoNotFitTogetherAreRefused) {

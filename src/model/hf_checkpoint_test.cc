@@ -200,7 +200,9 @@ TEST(HfCheckpoint, ShardsAreReadTogether) {
   }
   folder.write("model.safetensors.index.json", json{{"weight_map", map}}.dump());
   folder.write("part-0.safetensors", shards[0].bytes());
-  EXPECT_REFUSED(open_hf_checkpoint(folder.path()), "part-1.safetensors");
+  EXPECT_REFUSED(
+      open_hf_checkpoint(folder.path()),
+      "part-1.safetensors is missing: model.safetensors.index.json says that 9 of the model's tensors");
   folder.write("part-1.safetensors", shards[1].bytes());
   expect_equal_tensors(*open_hf_checkpoint(folder.path()), *source, 0.0f);
 
@@ -237,6 +239,12 @@ TEST(HfCheckpoint, DirectoriesThatAreNoModelAreRefused) {
   EXPECT_REFUSED(open_model(folder.path()), "a.safetensors: too short");
   folder.write("b.safetensors", "");
   EXPECT_REFUSED(open_model(folder.path()), "more than one .safetensors file");
+  const TemporaryFolder part;
+  part.write("config.json", config_of(small_model(), "llama").dump());
+  part.write("model-00001-of-00002.safetensors", "version https://git-lfs.github.com/spec/v1");
+  EXPECT_REFUSED(open_model(part.path()), "model-00001-of-00002.safetensors is only a part of the model");
+  part.write("model.safetensors", "version https://git-lfs.github.com/spec/v1");
+  EXPECT_REFUSED(open_model(part.path()), "model.safetensors: is a Git LFS pointer");
   EXPECT_REFUSED(open_model(folder.path() + "/a.safetensors"), "give the directory");
 }
 
@@ -298,6 +306,51 @@ TEST(HfCheckpoint, TensorsWithoutEffectAreLeftAside) {
   write(std::string(48, '\1'));
   EXPECT_REFUSED(open_hf_checkpoint(folder.path()),
                  "tensor 'model.layers.0.mlp.down_proj.bias' has no place");
+}
+
+TEST(HfCheckpoint, AHeadThatDiffersFromTheEmbeddingIsUsedThoughTheConfigTiesThem) {
+  ModelDescription tied = small_model();
+  tied.tied_embeddings = true;
+  const auto source = make_synthetic(small_model(), 1);
+  const auto write = [&](const TemporaryFolder& folder, TensorId head) {
+    folder.write("config.json", config_of(tied, "llama").dump());
+    test::SafetensorsWriter writer;
+    for (const TensorId id : test::tensors_of(small_model())) {
+      add_tensor(writer, *source, id.role == kLmHead ? head : id, "F32", hf_name(id));
+    }
+    folder.write("model.safetensors", writer.bytes());
+  };
+  const TemporaryFolder differs;
+  write(differs, {kLmHead});
+  const auto kept = open_hf_checkpoint(differs.path());
+  EXPECT_EQ(tensor_of(*kept, {kLmHead}), tensor_of(*source, {kLmHead}));
+  EXPECT_FALSE(kept->description().tied_embeddings);
+  ASSERT_EQ(kept->notes().size(), 1u);
+  EXPECT_NE(kept->notes()[0].find("lm_head.weight differs from the embedding"), std::string::npos);
+
+  const TemporaryFolder same;
+  write(same, {kEmbedding});
+  const auto shared = open_hf_checkpoint(same.path());
+  EXPECT_EQ(tensor_of(*shared, {kLmHead}), tensor_of(*source, {kEmbedding}));
+  EXPECT_TRUE(shared->description().tied_embeddings);
+  EXPECT_TRUE(shared->notes().empty());
+}
+
+TEST(HfCheckpoint, DefaultsThatDoNotFitTheTensorsAreNamed) {
+  const auto source = make_synthetic(small_model(), 1);
+  const TemporaryFolder folder;
+  write_checkpoint(folder, *source, "llama", "F32");
+  json config = config_of(small_model(), "llama");
+  config.erase("vocab_size");
+  folder.write("config.json", config.dump());
+  EXPECT_REFUSED(open_hf_checkpoint(folder.path()),
+                 "implies [32000, 24] (with defaults for vocab_size, which it does not give)");
+  config["vocab_size"] = 40;
+  config.erase("max_position_embeddings");
+  folder.write("config.json", config.dump());
+  ASSERT_EQ(open_hf_checkpoint(folder.path())->notes().size(), 1u);
+  EXPECT_EQ(open_hf_checkpoint(folder.path())->notes()[0],
+            "config.json does not give max_position_embeddings: taken as LlamaConfig has it");
 }
 
 TEST(HfCheckpoint, ATensorThatIsNotFiniteIsNamedWhenRead) {
@@ -416,7 +469,7 @@ bool is_packed(TensorId id) { return !is_vector(id.role) && id.role != kEmbeddin
 
 using AddMatrix = std::function<void(test::SafetensorsWriter&, const std::string&, const Quantised&)>;
 
-// Writes quantisable_model() with random matrices, which it returns.
+// Writes quantisable_model() with random matrices, which it returns. A group of 0 is the whole row.
 std::map<std::string, Quantised> write_quantised(const TemporaryFolder& folder, const json& quantisation,
                                                  uint64_t group, bool symmetric, const AddMatrix& add) {
   const auto source = make_synthetic(quantisable_model(), 1);
@@ -432,8 +485,9 @@ std::map<std::string, Quantised> write_quantised(const TemporaryFolder& folder, 
       continue;
     }
     const std::string module = name.substr(0, name.rfind('.'));
-    const Quantised matrix = random_matrix(tensor_shape(source->description(), id.role), group,
-                                           static_cast<uint32_t>(id.role), symmetric);
+    const TensorShape shape = tensor_shape(source->description(), id.role);
+    const Quantised matrix =
+        random_matrix(shape, group ? group : shape.columns, static_cast<uint32_t>(id.role), symmetric);
     add(writer, module, matrix);
     matrices.emplace(name, matrix);
   }
@@ -450,8 +504,8 @@ void expect_matrices(const TensorSource& source, const std::map<std::string, Qua
       continue;
     }
     const Quantised& m = matrices.at(hf_name(id));
-    EXPECT_EQ(source.is_quantised(id), m.group == kGroup);
-    const uint64_t groups = m.groups();
+    EXPECT_EQ(source.is_quantised(id), m.group % kGroup == 0);
+    const uint64_t groups = m.columns / kGroup;
     for (uint64_t first = 0; first < m.rows; first += 13) {
       const uint64_t rows = std::min<uint64_t>(13, m.rows - first);
       std::vector<float> values(rows * m.columns);
@@ -461,15 +515,16 @@ void expect_matrices(const TensorSource& source, const std::map<std::string, Qua
         const float scale = fp16_to_float(m.scales[at / m.group]);
         ASSERT_EQ(values[i], static_cast<float>(m.q[at] - m.zeros[at / m.group]) * scale) << tensor_name(id);
       }
-      if (m.group != kGroup) continue;
+      if (m.group % kGroup != 0) continue;
       std::vector<uint8_t> q(rows * m.columns), zeros(rows * groups);
       std::vector<uint16_t> scales(rows * groups);
       source.read_quantised_rows(id, first, rows, {q, zeros, scales});
       ASSERT_TRUE(std::equal(q.begin(), q.end(), m.q.begin() + static_cast<ptrdiff_t>(first * m.columns)));
-      ASSERT_TRUE(
-          std::equal(zeros.begin(), zeros.end(), m.zeros.begin() + static_cast<ptrdiff_t>(first * groups)));
-      ASSERT_TRUE(std::equal(scales.begin(), scales.end(),
-                             m.scales.begin() + static_cast<ptrdiff_t>(first * groups)));
+      for (uint64_t g = 0; g < groups * rows; ++g) {
+        const uint64_t from = (first * m.columns + g * kGroup) / m.group;
+        ASSERT_EQ(zeros[g], m.zeros[from]);
+        ASSERT_EQ(scales[g], m.scales[from]);
+      }
     }
     ++compared;
   }
@@ -489,6 +544,16 @@ json gptq_config(const std::string& format, bool symmetric) {
 TEST(HfCheckpoint, AwqComesOverWithoutLoss) {
   const TemporaryFolder folder;
   const auto matrices = write_quantised(folder, awq_config(128), 128, false, add_awq);
+  const auto source = open_hf_checkpoint(folder.path());
+  expect_matrices(*source, matrices);
+  EXPECT_TRUE(source->notes().empty());
+}
+
+TEST(HfCheckpoint, AGroupOfTheWholeRowComesOverWithoutLoss) {
+  const TemporaryFolder folder;
+  json quantisation = awq_config(128);
+  quantisation["group_size"] = -1;
+  const auto matrices = write_quantised(folder, quantisation, 0, false, add_awq);
   const auto source = open_hf_checkpoint(folder.path());
   expect_matrices(*source, matrices);
   EXPECT_TRUE(source->notes().empty());

@@ -33,10 +33,23 @@ class Fields {
     return value->get<uint32_t>();
   }
 
-  uint32_t required_count(const char* key) const {
+  // Whether the key is there at all, if only with the value null.
+  bool mentions(const char* key) const { return object_->contains(key); }
+
+  // A size that must be there, if only by default.
+  uint32_t size(const char* key, uint32_t otherwise, std::vector<std::string>& absent) const {
+    if (!mentions(key)) {
+      absent.emplace_back(key);
+      return otherwise;
+    }
     const std::optional<uint32_t> value = count(key);
-    if (!value) refuse(concat(key, " is missing"));
+    if (!value || *value == 0) refuse(concat(key, " is ", value ? "0" : "null"));
     return *value;
+  }
+
+  double number(const char* key, double otherwise) const {
+    if (!mentions(key)) return otherwise;
+    return required_number(key);
   }
 
   std::optional<double> number(const char* key) const {
@@ -48,8 +61,33 @@ class Fields {
 
   double required_number(const char* key) const {
     const std::optional<double> value = number(key);
-    if (!value) refuse(concat(key, " is missing"));
+    if (!value) refuse(concat(key, mentions(key) ? " is null" : " is missing"));
     return *value;
+  }
+
+  // A list of numbers as FP32, empty if absent.
+  std::vector<float> numbers(const char* key) const {
+    const json* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->is_array()) refuse(concat(key, " must be a list of numbers"));
+    std::vector<float> list;
+    for (const json& each : *value) {
+      if (!each.is_number()) refuse(concat(key, " must be a list of numbers"));
+      list.push_back(each.get<float>());
+    }
+    return list;
+  }
+
+  std::vector<std::string> texts(const char* key) const {
+    const json* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->is_array()) refuse(concat(key, " must be a list of strings"));
+    std::vector<std::string> list;
+    for (const json& each : *value) {
+      if (!each.is_string()) refuse(concat(key, " must be a list of strings"));
+      list.push_back(each.get<std::string>());
+    }
+    return list;
   }
 
   bool flag(const char* key, bool otherwise) const {
@@ -84,17 +122,14 @@ class Fields {
   std::string where_;
 };
 
-enum class Family : uint8_t { kLlama, kMistral, kQwen2, kQwen3 };
-
-Family family_of(const Fields& config) {
+const Family& family_of(const Fields& config) {
   const std::optional<std::string> type = config.text("model_type");
   if (!type) config.refuse("model_type is missing");
-  if (*type == "llama") return Family::kLlama;
-  if (*type == "mistral") return Family::kMistral;
-  if (*type == "qwen2") return Family::kQwen2;
-  if (*type == "qwen3") return Family::kQwen3;
-  config.refuse("model_type '" + *type + "' is not supported; llama, mistral, qwen2 and qwen3 are");
+  if (const Family* family = family_of_config(*type)) return *family;
+  config.refuse("model_type '" + *type + "' is not supported; known are " + known_model_types());
 }
+
+constexpr uint32_t kQwenWindowLayers = 28;  // default of max_window_layers in Qwen2Config and Qwen3Config
 
 // What the family's reference implementation can do and Brim cannot.
 void refuse_unsupported(const Fields& config) {
@@ -106,9 +141,6 @@ void refuse_unsupported(const Fields& config) {
   const std::string activation = config.text("hidden_act").value_or("silu");
   if (activation != "silu" && activation != "swish") {
     config.refuse("hidden_act '" + activation + "' is not supported; only silu is");
-  }
-  if (config.flag("attention_bias", false)) {
-    config.refuse("attention_bias: a bias on o_proj is not supported");
   }
   if (config.flag("mlp_bias", false)) config.refuse("mlp_bias: biases in the FFN are not supported");
   if (config.number("partial_rotary_factor").value_or(1.0) != 1.0) {
@@ -126,14 +158,20 @@ void refuse_unsupported(const Fields& config) {
 }
 
 // Positions a token attends to, 0 for all.
-uint32_t attention_window(const Fields& config, Family family) {
-  const bool sliding =
-      family == Family::kMistral || (family != Family::kLlama && config.flag("use_sliding_window", false));
-  if (!sliding) return 0;
-  const std::optional<uint32_t> window = config.count("sliding_window");
-  if (!window) return 0;
-  if (*window == 0) config.refuse("sliding_window must not be 0");
-  return *window >= config.count("max_position_embeddings").value_or(0) ? 0 : *window;
+uint32_t attention_window(const Fields& config, const Family& family, const ModelDescription& model) {
+  if (family.window == SlidingWindow::kNever) return 0;
+  if (family.window == SlidingWindow::kSwitch && !config.flag("use_sliding_window", false)) return 0;
+  if (config.mentions("sliding_window") && !config.has("sliding_window")) return 0;
+  const uint32_t window = config.count("sliding_window").value_or(family.hf.sliding_window);
+  if (config.has("sliding_window") && window == 0) config.refuse("sliding_window must not be 0");
+  // Which layers have it stands in layer_types, else it is those from max_window_layers on.
+  if (const auto types = config.texts("layer_types"); !types.empty()) {
+    if (std::ranges::find(types, "sliding_attention") == types.end()) return 0;
+  } else if (family.window == SlidingWindow::kSwitch &&
+             config.count("max_window_layers").value_or(kQwenWindowLayers) >= model.layers) {
+    return 0;
+  }
+  return window >= model.trained_context ? 0 : window;
 }
 
 // Factor on cos and sin. DeepSeek's mscale pair comes from the same formula (Peng et al. 2023, 3.4).
@@ -146,12 +184,40 @@ double yarn_attention_factor(const Fields& scaling, double factor) {
   return (mscale * log_factor + 1.0) / (mscale_all * log_factor + 1.0);
 }
 
-RopeScaling rope_scaling(const Fields& scaling, double max_positions) {
+// `original`: original_max_position_embeddings of config.json itself, 0 if it has none (Phi-3 has).
+RopeScaling longrope(const Fields& scaling, double max_positions, double original) {
+  RopeScaling result;
+  result.kind = RopeScaling::Kind::kLongRope;
+  result.short_factors = scaling.numbers("short_factor");
+  result.long_factors = scaling.numbers("long_factor");
+  for (const auto& [factors, key] :
+       {std::pair{&result.short_factors, "short_factor"}, {&result.long_factors, "long_factor"}}) {
+    if (factors->empty()) scaling.refuse(concat(key, " is missing"));
+  }
+  if (original == 0) {
+    original = scaling.number("original_max_position_embeddings").value_or(max_positions);
+    result.factor = scaling.number("factor").value_or(max_positions / original);
+  } else {
+    result.factor = max_positions / original;
+  }
+  result.original_context = original;
+  result.attention_factor = scaling.number("attention_factor").value_or(0.0);
+  return result;
+}
+
+RopeScaling rope_scaling(const Fields& config, const Fields& scaling, const Family& family,
+                         double max_positions) {
   // "type" until transformers 4.42, "rope_type" since.
   std::optional<std::string> type = scaling.text("rope_type");
   if (!type) type = scaling.text("type");
   if (!type || *type == "default") return {};
   RopeScaling result;
+  const bool phi = family.name == "phi3";
+  if (*type == "longrope" || *type == "su" || (phi && *type == "yarn")) {
+    constexpr double kPhiContext = 4096;  // default of Phi3Config
+    const double outer = config.number("original_max_position_embeddings").value_or(phi ? kPhiContext : 0.0);
+    return longrope(scaling, max_positions, outer);
+  }
   const double original = scaling.number("original_max_position_embeddings").value_or(max_positions);
   if (*type == "linear") {
     result.kind = RopeScaling::Kind::kLinear;
@@ -171,15 +237,14 @@ RopeScaling rope_scaling(const Fields& scaling, double max_positions) {
     result.beta_slow = scaling.number("beta_slow").value_or(1.0);
     result.attention_factor = yarn_attention_factor(scaling, result.factor);
   } else {
-    scaling.refuse("RoPE scaling '" + *type + "' is not supported; linear, llama3 and yarn are");
+    scaling.refuse("RoPE scaling '" + *type + "' is not supported; linear, llama3, yarn and longrope are");
   }
   return result;
 }
 
 // RoPE stands in `rope_parameters` since transformers 5, before in `rope_theta` and `rope_scaling`.
-void read_rope(const Fields& config, ModelDescription& model) {
-  constexpr double kDefaultTheta = 10000.0;
-  model.rope_theta = config.number("rope_theta").value_or(kDefaultTheta);
+void read_rope(const Fields& config, const Family& family, ModelDescription& model) {
+  model.rope_theta = config.number("rope_theta").value_or(family.hf.rope_theta);
   std::optional<Fields> parameters = config.object("rope_parameters");
   if (!parameters) parameters = config.object("rope_scaling");
   if (!parameters) return;
@@ -190,7 +255,7 @@ void read_rope(const Fields& config, ModelDescription& model) {
     parameters->refuse("partial_rotary_factor: rotating a part of each head is not supported");
   }
   model.rope_theta = parameters->number("rope_theta").value_or(model.rope_theta);
-  model.rope_scaling = rope_scaling(*parameters, model.trained_context);
+  model.rope_scaling = rope_scaling(config, *parameters, family, model.trained_context);
 }
 
 // The value of the first of `keys` that is there: AutoAWQ has renamed its fields.
@@ -201,14 +266,26 @@ std::optional<uint32_t> first_count(const Fields& fields, std::initializer_list<
   return std::nullopt;
 }
 
+// Inputs of a group; -1 means the whole row.
+uint32_t group_size(const Fields& fields) {
+  constexpr uint32_t kDefault = 128;  // of AwqConfig and GPTQConfig
+  for (const char* key : {"group_size", "q_group_size"}) {
+    if (fields.number(key) == -1.0) return kWholeRow;
+  }
+  const uint32_t group = first_count(fields, {"group_size", "q_group_size"}).value_or(kDefault);
+  if (group == 0 || group % 8 != 0) {
+    fields.refuse(concat("group_size ", group, " is not supported; it must be a multiple of 8"));
+  }
+  return group;
+}
+
 QuantisationConfig awq_config(const Fields& fields) {
   std::string version = fields.text("version").value_or("gemm");
   std::transform(version.begin(), version.end(), version.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (version != "gemm") fields.refuse("AWQ version '" + version + "' is not supported; only gemm is");
   if (!fields.flag("zero_point", true)) fields.refuse("AWQ without zero_point is not supported");
-  const std::optional<uint32_t> group = first_count(fields, {"group_size", "q_group_size"});
-  return {.method = QuantisationConfig::Method::kAwq, .group = group.value_or(128), .symmetric = false};
+  return {.method = QuantisationConfig::Method::kAwq, .group = group_size(fields), .symmetric = false};
 }
 
 QuantisationConfig gptq_config(const Fields& fields) {
@@ -222,7 +299,7 @@ QuantisationConfig gptq_config(const Fields& fields) {
     fields.refuse("GPTQ checkpoint_format '" + format + "' is not supported; gptq and gptq_v2 are");
   }
   return {.method = format == "gptq" ? QuantisationConfig::Method::kGptq : QuantisationConfig::Method::kGptq2,
-          .group = fields.required_count("group_size"),
+          .group = group_size(fields),
           .symmetric = fields.flag("sym", true)};
 }
 
@@ -232,46 +309,68 @@ QuantisationConfig quantisation_config(const Fields& fields) {
     fields.refuse("quant_method '" + method + "' is not supported; awq and gptq are");
   }
   const std::optional<uint32_t> bits = first_count(fields, {"bits", "w_bit"});
-  if (bits != 4u) fields.refuse(concat(bits.value_or(0), "-bit weights are not supported; bits must be 4"));
-  const QuantisationConfig result = method == "awq" ? awq_config(fields) : gptq_config(fields);
-  if (result.group == 0 || result.group % 8 != 0) {
-    fields.refuse(concat("group_size ", result.group, " is not supported; it must be a multiple of 8"));
-  }
-  return result;
+  if (!bits && method == "gptq") fields.refuse("bits is missing");
+  if (bits.value_or(4) != 4) fields.refuse(concat(*bits, "-bit weights are not supported; bits must be 4"));
+  return method == "awq" ? awq_config(fields) : gptq_config(fields);
 }
 
-ModelDescription model_description(const Fields& config) {
-  const Family family = family_of(config);
+// What differs from the plain model by constants.
+Multipliers multipliers(const Fields& config, const Family& family) {
+  if (!family.multipliers) return {};
+  const auto positive = [&](const char* key) {
+    const double value = config.number(key, 1.0);
+    if (!(value > 0.0)) config.refuse(concat(key, " is ", value, ", which must be positive"));
+    return value;
+  };
+  return {.embedding = positive("embedding_multiplier"),
+          .attention = positive("attention_multiplier"),
+          .residual = positive("residual_multiplier"),
+          .logits = 1.0 / positive("logits_scaling")};
+}
+
+HfConfig describe(const Fields& config) {
+  const Family& family = family_of(config);
   refuse_unsupported(config);
 
-  ModelDescription model;
-  model.dim = config.required_count("hidden_size");
-  model.layers = config.required_count("num_hidden_layers");
-  model.heads = config.required_count("num_attention_heads");
-  model.kv_heads = config.count("num_key_value_heads").value_or(model.heads);
-  model.hidden = config.required_count("intermediate_size");
-  model.vocabulary = config.required_count("vocab_size");
-  model.trained_context = config.required_count("max_position_embeddings");
-  model.norm_eps = static_cast<float>(config.number("rms_norm_eps").value_or(1e-6));
-  model.tied_embeddings = config.flag("tie_word_embeddings", false);
-  model.qkv_bias = family == Family::kQwen2;
-  model.qk_norm = family == Family::kQwen3;
+  const HfDefaults& defaults = family.hf;
+  HfConfig result{
+      .family = &family, .model = {}, .multipliers = {}, .tied = false, .quantisation = {}, .absent = {}};
+  ModelDescription& model = result.model;
+  const auto size = [&](const char* key, uint32_t otherwise) {
+    return config.size(key, otherwise, result.absent);
+  };
+  model.dim = size("hidden_size", defaults.hidden_size);
+  model.layers = size("num_hidden_layers", defaults.num_hidden_layers);
+  model.heads = size("num_attention_heads", defaults.num_attention_heads);
+  model.hidden = size("intermediate_size", defaults.intermediate_size);
+  model.vocabulary = size("vocab_size", defaults.vocab_size);
+  model.trained_context = size("max_position_embeddings", defaults.max_position_embeddings);
+  model.kv_heads = config.mentions("num_key_value_heads") || defaults.num_key_value_heads == 0
+                       ? config.count("num_key_value_heads").value_or(model.heads)
+                       : size("num_key_value_heads", defaults.num_key_value_heads);
+  model.norm_eps = static_cast<float>(config.number("rms_norm_eps", defaults.rms_norm_eps));
+  result.tied = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
+  model.qkv_bias = family.qkv_bias || config.flag("attention_bias", false);
+  model.qk_norm = family.qk_norm;
   model.rope_pairing = RopePairing::kHalfSplit;
   if (const auto head_size = config.count("head_dim")) {
     model.head_size = *head_size;
-  } else if (family == Family::kQwen3) {
-    model.head_size = 128;  // the default of Qwen3Config, whatever hidden_size is
-  } else if (model.heads != 0 && model.dim % model.heads == 0) {
+  } else if (defaults.head_dim != 0) {
+    model.head_size = defaults.head_dim;  // whatever hidden_size is
+  } else if (model.dim % model.heads == 0) {
     model.head_size = model.dim / model.heads;
   } else {
     config.refuse("num_attention_heads does not divide hidden_size, and there is no head_dim");
   }
-  read_rope(config, model);
-  model.attention_window = attention_window(config, family);
+  read_rope(config, family, model);
+  model.attention_window = attention_window(config, family, model);
   if (model.attention_window != 0) {
     model.trained_context = std::min(model.trained_context, model.attention_window);
   }
-  return model;
+  result.multipliers = multipliers(config, family);
+  model.tied_embeddings = result.tied && fold_of(model, result.multipliers, TensorRole::kEmbedding) ==
+                                             fold_of(model, result.multipliers, TensorRole::kLmHead);
+  return result;
 }
 
 }  // namespace
@@ -286,7 +385,7 @@ HfConfig parse_hf_config(std::string_view text, const std::string& origin) {
   if (!document.is_object()) throw Error(origin + ": no JSON object");
   const Fields config(document, origin + ": ");
 
-  HfConfig result{.model = model_description(config), .quantisation = std::nullopt};
+  HfConfig result = describe(config);
   try {
     validate(result.model);
   } catch (const Error& error) {

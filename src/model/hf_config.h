@@ -5,22 +5,30 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/description.h"
+#include "model/family.h"
 
 namespace brim {
+
+inline constexpr uint32_t kWholeRow = 0;  // as a group
 
 // The parts of `quantization_config` that matter once it has been checked.
 struct QuantisationConfig {
   enum class Method : uint8_t { kAwq, kGptq, kGptq2 };
   Method method;
-  uint32_t group;
+  uint32_t group;  // inputs that share a scale, or kWholeRow
   bool symmetric;  // GPTQ: every zero-point is 8, in whichever convention it is stored
 };
 
 struct HfConfig {
+  const Family* family;
   ModelDescription model;
+  Multipliers multipliers;
+  bool tied;  // says that the LM head is the embedding; the folds of the two may still differ
   std::optional<QuantisationConfig> quantisation;
+  std::vector<std::string> absent;  // sizes that have the family's default, "hidden_size" ...
 };
 
 // Reads the text of a config.json. Throws Error, naming `origin` and the field, where the text is

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-json llama() {
+json llama_config() {
   return json::parse(R"({
     "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "intermediate_size": 96, "vocab_size": 100,
@@ -20,7 +20,7 @@ json llama() {
 }
 
 json with(const json& changes) {
-  json config = llama();
+  json config = llama_config();
   config.update(changes);
   return config;
 }
@@ -35,7 +35,7 @@ std::string refusal(const json& changes) {
   EXPECT_NE(refusal(changes).find(part), std::string::npos) << refusal(changes)
 
 TEST(HfConfig, LlamaFieldsArriveInTheDescription) {
-  const ModelDescription model = parse(llama()).model;
+  const ModelDescription model = parse(llama_config()).model;
   EXPECT_EQ(model.dim, 64u);
   EXPECT_EQ(model.layers, 2u);
   EXPECT_EQ(model.heads, 4u);
@@ -56,6 +56,74 @@ TEST(HfConfig, MissingAndNullFieldsTakeTheirDefaults) {
       parse(with({{"num_key_value_heads", nullptr}, {"head_dim", nullptr}, {"rope_scaling", nullptr}})).model;
   EXPECT_EQ(model.kv_heads, 4u);
   EXPECT_EQ(model.head_size, 16u);
+}
+
+// What the configuration classes of transformers say; spelled out once more, so that a slip in the table
+// shows.
+TEST(HfConfig, AbsentKeysHaveTheDefaultsOfTheFamilysConfiguration) {
+  const auto only = [](const char* type) { return parse({{"model_type", type}}); };
+  const ModelDescription llama = only("llama").model;
+  EXPECT_EQ(std::tuple(llama.dim, llama.layers, llama.heads, llama.kv_heads, llama.head_size, llama.hidden,
+                       llama.vocabulary, llama.trained_context, llama.norm_eps),
+            std::tuple(4096u, 32u, 32u, 32u, 128u, 11008u, 32000u, 2048u, 1e-6f));
+  const ModelDescription mistral = only("mistral").model;
+  EXPECT_EQ(std::tuple(mistral.kv_heads, mistral.hidden, mistral.attention_window, mistral.trained_context),
+            std::tuple(8u, 14336u, 4096u, 4096u));
+  const ModelDescription qwen2 = only("qwen2").model;
+  EXPECT_EQ(std::tuple(qwen2.kv_heads, qwen2.hidden, qwen2.vocabulary, qwen2.trained_context),
+            std::tuple(32u, 22016u, 151936u, 32768u));
+  const ModelDescription phi3 = only("phi3").model;
+  EXPECT_EQ(
+      std::tuple(phi3.dim, phi3.head_size, phi3.hidden, phi3.vocabulary, phi3.trained_context, phi3.norm_eps),
+      std::tuple(3072u, 96u, 8192u, 32064u, 4096u, 1e-5f));
+  EXPECT_EQ(only("llama").absent.size(), 6u);
+  EXPECT_TRUE(parse(llama_config()).absent.empty());
+}
+
+// An absent key has the class's default, null is None.
+TEST(HfConfig, NullIsNotTheSameAsAbsent) {
+  const json few_heads = {{"model_type", "mistral"}, {"num_attention_heads", 16}};
+  json absent = with(few_heads);
+  absent.erase("num_key_value_heads");
+  EXPECT_EQ(parse(absent).model.kv_heads, 8u);
+  json null = absent;
+  null["num_key_value_heads"] = nullptr;
+  EXPECT_EQ(parse(null).model.kv_heads, 16u);
+  absent["max_position_embeddings"] = 32768;
+  EXPECT_EQ(parse(absent).model.attention_window, 4096u);
+  absent["sliding_window"] = nullptr;
+  EXPECT_EQ(parse(absent).model.attention_window, 0u);
+}
+
+TEST(HfConfig, OnlyLayersThatSlideMakeAWindow) {
+  const auto qwen = [](const json& changes) {
+    json config = with({{"model_type", "qwen2"}, {"use_sliding_window", true}, {"sliding_window", 512}});
+    config.update(changes);
+    return parse(config).model.attention_window;
+  };
+  EXPECT_EQ(qwen(json::object()), 0u);  // of two layers none is from the 28th on
+  EXPECT_EQ(qwen({{"max_window_layers", 1}}), 512u);
+  EXPECT_EQ(qwen({{"layer_types", {"full_attention", "full_attention"}}}), 0u);
+  EXPECT_EQ(qwen({{"layer_types", {"full_attention", "sliding_attention"}}}), 512u);
+}
+
+TEST(HfConfig, LongRopeIsReadUnderAllItsNames) {
+  const std::vector<float> pairs(8, 1.5f);
+  for (const char* name : {"longrope", "su", "yarn"}) {
+    json config = with({{"model_type", "phi3"}, {"original_max_position_embeddings", 512}});
+    config["rope_scaling"] = {
+        {"type", name}, {"short_factor", pairs}, {"long_factor", std::vector<float>(8, 4.0f)}};
+    const RopeScaling scaling = parse(config).model.rope_scaling;
+    EXPECT_EQ(scaling.kind, RopeScaling::Kind::kLongRope);
+    EXPECT_EQ(scaling.factor, 4.0);
+    EXPECT_EQ(scaling.original_context, 512.0);
+    EXPECT_EQ(scaling.short_factors, pairs);
+  }
+  json config = with({{"model_type", "phi3"}});
+  config["rope_scaling"] = {{"type", "su"}, {"short_factor", pairs}};
+  EXPECT_REFUSED(parse(config), "long_factor is missing");
+  config["rope_scaling"]["long_factor"] = std::vector<float>(7, 1.0f);
+  EXPECT_REFUSED(parse(config), "7 factors, but a head of 16 has 8 pairs");
 }
 
 TEST(HfConfig, QwenFamiliesSwitchBiasesAndHeadNorms) {
@@ -124,7 +192,6 @@ TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
                         "config.json: model_type 'gemma2' is not supported");
   EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}), "num_local_experts: mixtures of experts");
   EXPECT_CONFIG_REFUSED((json{{"hidden_act", "gelu"}}), "hidden_act 'gelu'");
-  EXPECT_CONFIG_REFUSED((json{{"attention_bias", true}}), "attention_bias");
   EXPECT_CONFIG_REFUSED((json{{"mlp_bias", true}}), "mlp_bias");
   EXPECT_CONFIG_REFUSED((json{{"partial_rotary_factor", 0.5}}), "partial_rotary_factor");
   EXPECT_CONFIG_REFUSED((json{{"rope_interleaved", true}}), "rope_interleaved");
@@ -142,10 +209,16 @@ TEST(HfConfig, MalformedFieldsAreNamed) {
   EXPECT_CONFIG_REFUSED((json{{"hidden_size", -64}}), "hidden_size must be an unsigned");
   EXPECT_CONFIG_REFUSED((json{{"hidden_size", 64.5}}), "hidden_size must be an unsigned");
   EXPECT_CONFIG_REFUSED((json{{"hidden_size", 1ull << 40}}), "hidden_size must be an unsigned");
-  EXPECT_CONFIG_REFUSED((json{{"hidden_size", nullptr}}), "hidden_size is missing");
-  EXPECT_CONFIG_REFUSED((json{{"hidden_size", 0}}), "dim is 0");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", nullptr}}), "hidden_size is null");
+  EXPECT_CONFIG_REFUSED((json{{"hidden_size", 0}}), "hidden_size is 0");
   EXPECT_CONFIG_REFUSED((json{{"hidden_size", 66}}), "does not divide hidden_size");
-  EXPECT_CONFIG_REFUSED((json{{"num_attention_heads", 0}}), "num_attention_heads does not divide");
+  EXPECT_CONFIG_REFUSED((json{{"num_attention_heads", 0}}), "num_attention_heads is 0");
+  EXPECT_CONFIG_REFUSED((json{{"max_position_embeddings", 0}}), "max_position_embeddings is 0");
+  EXPECT_CONFIG_REFUSED((json{{"rms_norm_eps", 5}}), "norm_eps is 5, which must be below 1");
+  EXPECT_CONFIG_REFUSED((json{{"rms_norm_eps", 1e-60}}), "norm_eps is 0, which must be positive");
+  EXPECT_CONFIG_REFUSED((json{{"rms_norm_eps", nullptr}}), "rms_norm_eps is null");
+  EXPECT_CONFIG_REFUSED((json{{"rope_scaling", {{"type", "yarn"}, {"factor", 2}, {"beta_fast", 1}}}}),
+                        "beta_fast (1) must be above beta_slow (1)");
   EXPECT_CONFIG_REFUSED((json{{"num_key_value_heads", 3}}), "kv_heads (3) must divide heads (4)");
   EXPECT_CONFIG_REFUSED((json{{"tie_word_embeddings", 1}}), "tie_word_embeddings must be true or false");
   EXPECT_CONFIG_REFUSED((json{{"rope_scaling", 3}}), "rope_scaling must be an object");
@@ -170,6 +243,8 @@ TEST(HfConfig, QuantisationIsReadAndOtherKindsAreRefusedByName) {
   EXPECT_CONFIG_REFUSED(changed(awq, "version", "gemv"), "AWQ version 'gemv'");
   EXPECT_CONFIG_REFUSED(changed(awq, "zero_point", false), "AWQ without zero_point");
   EXPECT_CONFIG_REFUSED(changed(awq, "group_size", 12), "group_size 12");
+  EXPECT_EQ(parse(with(changed(awq, "group_size", -1))).quantisation->group, kWholeRow);
+  EXPECT_EQ(parse(with({{"quantization_config", {{"quant_method", "awq"}}}})).quantisation->group, 128u);
 
   const json gptq = {
       {"quant_method", "gptq"}, {"bits", 4}, {"group_size", 128}, {"desc_act", false}, {"sym", false}};

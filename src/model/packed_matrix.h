@@ -27,8 +27,9 @@ struct PackedMatrix {
   std::span<const uint8_t> scales;  // FP16 [columns / group][rows]
 };
 
-// Unpacks rows [first_row, first_row + rows) to out.q [rows][columns] and out.zeros and out.scales
-// [rows][columns / group]. The spans of `matrix` and `out` must have these sizes.
+// Unpacks rows [first_row, first_row + rows). The group must be a multiple of kGroup: each of the image's
+// groups gets the scale and zero-point of the file's. The spans of `matrix` and `out` must have the sizes
+// that follow.
 void unpack_rows(const PackedMatrix& matrix, uint64_t first_row, uint64_t rows, const QuantisedRows& out);
 
 // out[rows * columns] = (q - zero) * scale of these rows.

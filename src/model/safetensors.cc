@@ -8,7 +8,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
-#include "model/byte_ranges.h"
+#include "model/file_checks.h"
 
 namespace brim {
 namespace {
@@ -101,6 +101,7 @@ StoredTensor parse_tensor(const json& entry, std::span<const uint8_t> data, cons
 
 std::map<std::string, StoredTensor> parse_safetensors(std::span<const uint8_t> bytes,
                                                       const std::string& origin) {
+  refuse_lfs_pointer(bytes, origin);
   if (bytes.size() < kLengthBytes) throw Error(origin + ": too short for a safetensors file");
   uint64_t header_bytes;
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);

@@ -14,27 +14,37 @@ struct PublishedShape {
   uint32_t dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context;
   float norm_eps;
   double rope_theta;
-  bool tied, qk_norm;
-  RopeScaling scaling;
+  bool tied, qkv_bias, qk_norm, llama32_scaling;
 };
 
-constexpr RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
-                                         .factor = 32.0,
-                                         .low_freq_factor = 1.0,
-                                         .high_freq_factor = 4.0,
-                                         .original_context = 8192.0};
+const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
+                                     .factor = 32.0,
+                                     .low_freq_factor = 1.0,
+                                     .high_freq_factor = 4.0,
+                                     .original_context = 8192.0};
 
 // Source: config.json of meta-llama/Llama-2-7b-hf, TinyLlama/TinyLlama-1.1B-Chat-v1.0,
-// meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B, Qwen/Qwen3-0.6B and Qwen/Qwen3-1.7B.
-constexpr std::array<PublishedShape, 6> kPublished = {{
-    // name, dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, qk_norm
-    {"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, {}},
-    {"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, {}},
-    {"llama3-8b", 4096, 32, 32, 8, 128, 14336, 128256, 8192, 1e-5f, 5e5, false, false, {}},
-    {"llama3.2-1b", 2048, 16, 32, 8, 64, 8192, 128256, 131072, 1e-5f, 5e5, true, false, kLlama32Scaling},
-    {"qwen3-0.6b", 1024, 28, 16, 8, 128, 3072, 151936, 40960, 1e-6f, 1e6, true, true, {}},
-    {"qwen3-1.7b", 2048, 28, 16, 8, 128, 6144, 151936, 40960, 1e-6f, 1e6, true, true, {}},
-}};
+// meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B and -3B, Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, -1.7B and
+// -4B, HuggingFaceTB/SmolLM2-135M, -360M and -1.7B, microsoft/Phi-3.5-mini-instruct (whose longrope factors
+// are left out: they change no size).
+constexpr std::array kPublished = {
+    // clang-format off
+    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2
+    PublishedShape{"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, false, false},
+    PublishedShape{"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, false, false},
+    PublishedShape{"llama3-8b", 4096, 32, 32, 8, 128, 14336, 128256, 8192, 1e-5f, 5e5, false, false, false, false},
+    PublishedShape{"llama3.2-1b", 2048, 16, 32, 8, 64, 8192, 128256, 131072, 1e-5f, 5e5, true, false, false, true},
+    PublishedShape{"llama3.2-3b", 3072, 28, 24, 8, 128, 8192, 128256, 131072, 1e-5f, 5e5, true, false, false, true},
+    PublishedShape{"qwen2.5-0.5b", 896, 24, 14, 2, 64, 4864, 151936, 32768, 1e-6f, 1e6, true, true, false, false},
+    PublishedShape{"qwen3-0.6b", 1024, 28, 16, 8, 128, 3072, 151936, 40960, 1e-6f, 1e6, true, false, true, false},
+    PublishedShape{"qwen3-1.7b", 2048, 28, 16, 8, 128, 6144, 151936, 40960, 1e-6f, 1e6, true, false, true, false},
+    PublishedShape{"qwen3-4b", 2560, 36, 32, 8, 128, 9728, 151936, 40960, 1e-6f, 1e6, true, false, true, false},
+    PublishedShape{"smollm2-135m", 576, 30, 9, 3, 64, 1536, 49152, 8192, 1e-5f, 1e5, true, false, false, false},
+    PublishedShape{"smollm2-360m", 960, 32, 15, 5, 64, 2560, 49152, 8192, 1e-5f, 1e5, true, false, false, false},
+    PublishedShape{"smollm2-1.7b", 2048, 24, 32, 32, 64, 8192, 49152, 8192, 1e-5f, 1.3e5, true, false, false, false},
+    PublishedShape{"phi3.5-mini", 3072, 32, 32, 32, 96, 8192, 32064, 131072, 1e-5f, 1e4, false, false, false, false},
+    // clang-format on
+};
 
 constexpr auto kNames = [] {
   std::array<std::string_view, kPublished.size()> names;
@@ -81,21 +91,15 @@ class Synthetic final : public TensorSource {
     const uint64_t tensor = split_mix(seed_ ^ split_mix((static_cast<uint64_t>(id.role) << 32) | id.layer));
     float mean = 0.0f;
     float sigma = 0.0f;
-    switch (id.role) {
-      case TensorRole::kAttentionNorm:
-      case TensorRole::kFfnNorm:
-      case TensorRole::kFinalNorm:
-      case TensorRole::kQueryNorm:
-      case TensorRole::kKeyNorm:
+    switch (row_of(id.role).kind) {
+      case TensorKind::kNorm:
         mean = 1.0f;
         sigma = 0.05f;
         break;
-      case TensorRole::kQueryBias:
-      case TensorRole::kKeyBias:
-      case TensorRole::kValueBias:
+      case TensorKind::kBias:
         sigma = 0.1f;
         break;
-      default:
+      case TensorKind::kMatrix:
         sigma = 1.0f / std::sqrt(static_cast<float>(columns));
     }
     for (uint64_t row = 0; row < rows; ++row) {
@@ -129,8 +133,9 @@ std::unique_ptr<TensorSource> open_synthetic(const std::string& name) {
     model.norm_eps = shape.norm_eps;
     model.rope_theta = shape.rope_theta;
     model.rope_pairing = RopePairing::kHalfSplit;
-    model.rope_scaling = shape.scaling;
+    if (shape.llama32_scaling) model.rope_scaling = kLlama32Scaling;
     model.tied_embeddings = shape.tied;
+    model.qkv_bias = shape.qkv_bias;
     model.qk_norm = shape.qk_norm;
     return make_synthetic(model, kSyntheticSeed);
   }

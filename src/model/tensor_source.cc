@@ -1,93 +1,9 @@
 #include "model/tensor_source.h"
 
-#include <array>
-
 #include "base/error.h"
 #include "numerics/fp32.h"
 
 namespace brim {
-namespace {
-
-constexpr std::array<const char*, kTensorRoles> kRoleNames = {
-    "embedding", "attention_norm", "wq",     "wk",         "wv",     "wq bias",
-    "wk bias",   "wv bias",        "q_norm", "k_norm",     "wo",     "ffn_norm",
-    "w_gate",    "w_up",           "w_down", "final_norm", "lm_head"};
-
-}  // namespace
-
-TensorShape tensor_shape(const ModelDescription& model, TensorRole role) {
-  switch (role) {
-    case TensorRole::kEmbedding:
-    case TensorRole::kLmHead:
-      return {model.vocabulary, model.dim};
-    case TensorRole::kAttentionNorm:
-    case TensorRole::kFfnNorm:
-    case TensorRole::kFinalNorm:
-      return {1, model.dim};
-    case TensorRole::kQuery:
-      return {model.query_width(), model.dim};
-    case TensorRole::kKey:
-    case TensorRole::kValue:
-      return {model.kv_width(), model.dim};
-    case TensorRole::kQueryBias:
-      return {1, model.query_width()};
-    case TensorRole::kKeyBias:
-    case TensorRole::kValueBias:
-      return {1, model.kv_width()};
-    case TensorRole::kQueryNorm:
-    case TensorRole::kKeyNorm:
-      return {1, model.head_size};
-    case TensorRole::kAttentionOut:
-      return {model.dim, model.query_width()};
-    case TensorRole::kGate:
-    case TensorRole::kUp:
-      return {model.hidden, model.dim};
-    case TensorRole::kDown:
-      return {model.dim, model.hidden};
-  }
-  throw Error("tensor_shape: no such tensor role");
-}
-
-bool is_per_layer(TensorRole role) {
-  return role != TensorRole::kEmbedding && role != TensorRole::kFinalNorm && role != TensorRole::kLmHead;
-}
-
-bool is_vector(TensorRole role) {
-  switch (role) {
-    case TensorRole::kAttentionNorm:
-    case TensorRole::kQueryBias:
-    case TensorRole::kKeyBias:
-    case TensorRole::kValueBias:
-    case TensorRole::kQueryNorm:
-    case TensorRole::kKeyNorm:
-    case TensorRole::kFfnNorm:
-    case TensorRole::kFinalNorm:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool has_tensor(const ModelDescription& model, TensorId id) {
-  if (id.layer >= (is_per_layer(id.role) ? model.layers : 1)) return false;
-  switch (id.role) {
-    case TensorRole::kQueryBias:
-    case TensorRole::kKeyBias:
-    case TensorRole::kValueBias:
-      return model.qkv_bias;
-    case TensorRole::kQueryNorm:
-    case TensorRole::kKeyNorm:
-      return model.qk_norm;
-    default:
-      return true;
-  }
-}
-
-std::string tensor_name(TensorId id) {
-  const std::string role = kRoleNames.at(static_cast<size_t>(id.role));
-  return is_per_layer(id.role) ? "layer " + std::to_string(id.layer) + " " + role : role;
-}
-
 namespace {
 
 // Throws Error unless the rows lie within the tensor; returns its shape.

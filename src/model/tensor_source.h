@@ -10,57 +10,10 @@
 #include <vector>
 
 #include "model/description.h"
+#include "model/tensor.h"
 #include "tokenizer/arrays.h"
 
 namespace brim {
-
-// A tensor's role in the model. Matrices are [rows = outputs][columns = inputs], row-major.
-enum class TensorRole : uint8_t {
-  kEmbedding,      // [vocabulary][dim]
-  kAttentionNorm,  // [dim]
-  kQuery,          // [heads * head_size][dim]
-  kKey,            // [kv_heads * head_size][dim]
-  kValue,          // [kv_heads * head_size][dim]
-  kQueryBias,      // [heads * head_size], with qkv_bias
-  kKeyBias,        // [kv_heads * head_size]
-  kValueBias,      // [kv_heads * head_size]
-  kQueryNorm,      // [head_size], with qk_norm
-  kKeyNorm,        // [head_size]
-  kAttentionOut,   // [dim][heads * head_size]
-  kFfnNorm,        // [dim]
-  kGate,           // [hidden][dim]
-  kUp,             // [hidden][dim]
-  kDown,           // [dim][hidden]
-  kFinalNorm,      // [dim]
-  kLmHead,         // [vocabulary][dim]; with tied embeddings the embedding's values
-};
-inline constexpr uint32_t kTensorRoles = 17;
-
-struct TensorId {
-  TensorRole role;
-  uint32_t layer = 0;  // 0 for the roles that are not per layer
-  bool operator==(const TensorId&) const = default;
-};
-
-struct TensorShape {
-  uint64_t rows;  // vectors are one row
-  uint64_t columns;
-};
-
-// The shape that `role` has in `model`.
-TensorShape tensor_shape(const ModelDescription& model, TensorRole role);
-
-// Whether each layer has a tensor of this role.
-bool is_per_layer(TensorRole role);
-
-// Whether the tensor is a vector (a norm or a bias) and not a matrix.
-bool is_vector(TensorRole role);
-
-// Whether `id` exists in `model`: its layer is in range, and biases and q/k norms only where switched on.
-bool has_tensor(const ModelDescription& model, TensorId id);
-
-// "layer 3 wq": how messages name a tensor.
-std::string tensor_name(TensorId id);
 
 inline constexpr uint32_t kGroup = 128;  // inputs that share one scale and zero-point
 

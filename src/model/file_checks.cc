@@ -1,4 +1,4 @@
-#include "model/byte_ranges.h"
+#include "model/file_checks.h"
 
 #include <algorithm>
 
@@ -16,6 +16,15 @@ void check_disjoint(std::vector<NamedRange> ranges, const std::string& origin) {
       throw Error(concat(origin, ": tensors '", ranges[i - 1].name, "' and '", ranges[i].name,
                          "' overlap: the file is damaged"));
     }
+  }
+}
+
+void refuse_lfs_pointer(std::span<const uint8_t> bytes, const std::string& origin) {
+  constexpr std::string_view kPointer = "version https://git-lfs.github.com/";
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()),
+                              std::min(bytes.size(), kPointer.size()));
+  if (text == kPointer) {
+    throw Error(origin + ": is a Git LFS pointer and not the file itself: run git lfs pull where it is from");
   }
 }
 

@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""Writes the small models of tests/golden: for each family a Hugging Face directory, a GGUF file of the same
+weights, and the logits that the family's published equations give in float64.
+
+Independent of Brim: needs python3-numpy only. Usage: scripts/generate_family_golden.py [FAMILY...]
+"""
+
+import json
+import math
+import os
+import struct
+import sys
+
+import numpy as np
+
+OUT = os.path.join(os.path.dirname(__file__), "..", "tests", "golden")
+TOKENS = [3, 17, 29, 8, 8, 0, 31, 12, 5, 22, 19, 1]
+
+
+class Weights:
+    """Random values with few significant bits: exact in FP16, and small in a repository."""
+
+    def __init__(self, seed):
+        self.random = np.random.default_rng(seed)
+
+    def matrix(self, rows, columns):
+        step = 1 / 32
+        values = self.random.standard_normal((rows, columns)) / math.sqrt(columns)
+        unit = step / math.sqrt(columns)
+        unit = 2.0 ** round(math.log2(unit))
+        return np.clip(np.round(values / unit), -1000, 1000) * unit
+
+    def norm(self, size):
+        return 1 + np.round(self.random.standard_normal(size) * 8) / 64
+
+
+# --- the equations ---------------------------------------------------------------------------------------------
+
+
+def rms_norm(x, weight, eps):
+    return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + eps) * weight
+
+
+def rotate(x, angles, amplitude):
+    """Half-split RoPE: x [heads][head], angles [head / 2]."""
+    half = x.shape[-1] // 2
+    a, b = x[..., :half], x[..., half:]
+    cos, sin = np.cos(angles) * amplitude, np.sin(angles) * amplitude
+    return np.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+
+
+def silu(x):
+    return x / (1 + np.exp(-x))
+
+
+def forward(model, tokens, frequencies, amplitude=1.0):
+    """Logits [token][vocabulary] of a decoder whose weights stand in `model` under the names of a LLaMA."""
+    c, w = model["config"], model["weights"]
+    heads, kv_heads, size = c["heads"], c["kv_heads"], c["head_size"]
+    scale = c.get("attention_multiplier") or 1 / math.sqrt(size)
+    residual = c.get("residual_multiplier", 1.0)
+    keys = [[] for _ in range(c["layers"])]
+    values = [[] for _ in range(c["layers"])]
+    logits = []
+    for position, token in enumerate(tokens):
+        x = w["embed"][token] * c.get("embedding_multiplier", 1.0)
+        for layer in range(c["layers"]):
+            n = rms_norm(x, w[f"{layer}.attn_norm"], c["eps"])
+            q = (w[f"{layer}.q"] @ n).reshape(heads, size)
+            k = (w[f"{layer}.k"] @ n).reshape(kv_heads, size)
+            v = (w[f"{layer}.v"] @ n).reshape(kv_heads, size)
+            if layer not in c.get("layers_without_rope", ()):
+                q = rotate(q, position * frequencies, amplitude)
+                k = rotate(k, position * frequencies, amplitude)
+            keys[layer].append(k)
+            values[layer].append(v)
+            attended = []
+            for head in range(heads):
+                group = head // (heads // kv_heads)
+                scores = np.array([q[head] @ key[group] for key in keys[layer]]) * scale
+                p = np.exp(scores - scores.max())
+                p /= p.sum()
+                attended.append(sum(weight * value[group] for weight, value in zip(p, values[layer])))
+            x = x + residual * (w[f"{layer}.o"] @ np.concatenate(attended))
+            n = rms_norm(x, w[f"{layer}.ffn_norm"], c["eps"])
+            hidden = silu(w[f"{layer}.gate"] @ n) * (w[f"{layer}.up"] @ n)
+            x = x + residual * (w[f"{layer}.down"] @ hidden)
+        n = rms_norm(x, w["norm"], c["eps"])
+        logits.append(w["head"] @ n / c.get("logits_scaling", 1.0))
+    return np.array(logits)
+
+
+def usual_frequencies(config):
+    size = config["head_size"]
+    return config["theta"] ** (-np.arange(0, size, 2) / size)
+
+
+# --- the files -------------------------------------------------------------------------------------------------
+
+
+def write_safetensors(path, tensors):
+    header, data = {}, b""
+    for name, values in tensors.items():
+        raw = np.ascontiguousarray(values, dtype="<f2").tobytes()
+        header[name] = {"dtype": "F16", "shape": list(values.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def write_gguf(path, metadata, tensors):
+    def string(text):
+        raw = text.encode()
+        return struct.pack("<Q", len(raw)) + raw
+
+    def value(v):
+        if isinstance(v, str):
+            return struct.pack("<I", 8) + string(v)
+        if isinstance(v, bool):
+            return struct.pack("<IB", 7, v)
+        if isinstance(v, int):
+            return struct.pack("<II", 4, v)
+        return struct.pack("<If", 6, v)
+
+    head = struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(metadata))
+    for key, v in metadata.items():
+        head += string(key) + value(v)
+    data = b""
+    for name, values in tensors.items():
+        as_float = values.ndim == 1
+        raw = np.ascontiguousarray(values, dtype="<f4" if as_float else "<f2").tobytes()
+        head += string(name) + struct.pack("<I", values.ndim)
+        head += b"".join(struct.pack("<Q", size) for size in reversed(values.shape))
+        head += struct.pack("<IQ", 0 if as_float else 1, len(data))
+        data += raw + b"\0" * (-len(raw) % 32)
+    with open(path, "wb") as file:
+        file.write(head + b"\0" * (-len(head) % 32) + data)
+
+
+def adjacent(rows, heads):
+    """The rows of Wq or Wk as llama.cpp's converter leaves them for the families of LLaMA."""
+    size = rows.shape[0] // heads
+    return rows.reshape(heads, 2, size // 2, -1).swapaxes(1, 2).reshape(rows.shape)
+
+
+def make_weights(c, seed):
+    random = Weights(seed)
+    w = {"embed": random.matrix(c["vocabulary"], c["dim"]) * c.get("embedding_scale", 8.0), "norm": random.norm(c["dim"])}
+    w["head"] = w["embed"] if c["tied"] else random.matrix(c["vocabulary"], c["dim"])
+    for layer in range(c["layers"]):
+        q_rows, kv_rows = c["heads"] * c["head_size"], c["kv_heads"] * c["head_size"]
+        for name, rows, columns in [
+            ("q", q_rows, c["dim"]),
+            ("k", kv_rows, c["dim"]),
+            ("v", kv_rows, c["dim"]),
+            ("o", c["dim"], q_rows),
+            ("gate", c["hidden"], c["dim"]),
+            ("up", c["hidden"], c["dim"]),
+            ("down", c["dim"], c["hidden"]),
+        ]:
+            w[f"{layer}.{name}"] = random.matrix(rows, columns)
+        w[f"{layer}.attn_norm"] = random.norm(c["dim"])
+        w[f"{layer}.ffn_norm"] = random.norm(c["dim"])
+    return w
+
+
+def hf_config(c, model_type, **more):
+    return {
+        "model_type": model_type,
+        "hidden_size": c["dim"],
+        "num_hidden_layers": c["layers"],
+        "num_attention_heads": c["heads"],
+        "num_key_value_heads": c["kv_heads"],
+        "intermediate_size": c["hidden"],
+        "vocab_size": c["vocabulary"],
+        "max_position_embeddings": c["context"],
+        "rms_norm_eps": c["eps"],
+        "rope_theta": c["theta"],
+        "tie_word_embeddings": c["tied"],
+        "hidden_act": "silu",
+        **more,
+    }
+
+
+def gguf_metadata(c, arch, **more):
+    usual = {
+        "block_count": c["layers"],
+        "context_length": c["context"],
+        "embedding_length": c["dim"],
+        "feed_forward_length": c["hidden"],
+        "attention.head_count": c["heads"],
+        "attention.head_count_kv": c["kv_heads"],
+        "attention.layer_norm_rms_epsilon": c["eps"],
+        "rope.dimension_count": c["head_size"],
+        "rope.freq_base": float(c["theta"]),
+    }
+    usual.update(more)
+    return {"general.architecture": arch, "general.name": "golden " + arch} | {f"{arch}.{k}": v for k, v in usual.items()}
+
+
+HF_LAYER = {
+    "attn_norm": "input_layernorm",
+    "q": "self_attn.q_proj",
+    "k": "self_attn.k_proj",
+    "v": "self_attn.v_proj",
+    "o": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "gate": "mlp.gate_proj",
+    "up": "mlp.up_proj",
+    "down": "mlp.down_proj",
+}
+GGUF_LAYER = {
+    "attn_norm": "attn_norm",
+    "q": "attn_q",
+    "k": "attn_k",
+    "v": "attn_v",
+    "o": "attn_output",
+    "ffn_norm": "ffn_norm",
+    "gate": "ffn_gate",
+    "up": "ffn_up",
+    "down": "ffn_down",
+}
+
+
+def hf_tensors(c, w):
+    tensors = {"model.embed_tokens.weight": w["embed"], "model.norm.weight": w["norm"]}
+    if not c["tied"]:
+        tensors["lm_head.weight"] = w["head"]
+    for layer in range(c["layers"]):
+        for name, hf in HF_LAYER.items():
+            tensors[f"model.layers.{layer}.{hf}.weight"] = w[f"{layer}.{name}"]
+    return tensors
+
+
+def gguf_tensors(c, w, permute):
+    tensors = {"token_embd.weight": w["embed"], "output_norm.weight": w["norm"]}
+    if not c["tied"]:
+        tensors["output.weight"] = w["head"]
+    for layer in range(c["layers"]):
+        for name, gguf in GGUF_LAYER.items():
+            values = w[f"{layer}.{name}"]
+            if permute and name in ("q", "k"):
+                values = adjacent(values, c["heads"] if name == "q" else c["kv_heads"])
+            tensors[f"blk.{layer}.{gguf}.weight"] = values
+    return tensors
+
+
+def save(name, config, hf, metadata, gguf, cases):
+    folder = os.path.join(OUT, name)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file, indent=1)
+        file.write("\n")
+    write_safetensors(os.path.join(folder, "model.safetensors"), hf)
+    write_gguf(os.path.join(folder, "model.gguf"), metadata, gguf)
+    with open(os.path.join(folder, "golden.json"), "w") as file:
+        rounded = [dict(case, logits=[[float(f"{x:.7g}") for x in row] for row in case["logits"]]) for case in cases]
+        json.dump({"tokens": TOKENS, "cases": rounded}, file)
+        file.write("\n")
+
+
+# --- the families ----------------------------------------------------------------------------------------------
+
+
+def phi3():
+    """Fused q, k, v and gate, up; heads of 96; LongRoPE with other factors within the original context and beyond."""
+    c = dict(dim=192, layers=2, heads=2, kv_heads=1, head_size=96, hidden=48, vocabulary=32, context=128, eps=1e-5,
+             theta=10000.0, tied=False)
+    original = 64
+    w = make_weights(c, 3)
+    pairs = np.arange(48)
+    short = np.round(1 + pairs * 0.01, 3)
+    long = np.round(1 + pairs * 0.07, 3)
+    amplitude = math.sqrt(1 + math.log(c["context"] / original) / math.log(original))
+    model = {"config": c, "weights": w}
+    cases = [
+        {"context": limit, "logits": forward(model, TOKENS, usual_frequencies(c) / np.float32(factors), amplitude)}
+        for limit, factors in ((64, short), (128, long))
+    ]
+
+    hf = {name: values for name, values in hf_tensors(c, w).items() if "q_proj" not in name and "k_proj" not in name
+          and "v_proj" not in name and "gate_proj" not in name and "up_proj" not in name}
+    gguf = {name: values for name, values in gguf_tensors(c, w, False).items() if "attn_q." not in name
+            and "attn_k." not in name and "attn_v." not in name and "ffn_gate" not in name and "ffn_up" not in name}
+    for layer in range(c["layers"]):
+        qkv = np.concatenate([w[f"{layer}.{name}"] for name in "qkv"])
+        gate_up = np.concatenate([w[f"{layer}.gate"], w[f"{layer}.up"]])
+        hf[f"model.layers.{layer}.self_attn.qkv_proj.weight"] = gguf[f"blk.{layer}.attn_qkv.weight"] = qkv
+        hf[f"model.layers.{layer}.mlp.gate_up_proj.weight"] = gguf[f"blk.{layer}.ffn_up.weight"] = gate_up
+    gguf["rope_factors_short.weight"] = np.float32(short)
+    gguf["rope_factors_long.weight"] = np.float32(long)
+    config = hf_config(c, "phi3", original_max_position_embeddings=original, sliding_window=None,
+                       rope_scaling={"type": "longrope", "short_factor": list(short), "long_factor": list(long)})
+    metadata = gguf_metadata(c, "phi3", **{"rope.scaling.original_context_length": original,
+                                          "rope.scaling.attn_factor": amplitude})
+    save("phi3", config, hf, metadata, gguf, cases)
+
+
+FAMILIES = {"phi3": phi3}
+
+if __name__ == "__main__":
+    for family in sys.argv[1:] or FAMILIES:
+        FAMILIES[family]()

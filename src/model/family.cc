@@ -1,0 +1,139 @@
+#include "model/family.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/concat.h"
+
+namespace brim {
+
+namespace {
+
+// Source of `hf`: the configuration classes of transformers 4.57 and 5, which agree on these.
+constexpr std::array kFamilies = {
+    Family{.name = "llama",
+           .architecture = "llama",
+           .configuration = "LlamaConfig",
+           .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kAdjacent},
+    Family{.name = "mistral",
+           .architecture = "",  // its GGUF files call themselves llama
+           .configuration = "MistralConfig",
+           .hf = {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-6, 1e4, false, 4096},
+           .gguf_pairing = RopePairing::kAdjacent,
+           .window = SlidingWindow::kAlways},
+    Family{.name = "qwen2",
+           .architecture = "qwen2",
+           .configuration = "Qwen2Config",
+           .hf = {151936, 4096, 22016, 32, 32, 32, 0, 32768, 1e-6, 1e4, false, 4096},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qkv_bias = true,
+           .window = SlidingWindow::kSwitch},
+    Family{.name = "qwen3",
+           .architecture = "qwen3",
+           .configuration = "Qwen3Config",
+           .hf = {151936, 4096, 22016, 32, 32, 32, 128, 32768, 1e-6, 1e4, false, 4096},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qk_norm = true,
+           .window = SlidingWindow::kSwitch},
+    Family{.name = "phi3",
+           .architecture = "phi3",
+           .configuration = "Phi3Config",
+           .hf = {32064, 3072, 8192, 32, 32, 0, 0, 4096, 1e-5, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .fused = true,
+           .window = SlidingWindow::kAlways},
+};
+
+std::string join(std::string_view Family::*name) {
+  std::string list;
+  for (const Family& family : kFamilies) {
+    if (!(family.*name).empty()) list += concat(list.empty() ? "" : ", ", family.*name);
+  }
+  return list;
+}
+
+const Family* find(std::string_view Family::*name, std::string_view value) {
+  const auto found = std::ranges::find(kFamilies, value, name);
+  return value.empty() || found == kFamilies.end() ? nullptr : &*found;
+}
+
+// Puts a role's rows where they stand in the tensor that fuses `parts`.
+void fuse(const ModelDescription& model, TensorRole role, std::span<const TensorRole> parts,
+          const char* tensor, TensorSlot& slot) {
+  if (std::ranges::find(parts, role) == parts.end()) return;
+  slot.tensor = tensor;
+  slot.tensor_rows = 0;
+  for (const TensorRole part : parts) {
+    if (part == role) slot.first_row = slot.tensor_rows;
+    slot.tensor_rows += tensor_shape(model, part).rows;
+  }
+}
+
+constexpr std::array kQkv = {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
+constexpr std::array kGateUp = {TensorRole::kGate, TensorRole::kUp};
+
+TensorSlot slot_of(const Family& family, const ModelDescription& model, TensorId id, bool tied,
+                   const char* RoleRow::*name, const char* fused_qkv, const char* fused_gate_up,
+                   const char* layer_prefix) {
+  const TensorRole role = tied && id.role == TensorRole::kLmHead ? TensorRole::kEmbedding : id.role;
+  TensorSlot slot{.tensor = row_of(role).*name, .tensor_rows = tensor_shape(model, role).rows, .fold = {}};
+  if (family.fused) {
+    fuse(model, role, kQkv, fused_qkv, slot);
+    fuse(model, role, kGateUp, fused_gate_up, slot);
+  }
+  if (is_per_layer(role)) slot.tensor = concat(layer_prefix, id.layer, ".", slot.tensor);
+  return slot;
+}
+
+}  // namespace
+
+void apply(const Fold& fold, std::span<float> values) {
+  if (fold == Fold{}) return;
+  for (float& value : values) value = (value + fold.add) * fold.multiply;
+}
+
+Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, TensorRole role) {
+  const auto times = [](double factor) { return Fold{.add = 0.0f, .multiply = static_cast<float>(factor)}; };
+  switch (role) {
+    case TensorRole::kEmbedding:
+      return times(multipliers.embedding);
+    case TensorRole::kQuery:
+    case TensorRole::kQueryBias:
+    case TensorRole::kQueryNorm: {
+      // A norm of the head takes away what was done to its input.
+      const bool last = (role == TensorRole::kQueryNorm) == model.qk_norm;
+      const double usual = 1.0 / std::sqrt(static_cast<double>(model.head_size));
+      return times(multipliers.attention == 0.0 || !last ? 1.0 : multipliers.attention / usual);
+    }
+    case TensorRole::kAttentionOut:
+    case TensorRole::kDown:
+      return times(multipliers.residual);
+    case TensorRole::kLmHead:
+      return times(multipliers.logits);
+    default:
+      return {};
+  }
+}
+
+std::span<const Family> families() { return kFamilies; }
+
+const Family* family_of_config(std::string_view model_type) { return find(&Family::name, model_type); }
+const Family* family_of_gguf(std::string_view architecture) {
+  return find(&Family::architecture, architecture);
+}
+
+std::string known_model_types() { return join(&Family::name); }
+std::string known_architectures() { return join(&Family::architecture); }
+
+TensorSlot hf_slot(const Family& family, const ModelDescription& model, TensorId id, bool tied) {
+  return slot_of(family, model, id, tied, &RoleRow::hf, "self_attn.qkv_proj.weight",
+                 "mlp.gate_up_proj.weight", "layers.");
+}
+
+TensorSlot gguf_slot(const Family& family, const ModelDescription& model, TensorId id, bool tied) {
+  return slot_of(family, model, id, tied, &RoleRow::gguf, "attn_qkv.weight", "ffn_up.weight", "blk.");
+}
+
+}  // namespace brim

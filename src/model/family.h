@@ -1,0 +1,94 @@
+// What a family of models is: a row for each, for Hugging Face and GGUF files alike. Adding a family is
+// adding a row, where its arithmetic is that of the decode program.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "model/description.h"
+#include "model/tensor.h"
+
+namespace brim {
+
+// What becomes of a value of a checkpoint on its way into the image: (value + add) * multiply. Whatever a
+// family does to its activations by constants is folded into its weights so.
+struct Fold {
+  float add = 0.0f;
+  float multiply = 1.0f;
+  bool operator==(const Fold&) const = default;
+};
+
+void apply(const Fold& fold, std::span<float> values);
+
+// Constants that a family multiplies its activations with.
+struct Multipliers {
+  double embedding = 1.0;
+  double attention = 0.0;  // of the scores; 0: 1 / sqrt(head_size)
+  double residual = 1.0;   // of what attention and FFN add to the residual
+  double logits = 1.0;
+  bool operator==(const Multipliers&) const = default;
+};
+
+// What the fold of each tensor is.
+Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, TensorRole role);
+
+// Where the rows of a role stand in a file.
+struct TensorSlot {
+  std::string tensor;        // name in the file
+  uint64_t first_row = 0;    // of the tensor
+  uint64_t tensor_rows = 0;  // that the tensor has in all: more than the role's where it is fused
+  Fold fold;
+};
+
+// The values that keys of config.json have where they are absent: those of the family's configuration class
+// in transformers. A null means something else (None): docs/checkpoints.md.
+struct HfDefaults {
+  uint32_t vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads;
+  uint32_t num_key_value_heads;  // 0: as num_attention_heads
+  uint32_t head_dim;             // 0: hidden_size / num_attention_heads
+  uint32_t max_position_embeddings;
+  double rms_norm_eps, rope_theta;
+  bool tie_word_embeddings;
+  uint32_t sliding_window;  // 0: none
+};
+
+// Which layers' tokens see a window only.
+enum class SlidingWindow : uint8_t {
+  kNever,   // `sliding_window` has no meaning
+  kAlways,  // wherever `sliding_window` is a number
+  kSwitch,  // with `use_sliding_window`, in the layers from `max_window_layers` on
+};
+
+struct Family {
+  std::string_view name;           // model_type of config.json
+  std::string_view architecture;   // general.architecture of GGUF; empty: not read from there
+  std::string_view configuration;  // the class in transformers that `hf` is from
+  HfDefaults hf;
+  RopePairing
+      gguf_pairing;  // llama.cpp's converter makes adjacent pairs of some families; config.json is half-split
+  bool qkv_bias = false;
+  bool qk_norm = false;
+  bool fused = false;        // q, k, v in one tensor; gate and up in one
+  bool multipliers = false;  // has keys for Multipliers
+  SlidingWindow window = SlidingWindow::kNever;
+};
+
+std::span<const Family> families();
+
+// The family of a model_type or a general.architecture; null: none.
+const Family* family_of_config(std::string_view model_type);
+const Family* family_of_gguf(std::string_view architecture);
+
+// "llama, mistral, ...": what the refusal of another one lists.
+std::string known_model_types();
+std::string known_architectures();
+
+// The slot of a tensor in Hugging Face files (without the prefix "model.") and in GGUF files. The LM head of
+// tied embeddings is that of the embedding.
+TensorSlot hf_slot(const Family& family, const ModelDescription& model, TensorId id, bool tied);
+TensorSlot gguf_slot(const Family& family, const ModelDescription& model, TensorId id, bool tied);
+
+}  // namespace brim

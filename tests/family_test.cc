@@ -1,0 +1,140 @@
+// Every family from its files to logits: golden models whose logits scripts/generate_family_golden.py
+// computes in float64 from the published equations, read as Hugging Face directory and as GGUF file.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "engine/interpreter.h"
+#include "model/fp32_forward.h"
+#include "tests/exact_kernels.h"
+#include "tests/small_models.h"
+
+namespace brim::test {
+namespace {
+
+const std::string kGolden = BRIM_SOURCE_DIR "/tests/golden/";
+
+// A family, in one of its forms.
+struct Form {
+  std::string family;
+  std::string file;  // in the family's folder; empty: the folder itself
+  std::string path() const { return kGolden + family + (file.empty() ? "" : "/" + file); }
+};
+
+std::vector<Form> forms() {
+  std::vector<Form> all;
+  for (const auto& entry : std::filesystem::directory_iterator(kGolden)) {
+    const std::string family = entry.path().filename().string();
+    all.push_back({family, ""});
+    if (std::filesystem::exists(entry.path() / "model.gguf")) all.push_back({family, "model.gguf"});
+  }
+  std::ranges::sort(all, {}, &Form::path);
+  return all;
+}
+
+struct Case {
+  uint32_t context;  // positions that there is room for
+  std::vector<uint32_t> tokens;
+  std::vector<float> logits;  // [token][vocabulary]
+
+  float largest() const {
+    float largest = 0;
+    for (const float logit : logits) largest = std::max(largest, std::fabs(logit));
+    return largest;
+  }
+};
+
+std::vector<Case> cases_of(const std::string& family) {
+  std::ifstream file(kGolden + family + "/golden.json");
+  const auto document = nlohmann::json::parse(file);
+  std::vector<Case> cases;
+  for (const auto& each : document["cases"]) {
+    Case one{.context = each["context"], .tokens = document["tokens"], .logits = {}};
+    for (const auto& row : each["logits"]) {
+      for (const auto& logit : row) one.logits.push_back(logit.get<float>());
+    }
+    cases.push_back(one);
+  }
+  return cases;
+}
+
+class Family : public testing::TestWithParam<Form> {};
+
+TEST_P(Family, LogitsInFp32AreTheGoldenOnes) {
+  const auto source = open_model(GetParam().path());
+  for (const Case& golden : cases_of(GetParam().family)) {
+    Fp32Forward forward(*source, golden.context);
+    size_t i = 0;
+    for (const uint32_t token : golden.tokens) {
+      for (const float logit : forward.step(token)) {
+        ASSERT_NEAR(logit, golden.logits.at(i), golden.largest() * 1e-5f) << "logit " << i;
+        ++i;
+      }
+    }
+    EXPECT_EQ(i, golden.logits.size());
+  }
+}
+
+std::vector<float> run(Executor& executor, const Case& golden) {
+  const auto logits = executor.run({.tokens = golden.tokens, .position = 0, .first_logits = 0});
+  return {logits.begin(), logits.end()};
+}
+
+InterpreterOptions all_tokens(const Case& golden) {
+  return {.max_tokens_per_pass = static_cast<uint32_t>(golden.tokens.size())};
+}
+
+// The program with exact weights: what is left are the FP16 embedding and A16.
+TEST_P(Family, LogitsOfTheProgramAreTheGoldenOnes) {
+  const auto source = open_model(GetParam().path());
+  for (const Case& golden : cases_of(GetParam().family)) {
+    const PackedModel packed(*source, EmbeddingFormat::kFp16, golden.context);
+    Interpreter executor(packed.image(), std::make_unique<ExactKernels>(*source), all_tokens(golden));
+    const auto logits = run(executor, golden);
+    ASSERT_EQ(logits.size(), golden.logits.size());
+    for (size_t i = 0; i < logits.size(); ++i) {
+      ASSERT_NEAR(logits[i], golden.logits[i], golden.largest() * 0x1p-8f) << "logit " << i;
+    }
+  }
+}
+
+// The RTL's are checked by rtl_executor_test.
+TEST_P(Family, AllKernelsGiveTheReferencesBits) {
+  const Case golden = cases_of(GetParam().family).front();
+  const PackedModel packed(*open_model(GetParam().path()), EmbeddingFormat::kQ8, golden.context);
+  Interpreter reference(packed.image(), make_reference_kernels(), all_tokens(golden));
+  const auto expected = run(reference, golden);
+  for (const std::string_view name : available_kernels()) {
+    Interpreter executor(packed.image(), make_kernels(name), all_tokens(golden));
+    const auto logits = run(executor, golden);
+    ASSERT_EQ(logits.size(), expected.size());
+    for (size_t i = 0; i < logits.size(); ++i) {
+      ASSERT_EQ(std::bit_cast<uint32_t>(logits[i]), std::bit_cast<uint32_t>(expected[i])) << name << ' ' << i;
+    }
+  }
+}
+
+// The same weights in two containers, whose orders of Wq and Wk may differ, are one image.
+TEST(FamilyForms, GgufAndHuggingFaceGiveTheSameWeightsInAnImage) {
+  for (const Form& form : forms()) {
+    if (form.file.empty()) continue;
+    const PackedModel gguf(*open_model(form.path()), EmbeddingFormat::kFp16, 64);
+    const PackedModel hf(*open_model(kGolden + form.family), EmbeddingFormat::kFp16, 64);
+    for (const RegionKind kind :
+         {RegionKind::kProgram, RegionKind::kParameters, RegionKind::kEmbedding, RegionKind::kWeights}) {
+      EXPECT_TRUE(std::ranges::equal(gguf.image().content(kind), hf.image().content(kind)))
+          << form.family << ", region " << static_cast<int>(kind);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Golden, Family, testing::ValuesIn(forms()), [](const auto& test) {
+  return test.param.family + (test.param.file.empty() ? "_hf" : "_gguf");
+});
+
+}  // namespace
+}  // namespace brim::test
