@@ -8,6 +8,7 @@
 #include "firmware/console.h"
 #include "firmware/image_loader.h"
 #include "firmware/line_editor.h"
+#include "firmware/processing_system.h"
 #include "firmware/timer.h"
 #include "isa/layout.h"
 #include "runtime/chat_command.h"
@@ -197,8 +198,8 @@ class Chat {
     print("decoded      ", work.tokens, " tokens in ", Fixed{decode_seconds_, 3},
           " s: ", Fixed{count / decode_seconds_, 2}, " token/s\n", "memory       ", Fixed{bytes / count, 0},
           " bytes per token, ", Fixed{bytes / decode_seconds_ / 1e9, 3}, "e9 B/s, ",
-          Fixed{100 * bytes / decode_seconds_ / board::kPeakBytesPerSecond, 2}, "% of the ",
-          Fixed{board::kPeakBytesPerSecond / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
+          Fixed{100 * bytes / decode_seconds_ / memory_peak_bytes_per_second(), 2}, "% of the ",
+          Fixed{memory_peak_bytes_per_second() / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
           "accelerator  ", Fixed{static_cast<double>(work.counters.cycles) / count, 0},
           " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
     if (!accelerator_.counts_stalls()) {

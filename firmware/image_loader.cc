@@ -57,7 +57,10 @@ bool memory_suffices(const ImageHeader& header) {
     const AddressRange& range = header.memory[m];
     const bool mapped = std::any_of(std::begin(board::kDdr), std::end(board::kDdr),
                                     [&](const board::Range& ddr) { return ddr.contains(range); });
-    if (!mapped || !memory_answers(range.base + range.bytes - kCacheLine)) {
+    uint64_t end = range.base + range.bytes;
+    if (board::kReserved.base < end && end <= board::kReserved.base + board::kReserved.bytes)
+      end = board::kReserved.base;
+    if (!mapped || !memory_answers(end - kCacheLine)) {
       print("Error: the image is for board ", std::string_view(header.board), " with ",
             Fixed{mib(range.bytes), 0}, " MiB of memory at ", Hex{range.base}, "; this board (",
             std::string_view(board::kName),
@@ -67,6 +70,12 @@ bool memory_suffices(const ImageHeader& header) {
   }
   for (uint32_t i = 0; i < header.region_count; ++i) {
     const RegionEntry& region = header.regions[i];
+    if (region.address < board::kReserved.base + board::kReserved.bytes &&
+        region.address + region.bytes > board::kReserved.base) {
+      print("Error: region ", std::string_view(region.name), " stands where the PMU firmware is, from ",
+            Hex{board::kReserved.base}, " on. Pack the model again, for this board (brim pack --board).\n");
+      return false;
+    }
     if (region.kind != RegionKind::kReserved && region.address < board::kFirmwareEnd) {
       print("Error: region ", std::string_view(region.name),
             " stands where the firmware is. Pack the model for this board (brim pack --board).\n");
@@ -258,6 +267,7 @@ const ImageHeader* load_image() {
       return nullptr;
     }
     if (!files.open() || !read_header(files)) return nullptr;
+    print("SD card: 4 bits at ", Fixed{card.hz() / 1e6, 0}, " MHz\n");
   }
 
   print("Image: ", std::string_view(header->model.name), " for board ", std::string_view(header->board),

@@ -8,6 +8,7 @@
 #include "firmware/exception_level.h"
 #include "firmware/image_loader.h"
 #include "firmware/mmu.h"
+#include "firmware/processing_system.h"
 #include "firmware/self_test.h"
 #include "firmware/timer.h"
 
@@ -27,6 +28,9 @@ extern "C" [[noreturn]] void firmware_main() {
         "it.\n");
     halt(true);
   }
+
+  stop_devices();
+  print_memory_path();
 
   static Accelerator accelerator;
   const ImageHeader* image = load_image();

@@ -19,6 +19,9 @@ constexpr uint64_t kLevel2Entry = 2 << 20;
 alignas(512) uint64_t level1[64];
 alignas(kPage) uint64_t level2[512];  // of the first GiB
 alignas(kPage) uint64_t level3[512];  // of the firmware's first 2 MiB
+// Of the GiB and the 2 MiB in which the reserved range lies.
+alignas(kPage) uint64_t reserved_level2[512];
+alignas(kPage) uint64_t reserved_level3[512];
 
 constexpr uint64_t kBlock = 1;
 constexpr uint64_t kTable = 3;
@@ -52,6 +55,21 @@ void fill_tables(bool el1) {
   level1[0] = reinterpret_cast<uint64_t>(level2) | kTable;
   for (uint64_t i = 0; i < 512; ++i) level2[i] = i * kLevel2Entry | kMemory | ap | kBlock;
   level2[0] = reinterpret_cast<uint64_t>(level3) | kTable;
+
+  // Not even speculation may reach what is another's: the range is not mapped.
+  constexpr uint64_t kReservedGiB = board::kReserved.base / kGiB * kGiB;
+  constexpr uint64_t kReservedEntry = board::kReserved.base / kLevel2Entry * kLevel2Entry;
+  static_assert(kReservedGiB > 0 &&
+                board::kReserved.base + board::kReserved.bytes <= kReservedEntry + kLevel2Entry);
+  level1[kReservedGiB / kGiB] = reinterpret_cast<uint64_t>(reserved_level2) | kTable;
+  for (uint64_t i = 0; i < 512; ++i) {
+    const uint64_t block = kReservedGiB + i * kLevel2Entry, page = kReservedEntry + i * kPage;
+    reserved_level2[i] = block == kReservedEntry ? reinterpret_cast<uint64_t>(reserved_level3) | kTable
+                                                 : block | kMemory | ap | kBlock;
+    const bool reserved =
+        page >= board::kReserved.base && page - board::kReserved.base < board::kReserved.bytes;
+    reserved_level3[i] = reserved ? 0 : page | kMemory | ap | kPageEntry;
+  }
 
   const auto first = reinterpret_cast<uint64_t>(firmware_start);
   const auto text = reinterpret_cast<uint64_t>(text_end);

@@ -47,24 +47,29 @@ constexpr uint32_t kR6 = kR1;
 constexpr uint32_t kR7 = kR1;
 constexpr uint32_t kWithData = 0x20;
 
-constexpr uint32_t kReadMany =
-    0x01 | 0x02 | 0x04 | 0x10 | 0x20;  // DMA, count, auto CMD12, read, multiple blocks
+// kTransferMode: DMA, count, auto CMD12, read, multiple blocks; of a single block: DMA, read.
+constexpr uint32_t kReadMany = 0x01 | 0x02 | 0x04 | 0x10 | 0x20;
+constexpr uint32_t kReadOne = 0x01 | 0x10;
+
+// kHostControl.
+constexpr uint8_t kFourBits = 0x02, kHighSpeed = 0x04, kAdma2 = 0x10;
 
 constexpr double kCommandSeconds = 0.5;
 constexpr double kTransferSeconds = 3.0;
 
 // One transfer at most. The controller writes here and not to its destination: ADMA2 descriptors reach 32
 // bits of address, the image also stands above them.
-constexpr uint32_t kBufferBytes = 65536;
-alignas(kCacheLine) uint8_t buffer[kBufferBytes];
+constexpr uint32_t kBufferBytes = board::kCardBuffer.bytes;
+uint8_t* const buffer = reinterpret_cast<uint8_t*>(board::kCardBuffer.base);
 
 struct Descriptor {
   uint16_t attributes;
   uint16_t bytes;  // 0: 65,536
   uint32_t address;
 };
-alignas(kCacheLine) Descriptor descriptor[kCacheLine / sizeof(Descriptor)];
-constexpr uint16_t kLastTransfer = 0x23;  // valid, end, transfer
+constexpr uint32_t kDescriptorBytes = 65536;
+alignas(kCacheLine) Descriptor descriptors[kBufferBytes / kDescriptorBytes];
+constexpr uint16_t kTransferDescriptor = 0x21, kLastDescriptor = 0x23;  // valid, transfer; and end
 
 template <typename Condition>
 bool wait_for(double seconds, const Condition& condition) {
@@ -98,6 +103,7 @@ bool SdCard::set_clock(uint32_t hz) {
   if (!wait_for(0.2, [] { return (io_read<uint16_t>(kClock) & 2) != 0; })) return false;  // stable
   io_write<uint16_t>(kClock, bits | 4);
   sleep(0.001);
+  hz_ = base_mhz * 1'000'000 / (2 * half_divisor);
   return true;
 }
 
@@ -149,26 +155,54 @@ const char* SdCard::start() {
   address_ = io_read<uint32_t>(kResponse) & 0xFFFF0000;
   if (!command(7, address_, kR1Busy)) return "the SD card cannot be selected";
   if (!application_command(6, 2, kR1)) return "the SD card does not take a bus of 4 bits";
-  constexpr uint8_t kFourBits = 0x02, kAdma2 = 0x10;
   io_write<uint8_t>(kHostControl, kFourBits | kAdma2);
   if (!command(16, kSectorBytes, kR1)) return "the SD card does not take blocks of 512 bytes";
-  if (!set_clock(25'000'000)) return "the SD controller's clock does not become stable";
-  return nullptr;
+  if (!set_clock(kDefaultHz)) return "the SD controller's clock does not become stable";
+  return set_high_speed() || set_default_speed() ? nullptr
+                                                 : "the SD controller's clock does not become stable";
 }
 
-bool SdCard::transfer(uint64_t sector, uint32_t count) {
-  const uint64_t first = addressed_by_block_ ? sector : sector * kSectorBytes;
-  if (first > UINT32_MAX) return false;
-  descriptor[0] = {kLastTransfer, static_cast<uint16_t>(count * kSectorBytes % kBufferBytes),
-                   static_cast<uint32_t>(reinterpret_cast<uint64_t>(buffer))};
-  // The controller reads the descriptor and writes the buffer in memory.
-  clean_cache(descriptor, sizeof(descriptor));
-  flush_cache(buffer, count * kSectorBytes);
-  io_write<uint32_t>(kAdmaAddress, static_cast<uint32_t>(reinterpret_cast<uint64_t>(descriptor)));
+// Function 1 of group 1 is high speed, function 0 default speed; all other groups stay as they are (SD
+// Physical Layer, 4.3.10). The answer's bits 379 to 376 repeat the function.
+bool SdCard::switch_access_mode(uint32_t function) {
+  constexpr uint32_t kStatusBytes = 64, kGroup1 = 16;
+  return transfer(6, 0x80FFFFF0 | function, kStatusBytes, 1) && (buffer[kGroup1] & 0xF) == function;
+}
+
+// Cards that know nothing of it, and lines that do not carry it, stay at 25 MHz.
+bool SdCard::set_high_speed() {
+  if (!switch_access_mode(1)) return false;
+  io_write<uint16_t>(kClock, 0);
+  io_write<uint8_t>(kHostControl, kFourBits | kAdma2 | kHighSpeed);
+  constexpr uint32_t kSectors = 64;  // a sample of them, each with its CRC
+  return set_clock(kHighSpeedHz) && transfer(18, 0, kSectorBytes, kSectors);
+}
+
+bool SdCard::set_default_speed() {
+  io_write<uint16_t>(kClock, 0);
+  io_write<uint8_t>(kHostControl, kFourBits | kAdma2);
+  if (!set_clock(kDefaultHz)) return false;
+  switch_access_mode(0);
+  return true;
+}
+
+// Reads blocks into the buffer with this command.
+bool SdCard::transfer(uint32_t index, uint32_t argument, uint32_t block_bytes, uint32_t count) {
+  const uint32_t bytes = count * block_bytes;
+  const auto address = static_cast<uint32_t>(reinterpret_cast<uint64_t>(buffer));
+  for (uint32_t from = 0, i = 0; from < bytes; from += kDescriptorBytes, ++i) {
+    const uint32_t part = std::min(bytes - from, kDescriptorBytes);
+    descriptors[i] = {from + part == bytes ? kLastDescriptor : kTransferDescriptor,
+                      static_cast<uint16_t>(part % kDescriptorBytes), address + from};
+  }
+  // The controller reads the descriptors and writes the buffer in memory.
+  clean_cache(descriptors, sizeof(descriptors));
+  flush_cache(buffer, bytes);
+  io_write<uint32_t>(kAdmaAddress, static_cast<uint32_t>(reinterpret_cast<uint64_t>(descriptors)));
   io_write<uint32_t>(kAdmaAddress + 4, 0);
-  io_write<uint16_t>(kBlockSize, kSectorBytes);
+  io_write<uint16_t>(kBlockSize, static_cast<uint16_t>(block_bytes));
   io_write<uint16_t>(kBlockCount, static_cast<uint16_t>(count));
-  if (!command(18, static_cast<uint32_t>(first), kR1 | kWithData, kReadMany)) return false;
+  if (!command(index, argument, kR1 | kWithData, index == 18 ? kReadMany : kReadOne)) return false;
   const bool over = wait_for(kTransferSeconds, [] {
     return (io_read<uint32_t>(kInterrupts) & (kTransferComplete | kErrorInterrupt)) != 0;
   });
@@ -176,7 +210,7 @@ bool SdCard::transfer(uint64_t sector, uint32_t count) {
     reset(kCommandAndDataLines);
     return false;
   }
-  flush_cache(buffer, count * kSectorBytes);
+  flush_cache(buffer, bytes);
   return true;
 }
 
@@ -186,7 +220,9 @@ bool SdCard::read(uint64_t sector, uint32_t count, uint8_t* to) {
   while (count > 0) {
     const uint32_t part = std::min(count, kMost);
     uint32_t attempt = 0;
-    while (!transfer(sector, part)) {
+    const uint64_t first = addressed_by_block_ ? sector : sector * kSectorBytes;
+    if (first > UINT32_MAX) return false;
+    while (!transfer(18, static_cast<uint32_t>(first), kSectorBytes, part)) {
       if (++attempt == kAttempts) return false;
     }
     std::memcpy(to, buffer, part * kSectorBytes);

@@ -56,6 +56,8 @@ at_el3:
     msr     vbar_el3, x1
 
 enter:
+    // Until the caches were off, lines may have been fetched or written again.
+    bl      clean_data_cache
     ic      iallu
     dsb     sy
     isb

@@ -1,4 +1,4 @@
-"""A netlist that Yosys mapped to UltraScale+ cells: what it takes of a device, and how deep its logic is.
+"""A netlist that Yosys mapped to UltraScale+ cells: what it takes of a device, how deep its logic is, and an estimate of how long it takes.
 
 Modules stay apart as Yosys kept them, so each is looked at once, however often it is used. Depths cross the
 boundaries: a module is described to those above by the depths from its inputs to its registers, from its registers to
@@ -42,14 +42,57 @@ CELLS = {
     "BUFG": {},
 }
 
-# Depths in levels: a LUT and the wire behind it.
-LUT_LEVEL = 1.0
-LUT_RAM_LEVEL = 1.0
-WIDE_MUX_LEVEL = 0.3
-CARRY_ENTRY_LEVEL = 0.5  # from an operand
-CARRY_STEP_LEVEL = 0.1  # from one CARRY4 to the next
-CARRY_EXIT_LEVEL = 0.5  # the wire behind a carry chain
-RAM_OUTPUT_LEVEL = 1.0  # of block and ultra RAM and multipliers, which are slower than a flip-flop
+
+
+class Levels:
+    """Depths: a LUT and the wire behind it are one level."""
+    lut = 1.0
+    lut_ram = 1.0
+    lut_ram_clock = 1.0
+    wide_mux = 0.3
+    carry_entry = 0.5  # from an operand
+    carry_step = 0.1  # from one CARRY4 to the next
+    carry_exit = 0.5  # the wire behind a carry chain
+    flip_flop = 0.0
+    setup = 0.0
+
+    @staticmethod
+    def ram_output(_):
+        """Of block and ultra RAM and multipliers, which are slower than a flip-flop."""
+        return 1.0
+
+    @staticmethod
+    def wire(_):
+        return 0.0
+
+
+class Delays:
+    """Picoseconds. An ESTIMATE: nothing is placed. Cells: the delays of UltraScale+ that RapidWright publishes (timing/
+    ultrascaleplus, slices and RAMB36E2); DSP48E2 and URAM288, of which it has none, are an assumption. Wires: its figures
+    for the pin of a site, for a node and for a unit of length, over a distance that is guessed from the fan-out."""
+    lut = 92.0  # the mean of the six inputs: 35 to 150
+    lut_ram = 92.0
+    lut_ram_clock = 312.0
+    wide_mux = 95.0
+    carry_entry = 165.0  # LUT to S, S to the chain
+    carry_step = 22.0  # half a CARRY8 and the way to the next: 23 + 20
+    carry_exit = 112.0  # CIN to O, O to the slice's output
+    flip_flop = 77.0
+    setup = 75.0  # 25, and 50 from the LUT in front
+
+    @staticmethod
+    def ram_output(cell):
+        """With their output register, or the memory's own time."""
+        if cell["type"].startswith("RAMB"):
+            parameters = cell.get("parameters", {})
+            return 229.0 if any("1" in str(parameters.get(name, ""))[-1:] for name in ("DOA_REG", "DOB_REG")) else 1003.0
+        return 450.0
+
+    @staticmethod
+    def wire(loads):
+        """Two nodes and the pin of a site, and a distance that grows as the square that holds the loads."""
+        return 0.0 if loads == 0 else 45 + 2 * 43 + 3.5 * (6 + 8 * loads**0.5)
+
 
 FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE", "SRL16E", "SRLC32E")
 RAMS = ("RAMB36E2", "RAMB18E2", "URAM288", "DSP48E2")
@@ -108,10 +151,15 @@ class Netlist:
     """Of `write_json`, without the flattening. `leaves`: what modules take that are not to be looked into; they begin
     and end with registers."""
 
-    def __init__(self, file, leaves=None):
-        self.modules = json.load(file)["modules"]
+    def __init__(self, file, leaves=None, costs=Levels):
+        self.modules = json.load(file)["modules"] if hasattr(file, "read") else file
         self.leaves = leaves or {}
+        self.costs = costs
         self.models = {}
+
+    def timed(self):
+        """The same netlist, its paths in picoseconds."""
+        return Netlist(self.modules, self.leaves, Delays)
 
     def title(self, module):
         """The name in the source, without Yosys' mangling of parameters."""
@@ -216,26 +264,57 @@ class Netlist:
                and port not in CLOCKS for i, bit in enumerate(bits) if isinstance(bit, int)]
         outs = [(port, i, bit) for port, bits in cell["connections"].items()
                 if cell["port_directions"][port] == "output" for i, bit in enumerate(bits) if isinstance(bit, int)]
+        costs = self.costs
         if kind in FLIP_FLOPS:
-            return [], [(bit, 0.0) for _, _, bit in outs], [bit for _, _, bit in ins]
+            return [], [(bit, costs.flip_flop) for _, _, bit in outs], [bit for _, _, bit in ins]
         if kind in RAMS or kind not in CELLS:
-            return [], [(bit, RAM_OUTPUT_LEVEL) for _, _, bit in outs], [bit for _, _, bit in ins]
+            return [], [(bit, costs.ram_output(cell)) for _, _, bit in outs], [bit for _, _, bit in ins]
         if kind in LUT_RAM_READS:
             address, data = LUT_RAM_READS[kind]
             reads = [(port, bit) for port, _, bit in ins if re.fullmatch(address, port)]
-            arcs = [(bit, out, LUT_RAM_LEVEL) for port, bit in reads for out_port, _, out in outs
+            arcs = [(bit, out, costs.lut_ram) for port, bit in reads for out_port, _, out in outs
                     if len(data) < 5 or out_port[-1] == port[-1]]
-            starts = [(bit, LUT_RAM_LEVEL) for port, _, bit in outs if re.fullmatch(data, port)]
+            starts = [(bit, costs.lut_ram_clock) for port, _, bit in outs if re.fullmatch(data, port)]
             return arcs, starts, [bit for port, _, bit in ins if not re.fullmatch(address, port)]
         if kind == "CARRY4":
             def depth(port):
-                return CARRY_STEP_LEVEL if port == "CI" else CARRY_ENTRY_LEVEL
+                return costs.carry_step if port == "CI" else costs.carry_entry
             # Bit i of an operand reaches the sum and carry bits from i on only.
             arcs = [(bit, out, depth(port)) for port, i, bit in ins for _, o, out in outs
                     if port in ("CI", "CYINIT") or o >= i]
             return arcs, [], []
-        level = WIDE_MUX_LEVEL if kind.startswith("MUXF") else 0.0 if kind == "BUFG" else LUT_LEVEL
+        level = costs.wide_mux if kind.startswith("MUXF") else 0.0 if kind == "BUFG" else costs.lut
         return [(bit, out, level) for _, _, bit in ins for _, _, out in outs], [], []
+
+    @lru_cache(maxsize=None)
+    def _loads(self, name):
+        """{bit: [pins it drives, those of them that a wire leads to]}, modules inside included. What stands in the same slice as
+        its driver needs none: a carry chain, a wide multiplexer, the one flip-flop behind a LUT."""
+        module, loads = self.modules[name], {}
+        inside = {}
+        for cell in module["cells"].values():
+            kind = cell["type"]
+            if self.is_module(kind) and kind not in inside:
+                drives = self._loads(kind)
+                inside[kind] = {port: [drives.get(bit, (0, 0)) for bit in description["bits"]]
+                                for port, description in self.modules[kind]["ports"].items()
+                                if description["direction"] == "input"}
+            for port, bits in cell["connections"].items():
+                if cell["port_directions"][port] != "input" or port in CLOCKS:
+                    continue
+                near = kind == "CARRY4" or (kind.startswith("MUXF") and port != "S") or (kind in FLIP_FLOPS and port == "D")
+                for i, bit in enumerate(bits):
+                    if isinstance(bit, int):
+                        entry = loads.setdefault(bit, [0, 0])
+                        pins, wired = inside[kind][port][i] if kind in inside else (1, not near)
+                        entry[0] += pins
+                        entry[1] += wired
+        return loads
+
+    def _wire(self, name, bit, near=True):
+        """What the wire behind a driver costs."""
+        pins, wired = self._loads(name).get(bit, (0, 0))
+        return 0.0 if near and wired == 0 and pins <= 2 else self.costs.wire(pins)
 
     def _model(self, name):
         module = self.modules[name]
@@ -262,30 +341,36 @@ class Netlist:
                         end(bits[port][i], Point(point.depth, prefix + point.name, point.cells))
                 for (port, i), point in inner.starts.items():
                     if port in bits and isinstance(bits[port][i], int):
-                        starts.append((bits[port][i], Point(point.depth, prefix + point.name, point.cells)))
+                        depth = point.depth + self._wire(name, bits[port][i], near=False)
+                        starts.append((bits[port][i], Point(depth, prefix + point.name, point.cells)))
                 for (port, i), ways in inner.through.items():
                     if port in bits and isinstance(bits[port][i], int):
                         for (out_port, o), depth, cells in ways:
                             if out_port in bits and isinstance(bits[out_port][o], int):
+                                depth += self._wire(name, bits[out_port][o], near=False)
                                 fan_out.setdefault(bits[port][i], []).append((bits[out_port][o], depth, cells))
                 continue
             arcs, cell_starts, cell_ends = self._arcs(kind, cell)
             register = next((names[bit] for bit, _ in cell_starts if bit in names), cell_name)
             for bit, depth in cell_starts:
+                depth += self._wire(name, bit, near=False)
                 starts.append((bit, Point(depth, register, None if kind in FLIP_FLOPS else (None, kind))))
             for bit in cell_ends:
-                end(bit, Point(0.0, register, None))
+                end(bit, Point(self.costs.setup, register, None))
             for bit, out, depth in arcs:
+                if kind != "CARRY4":
+                    depth += self._wire(name, out)
                 fan_out.setdefault(bit, []).append((out, depth, (None, kind)))
                 if kind == "CARRY4":
                     carry_bits.add(out)
 
         # The wire behind a carry chain counts where the chain is left.
         for bit in carry_bits:
-            fan_out[bit] = [(out, depth + (0.0 if cells == (None, "CARRY4") else CARRY_EXIT_LEVEL), cells)
+            leave = self.costs.carry_exit + self._wire(name, bit)
+            fan_out[bit] = [(out, depth + (0.0 if cells == (None, "CARRY4") else leave), cells)
                             for out, depth, cells in fan_out.get(bit, [])]
             if bit in ends:
-                ends[bit] = ends[bit]._replace(depth=ends[bit].depth + CARRY_EXIT_LEVEL)
+                ends[bit] = ends[bit]._replace(depth=ends[bit].depth + leave)
 
         outputs, inputs = {}, {}
         for port, description in module["ports"].items():

@@ -176,6 +176,22 @@ def depth_table(paths):
     return "\n".join(lines)
 
 
+# Of a clock of 300 MHz, less what its arrival varies.
+PERIOD_PS = 3333 - 60
+
+
+def timing_table(paths, rows=10):
+    """The slowest path of the slowest units, by the estimate; `paths` in picoseconds."""
+    lines = ["| ps, estimated | slack to 300 MHz | unit | from | to | through |", "|---|---|---|---|---|---|"]
+    slowest = {}
+    for path in paths:
+        slowest.setdefault((path.module, path.end), path)
+    for path in sorted(slowest.values(), key=lambda path: -path.depth)[:rows]:
+        lines.append(f"| {path.depth:,.0f} | {PERIOD_PS - path.depth:,.0f} | `{path.module}` | `{path.start}` | `{path.end}` | "
+                     f"{', '.join(netlist.cell_names(path.cells)) or 'nothing'} |")
+    return "\n".join(lines)
+
+
 def check_depth(paths, exceptions):
     """Prints what breaks the rule; the number of such paths."""
     used, broken = set(), 0
@@ -218,10 +234,12 @@ def main():
     resources = resource_table(mapped, roots)
     paths = mapped.paths("all")
     depths = depth_table(paths)
-    print(resources, depths, sep="\n\n")
+    times = timing_table(mapped.timed().paths("all"))
+    print(resources, depths, times, sep="\n\n")
     if arguments.write:
         write_between(ROOT / "docs/results.md", "resources", resources)
         write_between(ROOT / "docs/rtl/synthesis.md", "depths", depths)
+        write_between(ROOT / "docs/rtl/synthesis.md", "times", times)
     broken = check_depth(paths, read_exceptions(HERE / "deep_paths.txt"))
     if broken:
         sys.exit(f"synth: {broken} paths are deeper than {DEPTH_LIMIT} levels and not in rtl/synth/deep_paths.txt")

@@ -104,6 +104,44 @@ class Depth(unittest.TestCase):
         self.assertGreater(path("u_second.kept_q").depth, 2)
 
 
+@functools.lru_cache
+def timed():
+    return mapped().timed()
+
+
+def time_of(end):
+    return next(p for p in timed().paths("top") if p.end.startswith(end)).depth
+
+
+class Timing(unittest.TestCase):
+    def test_wires_grow_with_what_they_drive(self):
+        delays = [netlist.Delays.wire(loads) for loads in (0, 1, 10, 100, 1000)]
+        self.assertEqual(delays, sorted(delays))
+        self.assertAlmostEqual(delays[1], 45 + 86 + 3.5 * 14)
+
+    def test_an_adder_of_32_bits(self):
+        # Register, wire, LUT and into the chain, seven more CARRY4, out of it, setup. Each operand drives a LUT, and some more.
+        cells = 77 + 92 + 165 + 7 * 22 + 112 + 75
+        self.assertGreater(time_of("sum_q"), cells + netlist.Delays.wire(1))
+        self.assertLess(time_of("sum_q"), cells + netlist.Delays.wire(8))
+
+    def test_a_multiplexer_of_64_to_1(self):
+        # Three LUTs and the wires before each; the flip-flop stands beside the last.
+        self.assertGreater(time_of("chosen_q"), 77 + 3 * 92 + 75 + 3 * netlist.Delays.wire(1))
+        self.assertLess(time_of("chosen_q"), 77 + 3 * 92 + 75 + 3 * netlist.Delays.wire(64))
+
+    def test_pins_inside_modules_are_loads(self):
+        pins = {bit: loads for bit, loads in timed()._loads("top").items()}
+        bits = timed().modules["top"]["netnames"]["a_q"]["bits"]
+        # The adder's LUT and what reads it in the module and in the multiplier.
+        self.assertGreaterEqual(pins[bits[3]][0], 3)
+
+    def test_the_table_has_the_slowest_first(self):
+        rows = synth.timing_table(timed().paths("top"), 3).splitlines()[2:]
+        self.assertEqual(len(rows), 3)
+        self.assertIn("twice_q", rows[0])
+
+
 class Rule(unittest.TestCase):
     def broken(self, exceptions):
         text = io.StringIO()
