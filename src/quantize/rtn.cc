@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "numerics/fp16.h"
+#include "quantize/multiversion.h"
 
 namespace brim {
 
@@ -19,13 +20,7 @@ struct Candidate {
   float error;
 };
 
-// Sums run per lane in a fixed order: the result does not depend on the instruction set of the clone.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define MULTIVERSION
-#endif
-
+// Sums run per lane in a fixed order.
 MULTIVERSION void range_of(const float* w, float* low, float* high) {
   float lows[kLanes] = {};
   float highs[kLanes] = {};
@@ -75,10 +70,14 @@ class Search {
     range_of(w, &low_, &high_);
   }
 
-  // [min, max] with zero included, shrunk.
-  void try_range(float shrink) {
+  // [min, max] with zero included, shrunk; also moved by up to `moves` steps either way.
+  void try_range(float shrink, int32_t moves = 0) {
     const float scale = (high_ - low_) * shrink / 15.0f;
-    if (scale > 0) consider(scale, std::clamp(std::nearbyint(-low_ * shrink / scale), 0.0f, 15.0f));
+    if (scale == 0) return;
+    const float zero = std::nearbyint(-low_ * shrink / scale);
+    for (int32_t move = -moves; move <= moves; ++move) {
+      consider(scale, std::clamp(zero + static_cast<float>(move), 0.0f, 15.0f));
+    }
   }
 
   // The largest magnitude at q = 0 or q = 15 of a range that is symmetric about q = 8 or 7.
@@ -141,6 +140,15 @@ GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const float, kGroup> importance,
                                std::span<uint8_t, kGroup> q) {
   return apply(weighted_search(w.data(), importance.data()), w.data(), q);
+}
+
+GroupParameters group_range(std::span<const float, kGroup> w, std::span<const float, kGroup> importance) {
+  Search search(w.data(), importance.data());
+  for (int32_t percent = 100; percent >= 56; percent -= 4) {
+    search.try_range(static_cast<float>(percent) / 100.0f, 1);
+  }
+  search.try_symmetric();
+  return {search.best().scale, search.best().zero};
 }
 
 float group_error(std::span<const float, kGroup> w, std::span<const float, kGroup> importance) {
