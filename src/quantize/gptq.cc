@@ -6,10 +6,10 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/multiversion.h"
 #include "base/parallel.h"
 #include "numerics/fp16.h"
 #include "quantize/dense.h"
-#include "quantize/multiversion.h"
 #include "quantize/rtn.h"
 
 namespace brim {
