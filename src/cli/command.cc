@@ -137,7 +137,9 @@ Progress progress_bar(const std::string& what) {
   using Clock = std::chrono::steady_clock;
   if (isatty(STDERR_FILENO) == 0) return {};
   const auto start = Clock::now();
-  return [=, shown = -1](uint64_t done, uint64_t total) mutable {
+  return [=, shown = -1, first = uint64_t{0}](uint64_t done, uint64_t total) mutable {
+    if (shown < 0 && first == 0)
+      first = done;  // an earlier run's part, perhaps, which took no time of this one
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const int percent = total == 0 ? 100 : static_cast<int>(done * 100 / total);
     if (percent == shown || (seconds < 1.0 && shown < 0)) return;
@@ -145,6 +147,10 @@ Progress progress_bar(const std::string& what) {
     constexpr int kWidth = 40;
     const std::string bar(static_cast<size_t>(percent * kWidth / 100), '#');
     std::fprintf(stderr, "\r%s [%-*s] %3d%% %4.0f s", what.c_str(), kWidth, bar.c_str(), percent, seconds);
+    if (done > first) {
+      std::fprintf(stderr, ", %.0f s left ",
+                   seconds * static_cast<double>(total - done) / static_cast<double>(done - first));
+    }
     if (done == total) std::fputc('\n', stderr);
     std::fflush(stderr);
   };

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "cli/command.h"
 #include "model/tensor_source.h"
+#include "quantize/calibration_text.h"
 #include "quantize/quantiser.h"
 #include "runtime/calibrate.h"
 #include "runtime/known_pass.h"
@@ -19,12 +20,14 @@ namespace brim {
 
 namespace {
 
+constexpr const char* kDefault = "auto";
+
 struct Options {
   std::string model;
   std::string output;
   PlacementOptions placement;
   std::string tokenizer;
-  std::string quantiser = "rtn";
+  std::string quantiser = kDefault;
   std::string calibration;
   uint32_t threads = 0;
 };
@@ -43,45 +46,89 @@ std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& 
   return {};
 }
 
+// Up to so many weights `best` is done in a few minutes on a small machine; a larger model waits for being
+// asked.
+constexpr uint64_t kBestByDefault = 500'000'000;
+
+// What --quant stands for where it was not given: `best` where it can be had without a wait that nobody
+// expects.
+std::string default_quantiser(const TensorSource& source, bool has_tokenizer, const Options& options) {
+  if (!options.calibration.empty()) return "best";
+  if (options.model.starts_with("synthetic:") || !has_tokenizer) return "rtn";
+  if (source.is_quantised({TensorRole::kQuery})) return "rtn";  // taken over as it is
+  if (streamed_weights(source.description()) <= kBestByDefault) return "best";
+  std::fprintf(stderr,
+               "note: weights are rounded to nearest; --quant best keeps more of the model, and takes "
+               "an hour on two cores for 7 billion weights\n");
+  return "rtn";
+}
+
+// The text that --calib names, or the one that comes with the program.
+std::string calibration_of(const Options& options, const std::string& quantiser) {
+  if (!options.calibration.empty()) return read_text(options.calibration);
+  std::fprintf(stderr,
+               "note: %s calibrates with a short text of its own; --calib FILE takes one of the model's "
+               "kind\n",
+               quantiser.c_str());
+  return std::string(calibration_text());
+}
+
 Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
+  const std::string name = options.quantiser == kDefault
+                               ? default_quantiser(source, !tokenizer.empty(), options)
+                               : options.quantiser;
   const PackOptions common{.board = load_board(options.placement.board, options.placement.set),
                            .embedding = options.placement.embedding,
                            .context = options.placement.context,
                            .threads = options.threads,
-                           .quantiser = options.quantiser};
-  const auto calibrate_on_text = [&] {
-    const std::string quant = "--quant " + options.quantiser;
-    if (options.calibration.empty()) throw Error(quant + " needs a text to calibrate with: --calib FILE");
-    if (tokenizer.empty()) throw Error(quant + " needs the model's tokenizer: --tokenizer FILE");
+                           .quantiser = name};
+  if (name == "rtn" && !options.calibration.empty()) {
+    throw Error("--quant rtn looks at no text: leave out --calib, or choose --quant best");
+  }
+  const auto check_tokenizer = [&] {
+    if (tokenizer.empty()) throw Error("--quant " + name + " needs the model's tokenizer: --tokenizer FILE");
+  };
+  const auto moments = [&] {
+    check_tokenizer();
     PackOptions nearest = common;
     nearest.progress = progress_bar("packing for calibration");
-    return calibrate(source, tokenizer, read_text(options.calibration), nearest,
+    return calibrate(source, tokenizer, calibration_of(options, name), nearest,
                      options.output + ".calibration." + std::to_string(getpid()),
                      progress_bar("calibrating"));
   };
-  const auto quantised = quantiser(options.quantiser)
-                             .apply({.source = source,
-                                     .calibrate = calibrate_on_text,
-                                     .threads = thread_count(options.threads),
-                                     .progress = progress_bar});
+  const auto tokens = [&] {
+    check_tokenizer();
+    return calibration_tokens(source.description(), tokenizer, calibration_of(options, name));
+  };
+  // An hour's work should not end in an error that could have been told at once.
+  plan_image(source.description(), common.board, {common.embedding, common.context, tokenizer.size()});
+  const std::filesystem::path unfinished = options.output + ".unfinished";
+  const auto quantised = quantiser(name).apply({.source = source,
+                                                .calibrate = moments,
+                                                .tokens = tokens,
+                                                .unfinished = unfinished,
+                                                .threads = thread_count(options.threads),
+                                                .progress = progress_bar});
   PackOptions packing = common;
   packing.progress = progress_bar("packing");
   packing.known_pass = [&](const std::string& file) {
     return known_pass_of(file, options.output, thread_count(options.threads));
   };
-  return pack_image(quantised ? *quantised : source, tokenizer, packing, options.output);
+  const Plan plan = pack_image(quantised ? *quantised : source, tokenizer, packing, options.output);
+  std::filesystem::remove_all(unfinished);
+  return plan;
 }
 
 // "rtn: round to nearest. awq: ..."
 std::string quantiser_help() {
-  std::string help;
-  for (const Quantiser& each : quantisers())
-    help += concat(help.empty() ? "" : ". ", each.name, ": ", each.summary);
+  std::string help =
+      "auto: best for up to 500 million weights, where there is a tokenizer to calibrate with; else rtn";
+  for (const Quantiser& each : quantisers()) help += concat(". ", each.name, ": ", each.summary);
   return help;
 }
 
 std::vector<std::string> quantiser_names() {
-  std::vector<std::string> names;
+  std::vector<std::string> names = {kDefault};
   for (const Quantiser& each : quantisers()) names.emplace_back(each.name);
   return names;
 }
@@ -126,7 +173,9 @@ void add_pack(CLI::App& app) {
   command->add_option("--quant", options->quantiser, quantiser_help())
       ->check(CLI::IsMember(quantiser_names()))
       ->capture_default_str();
-  command->add_option("--calib", options->calibration, "Text file to calibrate the quantiser with");
+  command->add_option("--calib", options->calibration,
+                      "Text to calibrate with, of the kind that the model is for (default: a short one that "
+                      "comes with the program)");
   command->add_option("-t,--threads", options->threads, "Threads that quantise (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
   command->callback([options] { pack(*options); });

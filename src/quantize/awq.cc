@@ -11,6 +11,7 @@ namespace brim {
 
 namespace {
 
+constexpr uint64_t kInputsPerLayer = 4;
 constexpr uint32_t kSampleRows = 128;  // of each matrix, evenly spread
 constexpr std::array<float, 11> kAlphas = {0.0f, 0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.8f, 0.9f, 1.0f};
 
@@ -50,38 +51,60 @@ std::unique_ptr<TensorSource> quantise_awq(const QuantiserInput& input) {
                                      input.progress("searching scales"));
 }
 
-AwqSource::AwqSource(const TensorSource& base, const InputMoments& moments, uint32_t threads,
-                     const Progress& progress)
+AwqSource::AwqSource(const TensorSource& base)
     : base_(base),
       model_(base.description()),
-      layers_(base.description().layers),
+      layers_(model_.layers),
       normed_attention_(layers_),
       attention_(layers_),
       normed_ffn_(layers_),
       hidden_(layers_) {
   model_.tied_embeddings = false;
-  const uint64_t jobs = uint64_t{layers_} * 4 + 1;
-  ProgressCounter counter(progress, jobs);
-  for_each_index(threads, jobs, [&](uint64_t job) {
-    const auto layer = static_cast<uint32_t>(job / 4);
-    constexpr TensorRole kQkv[] = {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
-    constexpr TensorRole kOut[] = {TensorRole::kAttentionOut};
-    constexpr TensorRole kGateUp[] = {TensorRole::kGate, TensorRole::kUp};
-    constexpr TensorRole kDown[] = {TensorRole::kDown};
-    constexpr TensorRole kLmHead[] = {TensorRole::kLmHead};
-    if (layer == layers_) {
-      search(0, kLmHead, false, moments.final, &final_);
-    } else if (job % 4 == 0) {
-      search(layer, kQkv, false, moments.normed_attention[layer], &normed_attention_[layer]);
-    } else if (job % 4 == 1) {
-      search(layer, kOut, true, moments.attention[layer], &attention_[layer]);
-    } else if (job % 4 == 2) {
-      search(layer, kGateUp, false, moments.normed_ffn[layer], &normed_ffn_[layer]);
-    } else {
-      search(layer, kDown, false, moments.hidden[layer], &hidden_[layer]);
-    }
+  for (uint32_t layer = 0; layer < layers_; ++layer) {
+    normed_attention_[layer].scale.assign(model_.dim, 1.0f);
+    attention_[layer].scale.assign(model_.query_width(), 1.0f);
+    normed_ffn_[layer].scale.assign(model_.dim, 1.0f);
+    hidden_[layer].scale.assign(model_.hidden, 1.0f);
+  }
+  final_.scale.assign(model_.dim, 1.0f);
+}
+
+AwqSource::AwqSource(const TensorSource& base, const InputMoments& moments, uint32_t threads,
+                     const Progress& progress)
+    : AwqSource(base) {
+  const uint64_t inputs = uint64_t{layers_} * kInputsPerLayer + 1;
+  ProgressCounter counter(progress, inputs);
+  for_each_index(threads, inputs, [&](uint64_t index) {
+    search_input(index, moments);
     counter.advance(1);
   });
+}
+
+void AwqSource::search_layer(uint32_t layer, const InputMoments& moments, uint32_t threads) {
+  const uint64_t first = uint64_t{layer} * kInputsPerLayer;
+  for_each_index(threads, layer == layers_ ? 1 : kInputsPerLayer,
+                 [&](uint64_t i) { search_input(first + i, moments); });
+}
+
+// The inputs of all layers in turn, and that of the LM head.
+void AwqSource::search_input(uint64_t index, const InputMoments& moments) {
+  const auto layer = static_cast<uint32_t>(index / kInputsPerLayer);
+  constexpr TensorRole kQkv[] = {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
+  constexpr TensorRole kOut[] = {TensorRole::kAttentionOut};
+  constexpr TensorRole kGateUp[] = {TensorRole::kGate, TensorRole::kUp};
+  constexpr TensorRole kDown[] = {TensorRole::kDown};
+  constexpr TensorRole kLmHead[] = {TensorRole::kLmHead};
+  if (layer == layers_) {
+    search(0, kLmHead, false, moments.final, &final_);
+  } else if (index % kInputsPerLayer == 0) {
+    search(layer, kQkv, false, moments.normed_attention[layer], &normed_attention_[layer]);
+  } else if (index % kInputsPerLayer == 1) {
+    search(layer, kOut, true, moments.attention[layer], &attention_[layer]);
+  } else if (index % kInputsPerLayer == 2) {
+    search(layer, kGateUp, false, moments.normed_ffn[layer], &normed_ffn_[layer]);
+  } else {
+    search(layer, kDown, false, moments.hidden[layer], &hidden_[layer]);
+  }
 }
 
 // `heads`: the channels are attention outputs, produced by V rows that the query heads of a group share, so

@@ -27,6 +27,12 @@ class AwqSource : public TensorSource {
   AwqSource(const TensorSource& base, const InputMoments& moments, uint32_t threads,
             const Progress& progress);
 
+  // All scales 1, until they are searched layer by layer.
+  explicit AwqSource(const TensorSource& base);
+
+  // The scales of one layer's inputs; only that layer's moments need to be there. Layer `layers`: of `final`.
+  void search_layer(uint32_t layer, const InputMoments& moments, uint32_t threads);
+
   // The LM head is never the embedding: its columns are scaled, those of the embedding are not.
   const ModelDescription& description() const override { return model_; }
   void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override;
@@ -48,6 +54,7 @@ class AwqSource : public TensorSource {
     std::vector<float> importance;  // [columns]: mean squares after scaling
   };
 
+  void search_input(uint64_t index, const InputMoments& moments);
   void search(uint32_t layer, std::span<const TensorRole> matrices, bool heads,
               const std::vector<float>& moments, Input* input) const;
   const Input* input_of(TensorId id) const;        // whose columns it has; null: none

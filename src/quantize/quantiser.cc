@@ -6,6 +6,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "quantize/awq.h"
+#include "quantize/layerwise.h"
 
 namespace brim {
 
@@ -14,7 +15,9 @@ namespace {
 constexpr std::array kQuantisers = {
     Quantiser{"rtn", "round to nearest",
               [](const QuantiserInput&) { return std::unique_ptr<TensorSource>(); }},
-    Quantiser{"awq", "scale channels by what a text shows to matter (needs --calib)", quantise_awq},
+    Quantiser{"awq", "scale channels by what a text shows to matter", quantise_awq},
+    Quantiser{"gptq", "let each weight make up for the rounding of others", quantise_gptq},
+    Quantiser{"best", "awq's scales, then gptq, towards what the unrounded model computes", quantise_best},
 };
 
 }  // namespace

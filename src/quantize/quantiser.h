@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -23,12 +24,20 @@ struct InputMoments {
   std::vector<float> final;                          // [dim]: of lm_head
 };
 
+// A calibration text, cut into windows that each start from an empty context.
+struct CalibrationTokens {
+  std::vector<uint32_t> ids;
+  std::vector<uint32_t> windows;  // tokens of each
+};
+
 // What a quantiser may use.
 struct QuantiserInput {
-  const TensorSource& source;               // outlives what the quantiser makes
-  std::function<InputMoments()> calibrate;  // runs the calibration text; throws Error if there is none
+  const TensorSource& source;                      // outlives what the quantiser makes
+  std::function<InputMoments()> calibrate;         // runs the calibration text; throws Error if there is none
+  std::function<CalibrationTokens()> tokens = {};  // of the calibration text; throws Error if there is none
+  std::filesystem::path unfinished = {};           // folder for what is to outlast a run that is ended early
   uint32_t threads = 1;
-  std::function<Progress(const std::string& what)> progress;  // of a stage of the work
+  std::function<Progress(const std::string& what)> progress = {};  // of a stage of the work
 };
 
 struct Quantiser {

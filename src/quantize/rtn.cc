@@ -1,10 +1,13 @@
 #include "quantize/rtn.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "base/multiversion.h"
 #include "numerics/fp16.h"
+
+// GCC inlines these into each clone of a MULTIVERSION function, so that they run on its instruction set.
+#define IN_CLONES [[gnu::always_inline]] inline
 
 namespace brim {
 
@@ -19,14 +22,15 @@ struct Candidate {
   float error;
 };
 
-// Sums run per lane in a fixed order: the result does not depend on the instruction set of the clone.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define MULTIVERSION
-#endif
+// Sums run per lane, and then over pairs of lanes.
+IN_CLONES float sum_of_lanes(float (&lanes)[kLanes]) {
+  for (uint32_t half = kLanes / 2; half > 0; half /= 2) {
+    for (uint32_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+  }
+  return lanes[0];
+}
 
-MULTIVERSION void range_of(const float* w, float* low, float* high) {
+IN_CLONES void range_of(const float* w, float* low, float* high) {
   float lows[kLanes] = {};
   float highs[kLanes] = {};
   for (uint32_t i = 0; i < kGroup; i += kLanes) {
@@ -35,12 +39,19 @@ MULTIVERSION void range_of(const float* w, float* low, float* high) {
       highs[l] = w[i + l] > highs[l] ? w[i + l] : highs[l];
     }
   }
-  *low = *std::min_element(lows, lows + kLanes);
-  *high = *std::max_element(highs, highs + kLanes);
+  for (uint32_t half = kLanes / 2; half > 0; half /= 2) {
+    for (uint32_t l = 0; l < half; ++l) {
+      lows[l] = lows[l + half] < lows[l] ? lows[l + half] : lows[l];
+      highs[l] = highs[l + half] > highs[l] ? highs[l + half] : highs[l];
+    }
+  }
+  *low = lows[0];
+  *high = highs[0];
 }
 
-MULTIVERSION float squared_error(const float* w, const float* importance, float scale, float inverse,
-                                 float zero) {
+// importance: null for all alike.
+IN_CLONES float squared_error(const float* w, const float* importance, float scale, float zero) {
+  const float inverse = 1.0f / scale;
   float sums[kLanes] = {};
   for (uint32_t i = 0; i < kGroup; i += kLanes) {
     for (uint32_t l = 0; l < kLanes; ++l) {
@@ -48,15 +59,66 @@ MULTIVERSION float squared_error(const float* w, const float* importance, float 
       level = level < -zero ? -zero : level;
       level = level > 15.0f - zero ? 15.0f - zero : level;
       const float difference = w[i + l] - level * scale;
-      sums[l] += difference * difference * importance[i + l];
+      const float square = difference * difference;
+      sums[l] += importance == nullptr ? square : square * importance[i + l];
     }
   }
-  float total = 0;
-  for (float sum : sums) total += sum;
-  return total;
+  return sum_of_lanes(sums);
 }
 
-MULTIVERSION void round_levels(const float* w, float inverse, float zero, uint8_t* q) {
+// To the nearest integer, within [0, 15].
+IN_CLONES float nearest_zero(float x) {
+  x = x < 0.0f ? 0.0f : x;
+  x = x > 15.0f ? 15.0f : x;
+  return (x + kMagic) - kMagic;
+}
+
+// The ranges that are tried for a group: [min, max] with zero included, shrunk in steps and each moved by up
+// to `moves` steps of its scale either way; and a symmetric one.
+struct Ranges {
+  uint32_t shrinks;  // 1, 1 - shrink_step, 1 - 2 shrink_step, ...
+  float shrink_step;
+  int32_t moves;
+};
+constexpr Ranges kNearest = {4, 0.08f, 0};
+constexpr Ranges kWeighted = {11, 0.04f, 0};
+constexpr Ranges kFinest = {12, 0.04f, 1};
+
+// The one of least error; where two are alike, the first.
+IN_CLONES Candidate search(const float* w, const float* importance, const Ranges& ranges) {
+  // All weights at q = z is always possible, and exact for a group of zeros.
+  Candidate best{0, 8, INFINITY};
+  const auto consider = [&](float scale, float zero) __attribute__((always_inline)) {
+    // The rounded FP16 scale decides everything else, since it is the one that decoding uses.
+    const uint16_t bits = std::min(float_to_fp16(scale), uint16_t{0x7BFF});
+    if (bits == 0) return;
+    const float error = squared_error(w, importance, fp16_to_float(bits), zero);
+    if (error < best.error) best = {bits, static_cast<uint8_t>(zero), error};
+  };
+  float low;
+  float high;
+  range_of(w, &low, &high);
+  if (high > low) {
+    for (uint32_t i = 0; i < ranges.shrinks; ++i) {
+      const float shrink = 1.0f - static_cast<float>(i) * ranges.shrink_step;
+      const float scale = (high - low) * shrink / 15.0f;
+      if (scale == 0) continue;
+      const float zero = nearest_zero(-low * shrink / scale);
+      for (int32_t move = -ranges.moves; move <= ranges.moves; ++move) {
+        consider(scale, nearest_zero(zero + static_cast<float>(move)));
+      }
+    }
+    // The largest magnitude at q = 0 or q = 15 of a range that is symmetric about q = 8 or 7.
+    const bool negative = -low >= high;
+    consider((negative ? -low : high) / 8.0f, negative ? 8.0f : 7.0f);
+  }
+  return best;
+}
+
+IN_CLONES void round_levels(const float* w, const Candidate& range, uint8_t* q) {
+  const float scale = fp16_to_float(range.scale);
+  const float inverse = range.scale == 0 ? 0.0f : 1.0f / scale;
+  const float zero = range.zero;
   for (uint32_t i = 0; i < kGroup; ++i) {
     float level = (w[i] * inverse + kMagic) - kMagic + zero;
     level = level < 0.0f ? 0.0f : level;
@@ -65,86 +127,46 @@ MULTIVERSION void round_levels(const float* w, float inverse, float zero, uint8_
   }
 }
 
-// The rounded FP16 scale decides everything else, since it is the one that decoding uses.
-uint16_t stored_scale(float scale) { return std::min(float_to_fp16(scale), uint16_t{0x7BFF}); }
-
-// The best of the ranges tried so far for one group.
-class Search {
- public:
-  Search(const float* w, const float* importance) : w_(w), importance_(importance) {
-    range_of(w, &low_, &high_);
-  }
-
-  // [min, max] with zero included, shrunk.
-  void try_range(float shrink) {
-    const float scale = (high_ - low_) * shrink / 15.0f;
-    if (scale > 0) consider(scale, std::clamp(std::nearbyint(-low_ * shrink / scale), 0.0f, 15.0f));
-  }
-
-  // The largest magnitude at q = 0 or q = 15 of a range that is symmetric about q = 8 or 7.
-  void try_symmetric() {
-    const bool negative = -low_ >= high_;
-    consider((negative ? -low_ : high_) / 8.0f, negative ? 8.0f : 7.0f);
-  }
-
-  const Candidate& best() const { return best_; }
-
- private:
-  void consider(float scale, float zero) {
-    const uint16_t bits = stored_scale(scale);
-    if (bits == 0) return;
-    const float stored = fp16_to_float(bits);
-    const float error = squared_error(w_, importance_, stored, 1.0f / stored, zero);
-    if (error < best_.error) best_ = {bits, static_cast<uint8_t>(zero), error};
-  }
-
-  const float* w_;
-  const float* importance_;
-  float low_ = 0;
-  float high_ = 0;
-  // All weights at q = z is always possible, and exact for a group of zeros.
-  Candidate best_{0, 8, INFINITY};
-};
-
-Candidate search(const float* w, const float* importance, float smallest_shrink, float step) {
-  Search search(w, importance);
-  for (float shrink = 1.0f; shrink >= smallest_shrink; shrink -= step) search.try_range(shrink);
-  search.try_symmetric();
-  return search.best();
+MULTIVERSION Candidate quantise_nearest(const float* w, uint8_t* q) {
+  const Candidate best = search(w, nullptr, kNearest);
+  round_levels(w, best, q);
+  return best;
 }
 
-GroupParameters apply(const Candidate& best, const float* w, std::span<uint8_t, kGroup> q) {
-  if (best.scale == 0) {
-    std::fill(q.begin(), q.end(), best.zero);
-  } else {
-    round_levels(w, 1.0f / fp16_to_float(best.scale), best.zero, q.data());
-  }
-  return {best.scale, best.zero};
+MULTIVERSION Candidate quantise_weighted(const float* w, const float* importance, uint8_t* q) {
+  const Candidate best = search(w, importance, kWeighted);
+  round_levels(w, best, q);
+  return best;
 }
 
-constexpr std::array<float, kGroup> kOnes = [] {
-  std::array<float, kGroup> ones{};
-  ones.fill(1.0f);
-  return ones;
-}();
+MULTIVERSION Candidate search_weighted(const float* w, const float* importance) {
+  return search(w, importance, kWeighted);
+}
 
-Candidate weighted_search(const float* w, const float* importance) {
-  return search(w, importance, 0.6f, 0.04f);
+MULTIVERSION Candidate search_finest(const float* w, const float* importance) {
+  return search(w, importance, kFinest);
 }
 
 }  // namespace
 
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8_t, kGroup> q) {
-  return apply(search(w.data(), kOnes.data(), 0.75f, 0.08f), w.data(), q);
+  const Candidate best = quantise_nearest(w.data(), q.data());
+  return {best.scale, best.zero};
 }
 
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const float, kGroup> importance,
                                std::span<uint8_t, kGroup> q) {
-  return apply(weighted_search(w.data(), importance.data()), w.data(), q);
+  const Candidate best = quantise_weighted(w.data(), importance.data(), q.data());
+  return {best.scale, best.zero};
+}
+
+GroupParameters group_range(std::span<const float, kGroup> w, std::span<const float, kGroup> importance) {
+  const Candidate best = search_finest(w.data(), importance.data());
+  return {best.scale, best.zero};
 }
 
 float group_error(std::span<const float, kGroup> w, std::span<const float, kGroup> importance) {
-  const Candidate best = weighted_search(w.data(), importance.data());
+  const Candidate best = search_weighted(w.data(), importance.data());
   // With all weights at the zero-point the error was not measured.
   return best.scale == 0 ? 0.0f : best.error;
 }

@@ -24,7 +24,10 @@ GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const float, kGroup> importance,
                                std::span<uint8_t, kGroup> q);
 
-// Least sum of importance[i] * (w[i] - (q[i] - z) * s)^2 that the latter finds.
+// Only the range, from the finest choice: also moved by a step to either side.
+GroupParameters group_range(std::span<const float, kGroup> w, std::span<const float, kGroup> importance);
+
+// Least sum of importance[i] * (w[i] - (q[i] - z) * s)^2 that quantise_group finds.
 float group_error(std::span<const float, kGroup> w, std::span<const float, kGroup> importance);
 
 }  // namespace brim

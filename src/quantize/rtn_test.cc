@@ -167,6 +167,50 @@ TEST(Rtn, WeightsBeyondTheLargestScaleSaturateWithTheirSign) {
   }
 }
 
+// What the vectorised search computes, one weight after the other: sixteen sums, added up in pairs.
+Quantised plainly(const Group& w) {
+  const auto nearest = [](float x) { return (x + 0x1.8p23f) - 0x1.8p23f; };
+  const float low = std::min(0.0f, *std::ranges::min_element(w));
+  const float high = std::max(0.0f, *std::ranges::max_element(w));
+  Quantised best;
+  best.parameters = {0, 8};
+  best.q.fill(8);
+  float least = INFINITY;
+  const auto consider = [&](float scale, float zero) {
+    const uint16_t bits = std::min(float_to_fp16(scale), uint16_t{0x7BFF});
+    if (bits == 0) return;
+    const float stored = fp16_to_float(bits);
+    const float inverse = 1.0f / stored;
+    Quantised candidate;
+    candidate.parameters = {bits, static_cast<uint8_t>(zero)};
+    std::array<float, 16> sums{};
+    for (uint32_t i = 0; i < kGroup; ++i) {
+      const float level = std::clamp(nearest(w[i] * inverse), -zero, 15.0f - zero);
+      const float difference = w[i] - level * stored;
+      sums[i % 16] += difference * difference;
+      candidate.q[i] = static_cast<uint8_t>(level + zero);
+    }
+    for (uint32_t half = 8; half > 0; half /= 2) {
+      for (uint32_t l = 0; l < half; ++l) sums[l] += sums[l + half];
+    }
+    if (sums[0] >= least) return;
+    least = sums[0];
+    best = candidate;
+  };
+  if (low == high) return best;
+  for (uint32_t i = 0; i < 4; ++i) {
+    const float shrink = 1.0f - static_cast<float>(i) * 0.08f;
+    const float scale = (high - low) * shrink / 15.0f;
+    if (scale > 0) consider(scale, nearest(std::clamp(-low * shrink / scale, 0.0f, 15.0f)));
+  }
+  consider(std::max(-low, high) / 8.0f, -low >= high ? 8.0f : 7.0f);
+  return best;
+}
+
+TEST(Rtn, TheVectorisedSearchGivesTheBitsOfThePlainOne) {
+  for (const Group& w : many_groups()) EXPECT_EQ(quantise(w), plainly(w)) << w[0] << ' ' << w[1] << " ...";
+}
+
 TEST(Rtn, EveryThreadGetsTheSameResult) {
   const std::vector<Group> groups = many_groups();
   std::vector<Quantised> expected;

@@ -78,6 +78,33 @@ InputMoments calibrate(Interpreter& interpreter, const ModelDescription& model, 
   return moments;
 }
 
+CalibrationTokens calibration_tokens(const ModelDescription& model, std::span<const uint8_t> tokenizer,
+                                     std::string_view text) {
+  Tokenizer words;
+  if (const auto problem = words.attach(tokenizer); !problem.empty()) {
+    throw Error("the tokenizer has a bad " + std::string(problem));
+  }
+  // Of a model whose layers take minutes, half as many.
+  constexpr uint64_t kLarge = 3'000'000'000;
+  const size_t most = streamed_weights(model) < kLarge ? 8192 : 4096;
+  uint32_t longest = 512;
+  for (const uint32_t limit : {model.trained_context, model.attention_window}) {
+    if (limit > 0) longest = std::min(longest, limit);
+  }
+  const auto ids = encode(words, text, {});
+  if (ids.empty()) throw Error("there is nothing in the text to calibrate with");
+  CalibrationTokens tokens;
+  for (size_t next = 0; next < ids.size() && tokens.ids.size() < most;) {
+    const size_t first = tokens.ids.size();
+    if (words.adds_bos()) tokens.ids.push_back(words.bos());
+    while (next < ids.size() && tokens.ids.size() - first < std::max(longest, 2u)) {
+      tokens.ids.push_back(ids[next++]);
+    }
+    tokens.windows.push_back(static_cast<uint32_t>(tokens.ids.size() - first));
+  }
+  return tokens;
+}
+
 InputMoments calibrate(const TensorSource& source, std::span<const uint8_t> tokenizer, std::string_view text,
                        const PackOptions& packing, const std::filesystem::path& temporary,
                        const Progress& progress) {

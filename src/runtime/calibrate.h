@@ -14,6 +14,12 @@
 
 namespace brim {
 
+// The first tokens of a text, cut into windows of at most 512 that the model can attend to. Some thousand
+// tell what a model's inputs look like; more cost time. Throws Error if there are none or the tokenizer's
+// tables are bad.
+CalibrationTokens calibration_tokens(const ModelDescription& model, std::span<const uint8_t> tokenizer,
+                                     std::string_view text);
+
 // Runs the text through an image of `model` (any quantisation will do) and returns the mean square of every
 // input channel of every matrix. Throws Error if there is no text.
 InputMoments calibrate(Interpreter& interpreter, const ModelDescription& model, std::span<const uint32_t> ids,
