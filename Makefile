@@ -58,10 +58,8 @@ format:
 
 lint:
 	@scripts/setup all
-	git ls-files '*.h' '*.cc' | xargs clang-format --dry-run -Werror
 	cmake --preset release -DBUILD_TESTING=ON
-	@# clang 14 does not know __builtin_cpu_supports("f16c").
-	git ls-files 'src/*.cc' ':!src/engine/kernels_avx2.cc' | xargs -P $(JOBS) -n 4 clang-tidy -p build/release --quiet
+	scripts/lint all
 
 clean:
 	rm -rf build
