@@ -118,7 +118,7 @@ TEST(GgufCheckpoint, TheForeignTinyModelLoadsWithItsTokenizer) {
             (std::vector<std::string>{"<unk>", "<s>", "</s>", "h", "i", "\xE2\x96\x81", "<0x41>"}));
   EXPECT_EQ(tokenizer->types, (std::vector<int32_t>{2, 3, 3, 1, 1, 1, 1}));
   EXPECT_EQ(tokenizer->bos, 1u);
-  EXPECT_EQ(tokenizer->ends, std::vector<uint32_t>{2});
+  EXPECT_EQ(tokenizer->eos, 2u);
   Fp32Forward forward(*source);
   for (const float logit : forward.step(1)) EXPECT_TRUE(std::isfinite(logit));
 }
