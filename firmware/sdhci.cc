@@ -60,7 +60,7 @@ constexpr double kTransferSeconds = 3.0;
 // One transfer at most. The controller writes here and not to its destination: ADMA2 descriptors reach 32
 // bits of address, the image also stands above them.
 constexpr uint32_t kBufferBytes = board::kCardBuffer.bytes;
-uint8_t* const buffer = reinterpret_cast<uint8_t*>(board::kCardBuffer.base);
+uint8_t* buffer() { return reinterpret_cast<uint8_t*>(board::kCardBuffer.base); }
 
 struct Descriptor {
   uint16_t attributes;
@@ -166,7 +166,7 @@ const char* SdCard::start() {
 // Physical Layer, 4.3.10). The answer's bits 379 to 376 repeat the function.
 bool SdCard::switch_access_mode(uint32_t function) {
   constexpr uint32_t kStatusBytes = 64, kGroup1 = 16;
-  return transfer(6, 0x80FFFFF0 | function, kStatusBytes, 1) && (buffer[kGroup1] & 0xF) == function;
+  return transfer(6, 0x80FFFFF0 | function, kStatusBytes, 1) && (buffer()[kGroup1] & 0xF) == function;
 }
 
 // Cards that know nothing of it, and lines that do not carry it, stay at 25 MHz.
@@ -189,7 +189,7 @@ bool SdCard::set_default_speed() {
 // Reads blocks into the buffer with this command.
 bool SdCard::transfer(uint32_t index, uint32_t argument, uint32_t block_bytes, uint32_t count) {
   const uint32_t bytes = count * block_bytes;
-  const auto address = static_cast<uint32_t>(reinterpret_cast<uint64_t>(buffer));
+  const auto address = static_cast<uint32_t>(board::kCardBuffer.base);
   for (uint32_t from = 0, i = 0; from < bytes; from += kDescriptorBytes, ++i) {
     const uint32_t part = std::min(bytes - from, kDescriptorBytes);
     descriptors[i] = {from + part == bytes ? kLastDescriptor : kTransferDescriptor,
@@ -197,7 +197,7 @@ bool SdCard::transfer(uint32_t index, uint32_t argument, uint32_t block_bytes, u
   }
   // The controller reads the descriptors and writes the buffer in memory.
   clean_cache(descriptors, sizeof(descriptors));
-  flush_cache(buffer, bytes);
+  flush_cache(buffer(), bytes);
   io_write<uint32_t>(kAdmaAddress, static_cast<uint32_t>(reinterpret_cast<uint64_t>(descriptors)));
   io_write<uint32_t>(kAdmaAddress + 4, 0);
   io_write<uint16_t>(kBlockSize, static_cast<uint16_t>(block_bytes));
@@ -210,7 +210,7 @@ bool SdCard::transfer(uint32_t index, uint32_t argument, uint32_t block_bytes, u
     reset(kCommandAndDataLines);
     return false;
   }
-  flush_cache(buffer, bytes);
+  flush_cache(buffer(), bytes);
   return true;
 }
 
@@ -225,7 +225,7 @@ bool SdCard::read(uint64_t sector, uint32_t count, uint8_t* to) {
     while (!transfer(18, static_cast<uint32_t>(first), kSectorBytes, part)) {
       if (++attempt == kAttempts) return false;
     }
-    std::memcpy(to, buffer, part * kSectorBytes);
+    std::memcpy(to, buffer(), part * kSectorBytes);
     sector += part;
     to += part * kSectorBytes;
     count -= part;
