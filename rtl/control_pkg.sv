@@ -2,8 +2,6 @@
 // verilator lint_off UNUSEDPARAM
 `default_nettype none
 package control_pkg;
-  localparam int PARAMETER_BEATS = 1024;  // P
-
   typedef struct packed {
     logic [6:0]  normed_groups;     // of 128 inputs, of the matrices' input buffers
     logic [6:0]  attention_groups;

@@ -1,6 +1,6 @@
-// Checks an instruction against what the units can take: opcode, sizes, heads, places in P. A pipeline of three
-// stages that moves with enable_i; what is not checked here cannot leave a buffer, at worst the pass makes no
-// progress. docs/rtl/sequencer.md lists the checks.
+// Checks the operands of an instruction: what each must be is said by src/isa/ops.h, from which brim_pkg::bounds_of
+// says which bounds an instruction has; here they are compared. A pipeline of three stages that moves with enable_i;
+// what is not checked here cannot leave a buffer, at worst the pass makes no progress. docs/rtl/sequencer.md.
 `default_nettype none
 module instruction_check (
     input  wire                        clk_i,
@@ -9,7 +9,8 @@ module instruction_check (
     input  wire brim_pkg::instruction_t instruction_i,
     output wire                        bad_o
 );
-  localparam logic [16:0] End = 17'(control_pkg::PARAMETER_BEATS);
+  localparam logic [16:0] End = 17'(brim_pkg::PARAMETER_BEATS);
+  localparam int RowBits = $clog2(brim_pkg::MAX_ROWS + 1);
 
   brim_pkg::instruction_t in;
   control_pkg::limits_t limits;
@@ -17,14 +18,13 @@ module instruction_check (
   assign limits = limits_i;
 
   // ------------------------------------------------------------------ first stage: ends, sizes, comparisons
+  // A bit per brim_pkg::BOUND_...
+  wire [brim_pkg::BOUNDS-1:0] has = brim_pkg::bounds_of(in.opcode, in.flags);
+
   // Beats of P that the instruction uses: from param on, and a head's norm from param2 on.
-  wire is_load = in.opcode == brim_pkg::OP_LOAD;
-  wire is_head = in.opcode == brim_pkg::OP_QUERY || in.opcode == brim_pkg::OP_KEY || in.opcode == brim_pkg::OP_VALUE;
-  wire [15:0] param_beats = is_load ? in.count[15:0] : is_head ? 16'(limits.head_beats) : 16'(limits.norm_beats);
+  wire [15:0] param_beats = has[brim_pkg::BOUND_LOAD_IN_P] ? in.count[15:0] :
+      has[brim_pkg::BOUND_BIAS_IN_P] ? 16'(limits.head_beats) : 16'(limits.norm_beats);
   logic [16:0] param_end_q, param2_end_q;
-  wire uses_param = is_load || in.opcode == brim_pkg::OP_EMBED || in.opcode == brim_pkg::OP_RESIDUAL ||
-      (is_head && in.flags[brim_pkg::FLAG_BIAS_BIT]);
-  wire head_norm = is_head && in.flags[brim_pkg::FLAG_NORM_BIT];
 
   // Pages of a matrix: row blocks times pages of a row block.
   wire [31:0] row_blocks = vpu_pkg::row_blocks(in.rows, in.shape[1], in.shape[2]);
@@ -34,75 +34,67 @@ module instruction_check (
 
   wire [6:0] groups = in.buffer[1] ? limits.hidden_groups : in.buffer[0] ? limits.attention_groups :
       limits.normed_groups;
+  wire [7:0] shape = in.groups[1:0] == '0 ? 8'd4 : in.groups[0] ? 8'd1 : 8'd2;
   wire [7:0] row_beats = in.shape[1] ? limits.q4_row_beats : in.shape[0] ? limits.q8_row_beats : limits.fp16_row_beats;
-  wire [31:0] results = in.opcode == brim_pkg::OP_LOGITS ? limits.vocabulary :
-      in.opcode == brim_pkg::OP_SWIGLU ? limits.hidden_rows : limits.dim;
 
-  logic [7:0] opcode_q;
+  logic [brim_pkg::BOUNDS-1:0] wrong;
+  always_comb begin
+    wrong = '0;  // what later stages compare
+    wrong[brim_pkg::BOUND_KNOWN_FLAGS]      = (in.flags & ~brim_pkg::known_flags(in.opcode)) != '0;
+    wrong[brim_pkg::BOUND_QUERY_HEAD]       = in.head >= limits.heads;
+    wrong[brim_pkg::BOUND_KV_HEAD]          = in.head >= limits.kv_heads;
+    wrong[brim_pkg::BOUND_INPUT_BUFFER]     = in.buffer > brim_pkg::BUFFER_HIDDEN;
+    wrong[brim_pkg::BOUND_INPUT_GROUPS]     = in.groups != 16'(groups);
+    wrong[brim_pkg::BOUND_PAGE_SHAPE]       = in.shape != shape;
+    wrong[brim_pkg::BOUND_MATRIX_ROWS]      = in.rows[RowBits-1:0] == '0 || in.rows[31:RowBits] != '0;
+    wrong[brim_pkg::BOUND_DIM_ROWS]         = in.rows != limits.dim;
+    wrong[brim_pkg::BOUND_HIDDEN_ROWS]      = in.rows != limits.hidden_rows;
+    wrong[brim_pkg::BOUND_VOCABULARY_ROWS]  = in.rows != limits.vocabulary;
+    wrong[brim_pkg::BOUND_EMBEDDING_FORMAT] = in.shape > brim_pkg::EMBEDDING_Q4;
+    wrong[brim_pkg::BOUND_EMBEDDING_ROW]    = in.count != 32'(row_beats);
+    wrong[brim_pkg::BOUND_ROPE_ROW]         = in.count != 32'(limits.head_beats);
+    // That there are not too many shows in the end of the load.
+    wrong[brim_pkg::BOUND_LOAD_BEATS]       = in.count[31:16] != '0 || in.count[15:0] == '0;
+  end
+
+  logic [brim_pkg::BOUNDS-1:0] has_q, wrong_q;
   logic [31:0] count_q;
-  logic uses_param_q, head_norm_q;
-  logic shape_wrong_q, groups_wrong_q, rows_wrong_q, results_wrong_q, row_wrong_q, rope_wrong_q;
-  logic query_wrong_q, kv_wrong_q, load_wrong_q, flags_wrong_q;
-
+  logic known_q;
   always_ff @(posedge clk_i)
     if (enable_i) begin
-      opcode_q      <= in.opcode;
-      count_q       <= in.count;
-      uses_param_q  <= uses_param;
-      head_norm_q   <= head_norm;
-      param_end_q   <= {1'b0, in.param} + {1'b0, param_beats};
-      param2_end_q  <= {1'b0, in.param2} + 17'(limits.head_beats);
-      row_blocks_q  <= row_blocks[18:0];
-      pages_q       <= pages[6:0];
-      // One, two or four columns; the columns of a row block are whole pages.
-      shape_wrong_q <= !(in.shape == 8'd1 || (in.shape == 8'd2 && !in.groups[0]) ||
-          (in.shape == 8'd4 && in.groups[1:0] == '0));
-      groups_wrong_q  <= in.buffer > brim_pkg::BUFFER_HIDDEN || in.groups != 16'(groups);
-      rows_wrong_q    <= in.rows[23:0] == '0 || in.rows[31:24] != '0;
-      results_wrong_q <= in.rows != results;
-      row_wrong_q     <= in.shape > brim_pkg::EMBEDDING_Q4 || in.count != 32'(row_beats);
-      rope_wrong_q    <= in.count != 32'(limits.head_beats);
-      query_wrong_q   <= in.head >= limits.heads;
-      kv_wrong_q      <= in.head >= limits.kv_heads;
-      load_wrong_q    <= in.count[31:16] != '0 || in.count[15:0] == '0;  // the rest shows in param_end_q
-      flags_wrong_q   <= in.flags[7:2] != '0;
+      known_q      <= in.opcode < 8'(brim_pkg::OPCODES);
+      has_q        <= has;
+      wrong_q      <= wrong;
+      count_q      <= in.count;
+      param_end_q  <= {1'b0, in.param} + {1'b0, param_beats};
+      param2_end_q <= {1'b0, in.param2} + 17'(limits.head_beats);
+      row_blocks_q <= row_blocks[18:0];
+      pages_q      <= pages[6:0];
     end
 
   // ------------------------------------------------------------------ second stage: the product
+  logic [brim_pkg::BOUNDS-1:0] wrong2;
+  always_comb begin
+    wrong2 = wrong_q;
+    wrong2[brim_pkg::BOUND_LOAD_IN_P]      = param_end_q > End;
+    wrong2[brim_pkg::BOUND_NORM_IN_P]      = param_end_q > End;
+    wrong2[brim_pkg::BOUND_BIAS_IN_P]      = param_end_q > End;
+    wrong2[brim_pkg::BOUND_HEAD_NORM_IN_P] = param2_end_q > End;
+  end
   logic [25:0] matrix_pages_q;
   logic [31:0] count2_q;
-  logic matrix_q, bad_q, param_wrong_q, param2_wrong_q;
-  logic bad;
-  always_comb begin
-    case (opcode_q)
-      brim_pkg::OP_END, brim_pkg::OP_END_PROMPT, brim_pkg::OP_STREAM: bad = 1'b0;
-      brim_pkg::OP_LOAD: bad = load_wrong_q;
-      brim_pkg::OP_ROPE: bad = rope_wrong_q;
-      brim_pkg::OP_EMBED: bad = row_wrong_q;
-      brim_pkg::OP_MATVEC: bad = shape_wrong_q || groups_wrong_q || rows_wrong_q;
-      brim_pkg::OP_QUERY: bad = query_wrong_q || flags_wrong_q;
-      brim_pkg::OP_KEY: bad = kv_wrong_q || flags_wrong_q;
-      brim_pkg::OP_VALUE: bad = kv_wrong_q || flags_wrong_q || head_norm_q;
-      brim_pkg::OP_SCORES, brim_pkg::OP_SOFTMAX, brim_pkg::OP_VALUES, brim_pkg::OP_OUTPUT: bad = kv_wrong_q;
-      brim_pkg::OP_RESIDUAL, brim_pkg::OP_SWIGLU, brim_pkg::OP_LOGITS: bad = results_wrong_q;
-      default: bad = 1'b1;
-    endcase
-  end
+  logic matrix_q, bad_q;
   always_ff @(posedge clk_i)
     if (enable_i) begin
       matrix_pages_q <= 26'(row_blocks_q) * 26'(pages_q);
       count2_q       <= count_q;
-      matrix_q       <= opcode_q == brim_pkg::OP_MATVEC;
-      bad_q          <= bad;
-      param_wrong_q  <= uses_param_q && param_end_q > End;
-      param2_wrong_q <= head_norm_q && param2_end_q > End;
+      matrix_q       <= has_q[brim_pkg::BOUND_MATRIX_PAGES];
+      bad_q          <= !known_q || (has_q & wrong2) != '0;
     end
 
   // ------------------------------------------------------------------ third stage
   logic out_q;
-  always_ff @(posedge clk_i)
-    if (enable_i)
-      out_q <= bad_q || param_wrong_q || param2_wrong_q || (matrix_q && count2_q != 32'(matrix_pages_q));
+  always_ff @(posedge clk_i) if (enable_i) out_q <= bad_q || (matrix_q && count2_q != 32'(matrix_pages_q));
   assign bad_o = out_q;
   wire unused = &{1'b0, in, limits, row_blocks, pages};
 endmodule

@@ -79,25 +79,17 @@ module sequencer (
   // Neither kind of end is work for a unit. The MCU has entries for reads, that is, for what the VPU consumes.
   wire work = second_op != brim_pkg::OP_END && second_op != brim_pkg::OP_END_PROMPT;
   logic is_end_q, to_mcu_q, to_vpu_q, to_spu_q;
-  logic fills_normed_q, fills_attention_q, fills_hidden_q, fills_queries_q;
-  logic of_normed_q, of_attention_q, of_hidden_q, of_queries_q;  // whose generation goes with it
-  wire is_matvec = second_op == brim_pkg::OP_MATVEC;
-  wire is_head = second_op == brim_pkg::OP_KEY || second_op == brim_pkg::OP_VALUE || second_op == brim_pkg::OP_QUERY;
+  // A bit per brim_pkg::GENERATION_...: whose generation goes with it, and which begins anew.
+  logic [brim_pkg::GENERATIONS-1:0] counted_q, opened_q;
+  wire [brim_pkg::GENERATIONS-1:0] counted = brim_pkg::generation_of(second_op, second_q.buffer[1:0]);
   always_ff @(posedge clk_i)
     if (advance) begin
-      is_end_q          <= is_end;
-      to_vpu_q          <= work && units[brim_pkg::UNIT_VPU_BIT];
-      to_spu_q          <= work && units[brim_pkg::UNIT_SPU_BIT];
-      to_mcu_q          <= work && units[brim_pkg::UNIT_VPU_BIT] && units[brim_pkg::UNIT_MCU_BIT];
-      fills_normed_q    <= second_op == brim_pkg::OP_EMBED || second_op == brim_pkg::OP_RESIDUAL;
-      fills_attention_q <= second_op == brim_pkg::OP_OUTPUT && second_q.head == '0;
-      fills_hidden_q    <= second_op == brim_pkg::OP_SWIGLU;
-      fills_queries_q   <= second_op == brim_pkg::OP_KEY && second_q.head == '0;
-      of_normed_q       <= second_op == brim_pkg::OP_EMBED || second_op == brim_pkg::OP_RESIDUAL ||
-          (is_matvec && second_q.buffer[1:0] == '0);
-      of_attention_q    <= second_op == brim_pkg::OP_OUTPUT || (is_matvec && second_q.buffer[1:0] == 2'd1);
-      of_hidden_q       <= second_op == brim_pkg::OP_SWIGLU || (is_matvec && second_q.buffer[1]);
-      of_queries_q      <= is_head || second_op == brim_pkg::OP_SCORES;
+      is_end_q <= is_end;
+      to_vpu_q <= work && units[brim_pkg::UNIT_VPU_BIT];
+      to_spu_q <= work && units[brim_pkg::UNIT_SPU_BIT];
+      to_mcu_q <= work && units[brim_pkg::UNIT_VPU_BIT] && units[brim_pkg::UNIT_MCU_BIT];
+      counted_q <= counted;
+      opened_q  <= brim_pkg::opens_generation(second_op, second_q.head == '0) ? counted : '0;
     end
   wire no_end = last_q[2] && !is_end_q;
   wire good = valid_q[2] && !bad && !no_end && !ended_q;
@@ -119,26 +111,20 @@ module sequencer (
 
   // ------------------------------------------------------------------ generations
   // docs/rtl/interfaces.md; they go on counting from pass to pass.
-  logic [7:0] normed_q, attention_q, hidden_q, queries_q;
-  wire [7:0] normed = normed_q + 8'(fills_normed_q);
-  wire [7:0] attention = attention_q + 8'(fills_attention_q);
-  wire [7:0] hidden = hidden_q + 8'(fills_hidden_q);
-  wire [7:0] queries = queries_q + 8'(fills_queries_q);
-  wire [7:0] generation = (of_normed_q ? normed : '0) | (of_attention_q ? attention : '0) |
-      (of_hidden_q ? hidden : '0) | (of_queries_q ? queries : '0);
-  always_ff @(posedge clk_i) begin
-    if (dispatched) begin
-      normed_q    <= normed;
-      attention_q <= attention;
-      hidden_q    <= hidden;
-      queries_q   <= queries;
+  wire [8*brim_pkg::GENERATIONS-1:0] counts;
+  for (genvar i = 0; i < brim_pkg::GENERATIONS; i++) begin : gen_generation
+    logic [7:0] count_q;
+    wire [7:0] count = count_q + 8'(opened_q[i]);
+    always_ff @(posedge clk_i) begin
+      if (dispatched) count_q <= count;
+      if (!rst_ni) count_q <= '0;
     end
-    if (!rst_ni) begin
-      normed_q    <= '0;
-      attention_q <= '0;
-      hidden_q    <= '0;
-      queries_q   <= '0;
-    end
+    assign counts[8*i+:8] = counted_q[i] ? count : '0;
+  end
+  logic [7:0] generation;
+  always_comb begin
+    generation = '0;
+    for (int i = 0; i < brim_pkg::GENERATIONS; i++) generation |= counts[8*i+:8];
   end
 
   assign instruction_o   = third_q;

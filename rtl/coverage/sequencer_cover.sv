@@ -20,7 +20,7 @@ module sequencer_cover (
     input wire                          checked,
     input wire                          instruction_valid_i,
     input wire                          instruction_ready_o,
-    input wire [7:0]                    normed_q
+    input wire [7:0]                    normed
 );
   default clocking @(posedge clk_i);
   endclocking
@@ -50,8 +50,9 @@ module sequencer_cover (
   end_is_missing: cover property (rst_ni && checked && !bad && no_end);
   refused: cover property (rst_ni && checked && bad);
   stays_stopped: cover property (rst_ni && error_q && instruction_valid_i);
-  generation_wraps: cover property (taken && normed_q == '1);
+  generation_wraps: cover property (taken && normed == '1);
   wire unused = &{1'b0, third_q};
 endmodule
-bind sequencer sequencer_cover u_cover (.checked(valid_q[2]), .*);
+bind sequencer sequencer_cover u_cover (
+    .checked(valid_q[2]), .normed(gen_generation[brim_pkg::GENERATION_NORMED].count_q), .*);
 `default_nettype wire

@@ -250,15 +250,26 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"RoPE rows too long", Opcode::kRope, [](auto& in) { ++in.count; }},
       {"RoPE rows of nothing", Opcode::kRope, [](auto& in) { in.count = 0; }},
       {"embedding format 3", Opcode::kEmbed, [](auto& in) { in.shape = 3; }},
+      {"embedding format 3 with the rows of q4", Opcode::kEmbed,
+       [](auto& in) { in.shape = 3, in.count = 2; }},
       {"embedding rows of another format", Opcode::kEmbed, [](auto& in) { in.shape = 2; }},
       {"embedding rows too short", Opcode::kEmbed, [](auto& in) { --in.count; }},
       {"norm past P", Opcode::kEmbed, [](auto& in) { in.param = 1021; }},
       {"buffer 3", Opcode::kMatvec, [](auto& in) { in.buffer = static_cast<ActivationBuffer>(3); }},
+      {"buffer 3 with the groups of buffer 2", Opcode::kMatvec,
+       [](auto& in) {
+         in.buffer = static_cast<ActivationBuffer>(3);
+         in.groups = 2, in.shape = 2, in.rows = 128, in.count = 2;
+       }},
       {"buffer of another length", Opcode::kMatvec, [](auto& in) { in.buffer = ActivationBuffer::kHidden; }},
       {"shape 0", Opcode::kMatvec, [](auto& in) { in.shape = 0; }},
       {"shape 3", Opcode::kMatvec, [](auto& in) { in.shape = 3; }},
       {"shape 8", Opcode::kMatvec, [](auto& in) { in.shape = 8; }},
       {"half a page of columns", Opcode::kMatvec, [](auto& in) { in.shape = 2; }},
+      {"shape 1 of two groups", Opcode::kMatvec,  // as many pages either way
+       [](auto& in) {
+         in.buffer = ActivationBuffer::kHidden, in.groups = 2, in.shape = 1, in.rows = 128, in.count = 2;
+       }},
       {"no rows", Opcode::kMatvec, [](auto& in) { in.rows = 0; }},
       {"2^24 rows", Opcode::kMatvec, [](auto& in) { in.rows = 1u << 24; }},
       {"groups", Opcode::kMatvec, [](auto& in) { ++in.groups; }},
@@ -281,6 +292,7 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"KV head 4 of softmax", Opcode::kSoftmax, [](auto& in) { in.head = 4; }},
       {"KV head 2^15 of values", Opcode::kValues, [](auto& in) { in.head = 0x8000; }},
       {"KV head 4 of output", Opcode::kOutput, [](auto& in) { in.head = 4; }},
+      {"flag of a residual", Opcode::kResidual, [](auto& in) { in.flags = kFlagBias; }},
       {"residual of too few rows", Opcode::kResidual, [](auto& in) { --in.rows; }},
       {"norm of a residual past P", Opcode::kResidual, [](auto& in) { in.param = 1021; }},
       {"swiglu of too many rows", Opcode::kSwiglu, [](auto& in) { in.rows += 2; }},

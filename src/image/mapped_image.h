@@ -25,14 +25,20 @@ class MappedImage {
   const ImageHeader& header() const { return *reinterpret_cast<const ImageHeader*>(file_.bytes().data()); }
   std::span<const RegionEntry> regions() const { return {header().regions, header().region_count}; }
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
+  ImageView view() const { return ImageView(header()); }
 
   // File content of the region; empty if it has none.
   std::span<const uint8_t> content(const RegionEntry& region) const;
 
-  // Content of the first region of this kind; empty if there is none.
-  std::span<const uint8_t> content(RegionKind kind) const;
+  // The tokenizer's tables; empty if there are none.
+  std::span<const uint8_t> tokenizer() const;
 
   Program program() const;
+
+  // The program to be run. Throws Error, besides, for one that cannot be (isa/check.h) or that the
+  // accelerator of the board for which the image was packed does not take: whoever runs an image asks here,
+  // so that all refuse the same ones with the same line.
+  Program runnable_program() const;
 
   // Drops the file's pages from this process (they stay in the system's cache), and brings them all in.
   void release() const { file_.release(); }
