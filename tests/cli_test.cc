@@ -123,7 +123,8 @@ class CliStories : public testing::Test {
     if (!std::filesystem::exists(shared)) {
       std::filesystem::create_directories(BRIM_TEST_CACHE);
       const std::string own = shared + "." + std::to_string(getpid());
-      const ProcessResult result = brim({"pack", model_, "-o", own, "--tokenizer", tokenizer_, "-t", "2"});
+      const ProcessResult result =
+          brim({"pack", model_, "-o", own, "--tokenizer", tokenizer_, "--quant", "rtn", "-t", "2"});
       ASSERT_EQ(result.exit_code, 0) << result.err;
       ASSERT_EQ(result.err, "") << "no progress bar without a terminal";
       for (const auto& entry : std::filesystem::directory_iterator(BRIM_TEST_CACHE)) {  // of earlier builds
@@ -140,6 +141,23 @@ class CliStories : public testing::Test {
   const std::string tokenizer_ = stories260k_folder() + "tok512.bin";
   const std::string image_ = folder_.path() + "/stories.brim";
 };
+
+TEST_F(CliStories, PackingCalibratesWhereItCanAndSaysWithWhat) {
+  const std::string image = folder_.path() + "/best.brim";
+  const ProcessResult result = brim({"pack", model_, "-o", image, "--tokenizer", tokenizer_});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.err.find("best calibrates with a short text of its own"), std::string::npos) << result.err;
+  EXPECT_EQ(json_of({"inspect", image, "--json"})["model"]["quantiser"], "best");
+  EXPECT_FALSE(std::filesystem::exists(image + ".unfinished"));
+
+  const std::string text = folder_.write("text", "Once upon a time there was a brim of a hat.");
+  expect_failure(brim({"pack", model_, "-o", image, "--quant", "rtn", "--calib", text}), "--calib");
+  expect_failure(brim({"pack", model_, "-o", image, "--calib", text}), "--tokenizer");
+  expect_failure(brim({"pack", model_, "-o", image, "--quant", "gptq"}), "--tokenizer");
+  expect_failure(
+      brim({"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--calib", folder_.path() + "/absent"}),
+      "absent");
+}
 
 TEST_F(CliStories, RunDecodesTheTextItReports) {
   const json report = json_of({"run", image_, "-p", "Once upon a time", "-n", "40", "--json"});
@@ -258,7 +276,7 @@ TEST_F(CliStories, APromptThatDoesNotFitIsRefusedBeforeItIsShown) {
 
 TEST_F(CliStories, AFullContextKeepsTheTextAndSaysWhatToDo) {
   const std::string small = folder_.path() + "/small.brim";
-  output({"pack", model_, "-o", small, "--tokenizer", tokenizer_, "--context", "64"});
+  output({"pack", model_, "-o", small, "--tokenizer", tokenizer_, "--quant", "rtn", "--context", "64"});
   const ProcessResult result = brim({"run", small, "-p", "Once upon a time", "-n", "500"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.error_lines(), 1u) << result.err;

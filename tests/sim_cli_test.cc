@@ -43,7 +43,9 @@ TEST(CliSim, JsonHasTheKeysThatChecksUse) {
 TEST(CliSim, TakesAnImageByItsContentAndWritesTraceAndReport) {
   const TemporaryFolder folder;
   const std::string image = folder.path() + "/demo";
-  ASSERT_EQ(run_process({BRIM_BINARY, "pack", BRIM_SOURCE_DIR "/models/demo", "-o", image}).exit_code, 0);
+  ASSERT_EQ(run_process({BRIM_BINARY, "pack", BRIM_SOURCE_DIR "/models/demo", "-o", image, "--quant", "rtn"})
+                .exit_code,
+            0);
   const std::string trace = folder.path() + "/trace.json", report = folder.path() + "/report.html";
   const ProcessResult result = sim({image, "--generate", "3", "--trace", trace, "--report", report});
   ASSERT_EQ(result.exit_code, 0) << result.err;

@@ -15,6 +15,8 @@ reference BLAS is slow) and sentencepiece.
     /usr/bin/python3 train.py --golden          write golden.json: ids of a prompt, the logits
                                                 after it, and the 64 greedy ids that follow
     /usr/bin/python3 train.py --check           check the files with a second implementation
+    /usr/bin/python3 train.py --bible FOLDER    make another model there, of the form of Qwen3, from the
+                                                King James Bible in Debian's package bible-kjv
 
 Seeds are fixed, but another processor, BLAS or thread count rounds differently, and then the
 weights differ in detail. If OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE are set, unset them: they choose
@@ -36,9 +38,29 @@ DIM, HEADS, KV_HEADS, HEAD, LAYERS, HIDDEN, VOCAB, CONTEXT = 256, 4, 2, 64, 3, 5
 EPS, THETA = 1e-5, 10000.0
 BOS, EOS = 1, 2
 
+QK_NORM = False
+
 SEED, STEPS, WARMUP, DECAY, STEP_TOKENS = 1, 2900, 200, 700, 1024
 LEARNING_RATE, WEIGHT_DECAY, DROPOUT = 2e-3, 0.1, 0.05
 PROMPT = "ROMEO:\nO, speak again, bright angel! for thou art"
+
+
+def choose_bible(folder):
+    """The other model: more and narrower layers, grouped heads of 32 with norms of queries and keys. 5 MB."""
+    folder.mkdir(parents=True, exist_ok=True)
+    globals().update(HERE=folder, DIM=192, HEADS=6, KV_HEADS=2, HEAD=32, LAYERS=6, HIDDEN=512, CONTEXT=256,
+                     EPS=1e-6, THETA=1e6, QK_NORM=True, STEPS=900, WARMUP=100, DECAY=500, DROPOUT=0.0)
+    verses = subprocess.run(["bible", "-f", "Gen1:1-Rev22:21"], capture_output=True, text=True,
+                            check=True).stdout.splitlines()
+    text = ""
+    for verse in verses:  # "Ge1:1 In the beginning ..."
+        reference, words = verse.split(" ", 1)
+        text += ("\n" if text and reference.endswith(":1") else "") + words + "\n"
+    path = folder / "bible.txt"
+    path.write_text(text, encoding="utf-8")
+    held_out = read_text(path)[1]
+    (folder / "held-out.txt").write_text(held_out, encoding="utf-8")
+    return path
 
 
 # ---- Text and tokenizer ------------------------------------------------------------------------
@@ -160,9 +182,9 @@ def rotate(x, cos, sin):
 
 
 class Norm(nn.Module):
-    def __init__(self):
+    def __init__(self, size):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(DIM))
+        self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * self.weight
@@ -175,12 +197,16 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(DIM, KV_HEADS * HEAD, bias=False)
         self.v_proj = nn.Linear(DIM, KV_HEADS * HEAD, bias=False)
         self.o_proj = nn.Linear(HEADS * HEAD, DIM, bias=False)
+        if QK_NORM:
+            self.q_norm, self.k_norm = Norm(HEAD), Norm(HEAD)
 
     def forward(self, x, cos, sin, mask):
         batch, length, _ = x.shape
         heads = lambda y, n: y.view(batch, length, n, HEAD).transpose(1, 2)
-        q = rotate(heads(self.q_proj(x), HEADS), cos, sin) * HEAD ** -0.5
-        k = rotate(heads(self.k_proj(x), KV_HEADS), cos, sin)
+        q, k = heads(self.q_proj(x), HEADS), heads(self.k_proj(x), KV_HEADS)
+        if QK_NORM:
+            q, k = self.q_norm(q), self.k_norm(k)
+        q, k = rotate(q, cos, sin) * HEAD ** -0.5, rotate(k, cos, sin)
         v = heads(self.v_proj(x), KV_HEADS)
         k, v = (y.repeat_interleave(HEADS // KV_HEADS, 1) for y in (k, v))
         weights = (q @ k.transpose(2, 3) + mask).softmax(-1)
@@ -201,8 +227,8 @@ class Mlp(nn.Module):
 class Layer(nn.Module):
     def __init__(self):
         super().__init__()
-        self.input_layernorm, self.self_attn = Norm(), Attention()
-        self.post_attention_layernorm, self.mlp = Norm(), Mlp()
+        self.input_layernorm, self.self_attn = Norm(DIM), Attention()
+        self.post_attention_layernorm, self.mlp = Norm(DIM), Mlp()
         self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, x, *rope):
@@ -217,7 +243,7 @@ class Llama(nn.Module):
         super().__init__()
         self.embed_tokens = nn.Embedding(VOCAB, DIM)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.norm = Norm()
+        self.norm = Norm(DIM)
         self.dropout = nn.Dropout(DROPOUT)
         for name, p in self.named_parameters():
             if p.dim() == 2:
@@ -256,8 +282,8 @@ def save(model):
 
 def save_config():
     (HERE / "config.json").write_text(json.dumps({
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama",
-        "attention_bias": False, "attention_dropout": 0.0, "bos_token_id": BOS,
+        "architectures": ["Qwen3ForCausalLM" if QK_NORM else "LlamaForCausalLM"],
+        "model_type": "qwen3" if QK_NORM else "llama", "attention_bias": False, "attention_dropout": 0.0, "bos_token_id": BOS,
         "eos_token_id": EOS, "head_dim": HEAD, "hidden_act": "silu", "hidden_size": DIM,
         "initializer_range": 0.02, "intermediate_size": HIDDEN,
         "max_position_embeddings": CONTEXT, "mlp_bias": False, "num_attention_heads": HEADS,
@@ -505,6 +531,7 @@ def check(text_path):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("text", nargs="?", default=TEXT, help="training text")
+    p.add_argument("--bible", type=pathlib.Path, metavar="FOLDER", help="make the other model there")
     p.add_argument("--state", type=pathlib.Path, metavar="FILE",
                    help="keep the state of the training here, and go on from it")
     p.add_argument("--eval", action="store_true", help="measure the validation loss")
@@ -514,6 +541,8 @@ def main():
     a = p.parse_args()
     torch.set_num_threads(2)
     torch.set_flush_denormal(True)
+    if a.bible:
+        a.text = choose_bible(a.bible)
     if a.eval:
         per_token, per_byte = validate(load(), Windows(Tokenizer(), read_text(a.text)[1]))
         print(f"{per_token:.4f} nats/token, {per_byte:.4f} nats/byte"

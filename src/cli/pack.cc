@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "cli/command.h"
+#include "image/output_file.h"
 #include "model/tensor_source.h"
 #include "quantize/calibration_text.h"
 #include "quantize/quantiser.h"
@@ -101,6 +102,7 @@ Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, c
     return calibration_tokens(source.description(), tokenizer, calibration_of(options, name));
   };
   // An hour's work should not end in an error that could have been told at once.
+  OutputFile(options.output, 0);
   plan_image(source.description(), common.board, {common.embedding, common.context, tokenizer.size()});
   const std::filesystem::path unfinished = options.output + ".unfinished";
   const auto quantised = quantiser(name).apply({.source = source,
@@ -115,7 +117,7 @@ Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, c
     return known_pass_of(file, options.output, thread_count(options.threads));
   };
   const Plan plan = pack_image(quantised ? *quantised : source, tokenizer, packing, options.output);
-  std::filesystem::remove_all(unfinished);
+  if (quantised) std::filesystem::remove_all(unfinished);
   return plan;
 }
 

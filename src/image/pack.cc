@@ -9,6 +9,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/multiversion.h"
 #include "base/parallel.h"
 #include "compile/build_program.h"
 #include "compile/matrix.h"
@@ -17,6 +18,7 @@
 #include "image/output_file.h"
 #include "isa/check.h"
 #include "numerics/fp16.h"
+#include "quantize/nibbles.h"
 #include "quantize/rtn.h"
 
 namespace brim {
@@ -28,6 +30,20 @@ namespace {
 constexpr float kMaxFourBit = 15 * kMaxFp16 / 2;
 constexpr float kMaxEightBit = 127 * kMaxFp16;
 constexpr const char* kFourBitGroup = "a 4-bit group with an FP16 scale";
+
+MULTIVERSION float largest_magnitude(const float* values, size_t count) {
+  constexpr size_t kLanes = 16;
+  float lanes[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (size_t l = 0; l < kLanes; ++l) {
+      const float magnitude = std::fabs(values[i + l]);
+      lanes[l] = magnitude > lanes[l] ? magnitude : lanes[l];
+    }
+  }
+  for (; i < count; ++i) lanes[0] = std::max(lanes[0], std::fabs(values[i]));
+  return *std::max_element(lanes, lanes + kLanes);
+}
 
 // The weight pages of one row block, and their metadata records, filled group by group.
 class RowBlock {
@@ -46,9 +62,7 @@ class RowBlock {
   void set_group(uint32_t row, uint32_t column, const uint8_t* q, GroupParameters parameters) {
     const uint32_t page = column / shape_.columns;
     const uint32_t group = column % shape_.columns * shape_.rows + row;
-    uint8_t* packed = &pages_[uint64_t{page} * kPageBytes + group * kGroupBytes];
-    for (uint32_t i = 0; i < kGroupBytes; ++i)
-      packed[i] = static_cast<uint8_t>(q[2 * i] | (q[2 * i + 1] << 4));
+    pack_nibbles({q, kGroup}, {&pages_[uint64_t{page} * kPageBytes + group * kGroupBytes], kGroupBytes});
     uint8_t* record = &records_[uint64_t{page} * kMetadataRecordBytes];
     record[group / 2] = static_cast<uint8_t>(record[group / 2] | (parameters.zero << (group % 2 * 4)));
     std::memcpy(record + kMetadataZeroBytes + group * 2, &parameters.scale, 2);
@@ -56,7 +70,9 @@ class RowBlock {
 
   uint32_t rows() const { return shape_.rows; }
   uint32_t groups() const { return groups_; }
-  std::span<const uint8_t> page(uint32_t i) const { return {&pages_[uint64_t{i} * kPageBytes], kPageBytes}; }
+  std::span<const uint8_t> pages(uint32_t first, uint32_t count) const {
+    return {&pages_[uint64_t{first} * kPageBytes], uint64_t{count} * kPageBytes};
+  }
   const uint8_t* record(uint32_t i) const { return &records_[uint64_t{i} * kMetadataRecordBytes]; }
 
  private:
@@ -225,15 +241,14 @@ class Packer {
         std::memcpy(out + groups * kGroup + 2 * g, &scale, 2);
         const float inverse = scale ? 1.0f / fp16_to_float(scale) : 0.0f;
         for (uint32_t i = 0; i < kGroup; ++i) {
-          const auto k = static_cast<int8_t>(std::clamp(std::nearbyint(group[i] * inverse), -127.0f, 127.0f));
-          out[g * kGroup + i] = static_cast<uint8_t>(k);
+          // Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
+          const float level = std::clamp((group[i] * inverse + 0x1.8p23f) - 0x1.8p23f, -127.0f, 127.0f);
+          out[g * kGroup + i] = static_cast<uint8_t>(static_cast<int8_t>(level));
         }
       } else {
         std::array<uint8_t, kGroup> q;
         const GroupParameters parameters = quantise_group(group, q);
-        for (uint32_t i = 0; i < kGroupBytes; ++i) {
-          out[g * kGroupBytes + i] = static_cast<uint8_t>(q[2 * i] | (q[2 * i + 1] << 4));
-        }
+        pack_nibbles(q, {out + g * kGroupBytes, kGroupBytes});
         std::memcpy(out + groups * kGroupBytes + 2 * g, &parameters.scale, 2);
         out[groups * (kGroupBytes + 2) + g] = parameters.zero;
       }
@@ -275,9 +290,16 @@ class Packer {
       const auto& [matrix, index, first_page] = blocks[i];
       RowBlock block(*matrix);
       quantise_rows(*matrix, index, &block);
+      // Pages stand together up to the end of a chunk.
+      for (uint32_t p = 0; p < matrix->pages_per_block();) {
+        const uint64_t page = first_page + p;
+        const auto count = static_cast<uint32_t>(
+            std::min<uint64_t>(matrix->pages_per_block() - p, kPagesPerChunk - page % kPagesPerChunk));
+        file_.write(start + page_offset(page), block.pages(p, count));
+        p += count;
+      }
       for (uint32_t p = 0; p < matrix->pages_per_block(); ++p) {
         const uint64_t page = first_page + p;
-        file_.write(start + page_offset(page), block.page(p));
         std::memcpy(
             &metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
             block.record(p), kMetadataRecordBytes);
@@ -293,9 +315,9 @@ class Packer {
   // Throws Error if a value of row `row` of the tensor is beyond `limit`, the most that `format` can hold.
   void check_range(TensorId tensor, uint64_t row, std::span<const float> values, float limit,
                    const char* format) const {
+    if (largest_magnitude(values.data(), values.size()) <= limit) return;
     const auto bad =
         std::find_if(values.begin(), values.end(), [&](float value) { return std::fabs(value) > limit; });
-    if (bad == values.end()) return;
     throw Error(concat(std::setprecision(9), model_.name, ": ", tensor_name(tensor), ", row ", row, ": ",
                        *bad, " is beyond the ", limit, " that ", format,
                        " can hold; is the checkpoint damaged?"));

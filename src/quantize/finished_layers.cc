@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "numerics/split_mix.h"
+#include "quantize/nibbles.h"
 
 namespace brim {
 
@@ -72,10 +73,7 @@ void LayerContent::put_rows(TensorRole role, uint64_t first_row, uint64_t rows, 
   const Place& place = places_.at(role);
   const uint64_t groups = groups_of(place.shape.columns);
   const uint64_t first = first_row * groups;
-  uint8_t* q = &content[place.offset + first * kGroup / 2];
-  for (uint64_t i = 0; i < rows * groups * kGroup / 2; ++i) {
-    q[i] = static_cast<uint8_t>(from.q[2 * i] | from.q[2 * i + 1] << 4);
-  }
+  pack_nibbles(from.q, content.subspan(place.offset + first * kGroup / 2, rows * groups * kGroup / 2));
   std::memcpy(&content[place.zeros() + first], from.zeros.data(), rows * groups);
   std::memcpy(&content[place.scales() + first * sizeof(uint16_t)], from.scales.data(),
               rows * groups * sizeof(uint16_t));
@@ -86,11 +84,7 @@ void LayerContent::get_rows(TensorRole role, uint64_t first_row, uint64_t rows,
   const Place& place = places_.at(role);
   const uint64_t groups = groups_of(place.shape.columns);
   const uint64_t first = first_row * groups;
-  const uint8_t* q = &content[place.offset + first * kGroup / 2];
-  for (uint64_t i = 0; i < rows * groups * kGroup / 2; ++i) {
-    out.q[2 * i] = q[i] & 15;
-    out.q[2 * i + 1] = q[i] >> 4;
-  }
+  unpack_nibbles(content.subspan(place.offset + first * kGroup / 2, rows * groups * kGroup / 2), out.q);
   std::memcpy(out.zeros.data(), &content[place.zeros() + first], rows * groups);
   std::memcpy(out.scales.data(), &content[place.scales() + first * sizeof(uint16_t)],
               rows * groups * sizeof(uint16_t));
@@ -99,7 +93,7 @@ void LayerContent::get_rows(TensorRole role, uint64_t first_row, uint64_t rows,
 FinishedLayers::FinishedLayers(std::filesystem::path folder, uint64_t key, const TensorSource& source)
     : folder_(std::move(folder)), key_(key) {
   std::error_code problem;
-  std::filesystem::create_directories(folder_, problem);
+  std::filesystem::create_directory(folder_, problem);
   if (problem) {
     throw Error("cannot make " + folder_.string() +
                 " for the layers that are finished: " + problem.message());
