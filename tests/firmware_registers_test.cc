@@ -98,7 +98,7 @@ class FirmwareRegisters : public testing::Test {
     std::filesystem::create_directories(directory_);
     const std::string path = directory_ / "demo.brim";
     const std::string pack =
-        BRIM_BINARY " pack " BRIM_SOURCE_DIR "/models/demo --context 128 >/dev/null -o " + path;
+        BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo --context 128 >/dev/null -o " + path;
     ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
     image_.emplace(path);
     ddr_.emplace(directory_ / "ddr",

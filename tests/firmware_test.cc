@@ -35,7 +35,7 @@ class BoardTest : public testing::Test {
   // The demo model's image.
   std::string image(const std::string& context = "512", const std::string& board = "kv260") {
     const std::string path = file("demo" + context + ".brim");
-    const std::string command = std::string(BRIM_BINARY) + " pack " BRIM_SOURCE_DIR "/models/demo -o " +
+    const std::string command = std::string(BRIM_BINARY) + " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo -o " +
                                 path + " --context " + context + " --board " + board + " >/dev/null 2>&1";
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return path;
@@ -135,7 +135,7 @@ TEST_F(BoardTest, AsksTheAcceleratorForNoPassThatItRefuses) {
   if (!BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
   const std::string path = file("long.brim");
   const std::string pack =
-      BRIM_BINARY " pack " BRIM_SOURCE_DIR "/models/demo --context 4160 >/dev/null -o " + path;
+      BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo --context 4160 >/dev/null -o " + path;
   ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
   Board board(file("tmp"), {path, "--preload", "--target", "rtl", "--rtl-tokens", "8"});
   EXPECT_TRUE(board.shows("Self test passed"));
