@@ -35,8 +35,9 @@ class BoardTest : public testing::Test {
   // The demo model's image.
   std::string image(const std::string& context = "512", const std::string& board = "kv260") {
     const std::string path = file("demo" + context + ".brim");
-    const std::string command = std::string(BRIM_BINARY) + " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo -o " +
-                                path + " --context " + context + " --board " + board + " >/dev/null 2>&1";
+    const std::string command = std::string(BRIM_BINARY) +
+                                " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo -o " + path +
+                                " --context " + context + " --board " + board + " >/dev/null 2>&1";
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return path;
   }
