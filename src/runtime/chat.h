@@ -21,6 +21,7 @@ class Chat {
   // Forgets the conversation.
   void reset() { session_.rewind(0); }
 
+  Session& session() { return session_; }
   const Session& session() const { return session_; }
 
  private:
