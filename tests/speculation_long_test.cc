@@ -1,4 +1,5 @@
 // The same over 200 prompts and seeds, and how much is kept.
+#include "engine/interpreter.h"
 #include "engine/kernels.h"
 #include "tests/small_models.h"
 #include "tests/support/speculation_check.h"

@@ -1,5 +1,6 @@
 // Drafting several tokens and verifying them in a pass gives the text that plain decoding gives, seed by
 // seed.
+#include "engine/interpreter.h"
 #include "engine/kernels.h"
 #include "rtl_target/executor.h"
 #include "rtl_target/model.h"
