@@ -15,8 +15,8 @@ namespace brim::test {
 // The file of a small image that can be changed.
 class ForgedImage {
  public:
-  explicit ForgedImage(const ModelDescription& model) {
-    const PackedModel packed(*make_synthetic(model, 1), EmbeddingFormat::kQ8, 64);
+  explicit ForgedImage(const ModelDescription& model, const Board& board = load_board("kv260")) {
+    const PackedModel packed(*make_synthetic(model, 1), EmbeddingFormat::kQ8, 64, board);
     original_ = read_file(packed.path());
     reset();
   }

@@ -81,6 +81,48 @@ TEST_P(RefusedPrograms, AreRefusedWithTheSameLine) {
   }
 }
 
+// A model that is wider than the RTL, packed for an accelerator that takes it.
+constexpr uint32_t kWideHidden = 14464;
+
+Board wide_board() {
+  Board board = load_board("kv260");
+  board.accelerator.largest_model.hidden = kWideHidden;
+  return board;
+}
+
+ForgedImage wide_image() {
+  ModelDescription model = small_model("plain");
+  model.hidden = kWideHidden;
+  model.layers = 1;
+  return ForgedImage(model, wide_board());
+}
+
+TEST_P(RefusedPrograms, AModelTooWideForTheImagesBoardIsRefusedWithTheSameLine) {
+  ForgedImage forged = wide_image();
+  forged.header().largest_model = {};
+  const MappedImage image(forged.write());
+  try {
+    GetParam().start(image);
+    ADD_FAILURE() << "runs";
+  } catch (const Error& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        image.path() +
+            ": hidden 14464 is more than the accelerator of board kv260 takes (14336); choose a smaller "
+            "model, or pack it for this machine alone with --set "
+            "accelerator.largest_model.hidden=14464");
+  }
+}
+
+TEST(WideModel, RunsWhereItWasPackedForAnAcceleratorThatTakesIt) {
+  const MappedImage image(wide_image().write());
+  EXPECT_EQ(image.header().largest_model.hidden, kWideHidden);
+  interpret(image, make_reference_kernels());
+  interpret(image, make_kernels(available_kernels().front()));
+  EXPECT_NO_THROW(sim::subject_of(image, wide_board()));
+  EXPECT_THROW(sim::subject_of(image, load_board("kv260")), Error);
+}
+
 INSTANTIATE_TEST_SUITE_P(Executors, RefusedPrograms, testing::ValuesIn(runners()),
                          [](const auto& test) { return std::string(test.param.name); });
 

@@ -127,6 +127,17 @@ struct AxiDescription {
   bool operator==(const AxiDescription&) const = default;
 };
 
+// The largest model that an accelerator takes.
+struct LargestModelDescription {
+  uint32_t dim = 0;
+  uint32_t hidden = 0;
+  uint32_t heads = 0;
+  uint32_t kv_heads = 0;
+  uint32_t heads_per_kv = 0;
+
+  bool operator==(const LargestModelDescription&) const = default;
+};
+
 struct AcceleratorDescription {
   double clock_mhz = 0;
   uint32_t vpu_lanes = 0;            // weights per cycle
@@ -136,6 +147,7 @@ struct AcceleratorDescription {
   uint32_t port_fifo_beats = 0;      // of each stream port: what it may have asked for and not yet joined
   uint32_t score_buffer_bytes =
       0;  // attention scores: 8 B per position, lane and round of pairs (isa/pass_limits.h)
+  LargestModelDescription largest_model;
 
   bool operator==(const AcceleratorDescription&) const = default;
 };

@@ -271,7 +271,8 @@ std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, 
 void require_inside(const Section& section, const MemoryRegion& range,
                     const std::vector<MemoryRegion>& regions) {
   require_pages(section, range);
-  if (std::ranges::none_of(regions, [&](const MemoryRegion& r) { return r.range().contains(range.range()); })) {
+  if (std::ranges::none_of(regions,
+                           [&](const MemoryRegion& r) { return r.range().contains(range.range()); })) {
     section.refuse("base", "and bytes must lie inside one of the regions");
   }
 }
@@ -349,6 +350,17 @@ AxiDescription parse_axi(Section section, const std::string& file) {
   return axi;
 }
 
+LargestModelDescription parse_largest_model(Section section) {
+  LargestModelDescription m;
+  m.dim = section.integer("dim", 1, kMaxCount);
+  m.hidden = section.integer("hidden", 1, kMaxCount);
+  m.heads = section.integer("heads", 1, kMaxCount);
+  m.kv_heads = section.integer("kv_heads", 1, kMaxCount);
+  m.heads_per_kv = section.integer("heads_per_kv", 1, kMaxCount);
+  section.finish();
+  return m;
+}
+
 AcceleratorDescription parse_accelerator(Section section) {
   AcceleratorDescription a;
   a.clock_mhz = section.number("clock_mhz", 1, 10000);
@@ -358,6 +370,7 @@ AcceleratorDescription parse_accelerator(Section section) {
   a.prefetch_fifo_beats = section.power_of_two("prefetch_fifo_beats", 128, kMaxCount);
   a.port_fifo_beats = section.power_of_two("port_fifo_beats", 32, 256);
   a.score_buffer_bytes = section.integer("score_buffer_bytes", 1024, kMaxCount);
+  a.largest_model = parse_largest_model(section.section("largest_model"));
   section.finish();
   return a;
 }

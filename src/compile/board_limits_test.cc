@@ -38,7 +38,11 @@ ModelDescription qwen2_7b() {
 TEST(BoardLimits, AModelThatIsTooWideIsRefusedByNameAndNumber) {
   EXPECT_EQ(error_of([] { plan_image(qwen2_7b(), large_board(), {}); }),
             "qwen2-7b: hidden 18944 is more than the accelerator of board large takes (14336); choose a "
-            "smaller model");
+            "smaller model, or pack it for this machine alone with --set "
+            "accelerator.largest_model.hidden=18944");
+  Board wider = large_board();
+  wider.accelerator.largest_model.hidden = 18944;
+  EXPECT_NO_THROW(plan_image(qwen2_7b(), wider, {}));
   ModelDescription narrower = qwen2_7b();
   narrower.hidden = 14336;
   EXPECT_NO_THROW(plan_image(narrower, large_board(), {}));
@@ -56,6 +60,25 @@ TEST(BoardLimits, AContextIsAtMostWhatTheScoreBufferHolds) {
         error_of([&] { plan_image(model, board, {.context = 100'000}); }).find("context 100032 is more than"),
         std::string::npos);
   }
+}
+
+TEST(BoardLimits, EveryBoardHasTheAcceleratorThatTheRtlIs) {
+  for (const auto name : builtin_board_names())
+    EXPECT_EQ(limits_of(load_board(std::string(name))).model, LargestModel{}) << name;
+}
+
+TEST(BoardLimits, MoreRoundsThanResultsHaveSlotsForAreRefused) {
+  Board board = large_board();
+  board.accelerator.tokens_per_pass = 1;
+  board.accelerator.largest_model.heads_per_kv = 16;
+  ProgramHeader header = program_header(qwen2_7b(), 64);
+  header.hidden = 14336;
+  header.heads = 32;
+  EXPECT_NO_THROW(require_taken("model", header, board));
+  header.heads = 36;
+  EXPECT_EQ(error_of([&] { require_taken("model", header, board); }),
+            "model: rounds of attention of a token 9 is more than the accelerator of board large takes (8); "
+            "choose a smaller model");
 }
 
 TEST(BoardLimits, EveryBoardTakesALayerOfSevenBillionWeights) {

@@ -22,7 +22,7 @@ constexpr uint32_t kFloatsPerBeat = kBeatBytes / sizeof(float);
 
 Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels,
                          const InterpreterOptions& options)
-    : Interpreter(image.path(), image.program(), std::make_unique<BoardMemory>(image, options.load),
+    : Interpreter(image.path(), image.runnable_program(), std::make_unique<BoardMemory>(image, options.load),
                   std::move(kernels), options) {}
 
 Interpreter::Interpreter(std::string name, const Program& program, std::unique_ptr<PhysicalMemory> memory,

@@ -59,6 +59,12 @@ struct KnownPass {
 };
 static_assert(sizeof(KnownPass) == 40);
 
+// The largest model that the accelerator of the image's board takes; 0: as the RTL, isa/accelerator_limits.h.
+struct ImageLargestModel {
+  uint32_t dim, hidden, heads, kv_heads, heads_per_kv;
+};
+static_assert(sizeof(ImageLargestModel) == 20);
+
 struct ImageHeader {
   char magic[8];
   uint32_t version;
@@ -73,6 +79,7 @@ struct ImageHeader {
   ImageModel model;
   RegionEntry regions[kMaxRegions];
   KnownPass known_pass;
+  ImageLargestModel largest_model;
 };
 static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/concat.h"
 #include "base/error.h"
+#include "compile/board_limits.h"
 #include "image/crc32c.h"
+#include "isa/check.h"
 
 namespace brim {
 
@@ -14,6 +17,16 @@ bool is_large(RegionKind kind) { return kind == RegionKind::kWeights || kind == 
 
 bool is_scratch(const RegionEntry& region) {
   return region.file_bytes == 0 && region.kind != RegionKind::kReserved;
+}
+
+LargestModel largest_model(const ImageLargestModel& said) {
+  const LargestModel rtl;
+  const auto or_rtl = [](uint32_t value, uint32_t most) { return value != 0 ? value : most; };
+  return {.dim = or_rtl(said.dim, rtl.dim),
+          .hidden = or_rtl(said.hidden, rtl.hidden),
+          .heads = or_rtl(said.heads, rtl.heads),
+          .kv_heads = or_rtl(said.kv_heads, rtl.kv_heads),
+          .heads_per_kv = or_rtl(said.heads_per_kv, rtl.heads_per_kv)};
 }
 
 }  // namespace
@@ -44,6 +57,14 @@ Program MappedImage::program() const {
   } catch (const Error& error) {
     throw Error(path_ + ": " + error.what());
   }
+}
+
+Program MappedImage::runnable_program() const {
+  Program program = this->program();
+  check_program(path_, program);
+  refuse_excess(path_, excess_of(program.header, largest_model(header().largest_model)),
+                concat("the accelerator of board ", header().board));
+  return program;
 }
 
 void MappedImage::check_region(const RegionEntry& region, uint64_t done, uint64_t total,

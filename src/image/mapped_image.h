@@ -34,6 +34,11 @@ class MappedImage {
 
   Program program() const;
 
+  // The program to be run. Throws Error, besides, for one that cannot be (isa/check.h) or that the
+  // accelerator of the board for which the image was packed does not take: whoever runs an image asks here,
+  // so that all refuse the same ones with the same line.
+  Program runnable_program() const;
+
   // Drops the file's pages from this process (they stay in the system's cache), and brings them all in.
   void release() const { file_.release(); }
   void populate() const { file_.populate(); }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/multiversion.h"
 #include "base/parallel.h"
+#include "compile/board_limits.h"
 #include "compile/build_program.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
@@ -437,6 +438,11 @@ class Packer {
     std::sort(header.memory, header.memory + header.memory_count,
               [](const auto& a, const auto& b) { return a.base < b.base; });
     header.model = model_header();
+    const LargestModel largest = limits_of(options_.board).model;
+    if (largest != LargestModel{}) {
+      header.largest_model = {largest.dim, largest.hidden, largest.heads, largest.kv_heads,
+                              largest.heads_per_kv};
+    }
 
     if (plan_.regions.size() > kMaxRegions) throw Error("image: too many memory regions");
     uint64_t offset = 0;

@@ -17,17 +17,22 @@ inline constexpr uint32_t kMostKvHeads = 32;
 inline constexpr uint32_t kMostHeadsPerKv = 8;
 inline constexpr uint32_t kMostRounds = 8;  // of pairs of a token and a query head of a KV head: result slots
 
-// The limits above are those of the RTL in every size; the rest are the size's own, as its registers say it.
+// The largest model that an accelerator takes; unless said otherwise, the RTL in every size.
+struct LargestModel {
+  uint32_t dim = kMostDim;
+  uint32_t hidden = kMostHidden;
+  uint32_t heads = kMostHeads;
+  uint32_t kv_heads = kMostKvHeads;
+  uint32_t heads_per_kv = kMostHeadsPerKv;
+
+  bool operator==(const LargestModel&) const = default;
+};
+
 struct AcceleratorLimits {
   uint32_t tokens = 0;        // of a pass; lanes of pairs. MAX_TOKENS
   uint32_t context = 0;       // positions. MAX_CONTEXT
   uint64_t score_buffer = 0;  // bytes for all lanes. SCORE_BYTES
-  uint32_t dim = kMostDim;
-  uint32_t hidden = kMostHidden;
-  uint32_t vocabulary = kMostVocabulary;
-  uint32_t heads = kMostHeads;
-  uint32_t kv_heads = kMostKvHeads;
-  uint32_t heads_per_kv = kMostHeadsPerKv;
+  LargestModel model = {};
 };
 
 // An accelerator of `lanes` works on that many pairs at a time, in rounds. Each round keeps its results in a
@@ -54,23 +59,36 @@ struct Excess {
   const char* size = nullptr;  // its name; null: there is none
   uint64_t value = 0;
   uint64_t most = 0;
+  const char* member = nullptr;  // of LargestModel; null: it does not say it
 };
 
-// The first one. Precondition: tokens of the limits are not 0.
-constexpr Excess excess_of(const ProgramHeader& program, const AcceleratorLimits& limits) {
-  const uint32_t heads_per_kv = program.kv_heads == 0 ? program.heads : program.heads / program.kv_heads;
+constexpr uint32_t heads_per_kv(const ProgramHeader& program) {
+  return program.kv_heads == 0 ? program.heads : program.heads / program.kv_heads;
+}
+
+// The first one of the model, whatever the context.
+constexpr Excess excess_of(const ProgramHeader& program, const LargestModel& largest) {
   const Excess sizes[] = {
-      {"dim", program.dim, limits.dim},
-      {"hidden", program.hidden, limits.hidden},
-      {"vocabulary", program.vocabulary, limits.vocabulary},
-      {"heads", program.heads, limits.heads},
-      {"kv_heads", program.kv_heads, limits.kv_heads},
-      {"query heads per KV head", heads_per_kv, limits.heads_per_kv},
-      {"context", program.context, longest_context(limits, heads_per_kv)},
+      {"dim", program.dim, largest.dim, "dim"},
+      {"hidden", program.hidden, largest.hidden, "hidden"},
+      {"vocabulary", program.vocabulary, kMostVocabulary},
+      {"heads", program.heads, largest.heads, "heads"},
+      {"kv_heads", program.kv_heads, largest.kv_heads, "kv_heads"},
+      {"query heads per KV head", heads_per_kv(program), largest.heads_per_kv, "heads_per_kv"},
   };
   for (const Excess& size : sizes) {
     if (size.value > size.most) return size;
   }
+  return {};
+}
+
+// The first one of all. Precondition: tokens of the limits are not 0.
+constexpr Excess excess_of(const ProgramHeader& program, const AcceleratorLimits& limits) {
+  if (const Excess excess = excess_of(program, limits.model); excess.size != nullptr) return excess;
+  const uint64_t rounds = attention_rounds(1, heads_per_kv(program), limits.tokens);
+  if (rounds > kMostRounds) return {"rounds of attention of a token", rounds, kMostRounds};
+  const uint64_t longest = longest_context(limits, heads_per_kv(program));
+  if (program.context > longest) return {"context", program.context, longest};
   return {};
 }
 

@@ -8,14 +8,12 @@
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
-#include "isa/check.h"
 #include "isa/pass_limits.h"
 #include "rtl_target/does_not_fit.h"
 
 namespace brim::rtl_target {
 RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
-    : image_(image), board_(board), program_(image.program()), memory_(image) {
-  check_program(image.path(), program_);
+    : image_(image), board_(board), program_(image.runnable_program()), memory_(image) {
   const ProgramHeader& header = program_.header;
   const RegionEntry* logits = find_region(image.header(), RegionKind::kLogits);
   if (logits == nullptr) throw Error(image.path() + ": there is no room for logits; pack the model again");

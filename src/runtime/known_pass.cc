@@ -41,7 +41,8 @@ bool gives_known_logits(Executor& executor, const KnownPass& known) {
 
 KnownPass known_pass_of(const std::string& file, const std::string& name, uint32_t threads) {
   const MappedImage image(file);
-  Interpreter interpreter(name, image.program(), std::make_unique<BoardMemory>(image, Load::kOnDemand),
+  Interpreter interpreter(name, image.runnable_program(),
+                          std::make_unique<BoardMemory>(image, Load::kOnDemand),
                           make_kernels(available_kernels().front()),
                           {.max_tokens_per_pass = kMaxKnownTokens, .threads = threads});
   // Packing promises to need little memory, and what is mapped of the file counts: before every matrix, let

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "compile/build_program.h"
-#include "isa/check.h"
 
 namespace brim::sim {
 namespace {
@@ -32,9 +31,8 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   const ImageHeader& header = image.header();
   Subject subject;
   subject.name = header.model.name;
-  subject.program.program = image.program();
+  subject.program.program = image.runnable_program();
   subject.program.name = image.path();
-  check_program(image.path(), subject.program.program);
   require_taken(image.path(), subject.program.program.header, board);
   subject.streamed_weights = brim::streamed_weights(sizes_of(header.model));
   for (const RegionEntry& entry : image.regions()) {
