@@ -81,7 +81,7 @@ class ExactKernels final : public Kernels {
   void values(const KvView& values, const int16_t* mantissas, const int32_t*, uint32_t positions,
               float* out) const override {
     const std::vector<float>& p = probabilities_.at(mantissas);
-    std::vector<double> sums(values.record_bytes);
+    std::vector<double> sums(values.format.record_bytes);
     for (uint32_t t = 0; t < positions; ++t) {
       const std::vector<float>& v = shadow_.at(values.record(t));
       for (size_t i = 0; i < v.size(); ++i) sums[i] += double{p[t]} * v[i];

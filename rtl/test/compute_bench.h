@@ -83,14 +83,14 @@ class ComputeBench {
 
   // Records of positions below `position`, page by page.
   void read_records(uint64_t address, uint32_t position) {
-    const uint32_t bytes = kv_record_bytes(program_.header.head_size);
-    const uint32_t per_page = kv_tokens_per_page(program_.header.head_size);
+    const KvFormat format = kv_format(program_.header.head_size);
+    const uint32_t per_page = format.tokens_per_page();
     for (uint32_t base = 0; base < position; base += per_page) {
       const uint32_t n = std::min(per_page, position - base);
       for (uint32_t m = 0; m < n; m += kPorts) {
-        for (uint32_t half = 0; half < bytes / kBeatBytes; ++half) {
+        for (uint32_t half = 0; half < format.record_beats(); ++half) {
           for (uint32_t i = m; i < std::min(m + kPorts, n); ++i) {
-            read_scratch(address * kBeatBytes + kv_record_offset(base + i, bytes) + half * kBeatBytes);
+            read_scratch(address * kBeatBytes + format.offset(base + i) + half * kBeatBytes);
           }
         }
       }
@@ -148,7 +148,7 @@ class ComputeBench {
           for (uint32_t value = 0; value < 2; ++value) {
             for (uint32_t i = 0; i < (position + 31) / 32; ++i) {
               read_scratch(uint64_t{in.address2} * kBeatBytes +
-                           value * kv_scale_bytes(program_.header.context) + i * kBeatBytes);
+                           value * uint64_t{2} * program_.header.context + i * kBeatBytes);
             }
           }
           read_records(in.address, position);

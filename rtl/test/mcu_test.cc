@@ -59,14 +59,14 @@ void append_page(std::vector<uint64_t>& beats, uint64_t address) {
 }
 
 void append_records(std::vector<uint64_t>& beats, uint64_t address, uint32_t head_size, uint32_t position) {
-  const uint32_t bytes = kv_record_bytes(head_size);
-  const uint32_t per_page = kv_tokens_per_page(head_size);
+  const KvFormat format = kv_format(head_size);
+  const uint32_t per_page = format.tokens_per_page();
   for (uint32_t base = 0; base < position; base += per_page) {
     const uint32_t n = std::min(per_page, position - base);
     for (uint32_t m = 0; m < n; m += kPorts) {
-      for (uint32_t half = 0; half < bytes / kBeatBytes; ++half) {
+      for (uint32_t half = 0; half < format.record_beats(); ++half) {
         for (uint32_t i = m; i < std::min(m + kPorts, n); ++i)
-          beats.push_back(address + kv_record_offset(base + i, bytes) + half * kBeatBytes);
+          beats.push_back(address + format.offset(base + i) + half * kBeatBytes);
       }
     }
   }
@@ -104,7 +104,7 @@ std::vector<uint64_t> expected_beats(const Pass& pass) {
         break;
       case Opcode::kScores:
         for (uint32_t value = 0; value < 2; ++value) {
-          append_linear(beats, uint64_t{in.address2} * kBeatBytes + value * kv_scale_bytes(header.context),
+          append_linear(beats, uint64_t{in.address2} * kBeatBytes + value * uint64_t{2} * header.context,
                         (position + 31) / 32);
         }
         append_records(beats, address, header.head_size, position);

@@ -216,7 +216,7 @@ template <typename Vpu, uint32_t Tokens>
 class AttentionBench {
  public:
   AttentionBench(uint64_t seed, const Attention& a)
-      : a_(a), record_bytes_(kv_record_bytes(a.head_size)), operands_(seed), bench_(seed, kScores) {
+      : a_(a), format_(kv_format(a.head_size)), operands_(seed), bench_(seed, kScores) {
     Vpu& v = bench_.ports();
     v.head_size_i = static_cast<uint16_t>(a.head_size);
     v.context_i = a.context;
@@ -272,12 +272,11 @@ class AttentionBench {
 
   // K and V of all positions as the cache would hold them; those of the pass go to the local buffer too.
   void cache(uint32_t kv_head) {
-    const uint32_t pages = (positions() * record_bytes_ + kPageBytes - 1) / kPageBytes;
     for (uint32_t value = 0; value < 2; ++value) {
-      pages_[value].assign(pages * kPageBytes, 0);
+      pages_[value].assign(format_.page_bytes(positions()), 0);
       scales_[value].assign((positions() + 31) / 32 * 64, 0);
       for (uint32_t i = 0; i < positions(); ++i) {
-        auto* record = &pages_[value][kv_record_offset(i, record_bytes_)];
+        auto* record = &pages_[value][format_.offset(i)];
         for (uint32_t j = 0; j < a_.head_size; ++j) {
           record[j] = static_cast<uint8_t>(static_cast<int32_t>(operands_.below(255)) - 127);
         }
@@ -285,7 +284,7 @@ class AttentionBench {
         std::memcpy(&scales_[value][2 * i], &scale, 2);
         if (i < a_.position) continue;
         const uint32_t token = i - a_.position;
-        for (uint32_t half = 0; half < record_bytes_ / 64; ++half) {
+        for (uint32_t half = 0; half < format_.record_beats(); ++half) {
           std::memcpy(bench_.local_rows[((kv_head * 8 + token) * 2 + value) * 2 + half].data(),
                       record + 64 * half, 64);
         }
@@ -295,16 +294,15 @@ class AttentionBench {
   }
 
   void append_records(uint32_t value) {
-    const uint32_t beats = record_bytes_ / kBeatBytes;
-    const uint32_t per_page = kv_tokens_per_page(a_.head_size);
+    const uint32_t beats = format_.record_beats();
+    const uint32_t per_page = format_.tokens_per_page();
     for (uint32_t base = 0; base < a_.position; base += per_page) {
       const uint32_t n = std::min(per_page, a_.position - base);
       for (uint32_t m = 0; m < n; m += 4) {
         for (uint32_t half = 0; half < beats; ++half) {
           for (uint32_t i = m; i < std::min(m + 4, n); ++i) {
             Beat beat;
-            std::memcpy(beat.data(),
-                        &pages_[value][kv_record_offset(base + i, record_bytes_) + half * kBeatBytes],
+            std::memcpy(beat.data(), &pages_[value][format_.offset(base + i) + half * kBeatBytes],
                         kBeatBytes);
             bench_.beats.push_back(beat);
           }
@@ -335,7 +333,7 @@ class AttentionBench {
     ASSERT_EQ(bench_.ports().scores_done_o, kv_head + 1);
 
     const auto kernels = make_reference_kernels();
-    const KvView keys{pages_[0].data(), scales_[0].data(), record_bytes_};
+    const KvView keys{pages_[0].data(), scales_[0].data(), format_};
     for (uint32_t pair = 0; pair < pairs(); ++pair) {
       const uint32_t token = pair / a_.heads_per_kv;
       const uint32_t head = kv_head * a_.heads_per_kv + pair % a_.heads_per_kv;
@@ -384,9 +382,9 @@ class AttentionBench {
 
     ASSERT_EQ(bench_.results.size(), pairs() * a_.head_size);
     const auto kernels = make_reference_kernels();
-    const KvView view{pages_[1].data(), scales_[1].data(), record_bytes_};
+    const KvView view{pages_[1].data(), scales_[1].data(), format_};
     for (uint32_t pair = 0; pair < pairs(); ++pair) {
-      std::vector<float> expected(record_bytes_);
+      std::vector<float> expected(format_.record_bytes);
       kernels->values(view, mantissas[pair].data(), exponents[pair].data(), count_of(pair), expected.data());
       for (uint32_t j = 0; j < a_.head_size; ++j) {
         for (uint32_t lane = 0; lane < Tokens; ++lane) {
@@ -398,7 +396,7 @@ class AttentionBench {
   }
 
   Attention a_;
-  uint32_t record_bytes_;
+  KvFormat format_;
   Operands operands_;
   VpuBench<Vpu, Tokens> bench_;
   PlainActivations queries_;

@@ -73,8 +73,7 @@ void expect_sound(const Plan& plan, const ModelDescription& model, const Board& 
                      uint64_t{4} * model.vocabulary * board.accelerator.tokens_per_pass));
   ASSERT_EQ(a.kv.size(), uint64_t{model.layers} * model.kv_heads * 2);
   EXPECT_TRUE(within(RegionKind::kKvScales, a.kv_scales, a.kv.size() * a.context * 2));
-  const uint64_t kv_bytes =
-      (a.context * kv_record_bytes(model.head_size) + kPageBytes - 1) / kPageBytes * kPageBytes;
+  const uint64_t kv_bytes = kv_format(model.head_size).page_bytes(a.context);
   std::vector<uint64_t> kv = a.kv;
   std::ranges::sort(kv);
   for (size_t i = 0; i < kv.size(); ++i) {

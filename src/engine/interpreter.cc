@@ -236,10 +236,10 @@ void Interpreter::heads(const Section& section) {
 }
 
 void Interpreter::cache(const LinkedStep& step, uint32_t token, const float* x) {
-  const uint32_t record_bytes = kv_record_bytes(header_.head_size);
+  const KvFormat format = kv_format(header_.head_size);
   const uint32_t position = position_ + token;
-  auto* record = reinterpret_cast<int8_t*>(step.pages + kv_record_offset(position, record_bytes));
-  std::fill(record + header_.head_size, record + record_bytes, int8_t{0});
+  auto* record = reinterpret_cast<int8_t*>(step.pages + format.offset(position));
+  std::fill(record + header_.head_size, record + format.record_bytes, int8_t{0});
   const uint16_t scale = kernels_->to_kv8(x, header_.head_size, record);
   std::memcpy(step.scales + 2 * uint64_t{position}, &scale, sizeof(scale));
 }

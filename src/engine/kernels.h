@@ -31,10 +31,10 @@ struct MatrixView {
 struct KvView {
   const uint8_t* pages = nullptr;
   const uint8_t* scales = nullptr;  // FP16 per position
-  uint32_t record_bytes = 0;        // 64 or 128
+  KvFormat format = {};
 
   const int8_t* record(uint32_t position) const {
-    return reinterpret_cast<const int8_t*>(pages) + kv_record_offset(position, record_bytes);
+    return reinterpret_cast<const int8_t*>(pages) + format.offset(position);
   }
 };
 
@@ -64,7 +64,7 @@ class Kernels {
   virtual void attention_weights(const float* p, const uint8_t* scales, uint32_t positions,
                                  int16_t* mantissas, int32_t* exponents, bool* overflow) const = 0;
 
-  // out[j] = sum over positions of weight * V, for j < record_bytes.
+  // out[j] = sum over positions of weight * V, for j < values.format.record_bytes.
   virtual void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents,
                       uint32_t positions, float* out) const = 0;
 

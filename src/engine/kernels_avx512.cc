@@ -157,7 +157,7 @@ struct Avx512 {
     __m512i h[4], l[4];
     for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
     for (uint32_t quad = 0; quad < quads; ++quad) {
-      const int8_t* at = records + quad * values.record_bytes;
+      const int8_t* at = records + quad * values.format.record_bytes;
       for (uint32_t port = 0; port < kPorts; ++port) {
         __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
       }

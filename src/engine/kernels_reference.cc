@@ -79,7 +79,7 @@ class ReferenceKernels : public Kernels {
     for (uint32_t i = first; i < last; ++i) {
       const int8_t* k = keys.record(i);
       int32_t dot = 0;
-      for (uint32_t j = 0; j < keys.record_bytes; ++j) dot += q[j] * k[j];
+      for (uint32_t j = 0; j < keys.format.record_bytes; ++j) dot += q[j] * k[j];
       const float scale = fmul(load_fp16(keys.scales + 2 * i), power_of_two(exponent));
       scores[i] = fmul(fl(dot), fmul(scale, inverse_sqrt_head_size));
     }
@@ -107,11 +107,11 @@ class ReferenceKernels : public Kernels {
 
   void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
               float* out) const override {
-    std::fill(out, out + values.record_bytes, 0.0f);
+    std::fill(out, out + values.format.record_bytes, 0.0f);
     for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
       const float scale = power_of_two(exponents[first / kAttentionBlock]);
       const uint32_t last = std::min(first + kAttentionBlock, positions);
-      for (uint32_t j = 0; j < values.record_bytes; ++j) {
+      for (uint32_t j = 0; j < values.format.record_bytes; ++j) {
         int32_t dot = 0;
         for (uint32_t i = first; i < last; ++i) dot += mantissas[i] * values.record(i)[j];
         out[j] = fadd(out[j], fmul(fl(dot), scale));

@@ -151,17 +151,18 @@ TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForLargestWeights) {
 
 // K or V of one head with random content.
 struct Cache {
-  Cache(std::mt19937& random, uint32_t context, uint32_t record_bytes, uint32_t head_size, bool extreme)
-      : pages((context * record_bytes + kPageBytes - 1) / kPageBytes * kPageBytes), scales(2 * context) {
+  Cache(std::mt19937& random, uint32_t context, uint32_t head_size, bool extreme)
+      : pages(kv_format(head_size).page_bytes(context)), scales(kv_format(head_size).scales_bytes(context)) {
+    const KvFormat format = kv_format(head_size);
     for (uint32_t p = 0; p < context; ++p) {
       for (uint32_t i = 0; i < head_size; ++i) {
         const auto k = extreme ? (random() % 2 ? 127 : -127) : static_cast<int>(random() % 255) - 127;
-        pages[kv_record_offset(p, record_bytes) + i] = static_cast<uint8_t>(k);
+        pages[format.offset(p) + i] = static_cast<uint8_t>(k);
       }
       const uint16_t scale = float_to_fp16(static_cast<float>(random() % 4096) * 0x1p-18f);
       std::memcpy(&scales[2 * p], &scale, 2);
     }
-    view = {pages.data(), scales.data(), record_bytes};
+    view = {pages.data(), scales.data(), format};
   }
   std::vector<uint8_t> pages, scales;
   KvView view;
@@ -171,8 +172,8 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
   for (const uint32_t head_size : {8u, 48u, 64u, 80u, 128u}) {
     for (const bool extreme : {false, true}) {
       const uint32_t context = 320;
-      const Cache keys(random_, context, kv_record_bytes(head_size), head_size, extreme);
-      const Cache values(random_, context, kv_record_bytes(head_size), head_size, extreme);
+      const Cache keys(random_, context, head_size, extreme);
+      const Cache values(random_, context, head_size, extreme);
       int16_t q[kA16Block] = {};
       for (uint32_t i = 0; i < head_size; ++i) {
         q[i] = static_cast<int16_t>(static_cast<int32_t>(below(2 * kA16MaxMantissa + 1)) - kA16MaxMantissa);
@@ -185,7 +186,7 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
           scores.assign(context, 0.0f);
           mantissas.assign(context, 0);
           exponents.assign(context / kAttentionBlock, 0);
-          out.assign(keys.view.record_bytes, 0.0f);
+          out.assign(keys.view.format.record_bytes, 0.0f);
           const uint32_t half = positions / 2 / kAttentionBlock * kAttentionBlock;
           kernels.scores(keys.view, q, -16, 0.25f, 0, half, scores.data());
           kernels.scores(keys.view, q, -16, 0.25f, half, positions, scores.data());
@@ -221,7 +222,7 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
 }
 
 TEST_P(KernelsTest, ValuesIgnoreWhatStandsBeyondTheLastPosition) {
-  Cache values(random_, 64, 128, 128, false);
+  Cache values(random_, 64, 128, false);
   std::vector<int16_t> mantissas(64, 0);
   for (uint32_t i = 0; i < 5; ++i) mantissas[i] = static_cast<int16_t>(1000 * i - 2000);
   const int32_t exponent = -20;

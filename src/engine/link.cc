@@ -11,7 +11,8 @@ uint64_t byte_address(uint32_t beat) { return uint64_t{beat} * kBeatBytes; }
 
 class Linker {
  public:
-  Linker(const Program& program, PhysicalMemory& memory) : header_(program.header), memory_(memory) {
+  Linker(const Program& program, PhysicalMemory& memory)
+      : header_(program.header), kv_(kv_format(program.header.head_size)), memory_(memory) {
     for (const Instruction& in : program.instructions) add(in);
     group();
   }
@@ -59,10 +60,10 @@ class Linker {
         break;
       }
       case Pattern::kRecords:
-        step.pages = memory_.write(base, kv_page_bytes(header_.head_size, header_.context));
+        step.pages = memory_.write(base, kv_.page_bytes(header_.context));
         break;
       case Pattern::kLinear: {
-        const uint64_t scale_bytes = kv_scale_bytes(header_.context);
+        const uint64_t scale_bytes = kv_.scales_bytes(header_.context);
         if (read.behind_scales) {
           step.value_scales = memory_.write(base + scale_bytes, scale_bytes);
         } else if (read.length == Length::kPastScales) {
@@ -82,9 +83,9 @@ class Linker {
   void resolve(const MemoryWrite& write, LinkedStep& step) {
     const uint64_t base = byte_address(value_of(write.base, step.instruction));
     if (write.what == Written::kRecord) {
-      step.pages = memory_.write(base, kv_page_bytes(header_.head_size, header_.context));
+      step.pages = memory_.write(base, kv_.page_bytes(header_.context));
     } else if (write.what == Written::kScale) {
-      step.scales = memory_.write(base, kv_scale_bytes(header_.context));
+      step.scales = memory_.write(base, kv_.scales_bytes(header_.context));
     }
   }
 
@@ -115,14 +116,13 @@ class Linker {
   void group_heads(uint32_t first, uint32_t last) {
     const auto first_head = static_cast<uint32_t>(linked_.kv_heads.size());
     linked_.kv_heads.resize(first_head + header_.kv_heads);
-    const uint32_t record_bytes = kv_record_bytes(header_.head_size);
     for (uint32_t i = first; i < last; ++i) {
       const LinkedStep& step = linked_.steps[i];
       if (!is_attention(step.instruction.opcode)) continue;
       KvHead& head = linked_.kv_heads[first_head + step.instruction.head];
       if (step.instruction.opcode == Opcode::kScores) {
-        head.keys = {step.pages, step.scales, record_bytes};
-        head.values = {nullptr, step.value_scales, record_bytes};
+        head.keys = {step.pages, step.scales, kv_};
+        head.values = {nullptr, step.value_scales, kv_};
       }
       if (step.instruction.opcode == Opcode::kValues) head.values.pages = step.pages;
     }
@@ -136,6 +136,7 @@ class Linker {
   }
 
   const ProgramHeader& header_;
+  KvFormat kv_;
   PhysicalMemory& memory_;
   LinkedProgram linked_;
   WeightStream stream_;

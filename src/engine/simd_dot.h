@@ -34,7 +34,7 @@ class SimdDot : public SimdSpu<Simd> {
 
   void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
               uint32_t first, uint32_t last, float* scores) const override {
-    if (keys.record_bytes == 64) {
+    if (keys.format.record_bytes == 64) {
       scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
     } else {
       scores_record<128>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
@@ -43,7 +43,7 @@ class SimdDot : public SimdSpu<Simd> {
 
   void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
               float* out) const override {
-    for (uint32_t offset = 0; offset < values.record_bytes; offset += kBeatBytes) {
+    for (uint32_t offset = 0; offset < values.format.record_bytes; offset += kBeatBytes) {
       values_beat(values, offset, mantissas, exponents, positions, out + offset);
     }
   }

@@ -59,6 +59,9 @@ struct KvFormat {
   uint32_t record_bytes;  // of a token: whole beats, elements past the head size are zero
   uint32_t scale_bytes;   // of a token
 
+  bool operator==(const KvFormat&) const = default;
+
+  constexpr uint32_t record_beats() const { return record_bytes / kBeatBytes; }
   constexpr uint32_t tokens_per_page() const { return kPageBytes / record_bytes; }
   // Of token t's record, from the start of its head's pages.
   constexpr uint64_t offset(uint32_t token) const {
@@ -71,24 +74,15 @@ struct KvFormat {
     return (uint64_t{context} + tokens_per_page() - 1) / tokens_per_page() * kPageBytes;
   }
   constexpr uint64_t scales_bytes(uint32_t context) const { return uint64_t{context} * scale_bytes; }
+  // That hold the scales of the first positions.
+  constexpr uint64_t scale_beats(uint64_t positions) const {
+    return (positions * scale_bytes + kBeatBytes - 1) / kBeatBytes;
+  }
 };
 
 // int8 records of 64 bytes for heads up to 64 elements, else 128; an FP16 scale.
 constexpr KvFormat kv_format(uint32_t head_size) {
   return {.bits = 8, .record_bytes = head_size <= 64 ? 64u : 128u, .scale_bytes = 2};
-}
-
-constexpr uint32_t kv_record_bytes(uint32_t head_size) { return kv_format(head_size).record_bytes; }
-constexpr uint32_t kv_tokens_per_page(uint32_t head_size) { return kv_format(head_size).tokens_per_page(); }
-constexpr uint64_t kv_record_offset(uint32_t token, uint32_t record_bytes) {
-  return KvFormat{.bits = 8, .record_bytes = record_bytes, .scale_bytes = 2}.offset(token);
-}
-constexpr uint64_t kv_scale_bytes(uint32_t context) { return kv_format(0).scales_bytes(context); }
-
-// Bytes of one head's K (or V) pages.
-constexpr uint64_t kv_page_bytes(uint32_t head_size, uint32_t context) {
-  const uint32_t tokens = kv_tokens_per_page(head_size);
-  return uint64_t{(context + tokens - 1) / tokens} * kPageBytes;
 }
 
 inline constexpr uint32_t kMaxHeadSize = 128;

@@ -35,13 +35,15 @@ TEST(Layout, ARecordHasRoomForTheZeroPointsAndScalesOfAPageAndAMetadataPageForAC
 }
 
 TEST(Layout, KvRecordsFillEveryPageOnceAndTakeTurnsOverTheSubBlocks) {
-  for (const uint32_t record_bytes : {64u, 128u}) {
+  for (const uint32_t head_size : {64u, 128u}) {
+    const KvFormat format = kv_format(head_size);
+    const uint32_t record_bytes = head_size;  // an element is a byte
     const uint32_t tokens_per_page = kPageBytes / record_bytes;
     const uint32_t tokens = 3 * tokens_per_page;
     std::set<uint64_t> offsets;
     std::vector<uint32_t> in_sub_block(4);
     for (uint32_t t = 0; t < tokens; ++t) {
-      const uint64_t offset = kv_record_offset(t, record_bytes);
+      const uint64_t offset = format.offset(t);
       EXPECT_EQ(offset / kPageBytes, t / tokens_per_page);
       EXPECT_EQ(offset % record_bytes, 0u);
       EXPECT_EQ(offset % kPageBytes / kSubBlockBytes, t % 4);
@@ -56,12 +58,12 @@ TEST(Layout, KvRecordsFillEveryPageOnceAndTakeTurnsOverTheSubBlocks) {
 }
 
 TEST(Layout, KvRecordsAreABeatForHeadsUpTo64ElementsAndTwoBeyond) {
-  EXPECT_EQ(kv_record_bytes(2), 64u);
-  EXPECT_EQ(kv_record_bytes(64), 64u);
-  EXPECT_EQ(kv_record_bytes(66), 128u);
-  EXPECT_EQ(kv_record_bytes(128), 128u);
-  EXPECT_EQ(kv_tokens_per_page(64), 128u);
-  EXPECT_EQ(kv_tokens_per_page(128), 64u);
+  EXPECT_EQ(kv_format(2).record_bytes, 64u);
+  EXPECT_EQ(kv_format(64).record_bytes, 64u);
+  EXPECT_EQ(kv_format(66).record_bytes, 128u);
+  EXPECT_EQ(kv_format(128).record_bytes, 128u);
+  EXPECT_EQ(kv_format(64).tokens_per_page(), 128u);
+  EXPECT_EQ(kv_format(128).tokens_per_page(), 64u);
 }
 
 TEST(Layout, EmbeddingAndRopeRowsAreWholeBeats) {

@@ -36,33 +36,25 @@ constexpr uint64_t weight_beats(uint64_t page, uint64_t pages) {
   return (stream_bytes(page + pages) - stream_bytes(page)) / kBeatBytes;
 }
 
-// Beats of the FP16 scales of `positions` positions, and of their KV records.
-constexpr uint64_t kv_scale_beats(uint64_t positions) {
-  constexpr uint64_t kScalesPerBeat = kBeatBytes / sizeof(uint16_t);
-  return (positions + kScalesPerBeat - 1) / kScalesPerBeat;
-}
-constexpr uint64_t kv_record_beats(uint64_t positions, const ProgramHeader& header) {
-  return positions * (kv_record_bytes(header.head_size) / kBeatBytes);
-}
-
 // body(const ReadRun&) for every run of beats that the instruction reads, in the order in which they reach
 // the VPU. `stream` is what the instructions before left it. Precondition: the program passed check_program.
 template <typename Body>
 constexpr void for_each_read(const Instruction& in, const PassFacts& facts, WeightStream& stream,
                              const Body& body) {
   if (in.opcode == Opcode::kStream) stream = {uint64_t{in.address} * kBeatBytes, 0};
+  const KvFormat kv = kv_format(facts.header.head_size);
   for (const MemoryRead& read : op(in.opcode).reads) {
     if (read.pattern == Pattern::kWeights) {
       body(ReadRun{read, stream.start, weight_beats(stream.page, in.count), stream.page, in.count});
       stream.page += in.count;
       continue;
     }
-    const uint64_t beats = read.length == Length::kPastScales ? kv_scale_beats(facts.position)
+    const uint64_t beats = read.length == Length::kPastScales ? kv.scale_beats(facts.position)
                            : read.length == Length::kPastRecords
-                               ? kv_record_beats(facts.position, facts.header)
+                               ? uint64_t{facts.position} * kv.record_beats()
                                : uint64_t{in.count};
     const uint64_t base = uint64_t{value_of(read.base, in)} * kBeatBytes +
-                          (read.behind_scales ? kv_scale_bytes(facts.header.context) : 0);
+                          (read.behind_scales ? kv.scales_bytes(facts.header.context) : 0);
     if (read.index == Index::kNone) {
       body(ReadRun{read, base, beats});
       continue;

@@ -39,7 +39,7 @@ uint64_t layout_beats(const ModelDescription& model, const Plan& plan, const Pas
   bytes += uint64_t{pass.tokens} * rope_row_bytes(model.head_size);
   bytes += uint64_t{pass.tokens} * embedding_row_bytes(plan.addresses.embedding_format, model.dim);
   const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads;
-  bytes += kv_heads * 2 * pass.position * kv_record_bytes(model.head_size);
+  bytes += kv_heads * 2 * pass.position * kv_format(model.head_size).record_bytes;
   bytes += kv_heads * 2 * ((uint64_t{pass.position} * 2 + kBeatBytes - 1) / kBeatBytes * kBeatBytes);
   return bytes / kBeatBytes;
 }
@@ -54,7 +54,7 @@ TEST(Pass, ReadsExactlyTheBytesOfTheImageLayout) {
       const PassResult result = simulate_pass(board, loaded(model, plan), pass);
       EXPECT_EQ(result.stream_beats, layout_beats(model, plan, pass))
           << model.name << " at " << pass.position;
-      const uint64_t record_beats = kv_record_bytes(model.head_size) / kBeatBytes;
+      const uint64_t record_beats = kv_format(model.head_size).record_beats();
       const uint64_t logits_beats = pass.logits ? (model.vocabulary + 15) / 16 : 0;
       EXPECT_EQ(result.write_beats,
                 2 * model.layers * model.kv_heads * pass.tokens * (record_beats + 1) + logits_beats);

@@ -281,15 +281,15 @@ void Spu::finish_norm(const Step& step) {
 Task Spu::quantise_kv(const Instruction& in) {
   issue({.latency = kMicroConvert, .after_all = true});  // the scale
   reciprocal(1);
-  const uint32_t record_bytes = kv_record_bytes(program_.header.head_size);
+  const KvFormat kv = kv_format(program_.header.head_size);
   const uint32_t first = program_.pass.position;
   const uint32_t end = program_.positions();
-  for (uint32_t at = 0; at < record_bytes; at += kBeatBytes) {
+  for (uint32_t at = 0; at < kv.record_bytes; at += kBeatBytes) {
     issue({.elements = kKvBeat, .latency = kMicroConvert});
     wait_for_result(drained_);
     pause(1);
     for (uint32_t position = first; position < end; ++position) {
-      co_await write(uint64_t{in.address} * kBeatBytes + kv_record_offset(position, record_bytes) + at);
+      co_await write(uint64_t{in.address} * kBeatBytes + kv.offset(position) + at);
     }
   }
   pause(1);  // the scales take the beats' place

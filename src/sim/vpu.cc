@@ -157,7 +157,7 @@ Task Vpu::take_pages(uint32_t round_to) {
   constexpr Cycle kLocalWait = 5;
   const uint32_t past = program_.pass.position;
   const uint32_t end = program_.positions();
-  const uint32_t per_page = kv_tokens_per_page(program_.header.head_size);
+  const uint32_t per_page = kv_format(program_.header.head_size).tokens_per_page();
   const uint32_t record_beats = program_.record_beats();
   round_ends_.assign(rounds(), 0);
   Cycle before_last = cursor_ - 1, last = cursor_ - 1;  // when the pages before were issued
