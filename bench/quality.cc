@@ -22,7 +22,7 @@ int run(const char* image_path, const char* checkpoint_path, const char* text_pa
   std::ifstream file(text_path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   Tokenizer tokenizer;
-  if (!tokenizer.attach(image.content(RegionKind::kTokenizer)).empty()) return 1;
+  if (!tokenizer.attach(image.tokenizer()).empty()) return 1;
   const auto ids = encode(tokenizer, text, {});
 
   Interpreter executor(image, make_kernels(available_kernels().front()),

@@ -43,16 +43,15 @@ bool Accelerator::attach(const ImageHeader& image) {
       return false;
   }
   facts_ = accelerator::read_facts(block);
-  const RegionEntry* program = find_region(image, RegionKind::kProgram);
-  const RegionEntry* logits = find_region(image, RegionKind::kLogits);
-  if (program == nullptr || logits == nullptr || program->bytes < sizeof(ProgramHeader)) {
-    print("Error: the image has no program or no room for logits. Pack the model again.\n");
+  const ImageView view(image);
+  if (view.program.bytes < sizeof(ProgramHeader)) {
+    print("Error: the image's program is too short. Pack the model again.\n");
     return false;
   }
-  program_address_ = program->address;
+  program_address_ = view.program.address;
   program_ = reinterpret_cast<const ProgramHeader*>(program_address_);
-  logits_address_ = logits->address;
-  logits_bytes_ = logits->bytes;
+  logits_address_ = view.logits.address;
+  logits_bytes_ = view.logits.bytes;
   const uint64_t row_bytes = uint64_t{program_->logits_stride} * kBeatBytes;
   if (program_->magic != kProgramMagic || program_->version != kProgramVersion || program_->kv_heads == 0 ||
       program_->heads < program_->kv_heads || program_->context == 0 || program_->vocabulary == 0 ||

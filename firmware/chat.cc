@@ -232,7 +232,7 @@ class Chat {
 }  // namespace
 
 bool chat(Accelerator& accelerator, const ImageHeader& image) {
-  const RegionEntry* region = find_region(image, RegionKind::kTokenizer);
+  const RegionEntry* region = ImageView(image).tokenizer;
   if (region == nullptr) {
     print("Error: the image holds no tokenizer. Pack with --tokenizer FILE.\n");
     return false;

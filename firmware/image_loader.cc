@@ -243,7 +243,7 @@ bool load_regions(ImageFiles& files, const ImageHeader& header) {
 const ImageHeader* resident_image() {
   const auto* header = reinterpret_cast<const ImageHeader*>(board::kFirmwareEnd);
   if (check_header(header, header->file_bytes) != nullptr) return nullptr;
-  return find_region(*header, RegionKind::kHeader)->address == board::kFirmwareEnd ? header : nullptr;
+  return ImageView(*header).header.address == board::kFirmwareEnd ? header : nullptr;
 }
 
 }  // namespace
@@ -284,7 +284,7 @@ const ImageHeader* load_image() {
     const RegionEntry& region = header->regions[i];
     if (region.file_bytes == 0 && region.kind != RegionKind::kReserved) clear_region(region);
   }
-  return reinterpret_cast<const ImageHeader*>(find_region(*header, RegionKind::kHeader)->address);
+  return reinterpret_cast<const ImageHeader*>(ImageView(*header).header.address);
 }
 
 }  // namespace brim

@@ -43,7 +43,7 @@ class DequantisedSource final : public TensorSource {
 
   // cos and sin of each pair in turn, [head_size], for `position`.
   std::vector<float> rope_row(uint32_t position) const {
-    const auto table = image_.content(RegionKind::kRope);
+    const auto table = image_.content(image_.view().rope);
     std::vector<float> row(model_.head_size);
     std::memcpy(row.data(), &table[uint64_t{position} * rope_row_bytes(model_.head_size)],
                 row.size() * sizeof(float));
@@ -51,7 +51,7 @@ class DequantisedSource final : public TensorSource {
   }
 
   // The program's weights stand in one run: true of every model that fits into one memory.
-  const uint8_t* stream() const { return image_.content(RegionKind::kWeights).data(); }
+  const uint8_t* stream() const { return image_.content(image_.view().weights).data(); }
 
  private:
   struct PackedRow {
@@ -114,7 +114,7 @@ class DequantisedSource final : public TensorSource {
   }
 
   void read_parameters(uint64_t offset, std::span<float> out) const {
-    std::memcpy(out.data(), &image_.content(RegionKind::kParameters)[offset], out.size_bytes());
+    std::memcpy(out.data(), &image_.content(image_.view().parameters)[offset], out.size_bytes());
   }
 
   // Biases of the heads of each KV head's group; slot(i) is where the i-th of them stands in the group.
@@ -147,7 +147,7 @@ class DequantisedSource final : public TensorSource {
     const EmbeddingFormat format = image_.header().model.embedding;
     const uint32_t groups = (model_.dim + kGroup - 1) / kGroup;
     const uint8_t* row =
-        &image_.content(RegionKind::kEmbedding)[token * embedding_row_bytes(format, model_.dim)];
+        &image_.content(image_.view().embedding)[token * embedding_row_bytes(format, model_.dim)];
     for (uint32_t i = 0; i < model_.dim; ++i) {
       const uint64_t g = i / kGroup;
       switch (format) {

@@ -32,7 +32,7 @@ class MadeUpAccelerator {
   MadeUpAccelerator(SharedDdr& ddr, const MappedImage& image, float logit)
       : ddr_(ddr), block_(ddr, kRegisters), logit_(logit) {
     program_ = image.program().header;
-    logits_ = find_region(image.header(), RegionKind::kLogits)->address;
+    logits_ = image.view().logits.address;
     block_.write(registers::kId, registers::kIdValue);
     block_.write(registers::kVersion, registers::kVersionValue);
     block_.write(registers::kCapabilities, registers::kHasStallCounters);
@@ -127,8 +127,7 @@ class FirmwareRegisters : public testing::Test {
 
 TEST_F(FirmwareRegisters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsThem) {
   // The made-up logits are not those that the image carries.
-  auto* header = reinterpret_cast<ImageHeader*>(
-      ddr_->at(find_region(image_->header(), RegionKind::kHeader)->address, kImageHeaderBytes));
+  auto* header = reinterpret_cast<ImageHeader*>(ddr_->at(image_->view().header.address, kImageHeaderBytes));
   header->known_pass = {};
   header->crc = header_checksum(header);
 
@@ -153,14 +152,13 @@ TEST_F(FirmwareRegisters, AnAcceleratorThatDoesNotSuitIsRefused) {
     uint32_t offset, value;
     const char* message;
   };
-  for (const Case& wrong :
-       {Case{registers::kId, 0, "Error: no accelerator at 0x1F0000 (its ID reads 0x0)"},
-        Case{registers::kVersion, registers::kVersionValue + 1,
-             "Error: the accelerator has registers of version 2"},
-        Case{registers::kMaxContext, 64,
-             "Error: the image's context of 128 is more than the accelerator takes (64)"},
-        Case{registers::kScoreBytes, 1024,
-             "Error: the image's context of 128 is more than the accelerator takes ("}}) {
+  for (const Case& wrong : {Case{registers::kId, 0, "Error: no accelerator at 0x1F0000 (its ID reads 0x0)"},
+                            Case{registers::kVersion, registers::kVersionValue + 1,
+                                 "Error: the accelerator has registers of version 2"},
+                            Case{registers::kMaxContext, 64,
+                                 "Error: the image's context of 128 is more than the accelerator takes (64)"},
+                            Case{registers::kScoreBytes, 1024,
+                                 "Error: the image's context of 128 is more than the accelerator takes ("}}) {
     MadeUpAccelerator accelerator(*ddr_, *image_, 1);
     accelerator.set(wrong.offset, wrong.value);
     expect_halt(accelerator, wrong.message);

@@ -117,7 +117,7 @@ TEST(TopPasses, GiveTheReferencesLogitsForInt8OfAnySizeInAnEmbedding) {
   std::string numbers(shape.model.dim, 0);  // -128, -124 ... 124
   for (uint32_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<char>(4 * i - 128);
   std::fstream edited(file.path(), std::ios::in | std::ios::out | std::ios::binary);
-  const uint64_t rows = find_region(file.image().header(), RegionKind::kEmbedding)->file_offset;
+  const uint64_t rows = file.image().view().embedding.file_offset;
   for (uint32_t row = 0; row < shape.model.vocabulary; ++row) {
     edited.seekp(static_cast<std::streamoff>(rows + uint64_t{row} * row_bytes));
     edited.write(numbers.data(), static_cast<std::streamsize>(numbers.size()));

@@ -43,7 +43,7 @@ class AcceleratorServerTest : public testing::Test {
     ddr_ = std::make_unique<SharedDdr>(
         directory_ / "ddr", std::vector<AddressRange>{{0, uint64_t{2} << 30}, {0x800000000, 1 << 20}});
     load_image(*image_, *ddr_);
-    program_address_ = find_region(image_->header(), RegionKind::kProgram)->address;
+    program_address_ = image_->view().program.address;
     passes_ = std::make_unique<InterpreterPassServer>(*ddr_, board.accelerator, make_reference_kernels, 1);
   }
   ~AcceleratorServerTest() override { std::filesystem::remove_all(directory_); }

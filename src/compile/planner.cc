@@ -96,7 +96,12 @@ class Attempt {
 
     std::sort(plan_.regions.begin(), plan_.regions.end(),
               [](const auto& a, const auto& b) { return a.address < b.address; });
-    for (const auto& region : plan_.regions) plan_.used_bytes += region.bytes;
+    for (PlannedRegion& region : plan_.regions) {
+      plan_.used_bytes += region.bytes;
+      if (!region.in_file) continue;
+      region.file_offset = plan_.file_bytes;
+      plan_.file_bytes += region.bytes;
+    }
     plan_.capacity_bytes = capacity(board_);
     return std::move(plan_);
   }
@@ -148,7 +153,7 @@ class Attempt {
       plan_.addresses.streams.push_back({first, address});
       plan_.regions.push_back({RegionKind::kWeights,
                                "weights." + std::to_string(plan_.addresses.streams.size() - 1), address,
-                               bytes, true});
+                               bytes, true, 0, first, next - first});
     }
     return next == all.size();
   }

@@ -25,7 +25,10 @@ struct PlannedRegion {
   std::string name;
   uint64_t address;
   uint64_t bytes;
-  bool in_file;  // has content
+  bool in_file;               // has content
+  uint64_t file_offset = 0;   // of it
+  uint32_t first_matrix = 0;  // kWeights: of matrices(model), in stream order
+  uint32_t matrices = 0;
 };
 
 // What kept a context from being longer.
@@ -39,6 +42,7 @@ enum class ContextLimit : uint8_t {
 struct Plan {
   std::vector<PlannedRegion> regions;  // by address
   ProgramAddresses addresses;
+  uint64_t file_bytes = 0;
   uint64_t used_bytes = 0;  // the firmware's area included
   uint64_t capacity_bytes = 0;
   ContextLimit limited_by = ContextLimit::kAsked;

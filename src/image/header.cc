@@ -51,6 +51,14 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   return nullptr;
 }
 
+// The first region of this kind; null if there is none.
+const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (header.regions[i].kind == kind) return &header.regions[i];
+  }
+  return nullptr;
+}
+
 // The regions without which there is nothing to read or to run.
 const char* check_presence(const ImageHeader& header) {
   struct Needed {
@@ -62,7 +70,10 @@ const char* check_presence(const ImageHeader& header) {
                                 {RegionKind::kParameters, "regions has no entry for the parameters"},
                                 {RegionKind::kRope, "regions has no entry for the rope table"},
                                 {RegionKind::kEmbedding, "regions has no entry for the embedding"},
-                                {RegionKind::kWeights, "regions has no entry for the weights"}};
+                                {RegionKind::kWeights, "regions has no entry for the weights"},
+                                {RegionKind::kKvScales, "regions has no entry for the KV cache's scales"},
+                                {RegionKind::kKv, "regions has no entry for the KV cache"},
+                                {RegionKind::kLogits, "regions has no entry for the logits"}};
   for (const Needed& needed : kNeeded) {
     if (find_region(header, needed.kind) == nullptr) return needed.missing;
   }
@@ -124,11 +135,15 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   return check_known_pass(header.known_pass, header.context, header.model.vocabulary);
 }
 
-const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {
-  for (uint32_t i = 0; i < header.region_count; ++i) {
-    if (header.regions[i].kind == kind) return &header.regions[i];
-  }
-  return nullptr;
-}
+ImageView::ImageView(const ImageHeader& image)
+    : header(*find_region(image, RegionKind::kHeader)),
+      program(*find_region(image, RegionKind::kProgram)),
+      parameters(*find_region(image, RegionKind::kParameters)),
+      rope(*find_region(image, RegionKind::kRope)),
+      embedding(*find_region(image, RegionKind::kEmbedding)),
+      weights(*find_region(image, RegionKind::kWeights)),
+      kv_scales(*find_region(image, RegionKind::kKvScales)),
+      logits(*find_region(image, RegionKind::kLogits)),
+      tokenizer(find_region(image, RegionKind::kTokenizer)) {}
 
 }  // namespace brim

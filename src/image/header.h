@@ -89,8 +89,21 @@ static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 // known pass can be run. Zeros behind the last field are not asked for: a later field may stand there.
 const char* check_header(const void* page, uint64_t file_bytes);
 
-// The first region of this kind; null if there is none.
-const RegionEntry* find_region(const ImageHeader& header, RegionKind kind);
+// One model in an image, by its regions. All but the tokenizer are in every sound image.
+struct ImageView {
+  // Precondition: check_header finds nothing wrong.
+  explicit ImageView(const ImageHeader& header);
+
+  const RegionEntry& header;
+  const RegionEntry& program;
+  const RegionEntry& parameters;
+  const RegionEntry& rope;
+  const RegionEntry& embedding;
+  const RegionEntry& weights;  // the first run of chunks
+  const RegionEntry& kv_scales;
+  const RegionEntry& logits;
+  const RegionEntry* tokenizer;  // null: the image has none
+};
 
 // The value of the `crc` field for this page.
 uint32_t header_checksum(const void* page);

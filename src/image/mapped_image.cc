@@ -46,14 +46,14 @@ std::span<const uint8_t> MappedImage::content(const RegionEntry& region) const {
   return file_.bytes().subspan(region.file_offset, region.file_bytes);
 }
 
-std::span<const uint8_t> MappedImage::content(RegionKind kind) const {
-  const RegionEntry* region = find_region(header(), kind);
+std::span<const uint8_t> MappedImage::tokenizer() const {
+  const RegionEntry* region = view().tokenizer;
   return region != nullptr ? content(*region) : std::span<const uint8_t>();
 }
 
 Program MappedImage::program() const {
   try {
-    return read_program(content(RegionKind::kProgram));
+    return read_program(content(view().program));
   } catch (const Error& error) {
     throw Error(path_ + ": " + error.what());
   }

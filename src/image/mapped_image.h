@@ -25,12 +25,13 @@ class MappedImage {
   const ImageHeader& header() const { return *reinterpret_cast<const ImageHeader*>(file_.bytes().data()); }
   std::span<const RegionEntry> regions() const { return {header().regions, header().region_count}; }
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
+  ImageView view() const { return ImageView(header()); }
 
   // File content of the region; empty if it has none.
   std::span<const uint8_t> content(const RegionEntry& region) const;
 
-  // Content of the first region of this kind; empty if there is none.
-  std::span<const uint8_t> content(RegionKind kind) const;
+  // The tokenizer's tables; empty if there are none.
+  std::span<const uint8_t> tokenizer() const;
 
   Program program() const;
 

@@ -46,8 +46,8 @@ class MappedImageTest : public testing::Test {
 TEST_F(MappedImageTest, AFreshImageIsAccepted) {
   packed_.image().verify();
   EXPECT_EQ(packed_.image().header().context, 128u);
-  EXPECT_EQ(packed_.image().content(RegionKind::kTokenizer).size(), kPageBytes) << "whole pages";
-  EXPECT_EQ(std::memcmp(packed_.image().content(RegionKind::kTokenizer).data(), kBlob, sizeof(kBlob)), 0);
+  EXPECT_EQ(packed_.image().tokenizer().size(), kPageBytes) << "whole pages";
+  EXPECT_EQ(std::memcmp(packed_.image().tokenizer().data(), kBlob, sizeof(kBlob)), 0);
 }
 
 TEST_F(MappedImageTest, AnyChangedByteOfTheHeaderPageIsRefused) {
@@ -89,7 +89,7 @@ TEST_F(MappedImageTest, AHeaderThatContradictsItselfIsRefusedByField) {
     return refusal(content);
   };
   const auto region = [](ImageHeader& header, RegionKind kind) -> RegionEntry& {
-    return *const_cast<RegionEntry*>(find_region(header, kind));
+    return *std::ranges::find(header.regions, kind, &RegionEntry::kind);
   };
   // Without an entry: the last one takes its place.
   const auto without = [&](RegionKind kind) {
@@ -104,6 +104,9 @@ TEST_F(MappedImageTest, AHeaderThatContradictsItselfIsRefusedByField) {
   expect(without(RegionKind::kRope), "regions has no entry for the rope table");
   expect(without(RegionKind::kEmbedding), "regions has no entry for the embedding");
   expect(without(RegionKind::kWeights), "regions has no entry for the weights");
+  expect(without(RegionKind::kKvScales), "regions has no entry for the KV cache's scales");
+  expect(without(RegionKind::kKv), "regions has no entry for the KV cache");
+  expect(without(RegionKind::kLogits), "regions has no entry for the logits");
   expect(refusal_after([&](ImageHeader& h) { region(h, RegionKind::kTokenizer).kind = RegionKind::kRope; }),
          "two regions are of a kind of which there is one");
   expect(refusal_after([&](ImageHeader& h) { region(h, RegionKind::kRope).file_bytes = 0; }),

@@ -113,17 +113,8 @@ class Packer {
   }
 
  private:
-  uint64_t file_offset(const PlannedRegion& region) const {
-    uint64_t offset = 0;
-    for (const auto& other : plan_.regions) {
-      if (&other == &region) return offset;
-      if (other.in_file) offset += other.bytes;
-    }
-    throw Error("plan: region not found");
-  }
-
   void write_region(RegionKind kind, std::span<const uint8_t> content) {
-    file_.write(file_offset(plan_.region(kind)), content);
+    file_.write(plan_.region(kind).file_offset, content);
   }
 
   std::vector<float> read_vector(TensorRole role, uint32_t layer) const {
@@ -193,7 +184,7 @@ class Packer {
 
   void write_embedding() {
     const uint32_t row_bytes = embedding_row_bytes(options_.embedding, model_.dim);
-    const uint64_t start = file_offset(plan_.region(RegionKind::kEmbedding));
+    const uint64_t start = plan_.region(RegionKind::kEmbedding).file_offset;
     constexpr uint32_t kBatch = 64;
     for_each_index(threads_, (model_.vocabulary + kBatch - 1) / kBatch, [&](uint64_t batch) {
       const uint64_t first = batch * kBatch;
@@ -260,14 +251,9 @@ class Packer {
   // of neighbouring row blocks, so they are kept in memory and written at the end of each stream.
   void write_weights() {
     const std::vector<Matrix> all = matrices(model_);
-    for (size_t s = 0; s < plan_.addresses.streams.size(); ++s) {
-      const uint32_t first = plan_.addresses.streams[s].matrix;
-      const uint32_t last = s + 1 < plan_.addresses.streams.size() ? plan_.addresses.streams[s + 1].matrix
-                                                                   : static_cast<uint32_t>(all.size());
-      const auto region = std::find_if(plan_.regions.begin(), plan_.regions.end(), [&](const auto& r) {
-        return r.address == plan_.addresses.streams[s].address;
-      });
-      write_stream({&all[first], last - first}, file_offset(*region));
+    for (const PlannedRegion& region : plan_.regions) {
+      if (region.kind != RegionKind::kWeights) continue;
+      write_stream(std::span(all).subspan(region.first_matrix, region.matrices), region.file_offset);
     }
   }
 
@@ -416,7 +402,7 @@ class Packer {
   uint32_t region_crc(const PlannedRegion& region) const {
     std::vector<uint8_t> buffer(1 << 20);
     uint32_t crc = 0;
-    const uint64_t start = file_offset(region);
+    const uint64_t start = region.file_offset;
     for (uint64_t done = 0; done < region.bytes; done += buffer.size()) {
       const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.bytes - done));
       file_.read(start + done, part);
@@ -445,7 +431,6 @@ class Packer {
     }
 
     if (plan_.regions.size() > kMaxRegions) throw Error("image: too many memory regions");
-    uint64_t offset = 0;
     for (const PlannedRegion& region : plan_.regions) {
       RegionEntry& entry = header.regions[header.region_count++];
       entry = {.kind = region.kind,
@@ -457,12 +442,11 @@ class Packer {
                .name = {}};
       copy_name(entry.name, region.name);
       if (!region.in_file) continue;
-      entry.file_offset = offset;
+      entry.file_offset = region.file_offset;
       entry.file_bytes = region.bytes;
       if (region.kind != RegionKind::kHeader) entry.crc = region_crc(region);
-      offset += region.bytes;
     }
-    header.file_bytes = offset;
+    header.file_bytes = plan_.file_bytes;
     return header;
   }
 
@@ -471,7 +455,7 @@ class Packer {
     std::memcpy(page.data(), &header, sizeof(header));
     const uint32_t crc = header_checksum(page.data());
     std::memcpy(page.data() + offsetof(ImageHeader, crc), &crc, sizeof(crc));
-    file_.write(file_offset(plan_.region(RegionKind::kHeader)), page);
+    file_.write(plan_.region(RegionKind::kHeader).file_offset, page);
   }
 
   ImageModel model_header() const {
@@ -515,9 +499,7 @@ Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, 
   validate(source.description());
   Plan plan =
       plan_image(source.description(), options.board, {options.embedding, options.context, tokenizer.size()});
-  uint64_t file_bytes = 0;
-  for (const auto& region : plan.regions) file_bytes += region.in_file ? region.bytes : 0;
-  OutputFile file(path, file_bytes);
+  OutputFile file(path, plan.file_bytes);
   Packer(source, tokenizer, options, plan, file).run();
   file.commit();
   return plan;

@@ -160,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(Models, Pack, testing::ValuesIn(small_models()),
 TEST(PackedPages, UnusedRowsGroupsAndRecordsAreZero) {
   const ModelDescription model = small_model("plain");
   const PackedModel packed(*make_synthetic(model, 7));
-  const uint8_t* stream = packed.image().content(RegionKind::kWeights).data();
+  const uint8_t* stream = packed.image().content(packed.image().view().weights).data();
   uint64_t page = 0;
   for (const Matrix& matrix : matrices(model)) {
     for (uint64_t p = 0; p < matrix.pages(); ++p, ++page) {
@@ -175,7 +175,7 @@ TEST(PackedPages, UnusedRowsGroupsAndRecordsAreZero) {
       }
     }
   }
-  EXPECT_EQ(packed.image().content(RegionKind::kWeights).size(), stream_bytes(page));
+  EXPECT_EQ(packed.image().content(packed.image().view().weights).size(), stream_bytes(page));
 }
 
 // A checkpoint whose down matrices come quantised.
@@ -249,8 +249,9 @@ TEST(PackDamaged, ValuesBeyondWhatTheirFormatHoldsAreRefusedByTensorAndRow) {
     options.threads = 1;  // then the first rows that are read are the first of the tensor
     pack_image(TooLarge(model, {role}, value), {}, options, path);
   };
-  EXPECT_REFUSED(pack(TensorRole::kUp, -491'281.0f, EmbeddingFormat::kQ8),
-                 tensor_name({TensorRole::kUp}) + ", row 63: -491281 is beyond the 491280 that a 4-bit group");
+  EXPECT_REFUSED(
+      pack(TensorRole::kUp, -491'281.0f, EmbeddingFormat::kQ8),
+      tensor_name({TensorRole::kUp}) + ", row 63: -491281 is beyond the 491280 that a 4-bit group");
   EXPECT_REFUSED(pack(TensorRole::kEmbedding, 65'505.0f, EmbeddingFormat::kFp16),
                  tensor_name({TensorRole::kEmbedding}) + ", row 63: 65505 is beyond the 65504 that FP16");
   EXPECT_REFUSED(pack(TensorRole::kEmbedding, 8'319'010.0f, EmbeddingFormat::kQ8), "that an 8-bit group");

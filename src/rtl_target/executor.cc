@@ -15,10 +15,9 @@ namespace brim::rtl_target {
 RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
     : image_(image), board_(board), program_(image.runnable_program()), memory_(image) {
   const ProgramHeader& header = program_.header;
-  const RegionEntry* logits = find_region(image.header(), RegionKind::kLogits);
-  if (logits == nullptr) throw Error(image.path() + ": there is no room for logits; pack the model again");
-  program_address_ = find_region(image.header(), RegionKind::kProgram)->address;
-  const uint64_t logits_rows = logits->bytes / (uint64_t{header.logits_stride} * kBeatBytes);
+  const ImageView view = image.view();
+  program_address_ = view.program.address;
+  const uint64_t logits_rows = view.logits.bytes / (uint64_t{header.logits_stride} * kBeatBytes);
   std::vector<uint32_t> candidates = built_models(options.models);
   if (options.tokens || candidates.empty()) candidates = {options.tokens.value_or(1)};
   for (const uint32_t tokens : candidates) {

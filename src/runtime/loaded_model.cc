@@ -8,7 +8,7 @@
 namespace brim {
 
 Text::Text(const MappedImage& image) {
-  const auto blob = image.content(RegionKind::kTokenizer);
+  const auto blob = image.tokenizer();
   if (blob.empty()) throw Error(image.path() + ": holds no tokenizer; pack with --tokenizer FILE");
   if (const auto problem = tokenizer_.attach(blob); !problem.empty()) {
     throw Error(concat(image.path(), ": tokenizer: bad ", problem, "; pack the model again"));
