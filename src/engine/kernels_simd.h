@@ -1,6 +1,7 @@
 // The kernels of each instruction set; null where this processor cannot run them.
 #pragma once
 
+#include <concepts>
 #include <memory>
 
 #include "engine/kernels.h"

@@ -1,18 +1,31 @@
 // Dot products of matrices and of attention scores, on vectors of any instruction set. To be included like
-// simd_spu.h, which it brings along; Simd has besides
-//   I mul_int(I, I); I load_zeros(const uint8_t*): kLanes zero-points from kLanes / 2 bytes
-//   Weights unpack(const uint8_t* group): the group's even and odd weights as bytes
-//   I dot(Weights, const A16Digits&): int32 whose sum is the sum of m_k q_k, each below 2^31
-//   I dot<n>(const int8_t* k, const int16_t* q): the same for n products of a key and a query
-//   I add_pair<n>(I, I): a level of the tree in which kLanes vectors become one, whose lane i is the sum over
-//     vector i; n = 2, 4, ... kLanes vectors are below the node
-//   void dot_values(const KvView&, offset, mantissas, first, last, I (&dots)[kBeatBytes / kLanes]): for the
-//     64 elements of each V record from byte `offset` on, the sum of mantissa times element over positions
-//     [first, last), which lie in one block of kAttentionBlock
+// simd_spu.h, which it brings along.
 
 #include "engine/simd_spu.h"
 
-template <class Simd>
+// Vectors that multiply weights and keys besides. The int32 lanes of a dot product add up to it, each below
+// 2^31.
+template <typename S>
+concept DotSimd = SpuSimd<S> && kBeatBytes % S::kLanes == 0 &&
+                  requires(typename S::I i, typename S::Weights weights, const uint8_t* bytes,
+                           const A16Digits& x, const int8_t* k, const int16_t* q, const KvView& kv,
+                           uint32_t n, typename S::I (&dots)[kBeatBytes / S::kLanes]) {
+  { S::mul_int(i, i) } -> std::same_as<typename S::I>;
+  { S::load_zeros(bytes) } -> std::same_as<typename S::I>;    // from kLanes / 2 bytes
+  { S::unpack(bytes) } -> std::same_as<typename S::Weights>;  // a group: its even and its odd weights
+  { S::dot(weights, x) } -> std::same_as<typename S::I>;      // m_k times q_k
+  { S::template dot<64>(k, q) } -> std::same_as<typename S::I>;
+  { S::template dot<128>(k, q) } -> std::same_as<typename S::I>;
+  // A level of the tree in which kLanes vectors become one, whose lane i is the sum over vector i: 2, 4, ...
+  // kLanes vectors are below the node.
+  { S::template add_pair<2>(i, i) } -> std::same_as<typename S::I>;
+  { S::template add_pair<S::kLanes>(i, i) } -> std::same_as<typename S::I>;
+  // dot_values(values, offset, mantissas, first, last, dots): for the 64 elements of each V record from byte
+  // `offset` on, the sum of mantissa times element over positions [first, last) of one attention block.
+  S::dot_values(kv, n, q, n, n, dots);
+};
+
+template <DotSimd Simd>
 class SimdDot : public SimdSpu<Simd> {
   using F = typename Simd::F;
   using I = typename Simd::I;

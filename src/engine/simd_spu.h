@@ -1,18 +1,54 @@
 // The SPU's operations on vectors of any instruction set, lane by lane the same FP32 operations as in
 // src/numerics. A kernels_*.cc includes this file inside its target region, after everything it uses, so that
 // what is defined here, and only that, is compiled for the instruction set.
-//
-// Simd names kLanes (a divisor of 16), F (FP32 lanes), I (int32 lanes), M (a mask), and has
-//   F load(const float*), set(float), load_fp16(const uint8_t*); void store(float*, F)
-//   F add(F, F), sub(F, F), mul(F, F): fadd, fsub and fmul, for a thread that holds a FlushToZero
-//   I bits(F), set_int(int32_t), bit_and(I, I), bit_or(I, I), add_int(I, I), sub_int(I, I), shift_left<n>(I),
-//     shift_right<n>(I) (arithmetic), max_unsigned(I, I); F floats(I), to_float(I); uint32_t reduce_max(I)
-//   M less(F, F), equal_int(I, I), greater_int(I, I); F select(M, F, F)
-//   F lookup64(const float* table, I): table[i] for i in 0..63
-//   void store_int16(int16_t*, I), store_int8(int8_t*, I); void load_pairs(const float*, F* even, F* odd)
-//   F swap_pairs(F), even_of_pairs(F), odd_of_pairs(F), negate_even(F)
 
-template <class Simd>
+// Vectors of an instruction set: FP32 lanes F, int32 lanes I and a mask M of lanes, each comparison giving
+// one. add, sub and mul are fadd, fsub and fmul for a thread that holds a FlushToZero; shift_right is
+// arithmetic.
+template <typename S>
+concept SpuSimd = 16 % S::kLanes == 0 &&
+                  requires(typename S::F f, typename S::I i, typename S::M m, const float* in, float* out,
+                           uint8_t* bytes, int16_t* int16s, int8_t* int8s) {
+  { S::load(in) } -> std::same_as<typename S::F>;
+  { S::load_fp16(bytes) } -> std::same_as<typename S::F>;
+  S::load_pairs(in, &f, &f);  // kLanes pairs: even elements, odd elements
+  S::store(out, f);
+  S::store_int16(int16s, i);
+  S::store_int8(int8s, i);
+
+  { S::set(1.0f) } -> std::same_as<typename S::F>;
+  { S::add(f, f) } -> std::same_as<typename S::F>;
+  { S::sub(f, f) } -> std::same_as<typename S::F>;
+  { S::mul(f, f) } -> std::same_as<typename S::F>;
+  { S::lookup64(in, i) } -> std::same_as<typename S::F>;  // in[i], i in 0 ... 63
+
+  { S::set_int(int32_t{1}) } -> std::same_as<typename S::I>;
+  { S::add_int(i, i) } -> std::same_as<typename S::I>;
+  { S::sub_int(i, i) } -> std::same_as<typename S::I>;
+  { S::bit_and(i, i) } -> std::same_as<typename S::I>;
+  { S::bit_or(i, i) } -> std::same_as<typename S::I>;
+  { S::template shift_left<1>(i) } -> std::same_as<typename S::I>;
+  { S::template shift_right<1>(i) } -> std::same_as<typename S::I>;
+  { S::max_unsigned(i, i) } -> std::same_as<typename S::I>;
+  { S::reduce_max(i) } -> std::same_as<uint32_t>;
+
+  { S::bits(f) } -> std::same_as<typename S::I>;
+  { S::floats(i) } -> std::same_as<typename S::F>;
+  { S::to_float(i) } -> std::same_as<typename S::F>;
+
+  { S::less(f, f) } -> std::same_as<typename S::M>;
+  { S::equal_int(i, i) } -> std::same_as<typename S::M>;
+  { S::greater_int(i, i) } -> std::same_as<typename S::M>;
+  { S::select(m, f, f) } -> std::same_as<typename S::F>;
+
+  // Of pairs of neighbouring lanes.
+  { S::swap_pairs(f) } -> std::same_as<typename S::F>;
+  { S::even_of_pairs(f) } -> std::same_as<typename S::F>;
+  { S::odd_of_pairs(f) } -> std::same_as<typename S::F>;
+  { S::negate_even(f) } -> std::same_as<typename S::F>;
+};
+
+template <SpuSimd Simd>
 class SimdSpu : public Kernels {
   using F = typename Simd::F;
   using I = typename Simd::I;
