@@ -61,7 +61,7 @@ std::string default_quantiser(const TensorSource& source, bool has_tokenizer, co
   if (streamed_weights(source.description()) <= kBestByDefault) return "best";
   std::fprintf(stderr,
                "note: weights are rounded to nearest; --quant best keeps more of the model, and takes "
-               "an hour on two cores for 7 billion weights\n");
+               "much longer\n");
   return "rtn";
 }
 
