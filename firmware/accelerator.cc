@@ -43,6 +43,7 @@ bool Accelerator::attach(const ImageHeader& image) {
       return false;
   }
   facts_ = accelerator::read_facts(block);
+  block.write(registers::kWatchdog, accelerator::kWatchdogCycles);
   const RegionEntry* program = find_region(image, RegionKind::kProgram);
   const RegionEntry* logits = find_region(image, RegionKind::kLogits);
   if (program == nullptr || logits == nullptr || program->bytes < sizeof(ProgramHeader)) {
