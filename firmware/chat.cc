@@ -21,7 +21,7 @@ namespace brim {
 namespace {
 
 constexpr uint32_t kLineBytes = 2048;
-constexpr uint32_t kMarkupBytes = 512;          // more than any template puts round a turn
+constexpr uint32_t kMarkupBytes = 2048;         // for what the chat table puts round a turn
 constexpr uint32_t kScratchBytes = 480 * 1024;  // LLaMA-2's tokenizer takes some 150 bytes per byte of text
 constexpr uint32_t kMostTokens = 32768;         // of a conversation
 constexpr uint32_t kTextBytes = 2048;           // of one token
@@ -63,7 +63,10 @@ class Chat {
 
   // The most bytes of a line for which there is scratch.
   bool prepare() {
-    while (line_bytes_ > 0 && tokenizer_.scratch_bytes(line_bytes_ + kMarkupBytes) > kScratchBytes)
+    const ChatTurn turn = {ChatRole::kUser, {}};
+    const uint64_t markup = chat_text_bytes(tokenizer_.chat_table(), {&turn, 1});
+    while (line_bytes_ > 0 && (line_bytes_ + markup > sizeof(chat_text) ||
+                               tokenizer_.scratch_bytes(line_bytes_ + markup) > kScratchBytes))
       --line_bytes_;
     return line_bytes_ > 0 && StreamDecoder(tokenizer_).max_text_bytes() <= kTextBytes;
   }

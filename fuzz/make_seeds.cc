@@ -201,6 +201,22 @@ void write_tokenizers_and_image(const TensorSource& source) {
                              root / "huggingface_tokenizer" / "byte_level",
                              std::filesystem::copy_options::overwrite_existing);
 
+  // Each template by itself, and as the last of the files beside a tokenizer.
+  for (const auto& entry : std::filesystem::directory_iterator(BRIM_SOURCE_DIR "/src/template/testdata")) {
+    if (entry.path().extension() != ".jinja") continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string name = entry.path().stem().string();
+    write_seed("chat_template", name, text);
+    const std::string config =
+        R"({"bos_token": {"content": "<s>"}, "eos_token": "</s>", "add_bos_token": true, "legacy": false,
+            "added_tokens_decoder": {"7": {"content": "<s>", "special": true, "rstrip": true}}})";
+    const std::string separator(1, '\0');
+    write_seed("tokenizer_settings", name,
+               concat(config, separator, R"({"pad_token": "<s>"})", separator, R"({"<x>": 8})", separator,
+                      R"({"eos_token_id": [5, 6]})", separator, R"({"eos_token_id": 7})", separator, text));
+  }
+
   const std::vector<uint8_t> blob =
       write_blob(read_llama2c({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "seed"));
   write_seed("tokenizer_blob", "llama2c", std::string("\5ab ab") + std::string(blob.begin(), blob.end()));

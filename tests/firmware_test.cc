@@ -131,6 +131,57 @@ TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
 }
 INSTANTIATE_TEST_SUITE_P(Targets, BoardTarget, testing::Values("cpu", "reference", "rtl"));
 
+class BoardTemplate : public BoardTest, public testing::WithParamInterface<std::string> {
+ protected:
+  // The demo model's image with a chat template of a family.
+  std::string image_with(const std::string& family) {
+    std::filesystem::copy(BRIM_SOURCE_DIR "/models/demo", file("model"),
+                          std::filesystem::copy_options::recursive);
+    std::filesystem::copy_file(BRIM_SOURCE_DIR "/src/template/testdata/" + family + ".jinja",
+                               file("model/chat_template.jinja"));
+    run("pack " + file("model") + " -o " + file("model.brim") + " --context 512", "/dev/null");
+    return file("model.brim");
+  }
+
+  // The tokens that the template itself gives on the host.
+  std::vector<uint32_t> prompt(const std::string& image, const nlohmann::json& messages) {
+    std::ofstream(file("messages.json")) << messages;
+    run("chat-prompt " + image + " --messages " + file("messages.json") + " --json", file("prompt.json"));
+    std::ifstream in(file("prompt.json"));
+    return nlohmann::json::parse(in)["ids"].get<std::vector<uint32_t>>();
+  }
+
+  void run(const std::string& arguments, const std::string& output) {
+    const std::string command = BRIM_BINARY " " + arguments + " > " + output;
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  }
+};
+
+TEST_P(BoardTemplate, TalksInTheTokensOfTheTemplate) {
+  constexpr uint32_t kEnd = 2;
+  const std::string path = image_with(GetParam());
+  const nlohmann::json first = {{{"role", "user"}, {"content", "ROMEO: x"}}};
+  nlohmann::json second = first;
+  second.push_back({{"role", "assistant"}, {"content", "Ay"}});
+  second.push_back({{"role", "user"}, {"content", "And?"}});
+  const std::vector<uint32_t> opening = prompt(path, first);
+  const std::vector<uint32_t> whole = prompt(path, second);
+  // What stands behind the end of the answer in the history.
+  const auto end = std::find(whole.begin() + static_cast<std::ptrdiff_t>(opening.size()), whole.end(), kEnd);
+  ASSERT_NE(end, whole.end());
+
+  Board board(file("tmp"), {path, "--passes", file("passes")});
+  board.send("/tokens 1\nROMEO: x\nAnd?\n");
+  for (int prompts = 0; prompts < 4; ++prompts) EXPECT_TRUE(board.shows("> "));
+  EXPECT_EQ(board.finish(), 0);
+  const std::vector<uint32_t> ids = last_conversation(file("passes"));
+  ASSERT_GE(ids.size(), opening.size());
+  EXPECT_TRUE(std::equal(opening.begin(), opening.end(), ids.begin()));
+  ASSERT_GE(ids.size() - opening.size(), static_cast<size_t>(whole.end() - end));
+  EXPECT_TRUE(std::equal(end, whole.end(), ids.end() - (whole.end() - end)));
+}
+INSTANTIATE_TEST_SUITE_P(Families, BoardTemplate, testing::Values("zephyr", "llama2", "olmo2"));
+
 // With 4,160 positions the scores of four tokens fit into the eight lanes' buffer, not those of seven.
 TEST_F(BoardTest, AsksTheAcceleratorForNoPassThatItRefuses) {
   if (!BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";

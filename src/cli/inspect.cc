@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -6,6 +7,7 @@
 #include "cli/command.h"
 #include "image/memory_map_svg.h"
 #include "isa/disassemble.h"
+#include "tokenizer/summary.h"
 
 namespace brim {
 
@@ -35,6 +37,69 @@ const char* embedding_name(EmbeddingFormat format) {
   return kNames[static_cast<uint32_t>(format)];
 }
 
+nlohmann::json json_of(const Tokenizer& tokenizer) {
+  const TokenizerSummary summary = summarise(tokenizer);
+  const auto token = [](const TokenizerSummary::Token& t) {
+    return nlohmann::json{{"id", t.id}, {"text", t.text}};
+  };
+  nlohmann::json ends = nlohmann::json::array();
+  for (const auto& end : summary.ends) ends.push_back(token(end));
+  nlohmann::json added = nlohmann::json::array();
+  for (const auto& each : summary.added) {
+    added.push_back(token(each));
+    added.back()["special"] = each.special;
+  }
+  return {{"kind", summary.kind},
+          {"vocabulary", tokenizer.vocabulary_size()},
+          {"bos", summary.bos ? token(*summary.bos) : nlohmann::json()},
+          {"adds_bos", summary.adds_bos},
+          {"ends", ends},
+          {"added_tokens", added},
+          {"chat_templates", summary.templates},
+          {"chat_table", tokenizer.chat_table().has(kHasChatTable)},
+          {"notes", summary.notes}};
+}
+
+// With line breaks and the like spelt out.
+std::string shown(const std::string& text) {
+  const std::string quoted =
+      nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+void print_tokenizer(const Tokenizer& tokenizer) {
+  const TokenizerSummary summary = summarise(tokenizer);
+  const auto list = [](const auto& tokens) {
+    constexpr size_t kMost = 12;
+    std::string text;
+    for (size_t i = 0; i < std::min(tokens.size(), kMost); ++i) {
+      text += (i ? ", " : "") + shown(tokens[i].text) + " (" + std::to_string(tokens[i].id) + ")";
+    }
+    if (tokens.size() > kMost) text += " and " + std::to_string(tokens.size() - kMost) + " more";
+    return tokens.empty() ? std::string("none") : text;
+  };
+  std::printf("tokens   %u, %s; %s\n", tokenizer.vocabulary_size(), summary.kind.c_str(),
+              !summary.bos       ? "no first token"
+              : summary.adds_bos ? ("texts begin with " + list(std::vector{*summary.bos})).c_str()
+                                 : (list(std::vector{*summary.bos}) + " is not put before texts").c_str());
+  std::printf("ends     %s\n", list(summary.ends).c_str());
+  std::printf("added    %s\n", list(summary.added).c_str());
+  const ChatTable table = tokenizer.chat_table();
+  std::string templates;
+  for (const std::string& name : summary.templates)
+    templates += (templates.empty() ? "" : ", ") + shown(name);
+  std::printf("template %s; %s\n", templates.empty() ? "none" : templates.c_str(),
+              !table.has(kHasChatTable) ? "no table for the board: turns are plain lines there"
+              : table.has(kTakesSystem) ? "a table for the board, with a system prompt"
+                                        : "a table for the board, without a system prompt");
+  if (table.has(kHasChatTable)) {
+    std::printf("chat     %s{question}%s{answer}%s\n", shown(std::string(table[kChatBegin])).c_str(),
+                shown(std::string(table[kChatAnswerPrompt])).c_str(),
+                shown(std::string(table[kChatAnswerEnd])).c_str());
+  }
+  for (const std::string& note : summary.notes) std::printf("note     %s\n", note.c_str());
+}
+
 void print_json(const MappedImage& image) {
   const ImageHeader& header = image.header();
   const ImageModel& model = header.model;
@@ -47,7 +112,7 @@ void print_json(const MappedImage& image) {
                        {"file_bytes", region.file_bytes},
                        {"crc32c", region.crc}});
   }
-  const nlohmann::json report = {
+  nlohmann::json report = {
       {"board", header.board},
       {"capacity_bytes", capacity(header)},
       {"used_bytes", used(image)},
@@ -67,6 +132,7 @@ void print_json(const MappedImage& image) {
         {"embedding", embedding_name(model.embedding)},
         {"quantiser", model.quantiser}}},
   };
+  if (!image.content(RegionKind::kTokenizer).empty()) report["tokenizer"] = json_of(Text(image).tokenizer());
   std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
@@ -82,6 +148,7 @@ void print_table(const MappedImage& image) {
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),
               100.0 * static_cast<double>(used(image)) / static_cast<double>(capacity(header)));
+  if (!image.content(RegionKind::kTokenizer).empty()) print_tokenizer(Text(image).tokenizer());
   if (header.known_pass.tokens > 0) {
     std::printf("check    the last logits of tokens");
     for (uint32_t t = 0; t < header.known_pass.tokens; ++t) std::printf(" %u", header.known_pass.ids[t]);

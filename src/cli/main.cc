@@ -23,6 +23,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   brim::add_inspect(app);
   brim::add_run(app);
   brim::add_tokenize(app);
+  brim::add_chat_prompt(app);
   brim::add_eval(app);
   brim::add_logits(app);
   brim::add_bench(app);

@@ -35,12 +35,16 @@ struct Options {
 
 // --tokenizer, else the one in the checkpoint, else what stands beside it in its directory, else none.
 std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& source) {
-  if (!options.tokenizer.empty()) return build_tokenizer(options.tokenizer);
+  const bool is_folder = std::filesystem::is_directory(options.model);
+  const uint32_t vocabulary = source.description().vocabulary;
+  if (!options.tokenizer.empty()) {
+    return build_tokenizer(options.tokenizer, is_folder ? options.model : "", vocabulary);
+  }
   if (const auto embedded = source.embedded_tokenizer()) return build_tokenizer_from_arrays(*embedded);
-  if (std::filesystem::is_directory(options.model)) {
+  if (is_folder) {
     for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
       if (std::filesystem::exists(std::filesystem::path(options.model) / name)) {
-        return build_tokenizer(options.model);
+        return build_tokenizer(options.model, {}, vocabulary);
       }
     }
   }
@@ -140,6 +144,9 @@ void pack(const Options& options) {
   const ModelDescription& model = source->description();
   for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
   const std::vector<uint8_t> tokenizer = find_tokenizer(options, *source);
+  if (TokenizerTables tables; tables.attach(tokenizer).empty()) {
+    for (const std::string& note : tokenizer_notes(tables)) std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
   if (!tokenizer.empty() && vocabulary_size(tokenizer) > model.vocabulary) {
     throw Error("the tokenizer has " + std::to_string(vocabulary_size(tokenizer)) + " tokens, " +
                 options.model + " only " + std::to_string(model.vocabulary) +

@@ -13,6 +13,8 @@
 #include "runtime/chat.h"
 #include "runtime/session.h"
 #include "sim/subject.h"
+#include "tokenizer/build.h"
+#include "tokenizer/chat_program.h"
 #include "tokenizer/decoder.h"
 
 namespace brim {
@@ -28,6 +30,8 @@ struct Options {
   Target target;
   bool chat = false;
   std::string system;
+  std::vector<std::string> template_variables;
+  bool special = true;
   bool json = false;
 };
 
@@ -90,7 +94,20 @@ nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& ima
 void chat(const Options& options) {
   LoadedModel model(options.image, options.target);
   Session session(model.executor(), model.tokenizer());
-  Chat conversation(session, options.system);
+  for (const std::string& note : tokenizer_notes(model.tokenizer().tables())) {
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
+  std::optional<ChatProgram> program;
+  try {
+    program.emplace(model.tokenizer());
+  } catch (const Error&) {
+    // A template that cannot be read: the notes have told it, and turns are plain lines.
+  }
+  ChatPromptOptions prompt_options;
+  for (const std::string& variable : options.template_variables) {
+    add_template_variable(variable, prompt_options.variables);
+  }
+  Chat conversation(session, options.system, program ? &*program : nullptr, prompt_options);
   std::signal(SIGINT, on_interrupt);
   chat_loop(conversation, model.tokenizer(), {.sampler = options.sampler, .max_tokens = options.tokens},
             interrupted);
@@ -100,8 +117,8 @@ void chat(const Options& options) {
 void run(const Options& options) {
   LoadedModel model(options.image, options.target);
   const Text& text = model.text();
-  std::vector<uint32_t> ids =
-      text.encode_prompt(options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file));
+  std::vector<uint32_t> ids = text.encode_prompt(
+      options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file), options.special);
   const size_t prompt_tokens = ids.size();
 
   Executor* const executor = &model.executor();
@@ -180,6 +197,15 @@ void add_run(CLI::App& app) {
   auto* chat_flag = command->add_flag("--chat", options->chat,
                                       "Hold a conversation: turns from standard input, a line each");
   chat_flag->excludes("--prompt")->excludes("--prompt-file");
+  command
+      ->add_option(
+          "--template-var", options->template_variables,
+          "NAME=VALUE that the chat template sees, as enable_thinking=false; can be given several times")
+      ->needs(chat_flag);
+  command->add_flag(
+      "--special,!--no-special", options->special,
+      "Take special tokens that the prompt writes out, as <|eot_id|>, for those tokens (default); "
+      "--no-special for texts that are not trusted. In a chat they never are");
   command->add_option("--system", options->system, "What opens the conversation")->needs(chat_flag);
   command->add_flag("--json", options->json, "Print one JSON object when done")->excludes(chat_flag);
   command->callback([options] { options->chat ? chat(*options) : run(*options); });

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "runtime/session.h"
 
 namespace brim {
 
@@ -13,6 +14,7 @@ struct Options {
   std::string text;
   std::string file;
   std::string decode;
+  bool special = true;
   bool json = false;
 };
 
@@ -38,7 +40,8 @@ void tokenize(const Options& options) {
     return;
   }
   const std::string input = options.file.empty() ? options.text : read_text(options.file);
-  const auto ids = text.encode(input, text.tokenizer().adds_bos());
+  const auto ids = encode(text.tokenizer(), input,
+                          {.add_bos = text.tokenizer().adds_bos(), .parse_special = options.special});
   if (options.json) {
     std::cout << nlohmann::json{{"ids", ids}} << '\n';
   } else {
@@ -60,6 +63,10 @@ void add_tokenize(CLI::App& app) {
   input->add_option("--file", options->file, "File with text, - for standard input");
   input->add_option("--decode", options->decode, "Ids as 1,2,3, to turn into text");
   input->require_option(1);
+  command->add_flag(
+      "--special,!--no-special", options->special,
+      "Take special tokens that the text writes out, as <|eot_id|>, for those tokens (default); "
+      "--no-special for texts that are not trusted");
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { tokenize(*options); });
 }

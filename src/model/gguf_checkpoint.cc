@@ -416,43 +416,6 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   return result;
 }
 
-std::optional<TokenizerArrays> gguf_tokenizer(const Gguf& gguf, const std::string& origin) {
-  const GgufMetadata metadata(gguf, origin);
-  const auto key = [](const char* name) { return concat("tokenizer.ggml.", name); };
-  if (!metadata.has(key("tokens"))) return std::nullopt;
-  TokenizerArrays tokenizer;
-  tokenizer.name = origin;
-  tokenizer.model = metadata.text(key("model")).value_or("");
-  tokenizer.pre = metadata.text(key("pre")).value_or("");
-  tokenizer.tokens = metadata.strings(key("tokens"));
-  tokenizer.scores = metadata.floats(key("scores"));
-  tokenizer.types = metadata.integers(key("token_type"));
-  tokenizer.merges = metadata.strings(key("merges"));
-  tokenizer.bos = metadata.count(key("bos_token_id"));
-  tokenizer.unknown = metadata.count(key("unknown_token_id"));
-  for (const char* end : {"eos_token_id", "eot_token_id"}) {
-    if (const auto id = metadata.count(key(end))) tokenizer.ends.push_back(*id);
-  }
-  tokenizer.add_bos = metadata.flag(key("add_bos_token"));
-  tokenizer.add_space_prefix = metadata.flag(key("add_space_prefix")).value_or(true);
-  tokenizer.remove_extra_whitespaces = metadata.flag(key("remove_extra_whitespaces")).value_or(false);
-  tokenizer.chat_template = metadata.text("tokenizer.chat_template").value_or("");
-
-  const size_t count = tokenizer.tokens.size();
-  if ((!tokenizer.scores.empty() && tokenizer.scores.size() != count) ||
-      (!tokenizer.types.empty() && tokenizer.types.size() != count)) {
-    metadata.refuse("the tokenizer's tokens, scores and token_type are not of one length");
-  }
-  std::vector<uint32_t> special = tokenizer.ends;
-  for (const auto& id : {tokenizer.bos, tokenizer.unknown}) {
-    if (id) special.push_back(*id);
-  }
-  for (const uint32_t id : special) {
-    if (id >= count) metadata.refuse(concat("the tokenizer's special token ", id, " does not exist"));
-  }
-  return tokenizer;
-}
-
 std::unique_ptr<TensorSource> open_gguf_checkpoint(const std::string& path) {
   return std::make_unique<GgufCheckpoint>(path);
 }

@@ -345,7 +345,7 @@ TEST(GgufTokenizer, ArraysThatDoNotFitTogetherAreRefused) {
   EXPECT_EQ(whole->scores, (std::vector<float>{0.0f, -1.0f}));
   EXPECT_EQ(whole->merges, (std::vector<std::string>{"a b"}));
   EXPECT_EQ(whole->add_bos, false);
-  EXPECT_EQ(whole->chat_template, "{{ x }}");
+  EXPECT_EQ(whole->chat_templates, (std::vector<std::pair<std::string, std::string>>{{"default", "{{ x }}"}}));
   EXPECT_REFUSED(read([](auto& w) { w.numbers("tokenizer.ggml.scores", {0.0f}); }), "not of one length");
   EXPECT_REFUSED(read([](auto& w) { w.count("tokenizer.ggml.bos_token_id", 2); }),
                  "special token 2 does not exist");

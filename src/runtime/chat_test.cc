@@ -21,12 +21,13 @@ std::vector<uint8_t> tokenizer_blob() {
   TokenizerArrays arrays = test::byte_tokenizer(0);
   arrays.add_bos = false;
   arrays.add_space_prefix = false;
-  arrays.chat_template =
+  const std::string chat_template =
       "{% for message in messages %}{% if message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + "
-      "eos_token }}{% elif message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + eos_token "
-      "}}"
-      "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}"
-      "{% endif %}{% if loop.last and add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}{% endfor %}";
+      "eos_token }}\n{% elif message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + eos_token "
+      "}}\n"
+      "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n"
+      "{% endif %}{% if loop.last and add_generation_prompt %}{{ '<|assistant|>' }}\n{% endif %}{% endfor %}";
+  arrays.chat_templates = {{"default", chat_template}};
   return build_tokenizer_from_arrays(arrays);
 }
 

@@ -24,8 +24,9 @@ std::vector<uint32_t> Text::encode(std::string_view text, bool add_bos) const {
   return brim::encode(tokenizer_, text, {.add_bos = add_bos});
 }
 
-std::vector<uint32_t> Text::encode_prompt(std::string_view text) const {
-  std::vector<uint32_t> ids = encode(text, tokenizer_.adds_bos());
+std::vector<uint32_t> Text::encode_prompt(std::string_view text, bool special) const {
+  std::vector<uint32_t> ids =
+      brim::encode(tokenizer_, text, {.add_bos = tokenizer_.adds_bos(), .parse_special = special});
   if (!ids.empty()) return ids;
   if (tokenizer_.bos() == kNoToken) throw Error("the prompt is empty; give one with -p");
   return {tokenizer_.bos()};

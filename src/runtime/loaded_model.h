@@ -23,9 +23,9 @@ class Text {
   std::vector<uint32_t> encode(std::string_view text, bool add_bos) const;
   std::string decode(std::span<const uint32_t> ids) const;
 
-  // The tokens of a text to go on from, with BOS where the model wants it. Throws Error if there are none and
-  // the tokenizer has no BOS to begin with.
-  std::vector<uint32_t> encode_prompt(std::string_view text) const;
+  // The tokens of a text to go on from, with BOS where the model wants it; `special`: special tokens that it
+  // writes out are those tokens. Throws Error if there are none and the tokenizer has no BOS to begin with.
+  std::vector<uint32_t> encode_prompt(std::string_view text, bool special) const;
 
  private:
   Tokenizer tokenizer_;

@@ -44,7 +44,7 @@ void Session::add(std::span<const uint32_t> tokens) {
 }
 
 void Session::add_turns(std::span<const ChatTurn> turns) {
-  std::vector<char> text(chat_text_bytes(turns));
+  std::vector<char> text(chat_text_bytes(tokenizer_.chat_table(), turns));
   std::vector<uint8_t> scratch(tokenizer_.scratch_bytes(text.size()));
   switch (conversation_.add_turns(turns, {text, scratch})) {
     case Conversation::Added::kYes:
@@ -55,6 +55,14 @@ void Session::add_turns(std::span<const ChatTurn> turns) {
       throw Error(concat("the context holds ", conversation_.context(), " tokens: ", tokens().size(),
                          " are used, and the turn does not fit; shorten it or pack with a larger --context"));
   }
+}
+
+void Session::become(std::span<const uint32_t> tokens) {
+  if (tokens.size() > conversation_.context()) {
+    throw Error(concat("the context holds ", conversation_.context(), " tokens, the conversation has ",
+                       tokens.size(), "; shorten it or pack with a larger --context"));
+  }
+  conversation_.add(tokens.subspan(conversation_.keep_prefix(tokens)));
 }
 
 std::span<const float> Session::logits() {

@@ -61,6 +61,9 @@ class Session {
   void add(std::span<const uint32_t> tokens);
   void add_turns(std::span<const ChatTurn> turns);
 
+  // Makes the text `tokens`, of which what is in the cache already is not run again. Throws as add() does.
+  void become(std::span<const uint32_t> tokens);
+
   // Runs what was added and returns the last token's logits, valid until the next call. Throws Error where
   // the executor does; then what was added is no part of the text any more.
   std::span<const float> logits();
@@ -73,6 +76,7 @@ class Session {
   void rewind(uint32_t position) { conversation_.rewind(position); }
 
   Conversation& conversation() { return conversation_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
   const Tokenizer& tokenizer_;

@@ -10,7 +10,8 @@
 
 namespace brim {
 
-// Memory to work in: chat_text_bytes(turns) of text, and Tokenizer::scratch_bytes of that.
+// Memory to work in: chat_text_bytes(tokenizer.chat_table(), turns) of text, and Tokenizer::scratch_bytes of
+// that.
 struct TurnBuffers {
   std::span<char> text;
   std::span<uint8_t> scratch;
@@ -22,21 +23,22 @@ struct TurnBuffers {
 inline EncodeResult encode_turns(const Tokenizer& tokenizer, std::span<const ChatTurn> turns, bool continues,
                                  const TurnBuffers& buffers, std::span<uint32_t> ids) {
   std::array<TextRange, 2> ranges;
-  const ChatText chat =
-      render_chat(tokenizer.chat_template(), turns, {.continues = continues}, buffers.text, ranges);
+  const ChatTable table = tokenizer.chat_table();
+  const ChatText chat = render_chat(table, turns, {.continues = continues}, buffers.text, ranges);
   if (!chat.fits) return {EncodeStatus::kTextTooLong, 0};
-  const bool bos_in_text = tokenizer.chat_template() != ChatTemplate::kNone;
+  const bool bos_in_text = table.has(kHasChatTable);
   return tokenizer.encode(chat.text,
                           {.add_bos = !continues && !bos_in_text && tokenizer.adds_bos(),
                            .parse_special = true,
-                           .verbatim = chat.verbatim},
+                           .verbatim = chat.verbatim,
+                           .at_start = !continues},
                           buffers.scratch, ids);
 }
 
 // Writes to `ids` the tokens that end an answer that the model has not ended itself.
 inline EncodeResult encode_answer_end(const Tokenizer& tokenizer, std::span<uint8_t> scratch,
                                       std::span<uint32_t> ids) {
-  return tokenizer.encode(answer_end(tokenizer.chat_template()), {.parse_special = true}, scratch, ids);
+  return tokenizer.encode(answer_end(tokenizer.chat_table()), {.parse_special = true}, scratch, ids);
 }
 
 }  // namespace brim

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <deque>
+#include <map>
 #include <numeric>
+#include <set>
 
 #include "base/error.h"
 #include "tokenizer/tables.h"
@@ -119,6 +121,55 @@ std::vector<uint32_t> sorted_by_text(const TokenizerParts& parts, std::vector<ui
   return ids;
 }
 
+// What normalising makes of an added token's text.
+std::string normalised_text(const TokenizerParts& parts, const std::string& text) {
+  if (parts.algorithm == TokenizerAlgorithm::kByteMerges) {
+    if ((parts.flags & kComposeNfc) == 0) return text;
+    std::string composed(text.size() * kNfcBytesPerByte, '\0');
+    std::vector<uint32_t> work(2 * kNfcCodesPerByte * text.size());
+    composed.resize(compose_nfc(text, composed, work).bytes);
+    return composed;
+  }
+  std::string result = (parts.flags & kAddDummyPrefix) != 0 ? std::string(kSpaceSymbol) : "";
+  for (const char c : text) {
+    if (c == ' ' && (parts.flags & kEscapeWhitespaces) != 0) {
+      result += kSpaceSymbol;
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+// The added tokens that are looked for in the text as it is, or in normalised text, sorted by what they
+// match; that is appended to `text`.
+std::vector<uint32_t> literals_of(const TokenizerParts& parts, bool normalised, std::string& text) {
+  // Where nothing is normalised before words are cut, both are one.
+  const bool has_normaliser = parts.algorithm == TokenizerAlgorithm::kByteMerges
+                                  ? (parts.flags & kComposeNfc) != 0
+                                  : (parts.flags & kPrefixUnlessSpace) == 0;
+  std::map<std::string, const AddedToken*> sorted;
+  for (const AddedToken& token : parts.added) {
+    if ((token.normalised && has_normaliser) != normalised) continue;
+    const std::string& piece = parts.pieces.at(token.id);
+    const std::string match = normalised ? normalised_text(parts, piece) : piece;
+    if (!match.empty()) sorted.try_emplace(match, &token);
+  }
+  std::vector<uint32_t> words;
+  for (const auto& [match, token] : sorted) {
+    words.insert(words.end(), {token->id, token->flags, static_cast<uint32_t>(text.size()),
+                               static_cast<uint32_t>(match.size())});
+    text += match;
+  }
+  return words;
+}
+
+std::string joined(const NamedTexts& texts) {
+  std::string result;
+  for (const auto& [name, text] : texts) result += name + '\0' + text + '\0';
+  return result;
+}
+
 // How much longer normalising can make a text, per byte of it.
 struct Growth {
   uint32_t bytes = 3;  // a space becomes U+2581, an invalid byte U+FFFD
@@ -188,9 +239,6 @@ void check(const TokenizerParts& parts) {
   if (parts.pieces.empty()) fail(parts, "the vocabulary is empty");
   if (parts.pieces.size() > kMaxVocabulary) fail(parts, "the vocabulary has more than 2^22 pieces");
   if (parts.types.size() != parts.pieces.size()) fail(parts, "pieces and token types differ in number");
-  if (parts.ends.size() > std::tuple_size_v<decltype(TokenizerHeader::ends)>) {
-    fail(parts, "there are more than 4 end tokens");
-  }
   for (const std::string& piece : parts.pieces) {
     if (piece.size() > kMaxPieceBytes) fail(parts, "a piece is longer than 65536 bytes");
   }
@@ -225,10 +273,8 @@ std::vector<uint8_t> write_blob(const TokenizerParts& parts) {
   header.vocabulary = static_cast<uint32_t>(parts.pieces.size());
   header.unknown = parts.unknown;
   header.bos = parts.bos;
-  header.ends.fill(kNoToken);
-  std::copy(parts.ends.begin(), parts.ends.end(), header.ends.begin());
   header.pre_tokenizer = static_cast<uint32_t>(parts.pre_tokenizer);
-  header.chat_template = static_cast<uint32_t>(parts.chat_template);
+  header.chat_flags = parts.chat.flags;
   header.max_piece_bytes = 1;
   const Growth growth = growth_of(parts);
   header.normalised_bytes_per_byte = growth.bytes;
@@ -260,10 +306,29 @@ std::vector<uint8_t> write_blob(const TokenizerParts& parts) {
   blob.add(kMergeTable, merge_table(parts));
   blob.add(kByteTokens, parts.byte_tokens);
   blob.add(kUserDefined, sorted_by_text(parts, parts.user_defined));
-  blob.add(kSpecial, sorted_by_text(parts, parts.special));
   blob.add(kCharacterTrie, parts.character_trie);
   blob.add(kCharacterText, parts.character_text);
   blob.add(kUnknownSurface, parts.unknown_surface);
+  std::string literal_text;
+  blob.add(kLiterals, literals_of(parts, false, literal_text));
+  blob.add(kNormalisedLiterals, literals_of(parts, true, literal_text));
+  blob.add(kLiteralText, literal_text);
+  const std::set<uint32_t> ends(parts.ends.begin(), parts.ends.end());
+  blob.add(kEnds, std::vector<uint32_t>(ends.begin(), ends.end()));
+  std::string table;
+  if ((parts.chat.flags & kHasChatTable) != 0) {
+    for (const std::string& text : parts.chat.strings) table += text + '\0';
+  }
+  blob.add(kChatTable, table);
+  blob.add(kTemplates, joined(parts.templates));
+  blob.add(kTemplateVariables, joined(parts.template_variables));
+  std::string notes;
+  for (std::string note : parts.notes) {
+    std::replace_if(
+        note.begin(), note.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
+    notes += note + '\n';
+  }
+  blob.add(kNotes, notes);
   std::vector<uint8_t> result = blob.finish(header);
 
   TokenizerTables tables;

@@ -4,11 +4,33 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tokenizer/format.h"
 
 namespace brim {
+
+// A token that is matched in the text by its piece.
+struct AddedToken {
+  uint32_t id;
+  uint32_t flags;           // LiteralFlag
+  bool normalised = false;  // it is normalised itself, and looked for in normalised text
+};
+
+// The texts of a ChatTable.
+struct ChatTableParts {
+  uint32_t flags = 0;  // ChatFlag
+  std::array<std::string, kChatStrings> strings;
+
+  ChatTable table() const {
+    ChatTable table{.flags = flags, .strings = {}};
+    for (uint32_t i = 0; i < kChatStrings; ++i) table.strings[i] = strings[i];
+    return table;
+  }
+};
+
+using NamedTexts = std::vector<std::pair<std::string, std::string>>;
 
 struct TokenizerMerge {
   uint32_t left;
@@ -28,14 +50,17 @@ struct TokenizerParts {
   std::vector<uint32_t> byte_tokens;   // 256, or none
   uint32_t unknown = kNoToken;
   uint32_t bos = kNoToken;
-  std::vector<uint32_t> ends;  // at most 4
+  std::vector<uint32_t> ends;  // in any order
   PreTokenizer pre_tokenizer = PreTokenizer::kNone;
-  ChatTemplate chat_template = ChatTemplate::kNone;
-  std::vector<uint32_t> user_defined;  // in any order
-  std::vector<uint32_t> special;       // in any order
+  std::vector<uint32_t> user_defined;  // in any order; SentencePiece only
+  std::vector<AddedToken> added;       // in any order, one for an id
   std::vector<uint32_t> character_trie;
   std::string character_text;
   std::string unknown_surface;
+  ChatTableParts chat;
+  NamedTexts templates;            // "default" and others, as the files have them
+  NamedTexts template_variables;   // "bos_token" and others
+  std::vector<std::string> notes;  // what is present and not followed, a line each
 };
 
 // Fills byte_tokens from the pieces of type kByte ("<0x0A>"). Throws Error unless all 256 are there.

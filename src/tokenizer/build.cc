@@ -1,8 +1,11 @@
 #include "tokenizer/build.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/error.h"
+#include "tokenizer/json.h"
+#include "tokenizer/recognise.h"
 #include "tokenizer/sources.h"
 #include "tokenizer/tables.h"
 
@@ -44,32 +47,87 @@ bool looks_like_json(std::span<const uint8_t> content) {
   return false;
 }
 
-TokenizerParts read_tokenizer(const std::filesystem::path& path) {
+std::string template_of_json(const std::string& json, const std::filesystem::path& folder) {
+  if (json.empty()) return {};
+  return text_or(at(parse_json(json, (folder / "chat_template.json").string()), "chat_template"), "");
+}
+
+// `folder` is the tokenizer's, `model_folder` that of the model which it is for; either may lack a file.
+HuggingFaceSettings read_settings(const std::filesystem::path& folder,
+                                  const std::filesystem::path& model_folder) {
+  const auto read = [](const std::filesystem::path& first, const std::filesystem::path& second,
+                       const char* file) {
+    const std::string text = read_text_if_there(first / file);
+    return text.empty() && !second.empty() ? read_text_if_there(second / file) : text;
+  };
+  HuggingFaceSettings settings{
+      .tokenizer_config = read(folder, model_folder, "tokenizer_config.json"),
+      .special_tokens_map = read(folder, model_folder, "special_tokens_map.json"),
+      .added_tokens = read(folder, model_folder, "added_tokens.json"),
+      .generation_config =
+          read(model_folder.empty() ? folder : model_folder, folder, "generation_config.json"),
+      .model_config = read(model_folder.empty() ? folder : model_folder, folder, "config.json"),
+      .chat_template = read(folder, model_folder, "chat_template.jinja"),
+  };
+  if (settings.chat_template.empty()) {
+    settings.chat_template = template_of_json(read(folder, model_folder, "chat_template.json"), folder);
+  }
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "additional_chat_templates", none)) {
+    if (entry.path().extension() != ".jinja") continue;
+    settings.more_templates.emplace_back(entry.path().stem().string(), read_text_if_there(entry.path()));
+  }
+  std::sort(settings.more_templates.begin(), settings.more_templates.end());
+  return settings;
+}
+
+TokenizerParts read_tokenizer(const std::filesystem::path& path, const std::filesystem::path& model_folder,
+                              uint32_t model_vocabulary) {
   const std::vector<uint8_t> content = read_file(path);
   if (content.empty()) throw Error(path.string() + ": is empty; fetch the file again");
   const bool sentencepiece = looks_like_sentencepiece(content);
-  if (!sentencepiece && !looks_like_json(content)) return read_llama2c(content, path.string());
+  if (!sentencepiece && !looks_like_json(content)) {
+    TokenizerParts parts = read_llama2c(content, path.string());
+    finish_parts(parts);
+    return parts;
+  }
   TokenizerParts parts =
       sentencepiece
           ? read_sentencepiece(content, path.string())
           : read_huggingface({reinterpret_cast<const char*>(content.data()), content.size()}, path.string());
-  const std::filesystem::path folder = path.parent_path();
-  apply_settings({.tokenizer_config = read_text_if_there(folder / "tokenizer_config.json"),
-                  .generation_config = read_text_if_there(folder / "generation_config.json"),
-                  .chat_template = read_text_if_there(folder / "chat_template.jinja")},
-                 parts);
+  apply_settings(read_settings(path.parent_path(), model_folder), parts);
+  limit_added_tokens(model_vocabulary, parts);
+  finish_parts(parts);
   return parts;
 }
 
 }  // namespace
 
-std::vector<uint8_t> build_tokenizer(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return write_blob(read_tokenizer(path));
+std::vector<uint8_t> build_tokenizer(const std::filesystem::path& path,
+                                     const std::filesystem::path& model_folder, uint32_t model_vocabulary) {
+  if (!std::filesystem::is_directory(path))
+    return write_blob(read_tokenizer(path, model_folder, model_vocabulary));
   for (const char* file : {"tokenizer.json", "tokenizer.model"}) {
-    if (std::filesystem::exists(path / file)) return write_blob(read_tokenizer(path / file));
+    if (std::filesystem::exists(path / file))
+      return write_blob(read_tokenizer(path / file, model_folder, model_vocabulary));
   }
   throw Error(path.string() +
               ": holds neither tokenizer.json nor tokenizer.model; name the tokenizer's file");
+}
+
+std::vector<std::string> tokenizer_notes(const TokenizerTables& tables) {
+  std::vector<std::string> notes;
+  const auto text = tables.section(kNotes);
+  std::string line;
+  for (const uint8_t byte : text) {
+    if (byte == '\n') {
+      notes.push_back(std::move(line));
+      line.clear();
+    } else {
+      line += static_cast<char>(byte);
+    }
+  }
+  return notes;
 }
 
 uint32_t vocabulary_size(std::span<const uint8_t> blob) {

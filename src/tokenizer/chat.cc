@@ -1,137 +1,60 @@
 #include "tokenizer/chat.h"
 
+#include "tokenizer/utf8.h"
+
 namespace brim {
 namespace {
 
-// What a family writes around the turns. Sources: the chat_template texts published with
-// Llama-2-7b-chat-hf, Meta-Llama-3-8B-Instruct, Qwen2-7B-Instruct, TinyLlama-1.1B-Chat-v1.0 and
-// Mistral-7B-Instruct-v0.2.
-struct Layout {
-  std::string_view begin = {};  // before the first turn of a conversation
-  std::string_view system_open = {};
-  std::string_view system_close = {};
-  std::string_view user_open = {};
-  std::string_view user_close = {};
-  std::string_view assistant_open = {};   // before an answer that is already there
-  std::string_view assistant_close = {};  // up to and including the token that ends the answer
-  std::string_view after_answer = {};     // between that token and the next turn
-  std::string_view answer_prompt = {};    // makes the model answer
-  bool system_in_user = false;            // the system turn stands inside the first user turn
-  bool trims = false;                     // spaces round a turn's text are dropped
-};
-
-constexpr Layout kPlain = {.user_close = "\n", .assistant_close = "\n"};
-
-constexpr Layout kLlama2Layout = {
-    .system_open = "<<SYS>>\n",
-    .system_close = "\n<</SYS>>\n\n",
-    .user_open = "<s>[INST] ",
-    .user_close = " [/INST]",
-    .assistant_open = " ",
-    .assistant_close = " </s>",
-    .system_in_user = true,
-    .trims = true,
-};
-
-constexpr Layout kLlama3Layout = {
-    .begin = "<|begin_of_text|>",
-    .system_open = "<|start_header_id|>system<|end_header_id|>\n\n",
-    .system_close = "<|eot_id|>",
-    .user_open = "<|start_header_id|>user<|end_header_id|>\n\n",
-    .user_close = "<|eot_id|>",
-    .assistant_open = "<|start_header_id|>assistant<|end_header_id|>\n\n",
-    .assistant_close = "<|eot_id|>",
-    .answer_prompt = "<|start_header_id|>assistant<|end_header_id|>\n\n",
-    .trims = true,
-};
-
-constexpr Layout kChatMlLayout = {
-    .system_open = "<|im_start|>system\n",
-    .system_close = "<|im_end|>\n",
-    .user_open = "<|im_start|>user\n",
-    .user_close = "<|im_end|>\n",
-    .assistant_open = "<|im_start|>assistant\n",
-    .assistant_close = "<|im_end|>",
-    .after_answer = "\n",
-    .answer_prompt = "<|im_start|>assistant\n",
-};
-
-constexpr Layout kZephyrLayout = {
-    .system_open = "<|system|>\n",
-    .system_close = "</s>\n",
-    .user_open = "<|user|>\n",
-    .user_close = "</s>\n",
-    .assistant_open = "<|assistant|>\n",
-    .assistant_close = "</s>",
-    .after_answer = "\n",
-    .answer_prompt = "<|assistant|>\n",
-};
-
-constexpr Layout kMistralLayout = {
-    .begin = "<s>",
-    .system_close = "\n\n",
-    .user_open = "[INST] ",
-    .user_close = " [/INST]",
-    .assistant_close = "</s>",
-    .system_in_user = true,
-};
-
-const Layout& layout_of(ChatTemplate family) {
-  switch (family) {
-    case ChatTemplate::kLlama2:
-      return kLlama2Layout;
-    case ChatTemplate::kLlama3:
-      return kLlama3Layout;
-    case ChatTemplate::kChatMl:
-      return kChatMlLayout;
-    case ChatTemplate::kZephyr:
-      return kZephyrLayout;
-    case ChatTemplate::kMistral:
-      return kMistralLayout;
-    case ChatTemplate::kNone:
-      break;
-  }
-  return kPlain;
-}
-
-// More than any layout writes round one turn, the conversation's beginning and the answer's prompt.
-constexpr uint64_t kMarkupBytes = 256;
-
-std::string_view trim(std::string_view text) {
-  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 class Renderer {
  public:
-  Renderer(const Layout& layout, std::span<char> out, std::span<TextRange> ranges)
-      : layout_(layout), out_(out), ranges_(ranges) {}
+  Renderer(const ChatTable& table, std::span<char> out, std::span<TextRange> ranges)
+      : table_(table), out_(out), ranges_(ranges) {}
 
   ChatText render(std::span<const ChatTurn> turns, const ChatOptions& options) {
-    put(options.continues ? layout_.after_answer : layout_.begin);
-    std::string_view waiting_system;
+    // What has to stand before the next user's text.
+    ChatString before_user = options.continues ? kChatUserOpen : kChatBegin;
+    bool answered = true;
     for (const ChatTurn& turn : turns) {
-      if (turn.role == ChatRole::kSystem && layout_.system_in_user) {
-        waiting_system = turn.text;
-      } else if (turn.role == ChatRole::kSystem) {
-        put_turn(layout_.system_open, turn.text, layout_.system_close);
-      } else if (turn.role == ChatRole::kUser) {
-        put(layout_.user_open);
-        if (!waiting_system.empty()) put_turn(layout_.system_open, waiting_system, layout_.system_close);
-        waiting_system = {};
-        put_turn({}, turn.text, layout_.user_close);
-      } else {
-        put_turn(layout_.assistant_open, turn.text, layout_.assistant_close);
-        put(layout_.after_answer);
+      switch (turn.role) {
+        case ChatRole::kSystem:
+          if (!has(kTakesSystem) || before_user != kChatBegin) break;
+          put(kChatSystemOpen);
+          put_text(has(kTrimsSystem) ? trim(turn.text) : turn.text);
+          before_user = kChatSystemClose;
+          break;
+        case ChatRole::kUser:
+          put(before_user);
+          put_text(has(kTrimsUser) ? trim(turn.text) : turn.text);
+          before_user = kChatUserOpen;
+          answered = false;
+          break;
+        case ChatRole::kAssistant:
+          put(kChatAnswerOpen);
+          put_text(answer_in_history(table_, turn.text));
+          put(kChatAnswerEnd);
+          answered = true;
+          break;
       }
     }
-    if (options.open_answer) put(layout_.answer_prompt);
+    if (options.open_answer && !answered) put(kChatAnswerPrompt);
+    return {{out_.data(), used_}, ranges_.first(turns_), fits_};
+  }
+
+  // Turns on lines of their own.
+  ChatText render_plain(std::span<const ChatTurn> turns) {
+    for (const ChatTurn& turn : turns) {
+      put_text(turn.text);
+      put("\n");
+    }
     return {{out_.data(), used_}, ranges_.first(turns_), fits_};
   }
 
  private:
+  bool has(ChatFlag flag) const { return table_.has(flag); }
+  void put(ChatString string) { put(table_[string]); }
+
   void put(std::string_view text) {
     if (text.size() > out_.size() - used_) {
       fits_ = false;
@@ -140,19 +63,17 @@ class Renderer {
     for (const char c : text) out_[used_++] = c;
   }
 
-  void put_turn(std::string_view open, std::string_view text, std::string_view close) {
-    put(open);
+  void put_text(std::string_view text) {
     const auto begin = static_cast<uint32_t>(used_);
-    put(layout_.trims ? trim(text) : text);
+    put(text);
     if (turns_ == ranges_.size()) {
       fits_ = false;
     } else {
       ranges_[turns_++] = {begin, static_cast<uint32_t>(used_)};
     }
-    put(close);
   }
 
-  const Layout& layout_;
+  const ChatTable& table_;
   const std::span<char> out_;
   const std::span<TextRange> ranges_;
   size_t used_ = 0;
@@ -162,34 +83,44 @@ class Renderer {
 
 }  // namespace
 
-std::array<std::string_view, 4> chat_tokens(ChatTemplate family) {
-  switch (family) {
-    case ChatTemplate::kLlama2:
-    case ChatTemplate::kMistral:
-      return {"<s>", "</s>"};
-    case ChatTemplate::kLlama3:
-      return {"<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"};
-    case ChatTemplate::kChatMl:
-      return {"<|im_start|>", "<|im_end|>"};
-    case ChatTemplate::kZephyr:
-      return {"</s>"};
-    case ChatTemplate::kNone:
-      break;
-  }
-  return {};
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
-std::string_view answer_end(ChatTemplate family) { return trim(layout_of(family).assistant_close); }
+std::string_view answer_end(const ChatTable& table) { return trim(table[kChatAnswerEnd]); }
 
-uint64_t chat_text_bytes(std::span<const ChatTurn> turns) {
-  uint64_t bytes = kMarkupBytes;
-  for (const ChatTurn& turn : turns) bytes += turn.text.size() + kMarkupBytes;
+std::string_view answer_in_history(const ChatTable& table, std::string_view answer) {
+  if (table.has(kDropsThinking)) {
+    const std::string_view close = table[kChatThinkClose];
+    const size_t at = answer.rfind(close);
+    if (at != std::string_view::npos) {
+      answer = slice(answer, at + close.size());
+      while (table.has(kTrimsThoughtEnd) && answer.starts_with('\n')) answer.remove_prefix(1);
+    }
+  }
+  return table.has(kTrimsAnswer) ? trim(answer) : answer;
+}
+
+bool answers_stay(const ChatTable& table) {
+  return !table.has(kDropsThinking) && table[kChatAnswerOpen] == table[kChatAnswerPrompt];
+}
+
+uint64_t chat_text_bytes(const ChatTable& table, std::span<const ChatTurn> turns) {
+  // No turn has more than the whole table round it.
+  uint64_t markup = 1;
+  for (const std::string_view string : table.strings) markup += string.size();
+  uint64_t bytes = markup;
+  for (const ChatTurn& turn : turns) bytes += turn.text.size() + markup;
   return bytes;
 }
 
-ChatText render_chat(ChatTemplate family, std::span<const ChatTurn> turns, const ChatOptions& options,
+ChatText render_chat(const ChatTable& table, std::span<const ChatTurn> turns, const ChatOptions& options,
                      std::span<char> out, std::span<TextRange> ranges) {
-  return Renderer(layout_of(family), out, ranges).render(turns, options);
+  Renderer renderer(table, out, ranges);
+  if (!table.has(kHasChatTable)) return renderer.render_plain(turns);
+  return renderer.render(turns, options);
 }
 
 }  // namespace brim

@@ -1,8 +1,8 @@
-// Conversations as the text that a model was trained to continue. Freestanding. The text is then encoded
-// with parse_special and with the ranges of what people wrote as `verbatim`.
+// Conversations as the text that a model was trained to continue, written with the image's chat table: what
+// its chat template puts round the texts of the turns (chat_table.h makes it). Freestanding. The text is then
+// encoded with parse_special and with the ranges of what people wrote as `verbatim`.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -21,7 +21,7 @@ struct ChatTurn {
 
 struct ChatOptions {
   // The context already holds a conversation whose last token is the one that ended the model's answer:
-  // what opens a conversation is left out, what follows an answer is put first.
+  // what opens a conversation is left out.
   bool continues = false;
   // The model is to answer next.
   bool open_answer = true;
@@ -33,20 +33,27 @@ struct ChatText {
   bool fits = true;                     // false: a buffer was too small, and the rest is not meaningful
 };
 
-// The special tokens that a family needs in the vocabulary; unused entries are empty.
-std::array<std::string_view, 4> chat_tokens(ChatTemplate family);
-
-// Writes the turns to `out`, which chat_text_bytes() says the size of; `ranges` needs one entry per turn.
-// A system turn counts where it comes before the first user turn. No family's default system prompt is
-// put in. kNone joins the turns' texts with line breaks.
-ChatText render_chat(ChatTemplate family, std::span<const ChatTurn> turns, const ChatOptions& options,
+// Writes turns to `out`, which chat_text_bytes() says the size of; `ranges` needs one entry per turn. A
+// system turn counts where it comes first, and only if the table has a place for it; then users and answers
+// take turns. Without a table the turns' texts stand on lines of their own.
+ChatText render_chat(const ChatTable& table, std::span<const ChatTurn> turns, const ChatOptions& options,
                      std::span<char> out, std::span<TextRange> ranges);
 
-// What stands between an answer that was cut off and the turn after it, besides what `continues` puts there:
-// the text of the token that ends answers.
-std::string_view answer_end(ChatTemplate family);
+// What ends an answer that was cut off: the text of the token that ends answers.
+std::string_view answer_end(const ChatTable& table);
+
+// The part of an answer that stays in the history, as the table says: without thinking, without spaces round
+// it.
+std::string_view answer_in_history(const ChatTable& table, std::string_view answer);
+
+// Whether an answer's text in the context, as the model gave it, is what the template writes for it in the
+// history. Where not, the earlier answers' tokens differ from those that the template's text has.
+bool answers_stay(const ChatTable& table);
 
 // Enough room for render_chat.
-uint64_t chat_text_bytes(std::span<const ChatTurn> turns);
+uint64_t chat_text_bytes(const ChatTable& table, std::span<const ChatTurn> turns);
+
+// As std::string's: the text without ASCII white space at its ends.
+std::string_view trim(std::string_view text);
 
 }  // namespace brim

@@ -38,13 +38,39 @@ enum class PreTokenizer : uint32_t {
   kSmolLm = 4,  // single digits, then GPT-2
 };
 
-enum class ChatTemplate : uint32_t {
-  kNone = 0,
-  kLlama2 = 1,
-  kLlama3 = 2,
-  kChatMl = 3,  // Qwen, SmolLM2
-  kZephyr = 4,  // TinyLlama
-  kMistral = 5,
+// The strings of a chat table: what stands round the texts of a conversation's turns. Everything before a
+// text is written by the template, so that its special tokens count.
+enum ChatString : uint32_t {
+  kChatBegin,         // before the first user's text, where there is no system prompt
+  kChatSystemOpen,    // before the system prompt
+  kChatSystemClose,   // between the system prompt and the first user's text
+  kChatUserOpen,      // between the end of an answer and a later user's text
+  kChatAnswerPrompt,  // between a user's text and the answer that the model is to give
+  kChatAnswerOpen,    // between a user's text and an answer in the history
+  kChatAnswerEnd,     // behind an answer, up to and including the token that ends it
+  kChatThinkClose,    // ends the thinking in an answer, where it is dropped from the history
+  kChatStrings,
+};
+
+// A chat table, as a blob or its maker holds it.
+struct ChatTable {
+  uint32_t flags = 0;  // ChatFlag
+  std::array<std::string_view, kChatStrings> strings;
+
+  std::string_view operator[](ChatString string) const { return strings[string]; }
+  constexpr bool has(uint32_t flag) const { return (flags & flag) != 0; }
+};
+
+// Bits of TokenizerHeader::chat_flags: what the chat table (chat.h) says besides its strings.
+enum ChatFlag : uint32_t {
+  kHasChatTable = 1u << 0,     // without it turns are plain lines
+  kTakesSystem = 1u << 1,      // there is a place for a system prompt
+  kTrimsSystem = 1u << 2,      // spaces round the system prompt are dropped
+  kTrimsUser = 1u << 3,        // round what the user writes
+  kTrimsAnswer = 1u << 4,      // round an answer in the history
+  kDropsThinking = 1u << 5,    // an answer in the history begins behind its last think_close
+  kTrimsThoughtEnd = 1u << 6,  // and without the line breaks there
+  kAllChatFlags = (1u << 7) - 1,
 };
 
 // Bits of TokenizerHeader::flags.
@@ -72,19 +98,43 @@ enum TokenizerSection : uint32_t {
   kMerges,         // {u32 left, u32 right, u32 merged}[], best first
   kMergeTable,     // u32[power of two]: hash table of indices into merges, by hash_pair(left, right)
   kByteTokens,     // u32[256]: the token of each byte
-  kUserDefined,    // u32[]: ids that are always matched in the text, sorted by their bytes
-  kSpecial,        // u32[]: ids that are matched when the caller asks for it, sorted by their bytes
+  kUserDefined,    // u32[]: ids that are matched while normalising, sorted by their bytes; SentencePiece only
   kCharacterTrie,  // u32[]: Darts double-array trie of the character map (SentencePiece precompiled_charsmap)
   kCharacterText,  // u8[]: NUL-terminated replacements
   kUnknownSurface,  // u8[]: text of an unknown token when decoding
+  kLiterals,        // TokenizerLiteral[]: tokens that are matched in the text as it is, sorted by their bytes
+  kNormalisedLiterals,  // TokenizerLiteral[]: in what normalising makes of the stretches between those
+  kLiteralText,         // u8[]: what they match
+  kEnds,                // u32[]: tokens that end a text or a turn, ascending
+  kChatTable,           // u8[]: NUL-terminated strings, ChatString in order; empty without kHasChatTable
+  kTemplates,           // u8[]: NUL-terminated name, text, name, text ... of chat templates (Jinja)
+  kTemplateVariables,   // u8[]: NUL-terminated name, value ...: "bos_token", "<s>"
+  kNotes,               // u8[]: lines: what the files say and is not followed
   kTokenizerSectionCount,
 };
 
 // Names of sections in messages.
 inline constexpr std::array<std::string_view, kTokenizerSectionCount> kTokenizerSectionNames = {
-    "piece_offsets",  "piece_bytes",    "piece_types",    "piece_ranks",  "piece_table",
-    "merges",         "merge_table",    "byte_tokens",    "user_defined", "special",
-    "character_trie", "character_text", "unknown_surface"};
+    "piece_offsets",  "piece_bytes",     "piece_types", "piece_ranks",         "piece_table",
+    "merges",         "merge_table",     "byte_tokens", "user_defined",        "character_trie",
+    "character_text", "unknown_surface", "literals",    "normalised_literals", "literal_text",
+    "ends",           "chat_table",      "templates",   "template_variables",  "notes"};
+
+// A token whose text is matched literally.
+struct TokenizerLiteral {
+  uint32_t id;
+  uint32_t flags;   // LiteralFlag
+  uint32_t offset;  // of its text, in literal_text
+  uint32_t bytes;   // of its text, at least 1
+};
+
+enum LiteralFlag : uint32_t {
+  kLiteralSpecial = 1u << 0,     // only if the caller asks for special tokens
+  kLiteralStripLeft = 1u << 1,   // white space before it belongs to it
+  kLiteralStripRight = 1u << 2,  // white space behind it belongs to it
+  kLiteralWord = 1u << 3,        // not where a letter, digit or _ stands before or behind it
+  kAllLiteralFlags = (1u << 4) - 1,
+};
 
 struct TokenizerSectionRange {
   uint32_t offset;  // from the start of the blob, a multiple of 64
@@ -101,9 +151,8 @@ struct TokenizerHeader {
   uint32_t vocabulary;                 // number of pieces
   uint32_t unknown;                    // token of unknown characters, or kNoToken
   uint32_t bos;                        // token that begins a text, or kNoToken
-  std::array<uint32_t, 4> ends;        // tokens that end a text or a turn; unused entries are kNoToken
   uint32_t pre_tokenizer;              // PreTokenizer
-  uint32_t chat_template;              // ChatTemplate
+  uint32_t chat_flags;                 // ChatFlag
   uint32_t max_piece_bytes;            // longest piece
   uint32_t normalised_bytes_per_byte;  // normalising text makes it at most this many times longer
   uint32_t symbols_per_byte;           // and gives at most this many characters per byte of text
@@ -111,15 +160,15 @@ struct TokenizerHeader {
 };
 
 inline constexpr std::array<uint32_t, 2> kTokenizerMagic = {0x4D495242u, 0x4E4B4F54u};  // "BRIM" "TOKN"
-inline constexpr uint32_t kTokenizerVersion = 1;
-inline constexpr uint32_t kTokenizerHeaderBytes = 192;  // sizeof(TokenizerHeader), padded to 64
+inline constexpr uint32_t kTokenizerVersion = 2;
+inline constexpr uint32_t kTokenizerHeaderBytes = 256;  // sizeof(TokenizerHeader), padded to 64
 inline constexpr uint32_t kTokenizerAlignment = 64;
 inline constexpr uint32_t kMaxVocabulary = 1u << 22;
 inline constexpr uint32_t kMaxPieceBytes = 1u << 16;
 inline constexpr uint32_t kMaxGrowth = 64;
 inline constexpr uint32_t kMaxTextBytes = 1u << 24;  // keeps every size below 2^32
 
-static_assert(sizeof(TokenizerHeader) == 176 && sizeof(TokenizerHeader) % 4 == 0);
+static_assert(sizeof(TokenizerHeader) == 216 && sizeof(TokenizerHeader) % 4 == 0);
 
 // How byte tokens are spelt: "<0x0A>".
 inline constexpr uint32_t kByteTokenBytes = 6;

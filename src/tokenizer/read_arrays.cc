@@ -1,4 +1,6 @@
 // From the arrays that a GGUF file holds.
+#include <algorithm>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -8,6 +10,31 @@
 
 namespace brim {
 namespace {
+
+// tokenizer.ggml.pre, the rule it stands for and whether BOS comes first where the file does not say
+// (llama.cpp, llama_vocab::impl::load).
+struct PreTokenizerName {
+  std::string_view name;
+  PreTokenizer rule;
+  bool adds_bos;
+};
+
+constexpr PreTokenizerName kPreTokenizers[] = {
+    {"llama-bpe", PreTokenizer::kLlama3, true},
+    {"llama3", PreTokenizer::kLlama3, true},
+    {"llama-v3", PreTokenizer::kLlama3, true},
+    {"falcon3", PreTokenizer::kLlama3, true},
+    {"pixtral", PreTokenizer::kLlama3, true},
+    {"midm-2.0", PreTokenizer::kLlama3, true},
+    {"lfm2", PreTokenizer::kLlama3, true},
+    {"qwen2", PreTokenizer::kQwen2, false},
+    {"deepseek-r1-qwen", PreTokenizer::kQwen2, false},
+    {"megrez", PreTokenizer::kQwen2, false},
+    {"smollm", PreTokenizer::kSmolLm, false},
+    {"gpt-2", PreTokenizer::kGpt2, false},
+    {"gpt2", PreTokenizer::kGpt2, false},
+    {"phi-2", PreTokenizer::kGpt2, false},
+};
 
 class ArraysReader {
  public:
@@ -23,7 +50,9 @@ class ArraysReader {
       refuse("tokenizer model \"" + arrays_.model + "\" is not supported, only llama and gpt2");
     }
     read_ends();
-    set_chat_template(arrays_.chat_template, parts_);
+    parts_.templates = arrays_.chat_templates;
+    parts_.notes = arrays_.notes;
+    finish_parts(parts_);
     return std::move(parts_);
   }
 
@@ -46,8 +75,17 @@ class ArraysReader {
         refuse("token " + std::to_string(id) + " has the unknown type " + std::to_string(type));
       }
       parts_.types.push_back(static_cast<TokenType>(type));
-      if (parts_.types.back() == TokenType::kControl) parts_.special.push_back(id);
-      if (parts_.types.back() == TokenType::kUserDefined) parts_.user_defined.push_back(id);
+      switch (parts_.types.back()) {
+        case TokenType::kControl:
+        case TokenType::kUnknown:
+          parts_.added.push_back({id, kLiteralSpecial});
+          break;
+        case TokenType::kUserDefined:
+          parts_.added.push_back({id, 0});
+          break;
+        default:
+          break;
+      }
     }
   }
 
@@ -70,21 +108,21 @@ class ArraysReader {
 
   void read_byte_level_options() {
     parts_.algorithm = TokenizerAlgorithm::kByteMerges;
-    if (arrays_.pre == "llama-bpe" || arrays_.pre == "llama3" || arrays_.pre == "llama-v3") {
-      parts_.pre_tokenizer = PreTokenizer::kLlama3;
-      parts_.flags |= kIgnoreMerges;
-    } else if (arrays_.pre == "qwen2") {
-      parts_.pre_tokenizer = PreTokenizer::kQwen2;
-      parts_.flags |= kComposeNfc;
-    } else if (arrays_.pre == "smollm") {
-      parts_.pre_tokenizer = PreTokenizer::kSmolLm;
-    } else if (arrays_.pre == "gpt-2" || arrays_.pre == "gpt2") {
-      parts_.pre_tokenizer = PreTokenizer::kGpt2;
-    } else {
-      refuse("pre-tokenizer \"" + arrays_.pre +
-             "\" is not supported, only llama-bpe, qwen2, smollm and gpt-2; convert the model anew");
+    const auto rule = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
+                                   [&](const PreTokenizerName& known) { return known.name == arrays_.pre; });
+    if (arrays_.pre.empty()) {
+      refuse(
+          "says nothing of its pre-tokenizer (tokenizer.ggml.pre), as files from before May 2024 do; convert "
+          "the model anew");
     }
-    if (arrays_.add_bos.value_or(false)) parts_.flags |= kAddBos;
+    if (rule == std::end(kPreTokenizers)) {
+      refuse("pre-tokenizer \"" + arrays_.pre +
+             "\" is not supported; those like llama-bpe, qwen2, smollm and gpt-2 are");
+    }
+    parts_.pre_tokenizer = rule->rule;
+    if (rule->rule == PreTokenizer::kLlama3) parts_.flags |= kIgnoreMerges;
+    if (rule->rule == PreTokenizer::kQwen2) parts_.flags |= kComposeNfc;
+    if (arrays_.add_bos.value_or(rule->adds_bos)) parts_.flags |= kAddBos;
     std::unordered_map<std::string, uint32_t> ids;
     for (uint32_t id = 0; id < arrays_.tokens.size(); ++id) ids.try_emplace(arrays_.tokens[id], id);
     for (uint32_t byte = 0; byte < 256; ++byte) {
@@ -112,10 +150,31 @@ class ArraysReader {
     }
   }
 
+  // Where SentencePiece vocabularies say nothing, llama.cpp takes LLaMA's ids. For byte-level ones it takes
+  // Falcon's 11, which no supported model means: there, absent is none.
   void read_ends() {
-    if (arrays_.bos) parts_.bos = checked(*arrays_.bos, "the first");
-    for (const uint32_t end : arrays_.ends) add_end(checked(end, "an end"), parts_);
-    add_known_ends(parts_);
+    const bool llama = arrays_.model == "llama" && arrays_.tokens.size() > 2;
+    const std::optional<uint32_t> bos = arrays_.bos || !llama ? arrays_.bos : std::optional(1u);
+    const std::optional<uint32_t> eos = arrays_.eos || !llama ? arrays_.eos : std::optional(2u);
+    if (bos) set_role("bos_token", checked(*bos, "the first"));
+    if (bos) parts_.bos = *bos;
+    if (eos) set_role("eos_token", checked(*eos, "the end"));
+    if (eos) parts_.ends.push_back(*eos);
+    for (const uint32_t end : arrays_.ends) {
+      set_role("", checked(end, "an end"));
+      parts_.ends.push_back(end);
+    }
+    if (!bos && (parts_.flags & kAddBos) != 0) {
+      parts_.notes.emplace_back(
+          "the tokenizer is to put a first token before every text, but names none: none is put");
+    }
+  }
+
+  // A token that begins or ends texts is matched by its text whatever its type is, as llama.cpp takes it.
+  void set_role(const char* variable, uint32_t id) {
+    if (*variable != 0) parts_.template_variables.emplace_back(variable, parts_.pieces[id]);
+    add_token({id, kLiteralSpecial}, parts_);
+    if (parts_.types[id] == TokenType::kNormal) parts_.types[id] = TokenType::kControl;
   }
 
   const TokenizerArrays& arrays_;

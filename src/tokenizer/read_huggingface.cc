@@ -1,8 +1,10 @@
 // From a Hugging Face tokenizer.json (format of the `tokenizers` library) and the files beside it.
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "base/concat.h"
 #include "base/error.h"
+#include "tokenizer/added_token.h"
+#include "tokenizer/json.h"
 #include "tokenizer/recognise.h"
 #include "tokenizer/sources.h"
 #include "tokenizer/utf8.h"
@@ -10,23 +12,7 @@
 namespace brim {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* kUnknownSurface = " \xE2\x81\x87 ";  // U+2047, as SentencePiece shows unknown tokens
-
-// json[key], or null where there is none.
-const Json& at(const Json& json, const char* key) {
-  static const Json null;
-  if (!json.is_object()) return null;
-  const auto found = json.find(key);
-  return found == json.end() ? null : *found;
-}
-
-std::string text_or(const Json& json, const std::string& fallback) {
-  return json.is_string() ? json.get<std::string>() : fallback;
-}
-
-bool flag_or(const Json& json, bool fallback) { return json.is_boolean() ? json.get<bool>() : fallback; }
 
 class Reader {
  public:
@@ -38,7 +24,9 @@ class Reader {
     read_model(at(root_, "model"));
     read_added_tokens(at(root_, "added_tokens"));
     read_post_processor(at(root_, "post_processor"));
-    add_known_ends(parts_);
+    for (const char* key : {"truncation", "padding"}) {
+      if (!at(root_, key).is_null()) parts_.notes.push_back(concat(name_, ": ", key, " is not followed"));
+    }
     return std::move(parts_);
   }
 
@@ -133,7 +121,7 @@ class Reader {
         refuse("token \"" + token + "\" has no proper id; the file is damaged");
       }
       ids_[token] = id.get<uint32_t>();
-      place(id.get<uint32_t>(), piece_of(token), TokenType::kNormal);
+      place_token(id.get<uint32_t>(), piece_of(token), TokenType::kNormal, parts_);
     }
     if (const Json& unknown = at(model, "unk_token"); unknown.is_string()) {
       const auto found = ids_.find(unknown.get<std::string>());
@@ -156,16 +144,6 @@ class Reader {
   // The text that a token of the vocabulary stands for.
   std::string piece_of(const std::string& token) const {
     return by_bytes() ? spelt_bytes(token).value_or(token) : token;
-  }
-
-  // Ids that no token has stay control tokens without text: they are never found and decode to nothing.
-  void place(uint32_t id, const std::string& piece, TokenType type) {
-    if (id >= parts_.pieces.size()) {
-      parts_.pieces.resize(id + 1);
-      parts_.types.resize(id + 1, TokenType::kControl);
-    }
-    parts_.pieces[id] = piece;
-    parts_.types[id] = type;
   }
 
   void mark_byte_tokens() {
@@ -203,20 +181,8 @@ class Reader {
 
   void read_added_tokens(const Json& tokens) {
     for (const Json& token : tokens) {
-      const std::string content = text_or(at(token, "content"), "");
-      const Json& id_value = at(token, "id");
-      if (content.empty() || !id_value.is_number_unsigned() || id_value.get<uint64_t>() >= kMaxVocabulary) {
-        refuse("an added token has no content or no proper id; the file is damaged");
-      }
-      for (const char* option : {"single_word", "lstrip", "rstrip"}) {
-        if (flag_or(at(token, option), false)) {
-          refuse("added token \"" + content + "\" has " + option + ", which is not supported");
-        }
-      }
-      const auto id = id_value.get<uint32_t>();
-      const bool special = flag_or(at(token, "special"), false);
-      (special ? parts_.special : parts_.user_defined).push_back(id);
-      if (id != parts_.unknown) place(id, content, special ? TokenType::kControl : TokenType::kUserDefined);
+      if (!token.is_object()) refuse("added_tokens holds what is no token; the file is damaged");
+      add_json_token(at(token, "id"), token, parts_);
     }
   }
 
@@ -236,9 +202,17 @@ class Reader {
         text_seen = true;
         continue;
       }
-      const uint32_t id = find_special(parts_, token);
-      if (text_seen || id == kNoToken || parts_.bos != kNoToken) {
-        refuse("post_processor puts \"" + token + "\" in a place that is not supported");
+      const uint32_t id = find_token(parts_, token);
+      if (id == kNoToken) refuse("post_processor puts \"" + token + "\", which is not in the vocabulary");
+      if (text_seen) {
+        parts_.notes.push_back(
+            concat(name_, ": post_processor puts ", token,
+                   " behind every text, which is not done: a prompt is to be gone on from"));
+        continue;
+      }
+      if (parts_.bos != kNoToken && parts_.bos != id) {
+        refuse("post_processor puts \"" + token +
+               "\" before texts, besides another token, which is not supported");
       }
       parts_.bos = id;
       parts_.flags |= kAddBos;
@@ -251,60 +225,12 @@ class Reader {
   std::unordered_map<std::string, uint32_t> ids_;
 };
 
-Json parse(std::string_view text, const std::string& name) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) throw Error(name + ": is no valid JSON; fetch the file again");
-  return json;
-}
-
-// A token as tokenizer_config.json names it: its text, or an object with "content".
-std::string token_text(const Json& token) {
-  return token.is_object() ? text_or(at(token, "content"), "") : text_or(token, "");
-}
-
-// A chat template as text, or the one called "default" among several.
-std::string chat_text(const Json& chat_template) {
-  if (!chat_template.is_array()) return text_or(chat_template, "");
-  for (const Json& entry : chat_template) {
-    if (at(entry, "name") == "default") return text_or(at(entry, "template"), "");
-  }
-  return "";
-}
-
 }  // namespace
 
 TokenizerParts read_huggingface(std::string_view text, const std::string& name) {
-  const Json root = parse(text, name);
+  const Json root = parse_json(text, name);
   if (!root.is_object()) throw Error(name + ": is no JSON object; this is no tokenizer.json");
   return Reader(root, name).read();
-}
-
-void apply_settings(const HuggingFaceSettings& settings, TokenizerParts& parts) {
-  std::string chat_template = settings.chat_template;
-  if (!settings.tokenizer_config.empty()) {
-    const Json config = parse(settings.tokenizer_config, parts.name + " (its tokenizer_config.json)");
-    if (chat_template.empty()) chat_template = chat_text(at(config, "chat_template"));
-    if (const uint32_t bos = find_special(parts, token_text(at(config, "bos_token"))); bos != kNoToken) {
-      parts.bos = bos;
-    }
-    if (const uint32_t end = find_special(parts, token_text(at(config, "eos_token"))); end != kNoToken) {
-      add_end(end, parts);
-    }
-    if (const Json& add_bos = at(config, "add_bos_token"); add_bos.is_boolean()) {
-      parts.flags &= ~static_cast<uint32_t>(kAddBos);
-      if (add_bos.get<bool>()) parts.flags |= kAddBos;
-    }
-  }
-  if (!settings.generation_config.empty()) {
-    const Json config = parse(settings.generation_config, parts.name + " (its generation_config.json)");
-    const Json& ends = at(config, "eos_token_id");
-    for (const Json& end : ends.is_array() ? ends : Json::array({ends})) {
-      if (end.is_number_unsigned() && end.get<uint64_t>() < parts.pieces.size()) {
-        add_end(end.get<uint32_t>(), parts);
-      }
-    }
-  }
-  set_chat_template(chat_template, parts);
 }
 
 }  // namespace brim

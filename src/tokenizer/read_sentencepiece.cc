@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "tokenizer/protobuf.h"
+#include "tokenizer/recognise.h"
 #include "tokenizer/sources.h"
 
 namespace brim {
@@ -144,7 +145,7 @@ TokenizerParts read_sentencepiece(std::span<const uint8_t> bytes, const std::str
     }
     if (type == TokenType::kUserDefined) parts.user_defined.push_back(id);
     if (type == TokenType::kControl) {
-      parts.special.push_back(id);
+      add_token({id, kLiteralSpecial}, parts);
       if (piece.text == model.bos_piece) parts.bos = id;
       if (piece.text == model.eos_piece) parts.ends = {id};
     }

@@ -4,7 +4,8 @@
 #include <array>
 #include <vector>
 
-#include "tokenizer/chat.h"
+#include "base/concat.h"
+#include "tokenizer/chat_table.h"
 #include "tokenizer/utf8.h"
 
 namespace brim {
@@ -69,41 +70,83 @@ PreTokenizer rule_of_pattern(std::string_view pattern) {
   return PreTokenizer::kNone;
 }
 
-ChatTemplate family_of_chat(std::string_view jinja) {
-  const auto has = [&](std::string_view marker) { return jinja.find(marker) != std::string_view::npos; };
-  if (has("<|start_header_id|>")) return ChatTemplate::kLlama3;
-  if (has("<|im_start|>")) return ChatTemplate::kChatMl;
-  if (has("<<SYS>>")) return ChatTemplate::kLlama2;
-  if (has("[INST]")) return ChatTemplate::kMistral;
-  // Others write <|user|> too, but close turns with a token of their own.
-  if (has("<|user|>") && has("eos_token") && !has("<|end|>")) return ChatTemplate::kZephyr;
-  return ChatTemplate::kNone;
-}
-
-uint32_t find_special(const TokenizerParts& parts, std::string_view text) {
-  for (const uint32_t id : parts.special) {
-    if (parts.pieces[id] == text) return id;
+uint32_t find_token(const TokenizerParts& parts, std::string_view text) {
+  if (text.empty()) return kNoToken;
+  for (const AddedToken& token : parts.added) {
+    if (parts.pieces[token.id] == text) return token.id;
   }
-  return kNoToken;
+  const auto found = std::find(parts.pieces.begin(), parts.pieces.end(), text);
+  return found == parts.pieces.end() ? kNoToken : static_cast<uint32_t>(found - parts.pieces.begin());
 }
 
-void set_chat_template(std::string_view jinja, TokenizerParts& parts) {
-  const ChatTemplate family = family_of_chat(jinja);
-  for (const std::string_view token : chat_tokens(family)) {
-    if (!token.empty() && find_special(parts, token) == kNoToken) return;
-  }
-  parts.chat_template = family;
-}
-
-void add_end(uint32_t id, TokenizerParts& parts) {
-  if (std::find(parts.ends.begin(), parts.ends.end(), id) == parts.ends.end()) parts.ends.push_back(id);
+void add_token(const AddedToken& token, TokenizerParts& parts) {
+  std::erase_if(parts.added, [&](const AddedToken& other) { return other.id == token.id; });
+  parts.added.push_back(token);
 }
 
 void add_known_ends(TokenizerParts& parts) {
-  for (const std::string_view text :
-       {"</s>", "<|eot_id|>", "<|im_end|>", "<|end_of_text|>", "<|endoftext|>", "<|eom_id|>"}) {
-    if (const uint32_t id = find_special(parts, text); id != kNoToken) add_end(id, parts);
+  // What published models end texts and turns with; llama.cpp knows the same by name.
+  static constexpr std::array<std::string_view, 15> kKnownEnds = {"</s>",
+                                                                  "<|eot_id|>",
+                                                                  "<|im_end|>",
+                                                                  "<|end_of_text|>",
+                                                                  "<|endoftext|>",
+                                                                  "<|eom_id|>",
+                                                                  "<|end|>",
+                                                                  "<end_of_turn>",
+                                                                  "<|end_of_turn|>",
+                                                                  "<EOT>",
+                                                                  "<|eot|>",
+                                                                  "<|endofturn|>",
+                                                                  "<|END_OF_TURN_TOKEN|>",
+                                                                  "<end_of_utterance>",
+                                                                  "<\uFF5Cend\u2581of\u2581sentence\uFF5C>"};
+  for (const AddedToken& token : parts.added) {
+    if (std::find(kKnownEnds.begin(), kKnownEnds.end(), parts.pieces[token.id]) != kKnownEnds.end()) {
+      parts.ends.push_back(token.id);
+    }
   }
+}
+
+void limit_added_tokens(uint32_t vocabulary, TokenizerParts& parts) {
+  const auto is_added = [&](uint32_t id) {
+    return parts.pieces[id].empty() || std::any_of(parts.added.begin(), parts.added.end(),
+                                                   [&](const AddedToken& token) { return token.id == id; });
+  };
+  for (uint32_t id = vocabulary; id < parts.pieces.size(); ++id) {
+    if (!is_added(id)) return;
+  }
+  for (uint32_t id = vocabulary; id < parts.pieces.size(); ++id) {
+    if (parts.pieces[id].empty()) continue;
+    parts.notes.push_back(concat("added token \"", parts.pieces[id], "\" (", id,
+                                 ") is left out: the model has ", vocabulary, " tokens"));
+  }
+  if (parts.pieces.size() <= vocabulary) return;
+  const auto outside = [&](uint32_t id) { return id != kNoToken && id >= vocabulary; };
+  std::erase_if(parts.added, [&](const AddedToken& token) { return outside(token.id); });
+  std::erase_if(parts.ends, outside);
+  if (outside(parts.bos)) parts.bos = kNoToken;
+  if (outside(parts.unknown)) parts.unknown = kNoToken;
+  parts.pieces.resize(vocabulary);
+  parts.types.resize(vocabulary);
+  if (!parts.scores.empty()) parts.scores.resize(vocabulary);
+}
+
+void finish_parts(TokenizerParts& parts) {
+  add_known_ends(parts);
+  const auto is_markup = [&](uint32_t id) {
+    if (id == parts.bos || std::find(parts.ends.begin(), parts.ends.end(), id) != parts.ends.end())
+      return true;
+    return std::any_of(parts.templates.begin(), parts.templates.end(), [&](const auto& named) {
+      return named.second.find(parts.pieces[id]) != std::string::npos;
+    });
+  };
+  for (AddedToken& token : parts.added) {
+    // A token that is plain text wherever it stands ("  ", "\n") may well occur in a template.
+    const bool plain = parts.pieces[token.id].find_first_not_of(" \t\r\n") == std::string::npos;
+    if (!plain && is_markup(token.id)) token.flags |= kLiteralSpecial;
+  }
+  derive_chat_table(parts);
 }
 
 }  // namespace brim

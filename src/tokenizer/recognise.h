@@ -1,5 +1,5 @@
 // Recognises what tokenizer files name by convention or spell out as programs: byte alphabets, word rules,
-// chat templates. Hosted code.
+// end tokens. Hosted code.
 #pragma once
 
 #include <optional>
@@ -21,20 +21,23 @@ std::string byte_character(uint8_t byte);
 // The rule with exactly this regular expression, or kNone.
 PreTokenizer rule_of_pattern(std::string_view regular_expression);
 
-// The family of a Jinja chat template, told by its markers; kNone if it is of no supported family.
-ChatTemplate family_of_chat(std::string_view jinja);
-
-// Sets the chat template, unless the vocabulary lacks a token that the family needs.
-void set_chat_template(std::string_view jinja, TokenizerParts& parts);
-
-// Adds the special tokens that end texts or turns by convention ("<|eot_id|>") to the ends, as far as the
-// vocabulary has them.
+// Adds the tokens that end texts or turns by convention ("<|eot_id|>") to the ends, as far as they are among
+// the added tokens.
 void add_known_ends(TokenizerParts& parts);
 
-// The special token with this text, or kNoToken.
-uint32_t find_special(const TokenizerParts& parts, std::string_view text);
+// The added token with this text, else any token with it, else kNoToken.
+uint32_t find_token(const TokenizerParts& parts, std::string_view text);
 
-// Adds to the ends what is not among them yet.
-void add_end(uint32_t id, TokenizerParts& parts);
+// Makes a token one that is matched by its text, in place of what was known of it.
+void add_token(const AddedToken& token, TokenizerParts& parts);
+
+// Leaves out added tokens that a model of so many tokens has no rows for, as fine-tunes with a padding token
+// have them, and tells it. Other tokens stay.
+void limit_added_tokens(uint32_t vocabulary, TokenizerParts& parts);
+
+// What all sources have in common once everything is read: the conventional ends, which tokens only the
+// caller may ask for, the chat table. Special is, besides those that the files call so, what begins or ends
+// texts and what the chat template writes: whether a token is shown says nothing about who may write it.
+void finish_parts(TokenizerParts& parts);
 
 }  // namespace brim

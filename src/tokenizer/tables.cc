@@ -4,6 +4,7 @@ namespace brim {
 namespace {
 
 constexpr std::string_view kValid = "";
+constexpr uint32_t kLiteralWords = sizeof(TokenizerLiteral) / sizeof(uint32_t);
 
 bool is_token_or_none(uint32_t id, uint32_t vocabulary) { return id == kNoToken || id < vocabulary; }
 
@@ -44,8 +45,12 @@ std::string_view TokenizerTables::attach(std::span<const uint8_t> blob) {
   byte_tokens_ = U32View(section(kByteTokens));
   if (const auto bad = check_pieces(); !bad.empty()) return bad;
   if (const auto bad = check_merges(); !bad.empty()) return bad;
-  if (const auto bad = attach_literals(kUserDefined, user_defined_); !bad.empty()) return bad;
-  return attach_literals(kSpecial, special_);
+  if (const auto bad = attach_user_defined(); !bad.empty()) return bad;
+  literal_text_ = section(kLiteralText).data();
+  if (const auto bad = attach_literals(kLiterals, literals_); !bad.empty()) return bad;
+  if (const auto bad = attach_literals(kNormalisedLiterals, normalised_literals_); !bad.empty()) return bad;
+  ends_ = U32View(section(kEnds));
+  return check_ends();
 }
 
 std::string_view TokenizerTables::check_header(std::span<const uint8_t> blob) const {
@@ -58,11 +63,8 @@ std::string_view TokenizerTables::check_header(std::span<const uint8_t> blob) co
   if (h.vocabulary == 0 || h.vocabulary > kMaxVocabulary) return "vocabulary";
   if (!is_token_or_none(h.unknown, h.vocabulary)) return "unknown";
   if (!is_token_or_none(h.bos, h.vocabulary)) return "bos";
-  for (const uint32_t end : h.ends) {
-    if (!is_token_or_none(end, h.vocabulary)) return "ends";
-  }
   if (h.pre_tokenizer > static_cast<uint32_t>(PreTokenizer::kSmolLm)) return "pre_tokenizer";
-  if (h.chat_template > static_cast<uint32_t>(ChatTemplate::kMistral)) return "chat_template";
+  if ((h.chat_flags & ~kAllChatFlags) != 0) return "chat_flags";
   if (h.max_piece_bytes == 0 || h.max_piece_bytes > kMaxPieceBytes) return "max_piece_bytes";
   if (h.normalised_bytes_per_byte == 0 || h.normalised_bytes_per_byte > kMaxGrowth) {
     return "normalised_bytes_per_byte";
@@ -93,11 +95,18 @@ std::string_view TokenizerTables::check_sections() const {
   if (bytes(kMergeTable) % 4 != 0) return "merge_table";
   if (bytes(kByteTokens) != (needs_bytes ? 4 * 256 : 0)) return "byte_tokens";
   if (bytes(kUserDefined) % 4 != 0) return "user_defined";
-  if (bytes(kSpecial) % 4 != 0) return "special";
   if (bytes(kCharacterTrie) % 4 != 0) return "character_trie";
-  const auto text = section(kCharacterText);
-  if (!text.empty() && text.back() != 0) return "character_text";
-  return kValid;
+  if (bytes(kLiterals) % sizeof(TokenizerLiteral) != 0) return "literals";
+  if (bytes(kNormalisedLiterals) % sizeof(TokenizerLiteral) != 0) return "normalised_literals";
+  if (bytes(kEnds) % 4 != 0) return "ends";
+  for (const TokenizerSection s : {kCharacterText, kChatTable, kTemplates, kTemplateVariables}) {
+    const auto text = section(s);
+    if (!text.empty() && text.back() != 0) return kTokenizerSectionNames[s];
+  }
+  uint32_t strings = 0;
+  for (const uint8_t byte : section(kChatTable)) strings += byte == 0 ? 1 : 0;
+  const bool has_table = (header_.chat_flags & kHasChatTable) != 0;
+  return strings == (has_table ? uint32_t{kChatStrings} : 0u) ? kValid : "chat_table";
 }
 
 std::string_view TokenizerTables::check_pieces() {
@@ -128,15 +137,48 @@ std::string_view TokenizerTables::check_merges() const {
   return is_sound_table(merge_table_, merges_.size() / 3) ? kValid : "merge_table";
 }
 
-std::string_view TokenizerTables::attach_literals(TokenizerSection s, Literals& literals) const {
-  literals.ids = U32View(section(s));
-  for (uint32_t i = 0; i < literals.ids.size(); ++i) {
-    const uint32_t id = literals.ids[i];
-    if (id >= header_.vocabulary || piece(id).empty()) return kTokenizerSectionNames[s];
-    if (i > 0 && !(piece(literals.ids[i - 1]) < piece(id))) return kTokenizerSectionNames[s];
-    literals.first_byte[static_cast<uint8_t>(piece(id)[0])] = true;
+std::string_view TokenizerTables::attach_user_defined() {
+  user_defined_.words = U32View(section(kUserDefined));
+  user_defined_.are_pieces = true;
+  user_defined_.count = user_defined_.words.size();
+  for (uint32_t i = 0; i < user_defined_.count; ++i) {
+    const uint32_t id = user_defined_.words[i];
+    if (id >= header_.vocabulary || piece(id).empty()) return "user_defined";
+    if (i > 0 && !(piece(user_defined_.words[i - 1]) < piece(id))) return "user_defined";
+    user_defined_.first_byte[static_cast<uint8_t>(piece(id)[0])] = true;
   }
   return kValid;
+}
+
+std::string_view TokenizerTables::attach_literals(TokenizerSection s, Literals& literals) const {
+  literals.words = U32View(section(s));
+  literals.count = literals.words.size() / kLiteralWords;
+  for (uint32_t i = 0; i < literals.count; ++i) {
+    const U32View& words = literals.words;
+    const uint32_t at = kLiteralWords * i;
+    const uint64_t end = uint64_t{words[at + 2]} + words[at + 3];
+    if (words[at] >= header_.vocabulary || (words[at + 1] & ~kAllLiteralFlags) != 0 || words[at + 3] == 0 ||
+        end > header_.sections[kLiteralText].bytes) {
+      return kTokenizerSectionNames[s];
+    }
+    const std::string_view text = literal_text(literals, i);
+    if (i > 0 && !(literal_text(literals, i - 1) < text)) return kTokenizerSectionNames[s];
+    literals.first_byte[static_cast<uint8_t>(text[0])] = true;
+  }
+  return kValid;
+}
+
+std::string_view TokenizerTables::check_ends() const {
+  for (uint32_t i = 0; i < ends_.size(); ++i) {
+    if (ends_[i] >= header_.vocabulary || (i > 0 && ends_[i - 1] >= ends_[i])) return "ends";
+  }
+  return kValid;
+}
+
+std::string_view TokenizerTables::literal_text(const Literals& literals, uint32_t i) const {
+  if (literals.are_pieces) return piece(literals.words[i]);
+  const uint32_t at = kLiteralWords * i;
+  return {reinterpret_cast<const char*>(literal_text_) + literals.words[at + 2], literals.words[at + 3]};
 }
 
 uint32_t TokenizerTables::find(std::string_view text) const {
@@ -158,19 +200,18 @@ MergeMatch TokenizerTables::find_merge(uint32_t left, uint32_t right) const {
 }
 
 // Narrows the range of literals that share the first `depth` bytes with the text, one byte at a time.
-LiteralMatch TokenizerTables::match(const Literals& literals, std::string_view text) const {
+LiteralMatch TokenizerTables::match(const Literals& literals, std::string_view text, bool special) const {
   LiteralMatch longest;
   if (text.empty() || !literals.first_byte[static_cast<uint8_t>(text[0])]) return longest;
-  const U32View ids = literals.ids;
   uint32_t low = 0;
-  uint32_t high = ids.size();
+  uint32_t high = literals.count;
   for (uint32_t depth = 0; low < high && depth < text.size(); ++depth) {
     // First index in [from, high) whose byte at `depth` is at least `bound`; pieces that end here are below.
     const auto first_at_least = [&](uint32_t from, uint32_t bound) {
       uint32_t end = high;
       while (from < end) {
         const uint32_t middle = from + (end - from) / 2;
-        const std::string_view candidate = piece(ids[middle]);
+        const std::string_view candidate = literal_text(literals, middle);
         const bool below = candidate.size() <= depth || static_cast<uint8_t>(candidate[depth]) < bound;
         if (below) {
           from = middle + 1;
@@ -183,7 +224,13 @@ LiteralMatch TokenizerTables::match(const Literals& literals, std::string_view t
     const auto byte = static_cast<uint8_t>(text[depth]);
     low = first_at_least(low, byte);
     high = first_at_least(low, uint32_t{byte} + 1);
-    if (low < high && piece(ids[low]).size() == depth + 1) longest = {ids[low], depth + 1};
+    if (low == high || literal_text(literals, low).size() != depth + 1) continue;
+    if (literals.are_pieces) {
+      longest = {literals.words[low], depth + 1, 0};
+    } else if (const uint32_t flags = literals.words[kLiteralWords * low + 1];
+               special || (flags & kLiteralSpecial) == 0) {
+      longest = {literals.words[kLiteralWords * low], depth + 1, flags};
+    }
   }
   return longest;
 }

@@ -33,6 +33,7 @@ class U32View {
 struct LiteralMatch {
   uint32_t id = kNoToken;
   uint32_t bytes = 0;  // 0: no literal starts here
+  uint32_t flags = 0;  // LiteralFlag
 };
 
 struct MergeMatch {
@@ -69,9 +70,21 @@ class TokenizerTables {
   // The token of a byte, or kNoToken.
   uint32_t byte_token(uint8_t byte) const { return byte_tokens_.size() == 0 ? kNoToken : byte_tokens_[byte]; }
 
-  // The longest user-defined (special) token that `text` starts with.
-  LiteralMatch match_user_defined(std::string_view text) const { return match(user_defined_, text); }
-  LiteralMatch match_special(std::string_view text) const { return match(special_, text); }
+  // The longest user-defined piece that `text` starts with.
+  LiteralMatch match_user_defined(std::string_view text) const { return match(user_defined_, text, true); }
+
+  // The longest literal token that `text` starts with, special ones only if asked for: in the text as it is,
+  // and in normalised text.
+  LiteralMatch match_literal(std::string_view text, bool special) const {
+    return match(literals_, text, special);
+  }
+  LiteralMatch match_normalised(std::string_view text, bool special) const {
+    return match(normalised_literals_, text, special);
+  }
+  bool has_normalised_literals() const { return normalised_literals_.count > 0; }
+
+  // Tokens that end a text or a turn, ascending.
+  U32View ends() const { return ends_; }
 
   std::span<const uint8_t> section(TokenizerSection s) const {
     return blob_.subspan(header_.sections[s].offset, header_.sections[s].bytes);
@@ -82,14 +95,19 @@ class TokenizerTables {
   std::string_view check_sections() const;
   std::string_view check_pieces();
   std::string_view check_merges() const;
-  // Tokens whose text is matched literally.
+  // Tokens whose text is matched literally, sorted by it.
   struct Literals {
-    U32View ids;                         // sorted by their bytes
+    U32View words;  // ids of pieces, or TokenizerLiteral
+    bool are_pieces = false;
+    uint32_t count = 0;
     std::array<bool, 256> first_byte{};  // whether some token starts with the byte
   };
 
+  std::string_view attach_user_defined();
   std::string_view attach_literals(TokenizerSection section, Literals& literals) const;
-  LiteralMatch match(const Literals& literals, std::string_view text) const;
+  std::string_view check_ends() const;
+  std::string_view literal_text(const Literals& literals, uint32_t i) const;
+  LiteralMatch match(const Literals& literals, std::string_view text, bool special) const;
 
   std::span<const uint8_t> blob_;
   TokenizerHeader header_{};
@@ -102,7 +120,10 @@ class TokenizerTables {
   U32View merge_table_;
   U32View byte_tokens_;
   Literals user_defined_;
-  Literals special_;
+  Literals literals_;
+  Literals normalised_literals_;
+  const uint8_t* literal_text_ = nullptr;
+  U32View ends_;
   bool has_unused_ = false;
 };
 

@@ -66,63 +66,127 @@ class Encoder {
     const TokenizerHeader& header = tables_.header();
     if (options.add_bos && header.bos != kNoToken) emit(header.bos);
     std::span<const TextRange> verbatim = options.verbatim;
+    bool all_written = true;  // no part of the stretch is verbatim
     uint32_t run_begin = 0;
     uint32_t at = 0;
     while (at < text.size()) {
       while (!verbatim.empty() && verbatim.front().end <= at) verbatim = verbatim.subspan(1);
       const uint32_t special_end =
           verbatim.empty() ? static_cast<uint32_t>(text.size()) : verbatim.front().begin;
-      const bool special = options.parse_special && at < special_end;
-      const LiteralMatch literal = match_literal(text, at, special ? special_end : at);
+      if (at >= special_end) all_written = false;
+      const LiteralMatch literal =
+          match_literal(text, at, run_begin, options.parse_special ? special_end : at);
       if (literal.bytes == 0) {
         ++at;
         continue;
       }
-      encode_run(slice(text, run_begin, at - run_begin), run_begin == 0);
+      uint32_t run_end = at;
+      if ((literal.flags & kLiteralStripLeft) != 0)
+        run_end -= trailing_space(slice(text, run_begin, at - run_begin));
+      encode_run(slice(text, run_begin, run_end - run_begin), options.at_start && run_begin == 0,
+                 options.parse_special && all_written);
       emit(literal.id);
       at += literal.bytes;
+      if ((literal.flags & kLiteralStripRight) != 0) at += leading_space(slice(text, at));
       run_begin = at;
+      all_written = true;
     }
-    encode_run(slice(text, run_begin), run_begin == 0);
+    encode_run(slice(text, run_begin), options.at_start && run_begin == 0,
+               options.parse_special && all_written);
     return {status_, count_};
   }
 
  private:
-  // The token that stands literally at text[at..], if any: special ones up to `special_end`.
-  LiteralMatch match_literal(std::string_view text, uint32_t at, uint32_t special_end) const {
-    const LiteralMatch special = tables_.match_special(slice(text, at, special_end - at));
-    // SentencePiece looks for its user-defined tokens in the normalised text instead.
-    if (algorithm() == TokenizerAlgorithm::kSentencePiece) return special;
-    const LiteralMatch added = tables_.match_user_defined(slice(text, at));
-    return added.bytes > special.bytes ? added : special;
+  // The token that stands literally at text[at..], if any: special ones up to `special_end`. What stands
+  // before `begin` belongs to another token.
+  LiteralMatch match_literal(std::string_view text, uint32_t at, uint32_t begin, uint32_t special_end) const {
+    LiteralMatch match = tables_.match_literal(slice(text, at), false);
+    if (at < special_end) {
+      const LiteralMatch special = tables_.match_literal(slice(text, at, special_end - at), true);
+      if (special.bytes > match.bytes) match = special;
+    }
+    if ((match.flags & kLiteralWord) != 0 &&
+        (ends_in_word(slice(text, begin, at - begin)) || begins_word(slice(text, at + match.bytes)))) {
+      return {};
+    }
+    return match;
   }
 
-  // A stretch of text between two literal tokens.
-  void encode_run(std::string_view text, bool at_start) {
+  static bool is_word(const Utf8Character& c) {
+    const CharacterClass kind = c.valid ? character_class(c.code) : CharacterClass::kOther;
+    return c.code == '_' || kind == CharacterClass::kLetter || kind == CharacterClass::kNumber;
+  }
+  static bool begins_word(std::string_view text) { return !text.empty() && is_word(decode_utf8(text)); }
+  static bool ends_in_word(std::string_view text) { return !text.empty() && is_word(last_character(text)); }
+
+  static Utf8Character last_character(std::string_view text) {
+    size_t begin = text.size() - 1;
+    while (begin > 0 && text.size() - begin < 4 && is_utf8_trail(text[begin])) --begin;
+    return decode_utf8(slice(text, begin));
+  }
+
+  // Bytes of white space at the end, or at the start, of a text.
+  static uint32_t trailing_space(std::string_view text) {
+    const size_t whole = text.size();
+    while (!text.empty()) {
+      const Utf8Character c = last_character(text);
+      if (!c.valid || character_class(c.code) != CharacterClass::kSpace) break;
+      text.remove_suffix(c.bytes);
+    }
+    return static_cast<uint32_t>(whole - text.size());
+  }
+  static uint32_t leading_space(std::string_view text) {
+    const size_t whole = text.size();
+    while (!text.empty()) {
+      const Utf8Character c = decode_utf8(text);
+      if (!c.valid || character_class(c.code) != CharacterClass::kSpace) break;
+      text.remove_prefix(c.bytes);
+    }
+    return static_cast<uint32_t>(whole - text.size());
+  }
+
+  // A stretch of text between two literal tokens; `special`: special tokens count in its normalised form.
+  void encode_run(std::string_view text, bool at_start, bool special) {
     if (text.empty() || status_ != EncodeStatus::kOk) return;
+    const bool by_bytes = algorithm() == TokenizerAlgorithm::kByteMerges;
+    if (by_bytes) {
+      if (tables_.has(kComposeNfc) && may_change_in_nfc(text)) {
+        const NfcResult composed = compose_nfc(text, normalised_, codes_);
+        if (!composed.fits) status_ = EncodeStatus::kScratchTooSmall;
+        text = {normalised_.data(), composed.bytes};
+      }
+    } else {
+      const NormalisedText run = normalise(tables_, text, at_start, normalised_);
+      if (!run.fits) status_ = EncodeStatus::kScratchTooSmall;
+      text = run.text;
+    }
+    if (status_ != EncodeStatus::kOk) return;
+    for (uint32_t at = 0; tables_.has_normalised_literals() && at < text.size();) {
+      const LiteralMatch literal = tables_.match_normalised(slice(text, at), special);
+      if (literal.bytes == 0) {
+        ++at;
+        continue;
+      }
+      encode_normalised(slice(text, 0, at));
+      emit(literal.id);
+      text.remove_prefix(at + literal.bytes);
+      at = 0;
+    }
+    encode_normalised(text);
+  }
+
+  // Normalised text without literal tokens.
+  void encode_normalised(std::string_view text) {
     after_unknown_ = false;
     if (algorithm() == TokenizerAlgorithm::kByteMerges) {
       encode_words(text);
       return;
     }
-    const NormalisedText run = normalise(tables_, text, at_start, normalised_);
-    if (!run.fits) {
-      status_ = EncodeStatus::kScratchTooSmall;
-      return;
-    }
     for (uint32_t& split : merge_.unused_splits) split = 0;
-    encode_characters(run.text);
+    encode_characters(text);
   }
 
   void encode_words(std::string_view text) {
-    if (tables_.has(kComposeNfc) && may_change_in_nfc(text)) {
-      const NfcResult composed = compose_nfc(text, normalised_, codes_);
-      if (!composed.fits) {
-        status_ = EncodeStatus::kScratchTooSmall;
-        return;
-      }
-      text = {normalised_.data(), composed.bytes};
-    }
     const auto rule = static_cast<PreTokenizer>(tables_.header().pre_tokenizer);
     while (!text.empty() && status_ == EncodeStatus::kOk) {
       const uint32_t bytes = first_word(rule, text);
@@ -271,10 +335,31 @@ class Encoder {
 }  // namespace
 
 bool Tokenizer::is_end(uint32_t id) const {
-  for (const uint32_t end : tables_.header().ends) {
-    if (id == end && id != kNoToken) return true;
+  const U32View ends = tables_.ends();
+  uint32_t low = 0;
+  for (uint32_t high = ends.size(); low < high;) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (ends[middle] < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
-  return false;
+  return low < ends.size() && ends[low] == id;
+}
+
+ChatTable Tokenizer::chat_table() const {
+  ChatTable table{.flags = tables_.header().chat_flags, .strings = {}};
+  const auto bytes = tables_.section(kChatTable);
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  if (bytes.empty()) return table;
+  for (std::string_view& string : table.strings) {
+    size_t size = 0;
+    while (text[size] != 0) ++size;
+    string = {text, size};
+    text += size + 1;
+  }
+  return table;
 }
 
 uint64_t Tokenizer::scratch_bytes(uint64_t text_bytes) const {

@@ -24,6 +24,9 @@ struct EncodeOptions {
   // Ascending, disjoint parts of the text in which special tokens are not looked for even so: what users
   // write must not turn into control tokens.
   std::span<const TextRange> verbatim = {};
+  // The text begins here, and does not go on behind a special token: this matters where a space before the
+  // text belongs to its beginning only.
+  bool at_start = true;
 };
 
 enum class EncodeStatus : uint8_t {
@@ -47,7 +50,9 @@ class Tokenizer {
   uint32_t vocabulary_size() const { return tables_.header().vocabulary; }
   uint32_t bos() const { return tables_.header().bos; }   // or kNoToken
   bool adds_bos() const { return tables_.has(kAddBos); }  // the model was trained with BOS first
-  ChatTemplate chat_template() const { return static_cast<ChatTemplate>(tables_.header().chat_template); }
+
+  // How conversations are written (chat.h); without kHasChatTable, turns are plain lines.
+  ChatTable chat_table() const;
 
   // Whether the token ends a text or a turn.
   bool is_end(uint32_t id) const;
