@@ -36,12 +36,15 @@ struct Options {
 // --tokenizer, else the one in the checkpoint, else what stands beside it in its directory, else none.
 std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& source) {
   const bool is_folder = std::filesystem::is_directory(options.model);
-  if (!options.tokenizer.empty()) return build_tokenizer(options.tokenizer, is_folder ? options.model : "");
+  const uint32_t vocabulary = source.description().vocabulary;
+  if (!options.tokenizer.empty()) {
+    return build_tokenizer(options.tokenizer, is_folder ? options.model : "", vocabulary);
+  }
   if (const auto embedded = source.embedded_tokenizer()) return build_tokenizer_from_arrays(*embedded);
   if (is_folder) {
     for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
       if (std::filesystem::exists(std::filesystem::path(options.model) / name)) {
-        return build_tokenizer(options.model);
+        return build_tokenizer(options.model, {}, vocabulary);
       }
     }
   }

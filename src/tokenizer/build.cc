@@ -81,7 +81,8 @@ HuggingFaceSettings read_settings(const std::filesystem::path& folder,
   return settings;
 }
 
-TokenizerParts read_tokenizer(const std::filesystem::path& path, const std::filesystem::path& model_folder) {
+TokenizerParts read_tokenizer(const std::filesystem::path& path, const std::filesystem::path& model_folder,
+                              uint32_t model_vocabulary) {
   const std::vector<uint8_t> content = read_file(path);
   if (content.empty()) throw Error(path.string() + ": is empty; fetch the file again");
   const bool sentencepiece = looks_like_sentencepiece(content);
@@ -95,6 +96,7 @@ TokenizerParts read_tokenizer(const std::filesystem::path& path, const std::file
           ? read_sentencepiece(content, path.string())
           : read_huggingface({reinterpret_cast<const char*>(content.data()), content.size()}, path.string());
   apply_settings(read_settings(path.parent_path(), model_folder), parts);
+  limit_added_tokens(model_vocabulary, parts);
   finish_parts(parts);
   return parts;
 }
@@ -102,10 +104,12 @@ TokenizerParts read_tokenizer(const std::filesystem::path& path, const std::file
 }  // namespace
 
 std::vector<uint8_t> build_tokenizer(const std::filesystem::path& path,
-                                     const std::filesystem::path& model_folder) {
-  if (!std::filesystem::is_directory(path)) return write_blob(read_tokenizer(path, model_folder));
+                                     const std::filesystem::path& model_folder, uint32_t model_vocabulary) {
+  if (!std::filesystem::is_directory(path))
+    return write_blob(read_tokenizer(path, model_folder, model_vocabulary));
   for (const char* file : {"tokenizer.json", "tokenizer.model"}) {
-    if (std::filesystem::exists(path / file)) return write_blob(read_tokenizer(path / file, model_folder));
+    if (std::filesystem::exists(path / file))
+      return write_blob(read_tokenizer(path / file, model_folder, model_vocabulary));
   }
   throw Error(path.string() +
               ": holds neither tokenizer.json nor tokenizer.model; name the tokenizer's file");

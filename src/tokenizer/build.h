@@ -16,9 +16,11 @@ namespace brim {
 // Reads a SentencePiece .model, a llama2.c tokenizer .bin, a Hugging Face tokenizer.json, or a directory
 // that holds tokenizer.json or tokenizer.model. Which kind of file it is, is seen from the content. What
 // stands beside a Hugging Face tokenizer, or in the folder of the model that it is for (docs/tokenizer.md
-// lists the files), gives its chat template, its added, first and last tokens. Throws Error.
+// lists the files), gives its chat template, its added, first and last tokens. Added tokens beyond the
+// model's vocabulary are left out. Throws Error.
 std::vector<uint8_t> build_tokenizer(const std::filesystem::path& path,
-                                     const std::filesystem::path& model_folder = {});
+                                     const std::filesystem::path& model_folder = {},
+                                     uint32_t model_vocabulary = kMaxVocabulary);
 
 // Throws Error.
 std::vector<uint8_t> build_tokenizer_from_arrays(const TokenizerArrays& arrays);

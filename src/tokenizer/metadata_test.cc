@@ -232,6 +232,19 @@ TEST(AddedTokens, WithTheIdOfAnotherTokenAreRefused) {
       << folder.refusal();
 }
 
+TEST(AddedTokens, BeyondTheModelsVocabularyAreLeftOutAndTold) {
+  Folder folder;
+  folder.with("tokenizer.json", json_with({added(kAdded, "<pad>", true), added(kAdded + 1, "<x>", false)}))
+      .with("tokenizer_config.json", R"({"eos_token": "</s>", "pad_token": "<pad>"})");
+  const TestTokenizer tokenizer(build_tokenizer(folder.path(), {}, kAdded));
+  EXPECT_EQ(tokenizer.get().vocabulary_size(), kAdded);
+  EXPECT_EQ(notes(tokenizer).size(), 2u);
+  EXPECT_TRUE(has_note(tokenizer, concat("added token \"<pad>\" (", kAdded, ") is left out")));
+  EXPECT_EQ(tokenizer.encode("<x>", {.parse_special = true}), letters(" <x>"));
+  // Others than added tokens are not left out: then the files are of different models.
+  EXPECT_EQ(TestTokenizer(build_tokenizer(folder.path(), {}, 5)).get().vocabulary_size(), kAdded + 2);
+}
+
 // ---- first and last tokens
 
 TEST(EndTokens, AreThoseOfAllFilesHoweverMany) {

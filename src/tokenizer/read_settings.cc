@@ -188,6 +188,13 @@ class Settings {
       if (add_bos.get<bool>()) parts_.flags |= kAddBos;
     } else if (adds_by_class) {
       parts_.flags |= kAddBos;
+    } else if (tokenizer_.is_null() && parts_.pre_tokenizer == PreTokenizer::kLlama3) {
+      // A bare tokenizer.json of LLaMA-3's: as llama.cpp takes this pre-tokenizer, with the model's BOS.
+      const Json& bos = at(model_, "bos_token_id");
+      if (parts_.bos == kNoToken && bos.is_number_unsigned() && bos.get<uint64_t>() < parts_.pieces.size()) {
+        parts_.bos = bos.get<uint32_t>();
+      }
+      if (parts_.bos != kNoToken) parts_.flags |= kAddBos;
     }
     if ((parts_.flags & kAddBos) != 0 && parts_.bos == kNoToken) {
       note("the tokenizer is to put a first token before every text, but names none: none is put");

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "base/concat.h"
 #include "tokenizer/chat_table.h"
 #include "tokenizer/utf8.h"
 
@@ -105,6 +106,30 @@ void add_known_ends(TokenizerParts& parts) {
       parts.ends.push_back(token.id);
     }
   }
+}
+
+void limit_added_tokens(uint32_t vocabulary, TokenizerParts& parts) {
+  const auto is_added = [&](uint32_t id) {
+    return parts.pieces[id].empty() || std::any_of(parts.added.begin(), parts.added.end(),
+                                                   [&](const AddedToken& token) { return token.id == id; });
+  };
+  for (uint32_t id = vocabulary; id < parts.pieces.size(); ++id) {
+    if (!is_added(id)) return;
+  }
+  for (uint32_t id = vocabulary; id < parts.pieces.size(); ++id) {
+    if (parts.pieces[id].empty()) continue;
+    parts.notes.push_back(concat("added token \"", parts.pieces[id], "\" (", id,
+                                 ") is left out: the model has ", vocabulary, " tokens"));
+  }
+  if (parts.pieces.size() <= vocabulary) return;
+  const auto outside = [&](uint32_t id) { return id != kNoToken && id >= vocabulary; };
+  std::erase_if(parts.added, [&](const AddedToken& token) { return outside(token.id); });
+  std::erase_if(parts.ends, outside);
+  if (outside(parts.bos)) parts.bos = kNoToken;
+  if (outside(parts.unknown)) parts.unknown = kNoToken;
+  parts.pieces.resize(vocabulary);
+  parts.types.resize(vocabulary);
+  if (!parts.scores.empty()) parts.scores.resize(vocabulary);
 }
 
 void finish_parts(TokenizerParts& parts) {

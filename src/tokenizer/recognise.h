@@ -31,6 +31,10 @@ uint32_t find_token(const TokenizerParts& parts, std::string_view text);
 // Makes a token one that is matched by its text, in place of what was known of it.
 void add_token(const AddedToken& token, TokenizerParts& parts);
 
+// Leaves out added tokens that a model of so many tokens has no rows for, as fine-tunes with a padding token
+// have them, and tells it. Other tokens stay.
+void limit_added_tokens(uint32_t vocabulary, TokenizerParts& parts);
+
 // What all sources have in common once everything is read: the conventional ends, which tokens only the
 // caller may ask for, the chat table. Special is, besides those that the files call so, what begins or ends
 // texts and what the chat template writes: whether a token is shown says nothing about who may write it.
