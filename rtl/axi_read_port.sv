@@ -6,7 +6,7 @@
 `default_nettype none
 module axi_read_port #(
     parameter int OUTSTANDING = 8,  // bursts, at least 2
-    parameter int BEATS       = 64  // of the port FIFO, a power of two, at least a longest burst
+    parameter int BEATS       = 128  // of the port FIFO, a power of two, at least a longest burst
 ) (
     input wire clk_i,
     input wire rst_ni,

@@ -6,6 +6,7 @@ module brim_top #(
     parameter int CONTEXT = 8192,        // positions, at most
     parameter int CLOCK_KHZ = 300000,
     parameter int FIFO_BEATS = 4096,     // prefetch FIFO
+    parameter int PORT_BEATS = 128,      // FIFO of a read port: what hides the latency of memory
     parameter int OUTSTANDING = 8        // bursts that a read port may have under way
 ) (
     input wire aclk,
@@ -174,11 +175,12 @@ module brim_top #(
       .write_error_address_i(write_error_address), .instruction_error_i(instruction_error),
       .instruction_address_i(bad_instruction_address), .overflow_i(overflow));
 
-  wire [3:0] port_transfer = {m_axi_3_rvalid && m_axi_3_rready, m_axi_2_rvalid && m_axi_2_rready,
-                              m_axi_1_rvalid && m_axi_1_rready, m_axi_0_rvalid && m_axi_0_rready};
+  // Transfers, on this side of the register slices.
+  wire [3:0] port_transfer;
+  wire aux_transfer, write_transfer;
   always_ff @(posedge aclk) begin
-    read_q         <= {m_axi_aux_rvalid && m_axi_aux_rready, port_transfer};
-    write_q        <= m_axi_aux_wvalid && m_axi_aux_wready;
+    read_q         <= {aux_transfer, port_transfer};
+    write_q        <= write_transfer;
     progress_q     <= |read_q || write_q;
     units_idle_q   <= mcu_empty && vpu_empty && spu_empty && mcu_idle;
     compute_idle_q <= compute_idle;
@@ -192,15 +194,28 @@ module brim_top #(
   wire instruction_valid, instruction_ready;
   brim_pkg::instruction_t instruction;
   wire [31:0] instruction_address;
+  wire [39:0] fetch_araddr;
+  wire [7:0] fetch_arlen;
+  wire [127:0] fetch_rdata;
+  wire [1:0] fetch_rresp;
+  wire fetch_arvalid, fetch_arready, fetch_rlast, fetch_rvalid, fetch_rready;
   fetch u_fetch (
       .clk_i(aclk), .rst_ni(unit_rst_n), .start_i(fetch_start), .program_i(program_address),
       .stop_i(stop || dispatched), .idle_o(fetch_idle), .header_valid_o(header_valid), .header_o(header),
       .instruction_valid_o(instruction_valid), .instruction_ready_i(instruction_ready),
       .instruction_o(instruction), .instruction_address_o(instruction_address),
       .error_o(fetch_error), .error_address_o(fetch_error_address),
+      .araddr_o(fetch_araddr), .arlen_o(fetch_arlen), .arvalid_o(fetch_arvalid), .arready_i(fetch_arready),
+      .rdata_i(fetch_rdata), .rresp_i(fetch_rresp), .rlast_i(fetch_rlast), .rvalid_i(fetch_rvalid),
+      .rready_o(fetch_rready));
+  axi_read_slice u_fetch_slice (
+      .clk_i(aclk), .rst_ni(unit_rst_n), .araddr_i(fetch_araddr), .arlen_i(fetch_arlen), .arvalid_i(fetch_arvalid),
+      .arready_o(fetch_arready), .rdata_o(fetch_rdata), .rresp_o(fetch_rresp), .rlast_o(fetch_rlast),
+      .rvalid_o(fetch_rvalid), .rready_i(fetch_rready),
       .araddr_o(m_axi_aux_araddr), .arlen_o(m_axi_aux_arlen), .arvalid_o(m_axi_aux_arvalid),
       .arready_i(m_axi_aux_arready), .rdata_i(m_axi_aux_rdata), .rresp_i(m_axi_aux_rresp),
       .rlast_i(m_axi_aux_rlast), .rvalid_i(m_axi_aux_rvalid), .rready_o(m_axi_aux_rready));
+  assign aux_transfer = fetch_rvalid;
   assign m_axi_aux_arsize  = Size;
   assign m_axi_aux_arburst = Burst;
   assign m_axi_aux_arcache = Cache;
@@ -240,27 +255,42 @@ module brim_top #(
       .data_o({spu_generation, spu_instruction}), .empty_o(spu_empty));
 
   // ------------------------------------------------------------------ the stream
-  wire [4*40-1:0] araddr;
-  wire [4*8-1:0] arlen;
-  wire [3:0] arvalid, rready;
+  // Ports 3 ... 0, on either side of the register slices.
+  wire [4*40-1:0] araddr, port_araddr;
+  wire [4*8-1:0] arlen, port_arlen;
+  wire [3:0] arvalid, arready, rlast, rvalid, rready, port_arvalid, port_rready;
+  wire [4*128-1:0] rdata;
+  wire [4*2-1:0] rresp;
   wire joined_valid, joined_ready;
   wire [511:0] joined, beat;
-  mcu #(.TOKENS(TOKENS), .OUTSTANDING(OUTSTANDING)) u_mcu (
+  mcu #(.TOKENS(TOKENS), .OUTSTANDING(OUTSTANDING), .PORT_BEATS(PORT_BEATS)) u_mcu (
       .clk_i(aclk), .rst_ni(unit_rst_n), .header_i(header), .position_i(position[23:0]), .tokens_i(tokens[3:0]),
       .token_ids_i(token_ids[32*TOKENS-1:0]), .instruction_valid_i(mcu_valid), .instruction_ready_o(mcu_ready),
-      .instruction_i(mcu_instruction), .araddr_o(araddr), .arlen_o(arlen), .arvalid_o(arvalid),
-      .arready_i({m_axi_3_arready, m_axi_2_arready, m_axi_1_arready, m_axi_0_arready}),
-      .rdata_i({m_axi_3_rdata, m_axi_2_rdata, m_axi_1_rdata, m_axi_0_rdata}),
-      .rresp_i({m_axi_3_rresp, m_axi_2_rresp, m_axi_1_rresp, m_axi_0_rresp}),
-      .rlast_i({m_axi_3_rlast, m_axi_2_rlast, m_axi_1_rlast, m_axi_0_rlast}),
-      .rvalid_i({m_axi_3_rvalid, m_axi_2_rvalid, m_axi_1_rvalid, m_axi_0_rvalid}), .rready_o(rready),
+      .instruction_i(mcu_instruction),
+      .araddr_o(araddr), .arlen_o(arlen), .arvalid_o(arvalid), .arready_i(arready),
+      .rdata_i(rdata), .rresp_i(rresp), .rlast_i(rlast), .rvalid_i(rvalid), .rready_o(rready),
       .beat_valid_o(joined_valid), .beat_ready_i(joined_ready), .beat_data_o(joined), .stop_i(stop),
       .idle_o(mcu_idle), .error_o(mcu_error), .error_address_o(mcu_error_address), .port_idle_o(port_idle),
       .blocked_o(blocked));
-  assign {m_axi_3_araddr, m_axi_2_araddr, m_axi_1_araddr, m_axi_0_araddr} = araddr;
-  assign {m_axi_3_arlen, m_axi_2_arlen, m_axi_1_arlen, m_axi_0_arlen} = arlen;
-  assign {m_axi_3_arvalid, m_axi_2_arvalid, m_axi_1_arvalid, m_axi_0_arvalid} = arvalid;
-  assign {m_axi_3_rready, m_axi_2_rready, m_axi_1_rready, m_axi_0_rready} = rready;
+  assign port_transfer = rvalid;
+  wire [3:0] port_arready = {m_axi_3_arready, m_axi_2_arready, m_axi_1_arready, m_axi_0_arready};
+  wire [3:0] port_rlast = {m_axi_3_rlast, m_axi_2_rlast, m_axi_1_rlast, m_axi_0_rlast};
+  wire [3:0] port_rvalid = {m_axi_3_rvalid, m_axi_2_rvalid, m_axi_1_rvalid, m_axi_0_rvalid};
+  wire [4*128-1:0] port_rdata = {m_axi_3_rdata, m_axi_2_rdata, m_axi_1_rdata, m_axi_0_rdata};
+  wire [4*2-1:0] port_rresp = {m_axi_3_rresp, m_axi_2_rresp, m_axi_1_rresp, m_axi_0_rresp};
+  for (genvar i = 0; i < 4; i++) begin : gen_port
+    axi_read_slice u_slice (
+        .clk_i(aclk), .rst_ni(unit_rst_n), .araddr_i(araddr[40*i+:40]), .arlen_i(arlen[8*i+:8]),
+        .arvalid_i(arvalid[i]), .arready_o(arready[i]), .rdata_o(rdata[128*i+:128]), .rresp_o(rresp[2*i+:2]),
+        .rlast_o(rlast[i]), .rvalid_o(rvalid[i]), .rready_i(rready[i]),
+        .araddr_o(port_araddr[40*i+:40]), .arlen_o(port_arlen[8*i+:8]), .arvalid_o(port_arvalid[i]),
+        .arready_i(port_arready[i]), .rdata_i(port_rdata[128*i+:128]), .rresp_i(port_rresp[2*i+:2]),
+        .rlast_i(port_rlast[i]), .rvalid_i(port_rvalid[i]), .rready_o(port_rready[i]));
+  end
+  assign {m_axi_3_araddr, m_axi_2_araddr, m_axi_1_araddr, m_axi_0_araddr} = port_araddr;
+  assign {m_axi_3_arlen, m_axi_2_arlen, m_axi_1_arlen, m_axi_0_arlen} = port_arlen;
+  assign {m_axi_3_arvalid, m_axi_2_arvalid, m_axi_1_arvalid, m_axi_0_arvalid} = port_arvalid;
+  assign {m_axi_3_rready, m_axi_2_rready, m_axi_1_rready, m_axi_0_rready} = port_rready;
   assign {m_axi_3_arsize, m_axi_2_arsize, m_axi_1_arsize, m_axi_0_arsize} = {4{Size}};
   assign {m_axi_3_arburst, m_axi_2_arburst, m_axi_1_arburst, m_axi_0_arburst} = {4{Burst}};
   assign {m_axi_3_arcache, m_axi_2_arcache, m_axi_1_arcache, m_axi_0_arcache} = {4{Cache}};
@@ -284,14 +314,29 @@ module brim_top #(
       .write_strobe_o(write_strobe), .idle_o(compute_idle), .overflow_o(overflow),
       .stall_activation_o(stall_activation), .stall_result_o(stall_result), .stall_softmax_o(stall_softmax),
       .stall_scores_o(stall_scores));
+  wire [39:0] awaddr;
+  wire [7:0] awlen;
+  wire [127:0] wdata;
+  wire [15:0] wstrb;
+  wire [1:0] bresp;
+  wire awvalid, awready, wlast, wvalid, wready, bvalid, bready;
   write_port u_writes (
       .clk_i(aclk), .rst_ni(unit_rst_n), .write_valid_i(write_valid), .write_ready_o(write_ready),
       .write_address_i(write_address), .write_data_i(write_data), .write_strobe_i(write_strobe), .flush_i(flush),
       .stop_i(stop), .idle_o(writes_idle), .error_o(write_error), .error_address_o(write_error_address),
+      .awaddr_o(awaddr), .awlen_o(awlen), .awvalid_o(awvalid), .awready_i(awready),
+      .wdata_o(wdata), .wstrb_o(wstrb), .wlast_o(wlast), .wvalid_o(wvalid), .wready_i(wready),
+      .bresp_i(bresp), .bvalid_i(bvalid), .bready_o(bready));
+  axi_write_slice u_write_slice (
+      .clk_i(aclk), .rst_ni(unit_rst_n),
+      .awaddr_i(awaddr), .awlen_i(awlen), .awvalid_i(awvalid), .awready_o(awready),
+      .wdata_i(wdata), .wstrb_i(wstrb), .wlast_i(wlast), .wvalid_i(wvalid), .wready_o(wready),
+      .bresp_o(bresp), .bvalid_o(bvalid), .bready_i(bready),
       .awaddr_o(m_axi_aux_awaddr), .awlen_o(m_axi_aux_awlen), .awvalid_o(m_axi_aux_awvalid),
       .awready_i(m_axi_aux_awready), .wdata_o(m_axi_aux_wdata), .wstrb_o(m_axi_aux_wstrb),
       .wlast_o(m_axi_aux_wlast), .wvalid_o(m_axi_aux_wvalid), .wready_i(m_axi_aux_wready),
       .bresp_i(m_axi_aux_bresp), .bvalid_i(m_axi_aux_bvalid), .bready_o(m_axi_aux_bready));
+  assign write_transfer = wvalid && wready;
   assign m_axi_aux_awsize  = Size;
   assign m_axi_aux_awburst = Burst;
   assign m_axi_aux_awcache = Cache;

@@ -3,7 +3,8 @@
 `default_nettype none
 module mcu #(
     parameter int TOKENS      = 4,
-    parameter int OUTSTANDING = 8  // bursts of a port that may be under way
+    parameter int OUTSTANDING = 8,   // bursts of a port that may be under way
+    parameter int PORT_BEATS  = 128  // of a port FIFO
 ) (
     input wire clk_i,
     input wire rst_ni,
@@ -40,8 +41,6 @@ module mcu #(
     output wire        port_idle_o,      // some port has no burst under way
     output wire        blocked_o         // a beat is joined and is not taken
 );
-  localparam int PortBeats = 64;  // of a port FIFO: 256 transfers
-
   // Two short queues keep the three steps from waiting for one another in the same cycle.
   wire piece_in_valid, piece_in_ready, piece_valid, piece_ready, pieces_idle, piece_queue_empty;
   mcu_pkg::piece_t piece_in, piece;
@@ -70,7 +69,7 @@ module mcu #(
   wire [4*32-1:0] error_address;
   assign burst_ready = port_burst_ready[burst.port] && !stop_i;
   for (genvar i = 0; i < 4; i++) begin : gen_port
-    axi_read_port #(.OUTSTANDING(OUTSTANDING), .BEATS(PortBeats)) u_port (
+    axi_read_port #(.OUTSTANDING(OUTSTANDING), .BEATS(PORT_BEATS)) u_port (
         .clk_i, .rst_ni, .burst_valid_i(burst_valid && burst.port == 2'(i) && !stop_i),
         .burst_ready_o(port_burst_ready[i]), .burst_address_i(burst.address), .burst_length_i(burst.length),
         .araddr_o(araddr_o[40*i+:40]), .arlen_o(arlen_o[8*i+:8]), .arvalid_o(arvalid_o[i]),
@@ -81,7 +80,7 @@ module mcu #(
   end
 
   wire join_idle;
-  mcu_join #(.BEATS(PortBeats)) u_join (
+  mcu_join #(.BEATS(PORT_BEATS)) u_join (
       .clk_i, .rst_ni, .rounds_valid_i(burst_valid && burst_ready && burst.rounds_valid), .rounds_i(burst.rounds),
       .last_port_i(burst.last_port), .port_valid_i(port_valid), .port_ready_o(port_ready), .port_data_i(port_data),
       .beat_valid_o, .beat_ready_i, .beat_data_o, .idle_o(join_idle));

@@ -2,7 +2,7 @@
 // last port of the round.
 `default_nettype none
 module mcu_join #(
-    parameter int BEATS = 64  // of a port FIFO: so many rounds may be waiting, each has a beat from port 0
+    parameter int BEATS = 128  // of a port FIFO: so many rounds may be waiting, each has a beat from port 0
 ) (
     input wire clk_i,
     input wire rst_ni,

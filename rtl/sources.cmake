@@ -8,6 +8,6 @@ set(COMPUTE_SOURCES ${VPU_SOURCES} spu_pkg.sv fp_exp.sv a16_block.sv sum16.sv sc
     spu_issue.sv spu_pipeline.sv spu_writes.sv a16_progress.sv stream_memory.sv embedding_row.sv local_kv.sv value_scales.sv
     spu_operands.sv spu_sequence.sv spu.sv compute.sv)
 set(MCU_SOURCES mcu_pkg.sv queue.sv port_fifo.sv axi_read_port.sv mcu_join.sv mcu_pieces.sv mcu_commands.sv mcu.sv)
-set(CONTROL_SOURCES control_pkg.sv registers.sv counter.sv counters.sv pass_control.sv pass_check.sv fetch.sv
+set(CONTROL_SOURCES stream_slice.sv axi_read_slice.sv axi_write_slice.sv control_pkg.sv registers.sv counter.sv counters.sv pass_control.sv pass_check.sv fetch.sv
     instruction_check.sv sequencer.sv write_port.sv)
 set(TOP_SOURCES ${COMPUTE_SOURCES} ${MCU_SOURCES} prefetch_fifo.sv ${CONTROL_SOURCES} brim_top.sv)

@@ -1,7 +1,11 @@
 // Collects the beats that the compute side writes and sends them through the aux port in long runs, because every
 // turn of the memory bus between reads and writes idles it. docs/rtl/write_port.md.
 `default_nettype none
-module write_port (
+module write_port #(
+    parameter int BEATS       = 256,  // of the buffer, a power of two: 16 KiB
+    parameter int DRAIN_BEATS = 64,   // that are sent at once: 4 KiB
+    parameter int BURSTS      = 16    // under way at most: of several tokens most are of one beat
+) (
     input wire clk_i,
     input wire rst_ni,
 
@@ -32,14 +36,12 @@ module write_port (
     input  wire         bvalid_i,
     output wire         bready_o
 );
-  localparam int Beats = 256;      // 16 KiB
-  localparam int DrainBeats = 64;  // 4 KiB
-  localparam int Bursts = 16;      // under way at most: of several tokens most are of one beat
-  localparam int BurstBits = $clog2(Bursts);
+  localparam int BeatBits = $clog2(BEATS);
+  localparam int BurstBits = $clog2(BURSTS);
 
   // ------------------------------------------------------------------ the buffer
-  logic [8:0] held_q;    // beats, until they are in the output register
-  logic [7:0] write_q;
+  logic [BeatBits:0] held_q;  // beats, until they are in the output register
+  logic [BeatBits-1:0] write_q;
   logic ready_q;
   wire put = write_valid_i && write_ready_o;
   wire loaded;
@@ -48,7 +50,7 @@ module write_port (
   // A beat joins the burst of the beat before it if it stands behind it in the same 4 KiB.
   logic [31:0] follower_q;  // address behind the last beat
   wire joins = write_address_i == follower_q && follower_q[5:0] != '0;
-  (* ram_style = "distributed" *) logic [32:0] addresses[Beats];
+  (* ram_style = "distributed" *) logic [32:0] addresses[BEATS];
 
   always_ff @(posedge clk_i) begin
     if (put) begin
@@ -56,9 +58,9 @@ module write_port (
       write_q            <= write_q + 1;
       follower_q         <= write_address_i + 32'd1;
     end
-    held_q  <= held_q + 9'(put) - 9'(loaded);
+    held_q  <= held_q + (BeatBits + 1)'(put) - (BeatBits + 1)'(loaded);
     // A beat that leaves in this cycle makes room in the next one only.
-    ready_q <= !held_q[8] && !(held_q == 9'(Beats - 1) && put) && !stop_i;
+    ready_q <= !held_q[BeatBits] && !(held_q == (BeatBits + 1)'(BEATS - 1) && put) && !stop_i;
     if (!rst_ni) begin
       write_q <= '0;
       held_q  <= '0;
@@ -66,25 +68,25 @@ module write_port (
     end
   end
 
-  logic [7:0] read_q;
+  logic [BeatBits-1:0] read_q;
   wire [575:0] read_data;
-  ram #(.WIDTH(576), .DEPTH(Beats), .STYLE("block")) u_beats (
+  ram #(.WIDTH(576), .DEPTH(BEATS), .STYLE("block")) u_beats (
       .clk_i, .we_i(put), .waddress_i(write_q), .wdata_i({write_strobe_i, write_data_i}), .raddress_i(read_q),
       .rdata_o(read_data));
 
   // ------------------------------------------------------------------ what is to be sent now
-  logic [8:0] waiting_q;  // beats that may not be sent yet
-  logic [8:0] drain_q;    // beats that may, and have not been looked at
-  logic [7:0] scan_q;
+  logic [BeatBits:0] waiting_q;  // beats that may not be sent yet
+  logic [BeatBits:0] drain_q;    // beats that may, and have not been looked at
+  logic [BeatBits-1:0] scan_q;
   logic next_valid_q;
   logic [32:0] next_q;
   wire next_taken;
   wire scan = drain_q != '0 && (!next_valid_q || next_taken);
-  wire full_drain = drain_q == '0 && waiting_q >= 9'(DrainBeats);
+  wire full_drain = drain_q == '0 && waiting_q >= (BeatBits + 1)'(DRAIN_BEATS);
   wire last_drain = drain_q == '0 && waiting_q != '0 && !full_drain && flush_i;
-  wire [8:0] granted = full_drain ? 9'(DrainBeats) : last_drain ? waiting_q : '0;
+  wire [BeatBits:0] granted = full_drain ? (BeatBits + 1)'(DRAIN_BEATS) : last_drain ? waiting_q : '0;
   always_ff @(posedge clk_i) begin
-    waiting_q <= waiting_q + 9'(put) - granted;
+    waiting_q <= waiting_q + (BeatBits + 1)'(put) - granted;
     if (full_drain || last_drain) drain_q <= granted;
     if (scan) begin
       drain_q <= drain_q - 1;
@@ -132,7 +134,7 @@ module write_port (
       ask_more_q    <= run_more_q;
     end
     if (asked) ask_q <= 1'b0;
-    room_q <= under_way < (BurstBits + 1)'(Bursts - 1) || (under_way == (BurstBits + 1)'(Bursts - 1) && !asked);
+    room_q <= under_way < (BurstBits + 1)'(BURSTS - 1) || (under_way == (BurstBits + 1)'(BURSTS - 1) && !run_leaves);
     if (!rst_ni) begin
       run_valid_q <= 1'b0;
       ask_q       <= 1'b0;
@@ -143,15 +145,17 @@ module write_port (
   assign awlen_o   = {ask_more_q, 2'b11};
   assign awvalid_o = ask_q;
 
-  // Data follows an address that has been taken, so that a stop leaves nothing half sent.
-  (* ram_style = "distributed" *) logic [37:0] bursts[Bursts];
+  // Data does not wait until the address is taken (IHI 0022, dependencies between channels): a burst whose address is
+  // asked for will be sent whole, also after a stop. One address is asked for at a time, so the data of a later burst
+  // does not come before an earlier address.
+  (* ram_style = "distributed" *) logic [37:0] bursts[BURSTS];
   wire [37:0] sending = bursts[sent_q[BurstBits-1:0]];
   wire [37:0] acknowledging = bursts[acknowledged_q[BurstBits-1:0]];
   wire sent;
   wire acknowledged = bvalid_i && bready_o;
   always_ff @(posedge clk_i) begin
-    if (asked) begin
-      bursts[pushed_q[BurstBits-1:0]] <= {ask_more_q, ask_address_q};
+    if (run_leaves) begin
+      bursts[pushed_q[BurstBits-1:0]] <= {run_more_q, run_address_q};
       pushed_q <= pushed_q + 1;
     end
     if (sent) sent_q <= sent_q + 1;

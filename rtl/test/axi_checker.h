@@ -72,6 +72,9 @@ struct AxiWriteSignals {
 struct AxiLimits {
   uint32_t transfers = 256;  // of a burst
   uint32_t outstanding = 8;  // bursts whose address was taken and that have not ended
+  // Cycles after which a write address whose data is not offered, or data whose address is not, counts as one
+  // that waits for the other's ready: a master must offer both whatever the memory takes first.
+  uint32_t patience = 64;
 };
 inline constexpr AxiLimits kWritePortLimits{.outstanding = 16};  // of write_port.sv
 
@@ -163,8 +166,10 @@ class AxiWriteChecker : public AxiViolations {
       lengths_.clear();
       data_.clear();
       transfers_ = answered_ = complete_ = addressed_ = 0;
+      lone_address_ = lone_data_ = 0;
       before_ = {};
     } else {
+      check_independence(now);
       check_hold("AW", before_.aw, now.aw);
       check_hold("W", before_.w, now.w);
       check_hold("B", before_.b, now.b);
@@ -190,6 +195,17 @@ class AxiWriteChecker : public AxiViolations {
   }
 
  private:
+  // Of the first burst that the memory has taken nothing of. Each is reported once.
+  void check_independence(const AxiWriteSignals& now) {
+    const bool nothing_taken = lengths_.empty() && data_.empty() && transfers_ == 0;
+    const bool lone_address = nothing_taken && now.aw.valid && !now.aw.ready && !now.w.valid;
+    const bool lone_data = nothing_taken && now.w.valid && !now.w.ready && !now.aw.valid;
+    lone_address_ = lone_address ? lone_address_ + 1 : 0;
+    lone_data_ = lone_data ? lone_data_ + 1 : 0;
+    require(lone_address_ != limits_.patience, "W", "data waits for its address to be taken");
+    require(lone_data_ != limits_.patience, "AW", "address waits for its data to be taken");
+  }
+
   // Data may come before its address.
   void match() {
     require(lengths_.empty() || transfers_ <= lengths_.front() || !data_.empty(), "W", "last is missing");
@@ -203,9 +219,10 @@ class AxiWriteChecker : public AxiViolations {
 
   AxiWriteSignals before_;
   bool was_reset_ = false;
-  std::deque<uint8_t> lengths_;  // of addressed bursts whose data is not complete
-  std::deque<uint32_t> data_;    // transfers of complete data without an address
-  uint32_t transfers_ = 0;       // of the data that is arriving
+  std::deque<uint8_t> lengths_;                // of addressed bursts whose data is not complete
+  std::deque<uint32_t> data_;                  // transfers of complete data without an address
+  uint32_t transfers_ = 0;                     // of the data that is arriving
+  uint32_t lone_address_ = 0, lone_data_ = 0;  // cycles that one has been offered without the other
   uint64_t addressed_ = 0, complete_ = 0, answered_ = 0;
 };
 

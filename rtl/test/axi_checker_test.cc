@@ -115,6 +115,18 @@ TEST(AxiWriteChecker, FindsBurstsAndDataThatDoNotMatch) {
                    "AW: too many bursts outstanding");
 }
 
+TEST(AxiWriteChecker, FindsAMasterWhoseChannelsWaitForOneAnother) {
+  AxiAddressSignals address = burst(64, 0);
+  address.ready = false;
+  AxiWriteDataSignals waiting = word(true);
+  waiting.ready = false;
+  expect_violation(WriteSequence(kLimits.patience, {address, {}, {}}), "W: data waits for its address");
+  expect_violation(WriteSequence(kLimits.patience, {{}, waiting, {}}), "AW: address waits for its data");
+  // Both may wait for memory as long as it likes.
+  EXPECT_EQ(violations(WriteSequence(1000, {address, waiting, {}})), std::vector<std::string>());
+  EXPECT_EQ(violations(WriteSequence(kLimits.patience - 1, {address, {}, {}})), std::vector<std::string>());
+}
+
 TEST(AxiWriteChecker, FindsResponsesThatCameTooEarly) {
   expect_violation(WriteSequence{{{}, {}, kResponse}}, "B: response without a complete burst");
   expect_violation(WriteSequence{{burst(0, 0), {}, {}}, {{}, {}, kResponse}}, "B: response without");

@@ -34,7 +34,19 @@ struct AxiTiming {
   uint32_t max_latency = 20;
   uint32_t gap_percent = 0;    // of the cycles in which the memory could show valid
   uint32_t stall_percent = 0;  // of the cycles in which it could show ready
+  // After an address, with this chance, no other one is taken for as many cycles.
+  uint32_t hold_percent = 0, hold_cycles = 0;
+  bool together =
+      false;  // a write address and its first data are taken in one cycle, when both have been seen
 };
+
+// Memories at the limits of what AXI allows: the longest latency a board may have (800 ns at 300 MHz),
+// addresses held off for thousands of cycles, and both channels of a write taken at once or not at all.
+inline constexpr AxiTiming kFarMemory{.min_latency = 240, .max_latency = 240};
+inline constexpr AxiTiming kHoldingMemory{
+    .min_latency = 1, .max_latency = 60, .gap_percent = 10, .hold_percent = 2, .hold_cycles = 5000};
+inline constexpr AxiTiming kTogetherMemory{
+    .min_latency = 5, .max_latency = 120, .gap_percent = 20, .stall_percent = 30, .together = true};
 
 // Dice of one port.
 class AxiChance {
@@ -43,6 +55,7 @@ class AxiChance {
 
   bool gap() { return percent(timing_.gap_percent); }
   bool stall() { return percent(timing_.stall_percent); }
+  uint32_t hold() { return percent(timing_.hold_percent) ? timing_.hold_cycles : 0; }
   uint64_t latency() {
     return timing_.min_latency + random_() % (timing_.max_latency - timing_.min_latency + 1);
   }
@@ -69,7 +82,8 @@ class AxiReadPort {
   std::function<void(const Burst&)> on_burst = [](const Burst&) {};
 
   void drive(AxiReadSignals& signals) {
-    signals.ar.ready = !chance_.stall();
+    signals.ar.ready = !chance_.stall() && held_ == 0;
+    if (held_ > 0) --held_;
     if (!offering_) offering_ = !bursts_.empty() && bursts_.front().ready_cycle <= cycle_ && !chance_.gap();
     signals.r = {};
     signals.r.valid = offering_;
@@ -92,6 +106,7 @@ class AxiReadPort {
     }
     if (signals.ar.valid && signals.ar.ready && !reset) {
       bursts_.push_back({signals.ar.address, signals.ar.length + 1u, cycle_ + chance_.latency()});
+      held_ = chance_.hold();
       on_burst(bursts_.back());
     }
     ++cycle_;
@@ -107,17 +122,24 @@ class AxiReadPort {
   uint64_t cycle_ = 0;
   std::deque<Burst> bursts_;
   uint32_t transfers_ = 0;  // delivered of the first one
+  uint32_t held_ = 0;       // cycles until an address is taken again
   bool offering_ = false;   // valid until ready
 };
 
 class AxiWritePort {
  public:
   AxiWritePort(const AxiMemory& memory, const AxiTiming& timing, const AxiLimits& limits, uint64_t seed)
-      : memory_(memory), chance_(timing, seed), checker_(limits) {}
+      : memory_(memory), chance_(timing, seed), checker_(limits), together_(timing.together) {}
 
   void drive(AxiWriteSignals& signals) {
-    signals.aw.ready = !chance_.stall();
+    signals.aw.ready = !chance_.stall() && held_ == 0;
     signals.w.ready = !chance_.stall();
+    if (held_ > 0) --held_;
+    if (together_) {
+      const bool in_burst = !addresses_.empty();
+      signals.aw.ready = signals.aw.ready && !in_burst && both_wait_;
+      if (!in_burst) signals.w.ready = signals.aw.ready;
+    }
     if (!offering_)
       offering_ = !responses_.empty() && responses_.front().ready_cycle <= cycle_ && !chance_.gap();
     signals.b = {};
@@ -131,8 +153,11 @@ class AxiWritePort {
       offering_ = false;
       responses_.pop_front();
     }
-    if (signals.aw.valid && signals.aw.ready && !reset)
+    both_wait_ = !reset && signals.aw.valid && !signals.aw.ready && signals.w.valid && !signals.w.ready;
+    if (signals.aw.valid && signals.aw.ready && !reset) {
       addresses_.push_back({signals.aw.address, signals.aw.length + 1u});
+      held_ = chance_.hold();
+    }
     if (signals.w.valid && signals.w.ready && !reset) data_.push_back(signals.w);
     write_complete_bursts();
     ++cycle_;
@@ -168,6 +193,9 @@ class AxiWritePort {
   const AxiMemory& memory_;
   AxiChance chance_;
   AxiWriteChecker checker_;
+  const bool together_;
+  bool both_wait_ = false;  // address and data
+  uint32_t held_ = 0;       // cycles until an address is taken again
   uint64_t cycle_ = 0;
   std::deque<Address> addresses_;
   std::deque<AxiWriteDataSignals> data_;

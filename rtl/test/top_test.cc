@@ -107,6 +107,13 @@ TEST(TopPasses, GiveTheReferencesLogitsWithBiasesAndHeadNormsAtOnce) {
   expect_reference_logits<Vsim_top4>(shape, {4, 1}, kIdeal);
 }
 
+// Memory at its slowest and most stubborn, in every way that AXI allows.
+TEST(TopPasses, GiveTheReferencesLogitsOnMemoryThatIsFarHoldsOffOrWantsAddressAndDataTogether) {
+  for (const AxiTiming& timing : {kFarMemory, kHoldingMemory, kTogetherMemory}) {
+    expect_reference_logits<Vsim_top4>(one_layer(executor_shapes()[0]), {4, 3, 4}, timing);
+  }
+}
+
 // The packer writes no -128, but an image may hold one.
 TEST(TopPasses, GiveTheReferencesLogitsForInt8OfAnySizeInAnEmbedding) {
   const ExecutorShape shape = one_layer(executor_shapes()[0]);

@@ -134,7 +134,7 @@ class Bench {
 };
 
 TEST(RtlWritePort, WritesEveryStrobedByteAndNoOther) {
-  for (const AxiTiming& timing : {kIdeal, kRandom}) {
+  for (const AxiTiming& timing : {kIdeal, kRandom, kFarMemory, kTogetherMemory}) {
     Bench bench(timing);
     uint32_t address = 1000;
     for (uint32_t i = 0; i < 2000; ++i) {
@@ -201,11 +201,31 @@ TEST(RtlWritePort, SendsATransferPerCycle) {
   EXPECT_EQ(bench.last_transfer - bench.first_transfer + 1, 1024u);
 }
 
+TEST(RtlWritePort, WaitsForThousandsOfCyclesUntilAnAddressIsTaken) {
+  Bench bench(kHoldingMemory);
+  for (uint32_t i = 0; i < 300; ++i) ASSERT_TRUE(bench.put(bench.beat(3 * i)));
+  ASSERT_TRUE(bench.flush());
+  EXPECT_GT(bench.cycles(), 2 * kHoldingMemory.hold_cycles);
+  EXPECT_EQ(bench.contents, bench.expected);
+  EXPECT_EQ(bench.violations(), std::vector<std::string>());
+}
+
+// A memory may wait for both before it takes either.
+TEST(RtlWritePort, OffersDataBeforeItsAddressIsTaken) {
+  Bench bench({.stall_percent = 100});
+  ASSERT_TRUE(bench.put(bench.beat(5)));
+  bench.ports().flush_i = 1;
+  for (uint32_t i = 0; i < 20; ++i) bench.cycle();
+  EXPECT_TRUE(bench.ports().awvalid_o);
+  EXPECT_TRUE(bench.ports().wvalid_o);
+}
+
+// And a beat in the output register.
 TEST(RtlWritePort, Holds16KiBAndThenMakesTheWriterWait) {
   Bench bench({.min_latency = 20, .max_latency = 20, .gap_percent = 0, .stall_percent = 100});
   uint32_t taken = 0;
   while (taken < 1000 && bench.put(bench.beat(taken), 10)) ++taken;
-  EXPECT_EQ(taken, 256u);
+  EXPECT_EQ(taken, 257u);
 }
 
 // At the end of all addresses.

@@ -1,6 +1,6 @@
-// Cycles of the RTL's pipelines. Those of the compute side are those of rtl/latency_pkg.sv, and what is built from
-// them in rtl/vpu*.sv and rtl/spu*.sv (docs/rtl/vpu.md, docs/rtl/spu.md). rtl/test/timing_test.cc compares
-// the outcome with the RTL of the compute side, src/rtl_target/cycles_test.cc with all of it.
+// Cycles of the RTL's pipelines. Those of the compute side are those of rtl/latency_pkg.sv, and what is built
+// from them in rtl/vpu*.sv and rtl/spu*.sv (docs/rtl/vpu.md, docs/rtl/spu.md). rtl/test/timing_test.cc
+// compares the outcome with the RTL of the compute side, src/rtl_target/cycles_test.cc with all of it.
 #pragma once
 
 #include "sim/clocks.h"
@@ -40,11 +40,13 @@ inline constexpr Cycle kRoomToIssue = 2;
 inline constexpr Cycle kSumToTotal = 11 + 5 * (kAdd + 3);
 
 // Start of a pass (rtl/pass_control.sv, rtl/fetch.sv): from the start until the first burst of the program is
-// asked for; from the header's arrival until the second one is; then from one to the next.
-inline constexpr Cycle kStartToFetch = 2, kHeaderToFetch = 4, kFetchToFetch = 3;
+// asked for; from the header's arrival until the second one is; then from one to the next. A register slice
+// on each side of a port (rtl/axi_read_slice.sv, rtl/axi_write_slice.sv) takes a cycle of all that goes
+// through it.
+inline constexpr Cycle kStartToFetch = 3, kHeaderToFetch = 6, kFetchToFetch = 3;
 // Until an instruction can leave the buffer: from the header's arrival (the check of the pass), and from its
 // own. Then until its dispatch (three stages of rtl/sequencer.sv), and until a burst takes its place.
-inline constexpr Cycle kHeaderToTaken = 131, kArrivalToTaken = 2, kTakenToDispatch = 3, kTakenToFetch = 4;
+inline constexpr Cycle kHeaderToTaken = 132, kArrivalToTaken = 3, kTakenToDispatch = 3, kTakenToFetch = 5;
 // From dispatch until the unit can take the instruction, and from its taking it until another can be
 // dispatched in its place where the queue is full: rtl/queue.sv.
 inline constexpr Cycle kQueue = 2, kQueueRoom = 2;
@@ -52,20 +54,20 @@ inline constexpr Cycle kQueue = 2, kQueueRoom = 2;
 // MCU (rtl/mcu.sv). A piece is formed in a cycle, the row of a table in five, as its address is a product.
 // From the forming of a piece to its first burst: two queues and the command generator. From a port's taking
 // a burst to its address on the port.
-inline constexpr Cycle kPiece = 1, kRow = 5, kPieceToBurst = 5, kBurstToAddress = 2;
+inline constexpr Cycle kPiece = 1, kRow = 5, kPieceToBurst = 5, kBurstToAddress = 3;
 // From a beat's arrival at a port until the join can take it; from there until it is at the prefetch FIFO,
 // and until its port can take a burst in its place.
-inline constexpr Cycle kArrivalToJoin = 3, kJoinToFifo = 1, kJoinToRoom = 2;
+inline constexpr Cycle kArrivalToJoin = 5, kJoinToFifo = 1, kJoinToRoom = 2;
 
 // Write port (rtl/write_port.sv): from the last beat that makes enough to send until the first one is taken
 // into a burst; from a burst's leaving to its first data on the port, and to the next one's leaving.
-inline constexpr Cycle kPutToTaken = 3, kLeaveToData = 3, kLeaveToLeave = 2, kResponseToLeave = 2;
+inline constexpr Cycle kPutToTaken = 3, kLeaveToData = 3, kLeaveToLeave = 2, kResponseToLeave = 3;
 
 // End of a pass (rtl/pass_control.sv): what is waited for must hold for four cycles. From all units' last
 // work until the first beat of what is left to write is taken into a burst, from the last response to the
 // end, and from work to end where nothing is left to write.
 inline constexpr Cycle kQuiet = 4;
-inline constexpr Cycle kIdleToTaken = 1 + kQuiet + 3, kResponseToEnd = 2 + kQuiet,
+inline constexpr Cycle kIdleToTaken = 1 + kQuiet + 3, kResponseToEnd = 3 + kQuiet,
                        kIdleToEnd = 1 + 2 * kQuiet;
 
 }  // namespace brim::sim
