@@ -297,7 +297,20 @@ def phi3():
     save("phi3", config, hf, metadata, gguf, cases)
 
 
-FAMILIES = {"phi3": phi3}
+def granite():
+    """Multipliers of the embedding, of scores, of what is added to the residual, of the logits; tied embeddings."""
+    c = dict(dim=64, layers=2, heads=4, kv_heads=2, head_size=16, hidden=96, vocabulary=32, context=128, eps=1e-5,
+             theta=10000.0, tied=True, embedding_scale=1.0)
+    factors = dict(embedding_multiplier=12.0, attention_multiplier=0.09, residual_multiplier=0.22, logits_scaling=3.0)
+    w = make_weights(c, 7)
+    model = {"config": {**c, **factors}, "weights": w}
+    cases = [{"context": 128, "logits": forward(model, TOKENS, usual_frequencies(c))}]
+    metadata = gguf_metadata(c, "granite", **{"embedding_scale": 12.0, "attention.scale": 0.09, "residual_scale": 0.22,
+                                             "logit_scale": 3.0})
+    save("granite", hf_config(c, "granite", **factors), hf_tensors(c, w), metadata, gguf_tensors(c, w, True), cases)
+
+
+FAMILIES = {"phi3": phi3, "granite": granite}
 
 if __name__ == "__main__":
     for family in sys.argv[1:] or FAMILIES:

@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "cli/command.h"
 #include "image/output_file.h"
+#include "model/hub.h"
 #include "model/tensor_source.h"
 #include "quantize/calibration_text.h"
 #include "quantize/quantiser.h"
@@ -139,7 +140,8 @@ std::vector<std::string> quantiser_names() {
   return names;
 }
 
-void pack(const Options& options) {
+void pack(Options options) {
+  options.model = local_path(options.model);
   const auto source = open_model(options.model);
   const ModelDescription& model = source->description();
   for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
@@ -173,7 +175,8 @@ void add_pack(CLI::App& app) {
   CLI::App* command = app.add_subcommand("pack", "Make an image from a checkpoint");
   command
       ->add_option("MODEL", options->model,
-                   "A Hugging Face directory, a .gguf file, a llama2.c .bin, or synthetic:NAME")
+                   "A Hugging Face directory, hub:ORG/NAME (downloaded before), a .gguf file, a llama2.c "
+                   ".bin, or synthetic:NAME")
       ->required();
   command->add_option("-o,--output", options->output, "The image file to write")->required();
   options->placement.add_to(*command);

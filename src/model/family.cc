@@ -44,6 +44,39 @@ constexpr std::array kFamilies = {
            .gguf_pairing = RopePairing::kHalfSplit,
            .fused = true,
            .window = SlidingWindow::kAlways},
+    Family{.name = "granite",
+           .architecture = "granite",
+           .configuration = "GraniteConfig",
+           .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kAdjacent,
+           .multipliers = true},
+};
+
+// Families that people bring and that the decode program has no steps for: what each needs.
+struct Beyond {
+  std::string_view name;  // model_type and general.architecture
+  std::string_view needs;
+};
+constexpr std::array kBeyond = {
+    Beyond{"olmo2",
+           "RMSNorm of what attention and FFN give before it is added, and of all q and k heads together"},
+    Beyond{"olmo3",
+           "RMSNorm of what attention and FFN give before it is added, and of all q and k heads together"},
+    Beyond{"smollm3", "layers without RoPE"},
+    Beyond{"gemma", "GELU in the FFN and heads of 256"},
+    Beyond{"gemma2",
+           "GELU in the FFN, heads of 256, norms after each sublayer, soft-capped scores and logits"},
+    Beyond{"gemma3",
+           "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
+    Beyond{"gemma3_text",
+           "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
+    Beyond{"mixtral", "mixtures of experts"},
+    Beyond{"qwen2moe", "mixtures of experts"},
+    Beyond{"qwen2_moe", "mixtures of experts"},
+    Beyond{"qwen3moe", "mixtures of experts"},
+    Beyond{"qwen3_moe", "mixtures of experts"},
+    Beyond{"granitemoe", "mixtures of experts"},
+    Beyond{"phimoe", "mixtures of experts"},
 };
 
 std::string join(std::string_view Family::*name) {
@@ -122,6 +155,13 @@ std::span<const Family> families() { return kFamilies; }
 const Family* family_of_config(std::string_view model_type) { return find(&Family::name, model_type); }
 const Family* family_of_gguf(std::string_view architecture) {
   return find(&Family::architecture, architecture);
+}
+
+std::string refusal_of(std::string_view name, const std::string& known) {
+  const auto beyond = std::ranges::find(kBeyond, name, &Beyond::name);
+  if (beyond != kBeyond.end())
+    return concat("'", name, "' needs ", beyond->needs, ", which there is no step for");
+  return concat("'", name, "' is not supported; known are ", known);
 }
 
 std::string known_model_types() { return join(&Family::name); }

@@ -82,7 +82,10 @@ std::span<const Family> families();
 const Family* family_of_config(std::string_view model_type);
 const Family* family_of_gguf(std::string_view architecture);
 
-// "llama, mistral, ...": what the refusal of another one lists.
+// Why there is no such family: what it needs, or the names in `known`.
+std::string refusal_of(std::string_view name, const std::string& known);
+
+// "llama, mistral, ..."
 std::string known_model_types();
 std::string known_architectures();
 

@@ -1,7 +1,9 @@
 #include "model/float_formats.h"
 
+#include <array>
 #include <cassert>
 #include <cstring>
+#include <limits>
 
 #include "base/multiversion.h"
 #include "numerics/fp32.h"
@@ -30,6 +32,20 @@ MULTIVERSION void from_bf16(const uint8_t* bytes, size_t count, float* out) {
   }
 }
 
+// Sign, four bits of exponent (bias 7), three of mantissa; 15 and 7 together are NaN.
+constexpr std::array<float, 256> kF8E4m3Values = [] {
+  std::array<float, 256> values{};
+  for (uint32_t bits = 0; bits < 256; ++bits) {
+    const uint32_t exponent = bits >> 3 & 15;
+    const uint32_t mantissa = bits & 7;
+    float value = static_cast<float>(exponent == 0 ? mantissa : 8 + mantissa) / 512.0f;  // times 2^-9
+    for (uint32_t i = 1; i < exponent; ++i) value *= 2.0f;
+    if (exponent == 15 && mantissa == 7) value = std::numeric_limits<float>::quiet_NaN();
+    values[bits] = (bits & 128) != 0 ? -value : value;
+  }
+  return values;
+}();
+
 }  // namespace
 
 void convert_to_float(FloatFormat format, std::span<const uint8_t> bytes, std::span<float> out) {
@@ -42,6 +58,9 @@ void convert_to_float(FloatFormat format, std::span<const uint8_t> bytes, std::s
       return from_fp16(bytes.data(), out.size(), out.data());
     case FloatFormat::kBf16:
       return from_bf16(bytes.data(), out.size(), out.data());
+    case FloatFormat::kF8E4m3:
+      for (size_t i = 0; i < out.size(); ++i) out[i] = kF8E4m3Values[bytes[i]];
+      return;
   }
 }
 

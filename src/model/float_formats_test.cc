@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -44,6 +45,16 @@ TEST_F(FloatFormats, NothingIsReadOfNothing) {
   for (const FloatFormat format : {FloatFormat::kF32, FloatFormat::kF16, FloatFormat::kBf16}) {
     convert_to_float(format, {}, {});
   }
+}
+
+// The values of OCP's 8-bit E4M3: 448 is the largest, 2^-9 the smallest.
+TEST(Fp8, E4m3PatternsAreTheirValues) {
+  const std::vector<uint8_t> bytes = {0x00, 0x01, 0x07, 0x08, 0x38, 0x39, 0x7E, 0xB8, 0xFE, 0x7F, 0xFF};
+  const std::vector<float> expected = {0, 0x1p-9f, 7 * 0x1p-9f, 0x1p-6f, 1, 1.125f, 448, -1, -448};
+  std::vector<float> values(bytes.size());
+  convert_to_float(FloatFormat::kF8E4m3, bytes, values);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(values[i], expected[i]) << i;
+  EXPECT_TRUE(std::isnan(values[9]) && std::isnan(values[10]));
 }
 
 }  // namespace

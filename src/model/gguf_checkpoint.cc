@@ -334,7 +334,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   const std::string arch = metadata.text("general.architecture").value_or("");
   const Family* family = family_of_gguf(arch);
   if (family == nullptr) {
-    metadata.refuse("architecture '" + arch + "' is not supported; known are " + known_architectures());
+    metadata.refuse("architecture " + refusal_of(arch, known_architectures()));
   }
   const auto key = [&](const char* name) { return arch + "." + name; };
   if (metadata.count(key("expert_count")).value_or(0) > 0) {

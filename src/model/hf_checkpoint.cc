@@ -16,6 +16,7 @@
 #include "model/family.h"
 #include "model/float_formats.h"
 #include "model/hf_config.h"
+#include "model/hub.h"
 #include "model/packed_matrix.h"
 #include "model/safetensors.h"
 #include "numerics/fp16.h"
@@ -118,9 +119,29 @@ class SafetensorsFiles {
   std::map<std::string, Located> tensors_;
 };
 
+// Factors of the blocks of a matrix: that of element (row, column) stands at
+// row / block_rows * row_stride + column / block_columns.
+struct BlockScales {
+  std::vector<float> values;  // empty: none
+  uint64_t block_rows = 1, block_columns = 1, row_stride = 1;
+};
+
 struct PlainMatrix {
   FloatFormat format;
   std::span<const uint8_t> data;  // [rows][columns]
+  BlockScales scales = {};
+
+  // out[rows][columns] = these rows.
+  void read(uint64_t first_row, uint64_t rows, std::span<float> out) const {
+    const uint64_t columns = out.size() / rows;
+    const uint64_t row_bytes = columns * bytes_per_value(format);
+    convert_to_float(format, data.subspan(first_row * row_bytes, rows * row_bytes), out);
+    if (scales.values.empty()) return;
+    for (uint64_t i = 0; i < out.size(); ++i) {
+      const uint64_t row = (first_row + i / columns) / scales.block_rows;
+      out[i] *= scales.values[row * scales.row_stride + i % columns / scales.block_columns];
+    }
+  }
 };
 
 // Where a tensor of the model comes from.
@@ -148,8 +169,9 @@ FloatFormat float_format(const Located& located, const std::string& name) {
   if (located.tensor.type == "F32") return FloatFormat::kF32;
   if (located.tensor.type == "F16") return FloatFormat::kF16;
   if (located.tensor.type == "BF16") return FloatFormat::kBf16;
+  if (located.tensor.type == "F8_E4M3") return FloatFormat::kF8E4m3;
   throw Error(concat(located.file->path(), ": tensor '", name, "' is ", located.tensor.type,
-                     "; F32, F16 and BF16 are read"));
+                     "; F32, F16, BF16 and F8_E4M3 are read"));
 }
 
 // Whether two tensors hold the same bytes in the same form.
@@ -190,9 +212,8 @@ class HfCheckpoint final : public TensorSource {
     const Entry& entry = entries_[index(id)];
     first_row += entry.first_row;
     if (const auto* plain = std::get_if<PlainMatrix>(&entry.matrix)) {
-      const uint64_t row_bytes = out.size() / rows * bytes_per_value(plain->format);
-      convert_to_float(plain->format, plain->data.subspan(first_row * row_bytes, rows * row_bytes), out);
-      entry.file->note_read(rows * row_bytes);
+      plain->read(first_row, rows, out);
+      entry.file->note_read(out.size() * bytes_per_value(plain->format));
     } else {
       const PackedMatrix& packed = std::get<PackedMatrix>(entry.matrix);
       dequantise_rows(packed, first_row, rows, out);
@@ -205,7 +226,7 @@ class HfCheckpoint final : public TensorSource {
   bool is_quantised(TensorId id) const override {
     if (!has_tensor(config_.model, id)) return false;
     const auto* packed = std::get_if<PackedMatrix>(&entries_[index(id)].matrix);
-    return packed != nullptr && packed->group % kGroup == 0;
+    return packed != nullptr && packed->fits_image();
   }
 
   void read_quantised_rows(TensorId id, uint64_t first_row, uint64_t rows,
@@ -229,10 +250,21 @@ class HfCheckpoint final : public TensorSource {
     std::vector<std::string> notes;
     for (const Entry& entry : entries_) {
       const auto* packed = std::get_if<PackedMatrix>(&entry.matrix);
-      if (packed == nullptr || packed->group % kGroup == 0) continue;
-      notes.push_back(concat("weights are 4-bit in groups of ", packed->group,
-                             ", not 128: they are dequantised, and quantised again when packing"));
+      if (packed == nullptr || packed->fits_image()) continue;
+      notes.push_back(
+          packed->group_of.empty()
+              ? concat("weights are 4-bit in groups of ", packed->group,
+                       ", not 128: they are dequantised, and quantised again when packing")
+              : "groups of inputs are in act-order, which an image has no place for: such weights are "
+                "dequantised, and quantised again when packing");
       break;
+    }
+    if (fp8_) {
+      notes.push_back("weights are FP8: they are dequantised, and quantised to four bits when packing");
+    }
+    if (rounded_scales_ != 0) {
+      notes.push_back(
+          concat(rounded_scales_, " of the weights' scales are between FP16 values: they are rounded"));
     }
     if (!config_.absent.empty()) {
       notes.push_back(concat("config.json does not give ", joined(config_.absent), ": taken as ",
@@ -262,7 +294,7 @@ class HfCheckpoint final : public TensorSource {
     }
     const MappedFile file(path.string());
     HfConfig config = parse_hf_config(text_of(file), file.path());
-    config.model.name = fs::weakly_canonical(directory).filename().string();
+    config.model.name = model_name_of(directory.string());
     return config;
   }
 
@@ -277,7 +309,8 @@ class HfCheckpoint final : public TensorSource {
     if (!config_.tied) return;
     const Located* head = files_.find("lm_head.weight");
     const Located* embedding = files_.find(prefix_ + "embed_tokens.weight");
-    const bool packed = files_.find("lm_head.qweight") != nullptr;
+    const bool packed =
+        files_.find("lm_head.qweight") != nullptr || files_.find("lm_head.weight_packed") != nullptr;
     if (!packed && (head == nullptr || embedding == nullptr || same(*head, *embedding))) return;
     head_kept_ = true;
     config_.tied = false;
@@ -312,86 +345,185 @@ class HfCheckpoint final : public TensorSource {
     const std::string name = (id.role == TensorRole::kLmHead && !config_.tied ? "" : prefix_) + slot.tensor;
     const Fold fold = fold_of(config_.model, config_.multipliers, id.role);
     const std::string module = name.substr(0, name.rfind('.'));
-    if (!is_vector(id.role) && claim(module + ".qweight") != nullptr) {
-      return resolve_packed(id, module, slot, fold);
+    if (!is_vector(id.role)) {
+      for (const char* words : {".qweight", ".weight_packed"}) {
+        if (files_.find(module + words) != nullptr) return resolve_packed(id, module, slot, fold);
+      }
     }
     const Located& located = require(name);
     const uint64_t columns = tensor_shape(config_.model, id.role).columns;
     require_shape(located, name,
                   is_vector(id.role) ? std::vector{columns} : std::vector{slot.tensor_rows, columns});
-    return {PlainMatrix{float_format(located, name), located.tensor.data}, located.file, slot.first_row,
-            fold};
+    PlainMatrix matrix{float_format(located, name), located.tensor.data};
+    if (matrix.format == FloatFormat::kF8E4m3)
+      matrix.scales = block_scales(module, slot.tensor_rows, columns);
+    return {std::move(matrix), located.file, slot.first_row, fold};
+  }
+
+  const QuantisationConfig& quantisation_of(const std::string& module) const {
+    if (config_.quantisation) return *config_.quantisation;
+    throw Error(concat(directory_.string(), ": '", module,
+                       "' is quantised, but config.json has no quantization_config"));
+  }
+
+  // Scales of FP8 weights: one for the matrix, for each row, or for each block.
+  BlockScales block_scales(const std::string& module, uint64_t rows, uint64_t columns) {
+    const QuantisationConfig& quantisation = quantisation_of(module);
+    fp8_ = true;
+    const Located* located = claim(module + ".weight_scale_inv");  // a factor, whatever its name says
+    if (located == nullptr) located = &require(module + ".weight_scale");
+    BlockScales scales;
+    uint64_t count = 1;
+    for (const uint64_t size : located->tensor.shape) count *= size;
+    const uint64_t down = (rows + quantisation.block_rows - 1) / quantisation.block_rows;
+    const uint64_t across = (columns + quantisation.block_columns - 1) / quantisation.block_columns;
+    if (count == 1) {
+      scales.block_rows = rows;
+      scales.block_columns = columns;
+    } else if (count == rows && located->tensor.shape[0] == rows) {
+      scales.block_columns = columns;
+    } else {
+      require_shape(*located, module + ".weight_scale", {down, across});
+      scales.block_rows = quantisation.block_rows;
+      scales.block_columns = quantisation.block_columns;
+      scales.row_stride = across;
+    }
+    scales.values.resize(count);
+    convert_to_float(float_format(*located, module + ".weight_scale"), located->tensor.data, scales.values);
+    return scales;
   }
 
   Entry resolve_packed(TensorId id, const std::string& module, const TensorSlot& slot, const Fold& fold) {
-    if (!config_.quantisation) {
-      throw Error(concat(directory_.string(), ": '", module,
-                         "' is packed, but config.json has no quantization_config"));
-    }
-    const QuantisationConfig& quantisation = *config_.quantisation;
-    const bool awq = quantisation.method == QuantisationConfig::Method::kAwq;
+    using Method = QuantisationConfig::Method;
+    const QuantisationConfig& quantisation = quantisation_of(module);
     const uint64_t rows = slot.tensor_rows;
     const uint64_t columns = tensor_shape(config_.model, id.role).columns;
     const uint64_t group = quantisation.group == kWholeRow ? columns : quantisation.group;
-    if (rows % 8 != 0 || columns % group != 0) {
+    if (rows % 8 != 0 || columns % 8 != 0 || columns % group != 0) {
       throw Error(concat(directory_.string(), ": '", module,
                          "' cannot be packed in words of 8 and groups of ", group));
     }
+    const uint64_t groups = columns / group;
     const auto part = [&](const char* parameter, const char* type,
                           const std::vector<uint64_t>& shape) -> const Located& {
       const std::string name = concat(module, ".", parameter);
       const Located& located = require(name);
-      require_type(located, name, type);
+      if (*type != '\0') require_type(located, name, type);
       require_shape(located, name, shape);
       return located;
     };
-    const Located& words =
-        awq ? part("qweight", "I32", {columns, rows / 8}) : part("qweight", "I32", {columns / 8, rows});
-    const Located& zeros = part("qzeros", "I32", {columns / group, rows / 8});
-    const Located& scales = part("scales", "F16", {columns / group, rows});
-    if (!awq) check_group_order(module, columns, group);
-    return {PackedMatrix{.packing = awq ? Packing::kAwq : gptq_packing(module, zeros),
-                         .rows = rows,
-                         .columns = columns,
-                         .group = group,
-                         .words = words.tensor.data,
-                         .zeros = zeros.tensor.data,
-                         .scales = scales.tensor.data},
-            words.file, slot.first_row, fold};
+    PackedMatrix matrix{.rows = rows, .columns = columns, .group = group, .q = {}};
+    const Located* words = nullptr;
+    switch (quantisation.method) {
+      case Method::kAwq: {
+        words = &part("qweight", "I32", {columns, rows / 8});
+        matrix.q = {.row_shift = 3, .row_stride = 1, .column_stride = rows / 8, .interleaved = true};
+        matrix.zeros = matrix.q;
+        matrix.zeros.words = part("qzeros", "I32", {groups, rows / 8}).tensor.data;
+        matrix.scales = part("scales", "F16", {groups, rows}).tensor.data;
+        matrix.scale_row_stride = 1;
+        matrix.scale_group_stride = rows;
+        break;
+      }
+      case Method::kAwqGemv: {
+        // Zero-points are padded to whole words of a width that depends on the group (AutoAWQ gemv.py).
+        const uint64_t multiple = group >= 128 ? 1 : group >= 64 ? 2 : 4;
+        const uint64_t width = ((groups + 7) / 8 + multiple - 1) / multiple * multiple;
+        words = &part("qweight", "I32", {rows, columns / 8});
+        matrix.q = {.column_shift = 3, .row_stride = columns / 8, .column_stride = 1};
+        matrix.zeros = {.words = part("qzeros", "I32", {rows, width}).tensor.data,
+                        .column_shift = 3,
+                        .row_stride = width,
+                        .column_stride = 1};
+        matrix.scales = part("scales", "F16", {rows, width * 8}).tensor.data;
+        matrix.scale_row_stride = width * 8;
+        matrix.scale_group_stride = 1;
+        break;
+      }
+      case Method::kGptq:
+      case Method::kGptq2: {
+        words = &part("qweight", "I32", {columns / 8, rows});
+        matrix.q = {.column_shift = 3, .row_stride = 1, .column_stride = rows};
+        const Located& zeros = part("qzeros", "I32", {groups, rows / 8});
+        matrix.zeros = {.words = zeros.tensor.data,
+                        .row_shift = 3,
+                        .row_stride = 1,
+                        .column_stride = rows / 8,
+                        .offset = zero_offset(module, zeros)};
+        matrix.scales = part("scales", "F16", {groups, rows}).tensor.data;
+        matrix.scale_row_stride = 1;
+        matrix.scale_group_stride = rows;
+        matrix.group_of = group_order(module + ".g_idx", columns, group);
+        break;
+      }
+      case Method::kCompressed: {
+        words = &part("weight_packed", "I32", {rows, columns / 8});
+        claim(module + ".weight_shape");
+        matrix.q = {.column_shift = 3, .row_stride = columns / 8, .column_stride = 1};
+        if (!quantisation.symmetric) {
+          matrix.zeros = {.words = part("weight_zero_point", "I32", {rows / 8, groups}).tensor.data,
+                          .row_shift = 3,
+                          .row_stride = groups,
+                          .column_stride = 1};
+        }
+        const Located& scales = part("weight_scale", "", {rows, groups});
+        matrix.scales = scales.tensor.data;
+        matrix.scale_format = float_format(scales, module + ".weight_scale");
+        matrix.scale_row_stride = groups;
+        matrix.scale_group_stride = 1;
+        matrix.group_of = group_order(module + ".weight_g_idx", columns, group);
+        if (matrix.scale_format != FloatFormat::kF16) count_rounded(matrix);
+        break;
+      }
+      case Method::kFp8:
+        throw Error(concat(directory_.string(), ": '", module, "' is packed, though config.json says FP8"));
+    }
+    matrix.q.words = words->tensor.data;
+    return {std::move(matrix), words->file, slot.first_row, fold};
+  }
+
+  // Scales that FP16 does not hold exactly.
+  void count_rounded(const PackedMatrix& matrix) {
+    std::vector<float> scales(matrix.rows * matrix.groups());
+    convert_to_float(matrix.scale_format, matrix.scales, scales);
+    for (const float scale : scales) rounded_scales_ += fp16_to_float(float_to_fp16(scale)) != scale;
   }
 
   // Writers disagree on whether "gptq" zeros are stored minus one. Where the quantisation is symmetric
   // every zero-point is 8, which settles it; only otherwise is checkpoint_format believed.
-  Packing gptq_packing(const std::string& module, const Located& zeros) const {
+  uint8_t zero_offset(const std::string& module, const Located& zeros) const {
     const QuantisationConfig& quantisation = *config_.quantisation;
-    if (!quantisation.symmetric) {
-      return quantisation.method == QuantisationConfig::Method::kGptq ? Packing::kGptq : Packing::kGptq2;
-    }
+    if (!quantisation.symmetric) return quantisation.method == QuantisationConfig::Method::kGptq ? 1 : 0;
     const auto all_are = [&](uint8_t byte) {
       return std::all_of(zeros.tensor.data.begin(), zeros.tensor.data.end(),
                          [&](uint8_t b) { return b == byte; });
     };
-    if (all_are(0x77)) return Packing::kGptq;
-    if (all_are(0x88)) return Packing::kGptq2;
+    if (all_are(0x77)) return 1;
+    if (all_are(0x88)) return 0;
     throw Error(
         concat(zeros.file->path(), ": '", module, ".qzeros' is not symmetric, though config.json says so"));
   }
 
-  // g_idx gives each input's group; anything but ascending groups is act-order.
-  void check_group_order(const std::string& module, uint64_t columns, uint64_t group) {
-    const std::string name = module + ".g_idx";
+  // g_idx gives each input's group; empty where there is none, or where it only says that groups ascend.
+  std::vector<uint32_t> group_order(const std::string& name, uint64_t columns, uint64_t group) {
     const Located* located = claim(name);
-    if (located == nullptr) return;
+    if (located == nullptr) return {};
     require_type(*located, name, "I32");
     require_shape(*located, name, {columns});
+    std::vector<uint32_t> order(columns);
+    bool ascends = true;
     for (uint64_t i = 0; i < columns; ++i) {
       int32_t value;
       std::memcpy(&value, &located->tensor.data[i * sizeof value], sizeof value);
-      if (value < 0 || static_cast<uint64_t>(value) != i / group) {
-        throw Error(concat(located->file->path(), ": '", name,
-                           "' reorders inputs: GPTQ with act-order is not supported"));
+      if (value < 0 || static_cast<uint64_t>(value) >= columns / group) {
+        throw Error(
+            concat(located->file->path(), ": '", name, "' names group ", value, " of ", columns / group));
       }
+      order[i] = static_cast<uint32_t>(value);
+      ascends = ascends && order[i] == i / group;
     }
+    if (ascends) order.clear();
+    return order;
   }
 
   // A tensor that nobody asked for would change the model's output, unless it is known not to.
@@ -401,7 +533,10 @@ class HfCheckpoint final : public TensorSource {
       const bool rope_table = name.ends_with(".rotary_emb.inv_freq");
       const bool unused_head = name == "lm_head.weight" && config_.tied;  // the embedding once more
       const bool zero_bias = name.ends_with(".bias") && all_zero(located.tensor.data);  // AutoGPTQ adds them
-      if (rope_table || unused_head || zero_bias) continue;
+      // Of activations and caches that other programs quantise.
+      const bool scale =
+          name.ends_with(".input_scale") || name.ends_with(".k_scale") || name.ends_with(".v_scale");
+      if (rope_table || unused_head || zero_bias || scale) continue;
       if (name.ends_with(".o_proj.bias")) {
         throw Error(concat(located.file->path(), ": tensor '", name, "': a bias on o_proj is not supported"));
       }
@@ -413,7 +548,9 @@ class HfCheckpoint final : public TensorSource {
   fs::path directory_;
   HfConfig config_;
   SafetensorsFiles files_;
-  std::string prefix_;             // "model." or ""
+  std::string prefix_;  // "model." or ""
+  bool fp8_ = false;    // some weights are
+  uint64_t rounded_scales_ = 0;
   bool head_kept_ = false;         // of embeddings that are said to be tied
   std::set<std::string> claimed_;  // names of the tensors that the model uses
   std::vector<Entry> entries_;     // [layer][role]

@@ -275,7 +275,7 @@ TEST(HfCheckpoint, MissingMisshapenAndUnknownTensorsAreNamed) {
   EXPECT_NE(shape.find("'model.layers.1.post_attention_layernorm.weight' has shape [1, 24]"),
             std::string::npos);
   EXPECT_NE(shape.find("implies [24]"), std::string::npos) << shape;
-  EXPECT_NE(refusal_of(norm, "F64", {24}, std::string(192, 'x')).find("is F64; F32, F16 and BF16 are read"),
+  EXPECT_NE(refusal_of(norm, "F64", {24}, std::string(192, 'x')).find("is F64; F32, F16, BF16 and F8_E4M3 are read"),
             std::string::npos);
 
   const TemporaryFolder folder;
@@ -436,7 +436,7 @@ void add_awq(test::SafetensorsWriter& writer, const std::string& module, const Q
 
 // `stored_minus`: 1 for the format "gptq", 0 for "gptq_v2".
 void add_gptq(test::SafetensorsWriter& writer, const std::string& module, const Quantised& m,
-              int stored_minus) {
+              int stored_minus, std::vector<int32_t> group_index = {}) {
   // Words run along the inputs, one for each output: transposed to [columns / 8][rows].
   std::string words;
   for (uint64_t word = 0; word < m.columns / 8; ++word) {
@@ -446,8 +446,10 @@ void add_gptq(test::SafetensorsWriter& writer, const std::string& module, const 
       test::append(words, bits);
     }
   }
-  std::vector<int32_t> group_index;
-  for (uint64_t i = 0; i < m.columns; ++i) group_index.push_back(static_cast<int32_t>(i / m.group));
+  const bool ascending = group_index.empty();
+  for (uint64_t i = 0; ascending && i < m.columns; ++i) {
+    group_index.push_back(static_cast<int32_t>(i / m.group));
+  }
   writer.add(module + ".qweight", "I32", {m.columns / 8, m.rows}, words);
   writer.add(module + ".qzeros", "I32", {m.groups(), m.rows / 8},
              pack_words(m.groups(), m.rows, kPlainOrder,
@@ -541,6 +543,195 @@ json gptq_config(const std::string& format, bool symmetric) {
           {"desc_act", false},      {"sym", symmetric}, {"checkpoint_format", format}};
 }
 
+void add_awq_gemv(test::SafetensorsWriter& writer, const std::string& module, const Quantised& m) {
+  const uint64_t width = (m.groups() + 7) / 8;  // of groups of 128
+  writer.add(module + ".qweight", "I32", {m.rows, m.columns / 8},
+             pack_words(m.rows, m.columns, kPlainOrder,
+                        [&](uint64_t r, uint64_t i) { return m.q[r * m.columns + i]; }));
+  writer.add(module + ".qzeros", "I32", {m.rows, width},
+             pack_words(m.rows, width * 8, kPlainOrder, [&](uint64_t r, uint64_t g) {
+               return g < m.groups() ? m.zeros[r * m.groups() + g] : 0;
+             }));
+  std::vector<uint16_t> scales(m.rows * width * 8);
+  for (uint64_t i = 0; i < m.scales.size(); ++i)
+    scales[i / m.groups() * width * 8 + i % m.groups()] = m.scales[i];
+  writer.add(module + ".scales", "F16", {m.rows, width * 8}, test::bytes_of(scales));
+}
+
+// compressed-tensors: signed values and zero-points, stored plus 8; words of zero-points run along the rows.
+void add_compressed(test::SafetensorsWriter& writer, const std::string& module, const Quantised& m,
+                    bool symmetric, const std::string& scale_type) {
+  writer.add(module + ".weight_packed", "I32", {m.rows, m.columns / 8},
+             pack_words(m.rows, m.columns, kPlainOrder,
+                        [&](uint64_t r, uint64_t i) { return m.q[r * m.columns + i]; }));
+  writer.add(module + ".weight_shape", "I64", {2}, std::string(16, '\0'));
+  std::vector<float> scales;
+  for (const uint16_t scale : m.scales) scales.push_back(fp16_to_float(scale));
+  writer.add(module + ".weight_scale", scale_type, {m.rows, m.groups()},
+             scale_type == "F32" ? test::bytes_of(scales) : test::bytes_of(to_16_bit(scales, scale_type)));
+  if (symmetric) return;
+  std::string zeros;
+  for (uint64_t word = 0; word < m.rows / 8; ++word) {
+    for (uint64_t g = 0; g < m.groups(); ++g) {
+      uint32_t bits = 0;
+      for (uint64_t n = 0; n < 8; ++n) bits |= uint32_t{m.zeros[(8 * word + n) * m.groups() + g]} << (4 * n);
+      test::append(zeros, bits);
+    }
+  }
+  writer.add(module + ".weight_zero_point", "I32", {m.rows / 8, m.groups()}, zeros);
+}
+
+json compressed_config(bool symmetric, const json& strategy) {
+  json weights = {{"num_bits", 4}, {"type", "int"}, {"symmetric", symmetric}};
+  weights.update(strategy);
+  return {{"quant_method", "compressed-tensors"},
+          {"format", "pack-quantized"},
+          {"config_groups", {{"group_0", {{"targets", {"Linear"}}, {"weights", weights}}}}},
+          {"ignore", {"lm_head"}}};
+}
+
+TEST(HfCheckpoint, AwqGemvComesOverWithoutLoss) {
+  const TemporaryFolder folder;
+  json quantisation = awq_config(128);
+  quantisation["version"] = "GEMV";
+  const auto matrices = write_quantised(folder, quantisation, 128, false, add_awq_gemv);
+  const auto source = open_hf_checkpoint(folder.path());
+  expect_matrices(*source, matrices);
+  EXPECT_TRUE(source->notes().empty());
+}
+
+TEST(HfCheckpoint, CompressedTensorsComeOverWithoutLoss) {
+  const json groups = {{"strategy", "group"}, {"group_size", 128}};
+  for (const bool symmetric : {true, false}) {
+    for (const std::string type : {"F16", "F32"}) {
+      for (const uint64_t group : {128, 0}) {
+        const TemporaryFolder folder;
+        const auto add = [&](auto& writer, const auto& module, const auto& m) {
+          add_compressed(writer, module, m, symmetric, type);
+        };
+        const auto matrices = write_quantised(
+            folder, compressed_config(symmetric, group ? groups : json{{"strategy", "channel"}}), group,
+            symmetric, add);
+        const auto source = open_hf_checkpoint(folder.path());
+        expect_matrices(*source, matrices);
+        EXPECT_TRUE(source->notes().empty());
+      }
+    }
+  }
+}
+
+TEST(HfCheckpoint, ScalesThatFp16DoesNotHoldAreRoundedAndCounted) {
+  const TemporaryFolder folder;
+  const auto add = [&](auto& writer, const auto& module, auto m) {
+    m.scales[0] = float_to_fp16(0.001f);
+    add_compressed(writer, module, m, true, "F32");
+  };
+  write_quantised(folder, compressed_config(true, {{"group_size", 128}}), 128, true, add);
+  std::string bytes = test::read_file(folder.path() + "/model.safetensors");
+  const float inexact = 0.001f;
+  const float exact = fp16_to_float(float_to_fp16(inexact));
+  ASSERT_NE(exact, inexact);
+  const size_t at = bytes.find(std::string(reinterpret_cast<const char*>(&exact), 4));
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, 4, std::string(reinterpret_cast<const char*>(&inexact), 4));
+  folder.write("model.safetensors", bytes);
+  const auto source = open_hf_checkpoint(folder.path());
+  ASSERT_EQ(source->notes().size(), 1u);
+  EXPECT_EQ(source->notes()[0], "1 of the weights' scales are between FP16 values: they are rounded");
+}
+
+TEST(HfCheckpoint, ActOrderIsDequantisedAndSaidSo) {
+  const TemporaryFolder folder;
+  json quantisation = gptq_config("gptq", false);
+  quantisation["desc_act"] = true;
+  // Input i belongs to the group that a shuffle of the columns gives it.
+  const auto group_of = [](const Quantised& m, uint64_t column) { return column * 5 % m.columns / m.group; };
+  const auto add = [&](auto& writer, const auto& module, const Quantised& m) {
+    std::vector<int32_t> order;
+    for (uint64_t i = 0; i < m.columns; ++i) order.push_back(static_cast<int32_t>(group_of(m, i)));
+    add_gptq(writer, module, m, 1, order);
+  };
+  const auto matrices = write_quantised(folder, quantisation, 128, false, add);
+  const auto source = open_hf_checkpoint(folder.path());
+  for (const TensorId id : test::tensors_of(source->description())) {
+    if (!is_packed(id)) continue;
+    const Quantised& m = matrices.at(hf_name(id));
+    EXPECT_EQ(source->is_quantised(id), m.groups() == 1);  // then there is nothing to order
+    const std::vector<float> values = tensor_of(*source, id);
+    for (uint64_t i = 0; i < values.size(); ++i) {
+      const uint64_t group = i / m.columns * m.groups() + group_of(m, i % m.columns);
+      ASSERT_EQ(values[i], static_cast<float>(m.q[i] - m.zeros[group]) * fp16_to_float(m.scales[group]));
+    }
+  }
+  ASSERT_EQ(source->notes().size(), 1u);
+  EXPECT_NE(source->notes()[0].find("act-order"), std::string::npos);
+}
+
+// FP8 with scales of blocks, of rows and of the whole matrix.
+TEST(HfCheckpoint, Fp8WeightsAreMultipliedWithTheirScales) {
+  const ModelDescription model = quantisable_model();
+  const auto plain = make_synthetic(model, 1);
+  const auto scale_at = [](uint64_t index) { return 0.5f + 0.25f * static_cast<float>(index % 7); };
+  // 0x38 + i: 1, 1.125, ...; 0xB8 + i: the same negated.
+  const auto byte_at = [](uint64_t i) { return static_cast<char>((i % 5 == 0 ? 0xB8 : 0x38) + i % 8); };
+  const auto value_of = [](uint64_t i) {
+    return (i % 5 == 0 ? -1.0f : 1.0f) * (1.0f + static_cast<float>(i % 8) / 8.0f);
+  };
+  for (const std::string kind : {"blocks", "rows", "matrix"}) {
+    const TemporaryFolder folder;
+    json config = config_of(model, "llama");
+    config["quantization_config"] =
+        kind == "blocks"
+            ? json{{"quant_method", "fp8"}, {"weight_block_size", {128, 64}}}
+            : json{{"quant_method", "compressed-tensors"},
+                   {"format", "float-quantized"},
+                   {"config_groups", {{"group_0", {{"weights", {{"num_bits", 8}, {"type", "float"}}}}}}}};
+    folder.write("config.json", config.dump());
+    test::SafetensorsWriter writer;
+    const auto scale_index = [&](TensorShape shape, uint64_t i) -> uint64_t {
+      const uint64_t row = i / shape.columns, column = i % shape.columns;
+      if (kind == "matrix") return 0;
+      return kind == "rows" ? row : row / 128 * ((shape.columns + 63) / 64) + column / 64;
+    };
+    for (const TensorId id : test::tensors_of(model)) {
+      const std::string name = hf_name(id);
+      if (!is_packed(id)) {
+        add_tensor(writer, *plain, id, "F16", name);
+        continue;
+      }
+      const TensorShape shape = tensor_shape(model, id.role);
+      std::string bytes;
+      for (uint64_t i = 0; i < shape.rows * shape.columns; ++i) bytes += byte_at(i);
+      writer.add(name, "F8_E4M3", {shape.rows, shape.columns}, bytes);
+      const std::vector<uint64_t> scales =
+          kind == "matrix" ? std::vector<uint64_t>{1}
+          : kind == "rows" ? std::vector<uint64_t>{shape.rows, 1}
+                           : std::vector{(shape.rows + 127) / 128, (shape.columns + 63) / 64};
+      std::vector<float> values(scales[0] * (scales.size() > 1 ? scales[1] : 1));
+      for (uint64_t i = 0; i < values.size(); ++i) values[i] = scale_at(i);
+      const std::string module = name.substr(0, name.rfind('.'));
+      writer.add(module + (kind == "blocks" ? ".weight_scale_inv" : ".weight_scale"), "F32", scales,
+                 test::bytes_of(values));
+      if (kind == "matrix") writer.add(module + ".input_scale", "F32", {1}, std::string(4, '\1'));
+    }
+    folder.write("model.safetensors", writer.bytes());
+    const auto source = open_hf_checkpoint(folder.path());
+    for (const TensorId id : test::tensors_of(model)) {
+      if (!is_packed(id)) continue;
+      const TensorShape shape = tensor_shape(model, id.role);
+      std::vector<float> values(5 * shape.columns);
+      source->read_rows(id, 3, 5, values);
+      for (uint64_t i = 0; i < values.size(); ++i) {
+        const uint64_t at = 3 * shape.columns + i;
+        ASSERT_EQ(values[i], value_of(at) * scale_at(scale_index(shape, at)))
+            << kind << ' ' << tensor_name(id);
+      }
+    }
+    ASSERT_EQ(source->notes().size(), 1u);
+    EXPECT_NE(source->notes()[0].find("weights are FP8"), std::string::npos);
+  }
+}
+
 TEST(HfCheckpoint, AwqComesOverWithoutLoss) {
   const TemporaryFolder folder;
   const auto matrices = write_quantised(folder, awq_config(128), 128, false, add_awq);
@@ -607,7 +798,7 @@ TEST(HfCheckpoint, MalformedQuantisedMatricesAreNamed) {
   const auto contains = [](const std::string& text, const char* part) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   };
-  contains(refusal_of(nullptr, add_awq), "is packed, but config.json has no quantization_config");
+  contains(refusal_of(nullptr, add_awq), "is quantised, but config.json has no quantization_config");
   contains(refusal_of(awq_config(64), add_awq), "qzeros' has shape [2, 16], but config.json implies [4, 16]");
   contains(refusal_of(gptq_config("gptq", false), add_awq), "qweight' has shape");
   contains(refusal_of(awq_config(128),
@@ -618,18 +809,10 @@ TEST(HfCheckpoint, MalformedQuantisedMatricesAreNamed) {
            "layer 0 wq holds infinities");
   contains(refusal_of(gptq_config("gptq", false),
                       [](auto& writer, const auto& module, const Quantised& m) {
-                        std::vector<int32_t> index(m.columns);
-                        for (uint64_t i = 0; i < m.columns; ++i)
-                          index[i] = static_cast<int32_t>(i % m.groups());
-                        writer.add(module + ".g_idx", "I32", {m.columns}, test::bytes_of(index));
-                        writer.add(module + ".qweight", "I32", {m.columns / 8, m.rows},
-                                   std::string(m.columns * m.rows / 2, '\0'));
-                        writer.add(module + ".qzeros", "I32", {m.groups(), m.rows / 8},
-                                   std::string(m.groups() * m.rows / 2, '\0'));
-                        writer.add(module + ".scales", "F16", {m.groups(), m.rows},
-                                   std::string(m.groups() * m.rows * 2, '\0'));
+                        add_gptq(writer, module, m, 1,
+                                 std::vector<int32_t>(m.columns, static_cast<int32_t>(m.groups())));
                       }),
-           "g_idx' reorders inputs");
+           "g_idx' names group 2 of 2");
 }
 
 }  // namespace

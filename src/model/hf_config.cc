@@ -65,6 +65,14 @@ class Fields {
     return *value;
   }
 
+  std::vector<std::string> keys() const {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : object_->items()) {
+      if (value.is_object()) names.push_back(key);
+    }
+    return names;
+  }
+
   // A list of numbers as FP32, empty if absent.
   std::vector<float> numbers(const char* key) const {
     const json* value = find(key);
@@ -126,7 +134,7 @@ const Family& family_of(const Fields& config) {
   const std::optional<std::string> type = config.text("model_type");
   if (!type) config.refuse("model_type is missing");
   if (const Family* family = family_of_config(*type)) return *family;
-  config.refuse("model_type '" + *type + "' is not supported; known are " + known_model_types());
+  config.refuse("model_type " + refusal_of(*type, known_model_types()));
 }
 
 constexpr uint32_t kQwenWindowLayers = 28;  // default of max_window_layers in Qwen2Config and Qwen3Config
@@ -279,19 +287,27 @@ uint32_t group_size(const Fields& fields) {
   return group;
 }
 
+uint32_t block_size(const Fields& fields, float size) {
+  if (!(size >= 1.0f && size <= 65536.0f) || size != std::floor(size)) {
+    fields.refuse(concat("a block of ", size, " is not supported"));
+  }
+  return static_cast<uint32_t>(size);
+}
+
 QuantisationConfig awq_config(const Fields& fields) {
   std::string version = fields.text("version").value_or("gemm");
   std::transform(version.begin(), version.end(), version.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (version != "gemm") fields.refuse("AWQ version '" + version + "' is not supported; only gemm is");
+  if (version != "gemm" && version != "gemv") {
+    fields.refuse("AWQ version '" + version + "' is not supported; gemm and gemv are");
+  }
   if (!fields.flag("zero_point", true)) fields.refuse("AWQ without zero_point is not supported");
-  return {.method = QuantisationConfig::Method::kAwq, .group = group_size(fields), .symmetric = false};
+  return {
+      .method = version == "gemm" ? QuantisationConfig::Method::kAwq : QuantisationConfig::Method::kAwqGemv,
+      .group = group_size(fields)};
 }
 
 QuantisationConfig gptq_config(const Fields& fields) {
-  if (fields.flag("desc_act", false)) {
-    fields.refuse("desc_act: GPTQ with act-order is not supported; quantise with desc_act false");
-  }
   if (fields.flag("is_marlin_format", false))
     fields.refuse("is_marlin_format: Marlin files are not supported");
   const std::string format = fields.text("checkpoint_format").value_or("gptq");
@@ -303,15 +319,72 @@ QuantisationConfig gptq_config(const Fields& fields) {
           .symmetric = fields.flag("sym", true)};
 }
 
+// compressed-tensors, which llm-compressor writes: the weights of all groups of modules must be alike.
+QuantisationConfig compressed_config(const Fields& fields) {
+  const std::string format = fields.text("format").value_or("");
+  const bool fp8 = format == "float-quantized";
+  if (format != "pack-quantized" && !fp8) {
+    fields.refuse("compressed-tensors format '" + format +
+                  "' is not supported; pack-quantized (W4A16) and float-quantized (FP8) are");
+  }
+  const auto groups = fields.object("config_groups");
+  if (!groups || groups->keys().empty()) fields.refuse("config_groups is missing");
+  std::optional<QuantisationConfig> result;
+  for (const std::string& key : groups->keys()) {
+    const auto weights = groups->object(key.c_str())->object("weights");
+    if (!weights) fields.refuse(concat(key, ": weights is missing"));
+    const std::string strategy = weights->text("strategy").value_or("group");
+    const uint32_t bits = weights->count("num_bits").value_or(8);
+    const std::string type = weights->text("type").value_or("int");
+    if (bits != (fp8 ? 8u : 4u) || type != (fp8 ? "float" : "int")) {
+      weights->refuse(concat(bits, "-bit ", type, " weights are not supported as ", format));
+    }
+    QuantisationConfig one{
+        .method = fp8 ? QuantisationConfig::Method::kFp8 : QuantisationConfig::Method::kCompressed,
+        .symmetric = weights->flag("symmetric", true)};
+    if (!fp8) {
+      if (strategy != "group" && strategy != "channel") {
+        weights->refuse("strategy '" + strategy + "' is not supported; group and channel are");
+      }
+      if (strategy == "group") one.group = group_size(*weights);
+    } else if (const auto block = weights->numbers("block_structure"); block.size() == 2) {
+      one.block_rows = block_size(*weights, block[0]);
+      one.block_columns = block_size(*weights, block[1]);
+    }
+    if (result && *result != one)
+      fields.refuse("config_groups that differ from one another are not supported");
+    result = one;
+  }
+  return *result;
+}
+
+// FP8 as DeepSeek's and Qwen's: E4M3 in blocks.
+QuantisationConfig fp8_config(const Fields& fields) {
+  const std::string format = fields.text("fmt").value_or("e4m3");
+  if (format != "e4m3" && format != "float8_e4m3fn")
+    fields.refuse("fmt '" + format + "' is not supported; e4m3 is");
+  QuantisationConfig result{.method = QuantisationConfig::Method::kFp8};
+  if (const auto block = fields.numbers("weight_block_size"); !block.empty()) {
+    if (block.size() != 2) fields.refuse("weight_block_size must hold two sizes");
+    result.block_rows = block_size(fields, block[0]);
+    result.block_columns = block_size(fields, block[1]);
+  }
+  return result;
+}
+
 QuantisationConfig quantisation_config(const Fields& fields) {
-  const std::string method = fields.text("quant_method").value_or("");
-  if (method != "awq" && method != "gptq") {
-    fields.refuse("quant_method '" + method + "' is not supported; awq and gptq are");
+  const auto method = fields.text("quant_method");
+  if (!method) fields.refuse("quant_method is missing");
+  if (*method == "compressed-tensors") return compressed_config(fields);
+  if (*method == "fp8") return fp8_config(fields);
+  if (*method != "awq" && *method != "gptq") {
+    fields.refuse("quant_method '" + *method +
+                  "' is not supported; awq, gptq, compressed-tensors and fp8 are");
   }
   const std::optional<uint32_t> bits = first_count(fields, {"bits", "w_bit"});
-  if (!bits && method == "gptq") fields.refuse("bits is missing");
+  if (!bits && *method == "gptq") fields.refuse("bits is missing");
   if (bits.value_or(4) != 4) fields.refuse(concat(*bits, "-bit weights are not supported; bits must be 4"));
-  return method == "awq" ? awq_config(fields) : gptq_config(fields);
+  return *method == "awq" ? awq_config(fields) : gptq_config(fields);
 }
 
 // What differs from the plain model by constants.

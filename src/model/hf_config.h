@@ -16,10 +16,19 @@ inline constexpr uint32_t kWholeRow = 0;  // as a group
 
 // The parts of `quantization_config` that matter once it has been checked.
 struct QuantisationConfig {
-  enum class Method : uint8_t { kAwq, kGptq, kGptq2 };
+  enum class Method : uint8_t {
+    kAwq,         // AutoAWQ "gemm"
+    kAwqGemv,     // AutoAWQ "gemv"
+    kGptq,        // AutoGPTQ, zero-points stored minus one
+    kGptq2,       // "gptq_v2": zero-points as they are
+    kCompressed,  // compressed-tensors "pack-quantized"
+    kFp8,         // E4M3 with scales of rows, of blocks or of the matrix
+  };
   Method method;
-  uint32_t group;  // inputs that share a scale, or kWholeRow
-  bool symmetric;  // GPTQ: every zero-point is 8, in whichever convention it is stored
+  uint32_t group = kWholeRow;  // inputs that share a scale, or kWholeRow; not for kFp8
+  bool symmetric = false;      // every zero-point is 8, in whichever convention it is stored
+  uint32_t block_rows = 128, block_columns = 128;  // kFp8: of matrices that are scaled in blocks
+  bool operator==(const QuantisationConfig&) const = default;
 };
 
 struct HfConfig {

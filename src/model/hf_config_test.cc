@@ -189,7 +189,11 @@ TEST(HfConfig, LinearAndYarnScalingAreRead) {
 
 TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
   EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma2"}}),
-                        "config.json: model_type 'gemma2' is not supported");
+                        "config.json: model_type 'gemma2' needs GELU in the FFN, heads of 256");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "olmo2"}}),
+                        "RMSNorm of what attention and FFN give before it is added");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "mamba"}}),
+                        "model_type 'mamba' is not supported; known are llama");
   EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}), "num_local_experts: mixtures of experts");
   EXPECT_CONFIG_REFUSED((json{{"hidden_act", "gelu"}}), "hidden_act 'gelu'");
   EXPECT_CONFIG_REFUSED((json{{"mlp_bias", true}}), "mlp_bias");
@@ -240,7 +244,9 @@ TEST(HfConfig, QuantisationIsReadAndOtherKindsAreRefusedByName) {
   EXPECT_EQ(read->group, 128u);
   EXPECT_CONFIG_REFUSED(changed(awq, "quant_method", "bitsandbytes"), "quant_method 'bitsandbytes'");
   EXPECT_CONFIG_REFUSED(changed(awq, "bits", 8), "8-bit weights");
-  EXPECT_CONFIG_REFUSED(changed(awq, "version", "gemv"), "AWQ version 'gemv'");
+  EXPECT_EQ(parse(with(changed(awq, "version", "gemv"))).quantisation->method,
+            QuantisationConfig::Method::kAwqGemv);
+  EXPECT_CONFIG_REFUSED(changed(awq, "version", "gemv_fast"), "AWQ version 'gemv_fast'");
   EXPECT_CONFIG_REFUSED(changed(awq, "zero_point", false), "AWQ without zero_point");
   EXPECT_CONFIG_REFUSED(changed(awq, "group_size", 12), "group_size 12");
   EXPECT_EQ(parse(with(changed(awq, "group_size", -1))).quantisation->group, kWholeRow);
@@ -253,8 +259,26 @@ TEST(HfConfig, QuantisationIsReadAndOtherKindsAreRefusedByName) {
   EXPECT_EQ(parse(with(changed(gptq, "checkpoint_format", "gptq_v2"))).quantisation->method,
             QuantisationConfig::Method::kGptq2);
   EXPECT_CONFIG_REFUSED(changed(gptq, "is_marlin_format", true), "is_marlin_format");
-  EXPECT_CONFIG_REFUSED(changed(gptq, "desc_act", true), "act-order");
+  EXPECT_NO_THROW(parse(with(changed(gptq, "desc_act", true))));
   EXPECT_CONFIG_REFUSED(changed(gptq, "checkpoint_format", "marlin"), "checkpoint_format 'marlin'");
+
+  const auto compressed = [](const json& weights, const char* format) {
+    return json{{"quantization_config",
+                 {{"quant_method", "compressed-tensors"},
+                  {"format", format},
+                  {"config_groups", {{"group_0", {{"weights", weights}}}}}}}};
+  };
+  EXPECT_CONFIG_REFUSED(compressed({{"num_bits", 8}}, "pack-quantized"),
+                        "8-bit int weights are not supported");
+  EXPECT_CONFIG_REFUSED(compressed({{"num_bits", 4}}, "marlin-24"), "format 'marlin-24'");
+  EXPECT_CONFIG_REFUSED(compressed({{"num_bits", 4}, {"strategy", "tensor"}}, "pack-quantized"),
+                        "strategy 'tensor'");
+  EXPECT_CONFIG_REFUSED(
+      (json{{"quantization_config", {{"quant_method", "compressed-tensors"}, {"format", "pack-quantized"}}}}),
+      "config_groups is missing");
+  EXPECT_CONFIG_REFUSED((json{{"quantization_config", {{"quant_method", "fp8"}, {"fmt", "e5m2"}}}}),
+                        "fmt 'e5m2'");
+  EXPECT_CONFIG_REFUSED((json{{"quantization_config", json::object()}}), "quant_method is missing");
 }
 
 TEST(HfConfig, TinyLlamaIsRead) {

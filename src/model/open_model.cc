@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "model/gguf_checkpoint.h"
 #include "model/hf_checkpoint.h"
+#include "model/hub.h"
 #include "model/llama2c.h"
 #include "model/synthetic.h"
 #include "model/tensor_source.h"
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::string_view kSyntheticPrefix = "synthetic:";
 constexpr const char* kSupportedForms =
-    "; MODEL is a Hugging Face directory, a .gguf file, a llama2.c .bin file, or synthetic:NAME";
+    "; MODEL is a Hugging Face directory, a .gguf file, a llama2.c .bin file, hub:ORG/NAME or synthetic:NAME";
 
 std::string first_bytes(const std::string& path, size_t count) {
   std::string bytes(count, '\0');
@@ -26,7 +27,8 @@ std::string first_bytes(const std::string& path, size_t count) {
 
 }  // namespace
 
-std::unique_ptr<TensorSource> open_model(const std::string& model) {
+std::unique_ptr<TensorSource> open_model(const std::string& name) {
+  const std::string model = local_path(name);
   if (model.starts_with(kSyntheticPrefix)) return open_synthetic(model.substr(kSyntheticPrefix.size()));
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(model, ignored);

@@ -10,79 +10,74 @@
 namespace brim {
 namespace {
 
-constexpr uint64_t kPerWord = 8;
+// The nibble that holds element e of a word's eight in AutoAWQ's order.
+constexpr std::array<uint32_t, 8> kInterleaved = {0, 4, 1, 5, 2, 6, 3, 7};
 
-// The nibble that holds column c of a word's eight: the inverse of the order in `Packing`.
-constexpr std::array<uint32_t, kPerWord> kAwqNibble = {0, 4, 1, 5, 2, 6, 3, 7};
-
-uint32_t word_at(std::span<const uint8_t> words, uint64_t index) {
-  uint32_t word;
-  std::memcpy(&word, &words[index * sizeof word], sizeof word);
-  return word;
-}
-
-uint8_t nibble(uint32_t word, uint64_t index) { return (word >> (4 * index)) & 15u; }
-
-// Calls each(row, column, q) for the levels of these rows and then group(row, group, zero, scale).
-template <typename Level, typename Group>
-void for_each_value(const PackedMatrix& matrix, uint64_t first_row, uint64_t rows, const Level& level,
-                    const Group& group_of) {
-  const bool awq = matrix.packing == Packing::kAwq;
-  // Where output `row` stands among words that run along the outputs.
-  const auto along_outputs = [&](std::span<const uint8_t> words, uint64_t line, uint64_t row) {
-    const uint32_t word = word_at(words, line * (matrix.rows / kPerWord) + row / kPerWord);
-    return nibble(word, awq ? kAwqNibble[row % kPerWord] : row % kPerWord);
-  };
-  const uint8_t zero_offset = matrix.packing == Packing::kGptq ? 1 : 0;
-  for (uint64_t group = 0; group < matrix.columns / matrix.group; ++group) {
+// Calls each(row, column, q) for these rows, in the order in which the words stand.
+template <typename Each>
+void for_each_level(const PackedMatrix& matrix, uint64_t first_row, uint64_t rows, const Each& each) {
+  if (matrix.q.row_stride > matrix.q.column_stride) {
     for (uint64_t r = 0; r < rows; ++r) {
-      const uint64_t row = first_row + r;
-      uint16_t scale;
-      std::memcpy(&scale, &matrix.scales[(group * matrix.rows + row) * sizeof scale], sizeof scale);
-      group_of(r, group, static_cast<uint8_t>((along_outputs(matrix.zeros, group, row) + zero_offset) & 15u),
-               scale);
+      for (uint64_t column = 0; column < matrix.columns; ++column) {
+        each(r, column, matrix.q.at(first_row + r, column));
+      }
     }
+    return;
   }
-  // Rows innermost: neighbouring rows share words and cache lines.
+  // Neighbouring rows share words and cache lines.
   for (uint64_t column = 0; column < matrix.columns; ++column) {
-    for (uint64_t r = 0; r < rows; ++r) {
-      const uint64_t row = first_row + r;
-      level(r, column,
-            awq ? along_outputs(matrix.words, column, row)
-                : nibble(word_at(matrix.words, column / kPerWord * matrix.rows + row), column % kPerWord));
-    }
+    for (uint64_t r = 0; r < rows; ++r) each(r, column, matrix.q.at(first_row + r, column));
   }
 }
 
 }  // namespace
 
+uint8_t NibbleGrid::at(uint64_t row, uint64_t column) const {
+  const uint64_t index = (row >> row_shift) * row_stride + (column >> column_shift) * column_stride;
+  uint32_t word;
+  std::memcpy(&word, &words[index * sizeof word], sizeof word);
+  const uint64_t element = (row & ((1u << row_shift) - 1)) + (column & ((1u << column_shift) - 1));
+  return ((word >> (4 * (interleaved ? kInterleaved[element] : element))) + offset) & 15u;
+}
+
+float PackedMatrix::scale(uint64_t row, uint64_t g) const {
+  const uint64_t bytes = bytes_per_value(scale_format);
+  float value;
+  convert_to_float(scale_format,
+                   scales.subspan((row * scale_row_stride + g * scale_group_stride) * bytes, bytes),
+                   {&value, 1});
+  return value;
+}
+
 void unpack_rows(const PackedMatrix& matrix, uint64_t first_row, uint64_t rows, const QuantisedRows& out) {
   const uint64_t groups = matrix.columns / kGroup;
   const uint64_t copies = matrix.group / kGroup;
-  for_each_value(
-      matrix, first_row, rows,
-      [&](uint64_t r, uint64_t column, uint8_t q) { out.q[r * matrix.columns + column] = q; },
-      [&](uint64_t r, uint64_t group, uint8_t zero, uint16_t scale) {
-        const uint64_t first = r * groups + group * copies;
-        std::fill_n(&out.zeros[first], copies, zero);
-        std::fill_n(&out.scales[first], copies, scale);
-      });
+  for_each_level(matrix, first_row, rows,
+                 [&](uint64_t r, uint64_t column, uint8_t q) { out.q[r * matrix.columns + column] = q; });
+  for (uint64_t group = 0; group < matrix.groups(); ++group) {
+    for (uint64_t r = 0; r < rows; ++r) {
+      const uint64_t first = r * groups + group * copies;
+      std::fill_n(&out.zeros[first], copies, matrix.zero(first_row + r, group));
+      std::fill_n(&out.scales[first], copies, float_to_fp16(matrix.scale(first_row + r, group)));
+    }
+  }
 }
 
 void dequantise_rows(const PackedMatrix& matrix, uint64_t first_row, uint64_t rows, std::span<float> out) {
-  const uint64_t groups = matrix.columns / matrix.group;
+  const uint64_t groups = matrix.groups();
   std::vector<float> zeros(rows * groups);
   std::vector<float> scales(rows * groups);
-  for_each_value(
-      matrix, first_row, rows,
-      [&](uint64_t r, uint64_t column, uint8_t q) {
-        const uint64_t group = r * groups + column / matrix.group;
-        out[r * matrix.columns + column] = (static_cast<float>(q) - zeros[group]) * scales[group];
-      },
-      [&](uint64_t r, uint64_t group, uint8_t zero, uint16_t scale) {
-        zeros[r * groups + group] = zero;
-        scales[r * groups + group] = fp16_to_float(scale);
-      });
+  for (uint64_t group = 0; group < groups; ++group) {
+    for (uint64_t r = 0; r < rows; ++r) {
+      zeros[r * groups + group] = matrix.zero(first_row + r, group);
+      scales[r * groups + group] = matrix.scale(first_row + r, group);
+    }
+  }
+  for_each_level(matrix, first_row, rows, [&](uint64_t r, uint64_t column, uint8_t q) {
+    const uint64_t in_row = matrix.group_of.empty() ? column / matrix.group : matrix.group_of[column];
+    const uint64_t group = r * groups + in_row;
+    out[r * matrix.columns + column] = (static_cast<float>(q) - zeros[group]) * scales[group];
+  });
 }
 
 }  // namespace brim

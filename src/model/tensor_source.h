@@ -68,8 +68,8 @@ class TensorSource {
   virtual std::optional<TokenizerArrays> embedded_tokenizer() const { return std::nullopt; }
 };
 
-// Opens any supported MODEL argument: "synthetic:NAME", a llama2.c .bin, a Hugging Face directory or a
-// .gguf file. Throws Error saying what is wrong and which forms are supported.
-std::unique_ptr<TensorSource> open_model(const std::string& model);
+// Opens any supported MODEL argument: "synthetic:NAME", "hub:ORG/NAME", a llama2.c .bin, a Hugging Face
+// directory or a .gguf file. Throws Error saying what is wrong and which forms are supported.
+std::unique_ptr<TensorSource> open_model(const std::string& name);
 
 }  // namespace brim
