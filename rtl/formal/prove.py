@@ -6,7 +6,8 @@ with `//:` say how it is proved:
 
     //: sources stream_slice.sv            files of rtl/, in order; brim_pkg.sv comes first
     //: method pdr                         unbounded; or `bmc N`: the first N cycles; or `scorr`: unbounded, by registers
-                                           that are equal, which all start as zeros
+                                       that are equal, which all start as zeros
+    //: with FILE.sv => old => new         a smaller instance, where the unit has no parameter for it
     //: twin FILE.sv MACRO                 its module once more as MODULE_twin, read with MACRO defined
     //: plant stream_slice.sv => old => new a bug that the proof must find, in a copy of the file; one line per bug
 """
