@@ -11,6 +11,7 @@ namespace brim::rtl_target {
 namespace {
 
 constexpr uint32_t kMostTransfers = 256;   // of an AXI4 burst
+constexpr uint32_t kMostWriteBursts = 16;  // of a port that have no response yet
 constexpr uint64_t kBurstBoundary = 4096;  // that no AXI4 burst crosses
 
 uint64_t block_of(uint64_t address) { return address / kDdrBurstBytes; }
@@ -45,16 +46,17 @@ void AxiMemory::restart() {
   memory_ = std::make_unique<sim::Memory>(board_);
   cycle_ = 0;
   next_advance_ = 0;
-  written_ = 0;
   reads_ = {};
+  writes_ = {};
 }
 
 bool AxiMemory::idle() const {
-  return writes_.empty() && responses_.empty() &&
-         std::ranges::all_of(reads_, [](const ReadPort& port) { return port.bursts.empty(); });
+  return std::ranges::all_of(reads_, [](const ReadPort& port) { return port.bursts.empty(); }) &&
+         std::ranges::all_of(
+             writes_, [](const WritePort& port) { return port.bursts.empty() && port.responses.empty(); });
 }
 
-void AxiMemory::drive(Pins& pins) {
+void AxiMemory::drive(std::span<ReadPins> reads, std::span<WritePins> writes) {
   // What a port asks for now reaches the controller a fabric latency later, and what the controller has then
   // takes as long to the port. So the controller may work that far ahead, twice that long at a time.
   if (cycle_ == next_advance_) {
@@ -62,22 +64,28 @@ void AxiMemory::drive(Pins& pins) {
     next_advance_ += 2 * memory_->latency();
   }
   for (uint32_t i = 0; i < reads_.size(); ++i) {
-    ReadPins& port = pins.reads[i];
+    ReadPins& port = reads[i];
     constexpr uint32_t kMostBlocks = kMostTransfers / kBlockTransfers;
     port.arready = reads_[i].requested + kMostBlocks <= reads_[i].released + sim::Memory::kWindow;
     port.rvalid = drive_read(i, port);
   }
-  // Acknowledgements are counted, not named: a response is due when as many blocks are in the DRAM as were
-  // sent up to its burst.
-  if (!responses_.empty()) {
-    const uint64_t blocks = responses_.front().blocks;
-    response_valid_ |= blocks == 0 || (blocks <= memory_->written(kAuxPort) &&
-                                       memory_->acknowledged(kAuxPort, blocks) <= cycle_);
+  const auto silent = static_cast<uint32_t>(writes_.size() - writes.size());
+  for (uint32_t i = silent; i < writes_.size(); ++i) drive_write(i, writes[i - silent]);
+}
+
+// Acknowledgements are counted, not named: a response is due when as many blocks are in the DRAM as were sent
+// up to its burst.
+void AxiMemory::drive_write(uint32_t index, WritePins& pins) {
+  WritePort& port = writes_[index];
+  if (!port.responses.empty()) {
+    const uint64_t blocks = port.responses.front().blocks;
+    port.response_valid |=
+        blocks == 0 || (blocks <= memory_->written(index) && memory_->acknowledged(index, blocks) <= cycle_);
   }
-  pins.write.awready = true;
-  pins.write.wready = !writes_.empty();
-  pins.write.bvalid = response_valid_;
-  if (response_valid_) pins.write.bresp = responses_.front().error ? kDecodeError : kOkay;
+  pins.awready = port.bursts.size() + port.responses.size() < kMostWriteBursts;
+  pins.wready = !port.bursts.empty();
+  pins.bvalid = port.response_valid;
+  if (port.response_valid) pins.bresp = port.responses.front().error ? kDecodeError : kOkay;
 }
 
 // A block that is complete at cycle A has come in the four cycles before, a transfer in each.
@@ -98,10 +106,11 @@ bool AxiMemory::drive_read(uint32_t index, ReadPins& pins) const {
   return true;
 }
 
-void AxiMemory::take(const Pins& pins) {
+void AxiMemory::take(std::span<const ReadPins> reads, std::span<const WritePins> writes) {
   moved_ = false;
-  for (uint32_t i = 0; i < reads_.size(); ++i) take_read(i, pins.reads[i]);
-  take_write(pins.write);
+  for (uint32_t i = 0; i < reads_.size(); ++i) take_read(i, reads[i]);
+  const auto silent = static_cast<uint32_t>(writes_.size() - writes.size());
+  for (uint32_t i = silent; i < writes_.size(); ++i) take_write(i, writes[i - silent]);
   ++cycle_;
 }
 
@@ -133,15 +142,16 @@ void AxiMemory::take_read(uint32_t index, const ReadPins& pins) {
   }
 }
 
-void AxiMemory::take_write(const WritePins& pins) {
+void AxiMemory::take_write(uint32_t index, const WritePins& pins) {
+  WritePort& port = writes_[index];
   if (pins.bvalid && pins.bready) {
     moved_ = true;
-    responses_.pop_front();
-    response_valid_ = false;
+    port.responses.pop_front();
+    port.response_valid = false;
   }
   if (pins.wvalid && pins.wready) {
     moved_ = true;
-    WriteBurst& burst = writes_.front();
+    WriteBurst& burst = port.bursts.front();
     const uint64_t offset = uint64_t{burst.done} * kTransferBytes;
     if (burst.data != nullptr) {
       for (uint32_t i = 0; i < kTransferBytes; ++i) {
@@ -156,12 +166,12 @@ void AxiMemory::take_write(const WritePins& pins) {
                          "; this is a fault of rtl/, please report it"));
     }
     if (burst.data != nullptr && (last || (burst.address + offset + kTransferBytes) % kDdrBurstBytes == 0)) {
-      memory_->write(kAuxPort, (burst.address + offset) / kDdrBurstBytes * kDdrBurstBytes, cycle_ + 1);
-      ++written_;
+      memory_->write(index, (burst.address + offset) / kDdrBurstBytes * kDdrBurstBytes, cycle_ + 1);
+      ++port.written;
     }
     if (last) {
-      responses_.push_back({.blocks = written_, .error = burst.data == nullptr});
-      writes_.pop_front();
+      port.responses.push_back({.blocks = port.written, .error = burst.data == nullptr});
+      port.bursts.pop_front();
     }
   }
   if (pins.awvalid && pins.awready) {
@@ -173,7 +183,7 @@ void AxiMemory::take_write(const WritePins& pins) {
     } catch (const Error&) {
       burst.data = nullptr;
     }
-    writes_.push_back(burst);
+    port.bursts.push_back(burst);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 
 #include "board/board.h"
 #include "image/physical_memory.h"
@@ -35,11 +36,14 @@ class AxiMemory {
   bool moved() const { return moved_; }
 
   // The memory's side of the wires in this cycle.
-  void drive(Pins& pins);
+  void drive(Pins& pins) { drive(pins.reads, {&pins.write, 1}); }
+  // Of another master with as many ports: the last writes.size() of them write.
+  void drive(std::span<ReadPins> reads, std::span<WritePins> writes);
 
   // The end of the cycle: takes what both sides agreed to hand over. Throws Error on a transfer that AXI
   // forbids.
-  void take(const Pins& pins);
+  void take(const Pins& pins) { take(pins.reads, {&pins.write, 1}); }
+  void take(std::span<const ReadPins> reads, std::span<const WritePins> writes);
 
  private:
   // 64 bytes are what the DRAM moves; a burst touches a run of them.
@@ -67,9 +71,17 @@ class AxiMemory {
     bool error = false;
   };
 
+  struct WritePort {
+    std::deque<WriteBurst> bursts;
+    std::deque<Response> responses;
+    uint64_t written = 0;         // blocks sent to the memory
+    bool response_valid = false;  // of the first response; stays until it is taken
+  };
+
   bool drive_read(uint32_t port, ReadPins& pins) const;
+  void drive_write(uint32_t port, WritePins& pins);
   void take_read(uint32_t port, const ReadPins& pins);
-  void take_write(const WritePins& pins);
+  void take_write(uint32_t port, const WritePins& pins);
 
   const Board board_;
   PhysicalMemory& bytes_;
@@ -78,10 +90,7 @@ class AxiMemory {
   sim::Cycle next_advance_ = 0;
   bool moved_ = false;
   std::array<ReadPort, kStreamPorts + 1> reads_;
-  std::deque<WriteBurst> writes_;
-  std::deque<Response> responses_;
-  uint64_t written_ = 0;         // blocks sent to the memory
-  bool response_valid_ = false;  // of the first response; stays until it is taken
+  std::array<WritePort, kStreamPorts + 1> writes_;
 };
 
 }  // namespace brim::rtl_target
