@@ -43,6 +43,7 @@ bool Accelerator::attach(const ImageHeader& image) {
       return false;
   }
   facts_ = accelerator::read_facts(block);
+  block.write(registers::kWatchdog, accelerator::kWatchdogCycles);
   const ImageView view(image);
   if (view.program.bytes < sizeof(ProgramHeader)) {
     print("Error: the image's program is too short. Pack the model again.\n");

@@ -7,6 +7,7 @@
 #include "firmware/console.h"
 #include "firmware/exception_level.h"
 #include "firmware/image_loader.h"
+#include "firmware/memory_tester.h"
 #include "firmware/mmu.h"
 #include "firmware/processing_system.h"
 #include "firmware/self_test.h"
@@ -31,6 +32,8 @@ extern "C" [[noreturn]] void firmware_main() {
 
   stop_devices();
   print_memory_path();
+
+  if (memory_tester_present()) halt(!test_memory());
 
   static Accelerator accelerator;
   const ImageHeader* image = load_image();

@@ -17,6 +17,7 @@
 #include "board_server/shared_ddr.h"
 #include "image/mapped_image.h"
 #include "isa/registers.h"
+#include "memtest/registers.h"
 #include "tests/board_process.h"
 
 namespace brim {
@@ -52,6 +53,7 @@ class MadeUpAccelerator {
   }
 
   void set(uint32_t offset, uint32_t value) { block_.write(offset, value); }
+  uint32_t get(uint32_t offset) { return block_.read(offset); }
 
   void run(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -145,6 +147,49 @@ TEST_F(FirmwareRegisters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsT
       << console;
   EXPECT_NE(console.find("memory       320640 bytes per token"), std::string::npos) << console;
   EXPECT_NE(console.find("accelerator  1000 cycles per token"), std::string::npos) << console;
+  EXPECT_NE(console.find("DDR          no boot loader has set its clock (DPLL_CTRL 0x"), std::string::npos)
+      << console;
+  EXPECT_GT(accelerator.get(registers::kWatchdog), 1'000'000u);
+}
+
+// Registers of the memory tester: every start is over at once, with the same counts.
+TEST_F(FirmwareRegisters, TheMemoryTesterIsDrivenAndItsTablePrinted) {
+  RegisterBlock block(*ddr_, kRegisters);
+  block.write(memtest::kId, memtest::kIdValue);
+  block.write(memtest::kVersion, memtest::kVersionValue);
+  block.write(memtest::kClockKhz, 300000);
+  block.write(memtest::kControl, 0);
+  for (uint32_t i = 0; i < memtest::kPorts; ++i) {
+    const uint32_t port = memtest::kPort + i * memtest::kPortBytes;
+    block.write(port + memtest::kCycles, 1000);
+    block.write(port + memtest::kRead, 900);
+    block.write(port + memtest::kWritten, 800);
+    block.write(port + memtest::kErrors, i == 2 ? 1 : 0);
+    block.write(port + memtest::kErrorAddress, 0x1000);
+    block.write(port + memtest::kLatencySum, 64 * 90);
+    block.write(port + memtest::kLatencyMax, 240);
+  }
+  const std::jthread serving([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (block.read(memtest::kControl) != 0) block.write(memtest::kControl, 0);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  });
+  Qemu board(options());
+  console_until(board, "> ");
+  const std::string text = "/memtest\r/nonsense\r/quit\r";
+  ASSERT_EQ(write(board.input(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  const std::string console = console_until(board, "Halted");
+  EXPECT_NE(console.find("memory tester 300000 kHz"), std::string::npos) << console;
+  EXPECT_NE(
+      console.find(
+          "memory port HP0 read 4320 write 3840 mixed 8160 together 4320 MB/s, latency idle 300 loaded 0 "
+          "most 800 ns, errors 0"),
+      std::string::npos)
+      << console;
+  EXPECT_NE(console.find("first error near address 262144"), std::string::npos) << console;
+  EXPECT_NE(console.find("only /memtest and /quit are known"), std::string::npos) << console;
+  EXPECT_EQ(board.wait(), 1) << "wrong data is a failure";
 }
 
 TEST_F(FirmwareRegisters, AnAcceleratorThatDoesNotSuitIsRefused) {

@@ -1,15 +1,24 @@
 # Builds the KV260's bitstream from rtl/:
 #
-#     vivado -mode batch -source fpga/kv260/build.tcl -tclargs BRIM_PKG OUTPUT [TOKENS]
+#     vivado -mode batch -source fpga/kv260/build.tcl -tclargs BRIM_PKG OUTPUT [TOKENS|memtest]
 #
-# BRIM_PKG is the generated brim_pkg.sv, OUTPUT a folder to be made, TOKENS 1, 4 (default) or 8.
+# BRIM_PKG is the generated brim_pkg.sv, OUTPUT a folder to be made, TOKENS 1, 4 (default) or 8; or the memory tester
+# instead of the accelerator.
 #
 # NOT RUN: written for Vivado 2023.2 from public documentation, without Vivado at hand. fpga/kv260/check.py runs it on
 # stand-ins for Vivado's commands and compares every name and width with the RTL, the firmware and the board file.
 set here [file dirname [file normalize [info script]]]
 source [file join $here design.tcl]
 
-# The sources: packages first, as everything refers to them.
+proc add_memtest {here} {
+    foreach file {memtest_port.sv memtest.sv memtest_kv260.v} {
+        add_files -norecurse [file join $here memtest $file]
+    }
+    add_files -fileset constrs_1 -norecurse [file join $here brim.xdc]
+    update_compile_order -fileset sources_1
+}
+
+# The accelerator's sources: packages first, as everything refers to them.
 proc add_sources {here package} {
     set rtl [file normalize [file join $here .. .. rtl]]
     set packages [lsort [glob [file join $rtl *_pkg.sv]]]
@@ -35,8 +44,13 @@ proc build {here package output tokens} {
     set_property board_connections {som240_1_connector xilinx.com:kv260_carrier:som240_1_connector:1.3} [current_project]
     set_property target_language Verilog [current_project]
 
-    add_sources $here $package
-    create_design $tokens
+    if {$tokens eq "memtest"} {
+        add_memtest $here
+        create_design memtest_kv260 {CLOCK_KHZ 300000}
+    } else {
+        add_sources $here $package
+        create_design brim_kv260 [list TOKENS $tokens]
+    }
     # Synthesised with the rest and its strategy, not out of context with the default one.
     set_property synth_checkpoint_mode None [get_files system.bd]
     set wrapper [make_wrapper -files [get_files system.bd] -top]
@@ -74,6 +88,6 @@ proc build {here package output tokens} {
     write_hw_platform -fixed -include_bit -force -file [file join $output brim.xsa]
 }
 
-if {[llength $argv] < 2} { error "usage: build.tcl BRIM_PKG OUTPUT \[TOKENS\]" }
+if {[llength $argv] < 2} { error "usage: build.tcl BRIM_PKG OUTPUT \[TOKENS|memtest\]" }
 build $here [file normalize [lindex $argv 0]] [file normalize [lindex $argv 1]] \
     [expr {[llength $argv] > 2 ? [lindex $argv 2] : 4}]

@@ -29,9 +29,9 @@ def check(claim, holds):
         failures.append(claim)
 
 
-def run_script(tclsh, output):
+def run_script(tclsh, output, design):
     """The calls that build.tcl makes: each a list of words, lists spread out; and each with its words whole."""
-    done = subprocess.run([tclsh, HERE / "stand_ins.tcl", HERE / "build.tcl", "brim_pkg.sv", output, "8"],
+    done = subprocess.run([tclsh, HERE / "stand_ins.tcl", HERE / "build.tcl", "brim_pkg.sv", output, design],
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"build.tcl stopped: {done.stderr.strip()}")
@@ -101,11 +101,11 @@ def check_reports(calls):
     check("setup and hold are both judged", {"-setup", "-hold"} <= {word for call in paths for word in call})
 
 
-def module_ports(yosys, output):
-    """{port: (direction, width)} and {parameter: default} of brim_kv260."""
+def module_ports(yosys, output, source):
+    """{port: (direction, width)} and {parameter: default} of the module in a Verilog file."""
     file = output / "ports.json"
-    subprocess.run([yosys, "-q", "-p", f"read_verilog -lib {HERE / 'brim_kv260.v'}; write_json {file}"], check=True)
-    module = json.loads(file.read_text())["modules"]["brim_kv260"]
+    subprocess.run([yosys, "-q", "-p", f"read_verilog -lib {source}; write_json {file}"], check=True)
+    module = json.loads(file.read_text())["modules"][source.stem]
     ports = {name: (port["direction"], len(port["bits"])) for name, port in module["ports"].items()}
     return ports, {name: int(bits, 2) for name, bits in module["parameter_default_values"].items()}
 
@@ -120,13 +120,12 @@ def settings(calls, cell):
     return result
 
 
-def check_files(calls):
+def check_files(calls, wanted):
     added = {pathlib.Path(word).name for call in calls if call[0] == "add_files" for word in call[1:]}
-    wanted = {file.name for file in (ROOT / "rtl").glob("*.sv")} | {"brim_pkg.sv", "brim_kv260.v", "brim.xdc"}
     check(f"every source is added (missing: {sorted(wanted - added)})", wanted <= added)
 
 
-def check_connections(calls, ports, parameters):
+def check_connections(calls, ports, parameters, source):
     interfaces = {match[1] for name in ports if (match := re.match(r"(s_axi|m_axi_(?:\d|aux))_", name))}
     single = {name for name in ports if not re.match(r"(s|m)_axi", name)}
     joined, nets = [], []
@@ -143,9 +142,8 @@ def check_connections(calls, ports, parameters):
         if call[0] == "connect_bd_intf_net" and call[1].startswith("accelerator/m_axi"):
             check(f"{call[1]} meets a port of the processing system", re.fullmatch(r"ps/S_AXI_HPC?\d_FPD", call[2]))
     given = settings(calls, "accelerator")
-    check(f"{sorted(given)} are parameters of brim_kv260", set(given) <= set(parameters))
-    check("TOKENS is what the command line says", given.get("TOKENS") == "8")
-    associated = re.search(r"ASSOCIATED_BUSIF ([\w:]+)", (HERE / "brim_kv260.v").read_text())[1].split(":")
+    check(f"{sorted(given)} are parameters of {source.stem}", set(given) <= set(parameters))
+    associated = re.search(r"ASSOCIATED_BUSIF ([\w:]+)", source.read_text())[1].split(":")
     check("the clock is associated with every interface", sorted(associated) == sorted(interfaces))
 
 
@@ -172,6 +170,7 @@ def check_widths(calls, ports, board):
 
 
 def check_parameters(calls, parameters, board):
+    check("TOKENS is what the command line says", settings(calls, "accelerator").get("TOKENS") == "8")
     values = parameters | {name: int(value) for name, value in settings(calls, "accelerator").items()}
     accelerator = board["accelerator"]
     for name, wanted in {"SCORE_BYTES": accelerator["score_buffer_bytes"], "FIFO_BEATS": accelerator["prefetch_fifo_beats"],
@@ -222,20 +221,25 @@ def check_addresses(calls, board):
 def main():
     tclsh, yosys = sys.argv[1:]
     board = json.loads((ROOT / "boards/kv260.json").read_text())
-    with tempfile.TemporaryDirectory() as folder:
-        output = pathlib.Path(folder)
-        calls, syntax = run_script(tclsh, output / "project")
-        ports, parameters = module_ports(yosys, output)
-    check_syntax(syntax)
-    check_names(calls)
-    check_reports(calls)
-    check_files(calls)
-    check_connections(calls, ports, parameters)
-    check_widths(calls, ports, board)
-    check_parameters(calls, parameters, board)
-    check_clock(calls, board)
-    check_memory(calls, board)
-    check_addresses(calls, board)
+    accelerator = {file.name for file in (ROOT / "rtl").glob("*.sv")} | {"brim_pkg.sv", "brim_kv260.v", "brim.xdc"}
+    memtest = {file.name for file in (HERE / "memtest").glob("*.*v")} | {"brim.xdc"}
+    for design, source, files in (("8", HERE / "brim_kv260.v", accelerator),
+                                  ("memtest", HERE / "memtest/memtest_kv260.v", memtest)):
+        with tempfile.TemporaryDirectory() as folder:
+            output = pathlib.Path(folder)
+            calls, syntax = run_script(tclsh, output / "project", design)
+            ports, parameters = module_ports(yosys, output, source)
+        check_syntax(syntax)
+        check_names(calls)
+        check_reports(calls)
+        check_files(calls, files)
+        check_connections(calls, ports, parameters, source)
+        check_widths(calls, ports, board)
+        if design == "8":
+            check_parameters(calls, parameters, board)
+        check_clock(calls, board)
+        check_memory(calls, board)
+        check_addresses(calls, board)
     for failure in failures:
         print(f"does not hold: {failure}")
     sys.exit(1 if failures else 0)

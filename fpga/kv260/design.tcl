@@ -72,7 +72,8 @@ proc map_memory {master port} {
     }
 }
 
-proc create_design {tokens} {
+# `module` is brim_kv260 or memtest_kv260, whose ports are named alike, with these parameters.
+proc create_design {module parameters} {
     create_bd_design system
 
     set ps [create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e ps]
@@ -91,8 +92,8 @@ proc create_design {tokens} {
     # The register block is AXI4-Lite at 32 bits.
     set control [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect control]
     configure $control {NUM_SI 1 NUM_MI 1}
-    set accelerator [create_bd_cell -type module -reference brim_kv260 accelerator]
-    configure $accelerator [list TOKENS $tokens]
+    set accelerator [create_bd_cell -type module -reference $module accelerator]
+    configure $accelerator $parameters
 
     net ps/pl_clk0 clock/clk_in1
     set clocked {accelerator/aclk control/aclk reset/slowest_sync_clk ps/maxihpm0_fpd_aclk}

@@ -32,6 +32,10 @@ Presence look_for_accelerator(R& block) {
                                                                      : Presence::kOtherVersion;
 }
 
+// For register WATCHDOG: cycles without a beat before the accelerator gives a pass up. The longest that a sound pass
+// computes without one is a hundredth of it.
+inline constexpr uint32_t kWatchdogCycles = 10'000'000;
+
 // What an accelerator can take.
 struct Facts {
   uint32_t capabilities = 0;

@@ -9,9 +9,8 @@ namespace brim::rtl_target {
 namespace {
 
 constexpr uint32_t kResetCycles = 256;  // the compute side wants 128
-// Cycles without a beat before the accelerator, and then this program, gives up. The longest that a sound
-// pass computes without one is a hundredth of it.
-constexpr uint32_t kWatchdog = 10'000'000;
+// Cycles without a transfer before this program gives up, too.
+constexpr uint32_t kWatchdog = 2 * accelerator::kWatchdogCycles;
 
 }  // namespace
 
@@ -23,7 +22,7 @@ Accelerator::Accelerator(std::unique_ptr<Model> model, const Board& board, Physi
   if (accelerator::look_for_accelerator(*this) != accelerator::Presence::kPresent) {
     throw Error("the RTL does not answer as an accelerator of this version; run make rtl");
   }
-  write(registers::kWatchdog, kWatchdog);
+  write(registers::kWatchdog, accelerator::kWatchdogCycles);
   write(registers::kInterruptEnable, registers::kDone | registers::kError);
 }
 
@@ -40,7 +39,7 @@ void Accelerator::clock_until(const char* what, const Done& done) {
     clock();
     if (done()) return;
     if (memory_.moved()) quiet = 0;
-    if (quiet > 2 * kWatchdog) {
+    if (quiet > kWatchdog) {
       throw Error(concat("the RTL hangs: no ", what, " within ", quiet,
                          " cycles without a transfer; this is a fault of rtl/, please report it"));
     }
