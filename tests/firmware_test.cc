@@ -233,6 +233,14 @@ TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
   EXPECT_EQ(board.finish(), 0);
 }
 
+TEST_F(BoardTest, ShowsNoneOfQemusOwnMessages) {
+  const std::string command = "printf '/quit\\n' | TMPDIR=" + file("tmp") + " " BRIM_BINARY " board -t 1 " +
+                              image() + " >" + file("out") + " 2>" + file("err");
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(std::filesystem::file_size(file("err")), 0u) << std::ifstream(file("err")).rdbuf();
+  EXPECT_GT(std::filesystem::file_size(file("out")), 0u);
+}
+
 TEST_F(BoardTest, SaysThatThereIsNoCard) {
   expect_halt({image(), "--no-card"}, "there is no SD card in the slot");
 }

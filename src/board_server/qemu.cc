@@ -1,13 +1,17 @@
 #include "board_server/qemu.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <sstream>
 #include <vector>
 
 #include "base/concat.h"
@@ -42,12 +46,32 @@ std::vector<std::string> arguments(const QemuOptions& options) {
       "enable=on,target=native",
       "-device",
       concat("loader,file=", options.firmware.string(), ",cpu-num=0")};
+  // Its board has four Ethernet controllers; each wants something to be connected with.
+  for (uint32_t i = 0; i < 4; ++i) list.insert(list.end(), {"-nic", "user,restrict=on"});
   if (options.card) {
     // Writes, which the firmware never does, would go to a temporary file.
     list.insert(list.end(),
                 {"-drive", concat("file=", options.card->string(), ",if=sd,format=raw,index=0,snapshot=on")});
   }
   return list;
+}
+
+// What QEMU wrote to its standard error, but for what it says at every start: modules of its own that are not
+// installed, and warnings about devices that the firmware does not use.
+void print_problems(int file) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  lseek(file, 0, SEEK_SET);
+  for (ssize_t bytes; (bytes = read(file, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<size_t>(bytes));
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("qemu: module ") || line.find("warning:") != std::string::npos ||
+        line.find("terminating on signal") != std::string::npos) {
+      continue;
+    }
+    std::fprintf(stderr, "%s\n", line.c_str());
+  }
 }
 
 }  // namespace
@@ -64,6 +88,7 @@ Qemu::Qemu(const QemuOptions& options) {
   for (std::string& argument : list) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
+  errors_ = memfd_create("qemu", MFD_CLOEXEC);
   process_ = fork();
   if (process_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -71,6 +96,7 @@ Qemu::Qemu(const QemuOptions& options) {
     setenv("QEMU_AUDIO_DRV", "none", 1);
     dup2(to_child[0], STDIN_FILENO);
     dup2(from_child[1], STDOUT_FILENO);
+    if (errors_ >= 0) dup2(errors_, STDERR_FILENO);
     execvp(kProgram, argv.data());
     const int why = errno;
     if (write(exec_failed[1], &why, sizeof(why)) < 0) _exit(126);
@@ -88,6 +114,7 @@ Qemu::Qemu(const QemuOptions& options) {
   if (process_ < 0 || failed) {
     close(input_);
     close(output_);
+    if (errors_ >= 0) close(errors_);
     if (failed) waitpid(process_, nullptr, 0);
     throw Error(concat("cannot start ", kProgram, ": ", std::strerror(failed ? why : fork_error),
                        "; install QEMU (Debian: apt install qemu-system-arm)"));
@@ -102,6 +129,7 @@ Qemu::~Qemu() {
   }
   close(input_);
   close(output_);
+  if (errors_ >= 0) close(errors_);
 }
 
 int Qemu::wait() {
@@ -109,6 +137,7 @@ int Qemu::wait() {
   while (waitpid(process_, &status, 0) < 0 && errno == EINTR) {
   }
   process_ = -1;
+  if (errors_ >= 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) print_problems(errors_);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -36,6 +36,7 @@ class Qemu {
   pid_t process_ = -1;
   int input_ = -1;
   int output_ = -1;
+  int errors_ = -1;  // what it writes to its standard error, shown if it fails
 };
 
 }  // namespace brim
