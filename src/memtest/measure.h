@@ -101,7 +101,7 @@ class Tester {
  private:
   static constexpr uint64_t kUnit = 64, kPageBytes = 8192, kBurstBytes = 2048;
   static constexpr uint32_t kReads = 1, kWrites = 2;
-  static constexpr uint32_t kDeep = 8;  // what a port's FIFO interface takes
+  static constexpr uint32_t kDeep = 4;  // what the accelerator's port FIFOs have room for
   static constexpr uint32_t kIdleBursts = 64;
 
   uint32_t of(uint32_t port, uint32_t offset) { return block_.read(kPort + port * kPortBytes + offset); }

@@ -26,7 +26,7 @@ inline constexpr uint32_t kReadBase = 0x00, kWriteBase = 0x04, kCycles = 0x08, k
 inline constexpr uint32_t kIdValue = 0x424D454D;  // "BMEM"
 inline constexpr uint32_t kVersionValue = 1;
 inline constexpr uint32_t kPorts = 5;
-inline constexpr uint32_t kBins = 32;      // of the histogram
-inline constexpr uint32_t kBinCycles = 8;  // each; the last one and more
+inline constexpr uint32_t kBins = 32;       // of the histogram
+inline constexpr uint32_t kBinCycles = 32;  // each; the last one and more
 
 }  // namespace brim::memtest

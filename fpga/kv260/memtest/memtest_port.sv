@@ -49,7 +49,7 @@ module memtest_port (
     output wire [31:0] latency_min_o,    // cycles
     output wire [31:0] latency_max_o,
     output wire [31:0] latency_sum_o,    // over all bursts
-    input  wire [ 4:0] bin_i,            // of the histogram: 8 cycles each, the last one and more
+    input  wire [ 4:0] bin_i,            // of the histogram: 32 cycles each, the last one and more
     output wire [31:0] bin_o
 );
   function automatic logic [31:0] seed(input logic [31:0] address);
@@ -144,7 +144,7 @@ module memtest_port (
   logic [31:0] latency_q, min_q, max_q, sum_q;
   (* ram_style = "distributed" *) logic [31:0] histogram[32];
   logic [31:0] seen_q;  // bins that have been written since the start
-  wire [4:0] bin = latency_q[31:8] != 0 ? 5'd31 : latency_q[7:3];
+  wire [4:0] bin = latency_q[31:10] != 0 ? 5'd31 : latency_q[9:5];
 
   always_ff @(posedge clk_i) begin
     if (arvalid_q && arready_i) times[time_in_q] <= cycles_q;

@@ -171,7 +171,7 @@ TEST(Memtest, MeasuresEachPortAloneAndAllTogetherWithoutAnError) {
     EXPECT_GT(port.write_mb_per_s, 3000u);
     EXPECT_LT(port.write_mb_per_s, 4900u);
     EXPECT_GT(port.mixed_mb_per_s, port.read_mb_per_s);
-    EXPECT_NEAR(port.idle_ns, idle_latency_ns(board), 12);
+    EXPECT_NEAR(port.idle_ns, idle_latency_ns(board), 20);
     EXPECT_GT(port.loaded_ns, port.idle_ns);
     uint32_t bursts = 0;
     for (const uint32_t count : port.histogram) bursts += count;
@@ -187,8 +187,12 @@ TEST(Memtest, SeesPortsThatShareAnInput) {
   const Figures figures = Bench(load_board("kv260-hp0123", slow)).run(300);
   SCOPED_TRACE(table(figures));
   EXPECT_EQ(figures.errors(), 0u);
-  EXPECT_NEAR(figures.ports[1].together_mb_per_s + figures.ports[2].together_mb_per_s, 6400, 500);
-  EXPECT_GT(figures.ports[0].together_mb_per_s, figures.ports[1].together_mb_per_s + 400);
+  // The DRAM is the limit and serves inputs in turn: two ports of one get what another has alone, and little
+  // more.
+  const uint32_t shared = figures.ports[1].together_mb_per_s + figures.ports[2].together_mb_per_s;
+  EXPECT_LE(shared, 6400u);
+  EXPECT_NEAR(figures.ports[1].together_mb_per_s, figures.ports[2].together_mb_per_s, 100);
+  EXPECT_LT(figures.ports[1].together_mb_per_s, 0.65 * figures.ports[0].together_mb_per_s);
 }
 
 TEST(Memtest, FindsAByteThatChangedAndSaysWhere) {
