@@ -132,7 +132,7 @@ void print_json(const MappedImage& image) {
         {"embedding", embedding_name(model.embedding)},
         {"quantiser", model.quantiser}}},
   };
-  if (!image.content(RegionKind::kTokenizer).empty()) report["tokenizer"] = json_of(Text(image).tokenizer());
+  if (!image.tokenizer().empty()) report["tokenizer"] = json_of(Text(image).tokenizer());
   std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
@@ -148,7 +148,7 @@ void print_table(const MappedImage& image) {
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),
               100.0 * static_cast<double>(used(image)) / static_cast<double>(capacity(header)));
-  if (!image.content(RegionKind::kTokenizer).empty()) print_tokenizer(Text(image).tokenizer());
+  if (!image.tokenizer().empty()) print_tokenizer(Text(image).tokenizer());
   if (header.known_pass.tokens > 0) {
     std::printf("check    the last logits of tokens");
     for (uint32_t t = 0; t < header.known_pass.tokens; ++t) std::printf(" %u", header.known_pass.ids[t]);
