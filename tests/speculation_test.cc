@@ -18,12 +18,16 @@ std::unique_ptr<Interpreter> executor_of(const MappedImage& image, std::string_v
 TEST(Speculation, GivesTheTokensOfPlainDecodingOfStories260K) {
   BRIM_NEED_STORIES260K();
   const PackedModel packed(*open_model(stories260k_folder() + "stories260K.bin"), EmbeddingFormat::kQ8, 256);
-  expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 6, 40);
+  const auto totals =
+      expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 6, 40);
+  EXPECT_GT(totals.accepted, 0u) << "no draft was ever right";
 }
 
 TEST(Speculation, GivesTheTokensOfPlainDecodingOfTheDemoModel) {
   const PackedModel packed(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 256);
-  expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 3, 32);
+  const auto totals =
+      expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 3, 32);
+  EXPECT_GT(totals.accepted, 0u) << "no draft was ever right";
 }
 
 TEST(Speculation, GivesTheTokensOfPlainDecodingOfSmallModels) {
@@ -41,7 +45,7 @@ TEST_P(SpeculationOnRtl, GivesTheTokensOfPlainDecodingOfTheDemoModel) {
   const PackedModel packed(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 128);
   rtl_target::RtlExecutor rtl(packed.image(), load_board("kv260"),
                               {.models = BRIM_RTL_FOLDER, .tokens = GetParam()});
-  expect_equal_with_drafts(rtl, 1, 20);
+  expect_equal_with_drafts(rtl, 1, 6);
 }
 INSTANTIATE_TEST_SUITE_P(Widths, SpeculationOnRtl, testing::Values(4u, 8u));
 

@@ -48,5 +48,5 @@ module write_port_cover (
   stopped_with_a_burst_to_come: cover property (rst_ni && stop_i && run_over);
 endmodule
 bind write_port write_port_cover u_cover (
-    .all_under_way(pushed_q - acknowledged_q == (BurstBits + 1)'(Bursts)), .*);
+    .all_under_way(pushed_q - acknowledged_q == (BurstBits + 1)'(BURSTS)), .*);
 `default_nettype wire

@@ -175,7 +175,7 @@ TEST(Pass, LayersDoNotMakeTheBusWaitForOneToken) {
 // pauses are longer than what the projections beside it leave room for: eight query heads are loaded one
 // after the other, and `values` issues whole blocks of 64 positions.
 TEST(Pass, WithEightTokensALayerCostsTheBusAtMostAFifthOfAPercent) {
-  constexpr Cycle kStart = 50'000;
+  constexpr Cycle kStart = 54'000;
   for (const uint32_t position : {0u, 64u, 128u, 512u, 1500u}) {
     const PassRequest pass{position, 8, true};
     const PassResult one = simulate_layers(1, pass);

@@ -61,19 +61,19 @@ TEST(Pass, OneLoadTakesTheCyclesCountedByHand) {
                     .logits_stride = 1};
   program.instructions = {{.opcode = Opcode::kLoad, .address = 0x10100, .count = 1},
                           {.opcode = Opcode::kEnd}};
-  // Asked for in cycle 2, the header has passed half of the path in 25, the switch's edge 44.4: there at edge
-  // 46, nCK 104. ACT 104, RD 121, done 142 = edge 64. Its first transfer is out at edge 65, cycle 36.6: in
-  // the fabric in 38, at the port in 65 (38 + 23 + 4). The load behind it is there in 69, long before the
-  // pass is checked: it leaves the buffer in 196, is dispatched in 199, out of the MCU's queue in 201, a
-  // piece in 202, a burst in 207, on the port in 209. At the switch at edge 414, nCK 932: ACT 932, RD 949,
-  // done 970 = edge 432, in the fabric in 245, at the port in 272. Joined in 275, at the FIFO in 276, taken
-  // in 279. All idle in 280, ended in 289.
-  EXPECT_EQ(simulate_pass(load_board("kv260"), {program, 0x200000}, {0, 1, true}).cycles, 289u);
+  // Asked for in cycle 3, the header has passed half of the path in 26, the switch's edge 46.2: there at edge
+  // 48, nCK 108. ACT 108, RD 125, done 146 = edge 65. Its first transfer is out at edge 66, cycle 37.1: in
+  // the fabric in 39, at the port in 66 (39 + 23 + 4). The load behind it is there in 70, long before the
+  // pass is checked: it leaves the buffer in 198, is dispatched in 201, out of the MCU's queue in 203, a
+  // piece in 204, a burst in 209, on the port in 212. At the switch at edge 419, nCK 943: ACT 943, RD 960,
+  // done 981 = edge 436, in the fabric in 247, at the port in 274. Joined in 279, at the FIFO in 280, taken
+  // in 283. All idle in 284, ended in 293.
+  EXPECT_EQ(simulate_pass(load_board("kv260"), {program, 0x200000}, {0, 1, true}).cycles, 293u);
 
   // A second one is behind the first on port 0: there 4 cycles later.
   program.instructions.insert(program.instructions.begin(), program.instructions[0]);
   program.instructions[1].address += 2;
-  EXPECT_EQ(simulate_pass(load_board("kv260"), {program, 0x200000}, {0, 1, true}).cycles, 293u);
+  EXPECT_EQ(simulate_pass(load_board("kv260"), {program, 0x200000}, {0, 1, true}).cycles, 297u);
 
   // 128 beats: the last port's last of 32 beats comes 31 * 4 cycles and the turns of the ports later.
   program.instructions.erase(program.instructions.begin());
