@@ -78,15 +78,15 @@ std::span<float> Accelerator::logits_row(uint32_t token) {
   return {row, program_->vocabulary};
 }
 
-bool Accelerator::can_sample() const {
-  constexpr uint32_t kRows = 4;  // whichever row the logits are in, two neighbours are free
-  return logits_bytes_ >= kRows * uint64_t{program_->logits_stride} * kBeatBytes;
+uint64_t Accelerator::logits_rows() const {
+  return logits_bytes_ / (uint64_t{program_->logits_stride} * kBeatBytes);
 }
 
 std::span<Candidate> Accelerator::sampling_scratch() {
   static_assert(sizeof(Candidate) == 2 * sizeof(float));
   scratch_used_ = true;
-  auto* rows = reinterpret_cast<Candidate*>(logits_row(last_row_ >= 2 ? 0 : last_row_ + 1).data());
+  const bool behind = last_row_ + 2 < logits_rows();
+  auto* rows = reinterpret_cast<Candidate*>(logits_row(behind ? last_row_ + 1 : 0).data());
   return {rows, program_->vocabulary};
 }
 

@@ -36,10 +36,12 @@ class Accelerator final : public PassRunner {
   // If the pass fails, what happened is on the console, and the accelerator has been reset.
   PassLogits run(const Pass& pass) override;
 
-  // Memory for a Sampler, valid until the next pass: two rows of the logits region that the last pass's last
-  // logits do not stand in. Only if there can_sample().
+  // Memory for a Sampler, valid until the next pass: two rows of the logits region in which the last pass's
+  // logits do not stand. Only if can_sample(), and after passes that asked for the logits of one token, or of
+  // all of at most sampled_tokens().
   std::span<Candidate> sampling_scratch();
-  bool can_sample() const;
+  bool can_sample() const { return logits_rows() >= 4; }
+  uint32_t sampled_tokens() const { return static_cast<uint32_t>(logits_rows() - 2); }
 
   // The row of the logits region for token t of a pass, as it is in memory.
   std::span<float> logits_row(uint32_t token);
@@ -50,6 +52,7 @@ class Accelerator final : public PassRunner {
 
  private:
   bool wait_for_end(double seconds);
+  uint64_t logits_rows() const;
   PassLogits fail(const Pass& pass, const accelerator::Outcome* outcome);
 
   const ProgramHeader* program_ = nullptr;

@@ -13,6 +13,7 @@
 #include "isa/layout.h"
 #include "runtime/chat_command.h"
 #include "runtime/conversation.h"
+#include "runtime/ngram_drafter.h"
 #include "runtime/sampler.h"
 #include "tokenizer/decoder.h"
 
@@ -25,12 +26,22 @@ constexpr uint32_t kMarkupBytes = 2048;         // for what the chat table puts 
 constexpr uint32_t kScratchBytes = 480 * 1024;  // LLaMA-2's tokenizer takes some 150 bytes per byte of text
 constexpr uint32_t kMostTokens = 32768;         // of a conversation
 constexpr uint32_t kTextBytes = 2048;           // of one token
+constexpr uint32_t kNgrams = 16384;             // that drafts are looked up in
 
 char line_buffer[kLineBytes];
 char chat_text[kLineBytes + kMarkupBytes];
 uint8_t encode_scratch[kScratchBytes];
 uint32_t tokens[kMostTokens + 1];
 char token_text[kTextBytes];
+uint32_t ngrams[kNgrams];
+
+// Of a token more in a pass, until it was measured: the accelerator waits for memory, not for arithmetic.
+constexpr double kMarginalCost = 0.02;
+
+class TimerClock final : public PassClock {
+ public:
+  double seconds() override { return seconds_now(); }
+};
 
 // A sampler that works in the logits region's free rows.
 class RegionSampler {
@@ -59,7 +70,11 @@ class Chat {
       : accelerator_(accelerator),
         tokenizer_(tokenizer),
         conversation_(accelerator, tokenizer, tokens),
-        sampler_(settings_.sampler, accelerator) {}
+        sampler_(settings_.sampler, accelerator),
+        lookup_(ngrams),
+        speculation_(lookup_, clock_, {.marginal_cost = kMarginalCost}) {
+    speculate();
+  }
 
   // The most bytes of a line for which there is scratch.
   bool prepare() {
@@ -131,9 +146,14 @@ class Chat {
           return true;
         }
         sampler_.set(settings_.sampler);
+        speculate();
         print(read.text, "\n");
         return true;
       case ChatAction::kTokens:
+        print(read.text, "\n");
+        return true;
+      case ChatAction::kSpec:
+        speculate();
         print(read.text, "\n");
         return true;
       case ChatAction::kHelp:
@@ -146,6 +166,13 @@ class Chat {
         return false;
     }
     return false;
+  }
+
+  // Drafts as the settings have it. While tokens are sampled, rows of the logits region have to be left over.
+  void speculate() {
+    conversation_.speculate(settings_.spec == SpecType::kNone ? nullptr : &speculation_);
+    speculation_.set_max_drafts(sampler_.needs_scratch() ? accelerator_.sampled_tokens() - 1
+                                                         : Speculation::kMostDrafts);
   }
 
   void refuse(std::string_view what) { print("Error: ", what, ".\n"); }
@@ -174,12 +201,17 @@ class Chat {
     accelerator_.clear_work();
 
     StreamDecoder decoder(tokenizer_);
+    speculation_.clear_counts();
+    const uint32_t before = conversation_.position();
+    const uint64_t passes = conversation_.passes();
     const double decode_start = seconds_now();
     const StopReason reason = conversation_.generate(sampler_, settings_.max_tokens, [&](uint32_t token) {
       print(decoder.push(token, token_text));
       return !console::take_interrupt();
     });
     decode_seconds_ = seconds_now() - decode_start;
+    decoded_tokens_ = conversation_.position() - before;
+    passes_ = conversation_.passes() - passes;
     print(decoder.finish(token_text), "\n");
     if (reason == StopReason::kInterrupted) print("[stopped]\n");
     if (reason == StopReason::kLimit) print("[", settings_.max_tokens, " tokens; /tokens sets the limit]\n");
@@ -195,16 +227,20 @@ class Chat {
     if (prompt_tokens_ == 0) return;
     print("prompt       ", prompt_tokens_, " tokens, first token after ", Fixed{first_token_seconds_, 3},
           " s\n");
-    if (work.tokens == 0) return;
+    if (decoded_tokens_ == 0) return;
     const double bytes = static_cast<double>(work.beats()) * kBeatBytes;
-    const auto count = static_cast<double>(work.tokens);
-    print("decoded      ", work.tokens, " tokens in ", Fixed{decode_seconds_, 3},
+    const auto count = static_cast<double>(decoded_tokens_);
+    print("decoded      ", decoded_tokens_, " tokens in ", Fixed{decode_seconds_, 3},
           " s: ", Fixed{count / decode_seconds_, 2}, " token/s\n", "memory       ", Fixed{bytes / count, 0},
           " bytes per token, ", Fixed{bytes / decode_seconds_ / 1e9, 3}, "e9 B/s, ",
           Fixed{100 * bytes / decode_seconds_ / memory_peak_bytes_per_second(), 2}, "% of the ",
           Fixed{memory_peak_bytes_per_second() / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
           "accelerator  ", Fixed{static_cast<double>(work.counters.cycles) / count, 0},
           " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
+    const SpeculationCounts& spec = speculation_.counts();
+    print("passes       ", passes_, ", ",
+          Fixed{count / static_cast<double>(std::max<uint64_t>(passes_, 1)), 2}, " tokens each; ",
+          spec.accepted, " of ", spec.drafted, " drafted tokens accepted\n");
     if (!accelerator_.counts_stalls()) {
       print("stalls       not counted by this accelerator\n");
       return;
@@ -225,11 +261,16 @@ class Chat {
   Conversation conversation_;
   ChatSettings settings_;
   RegionSampler sampler_;
+  NgramDrafter lookup_;
+  TimerClock clock_;
+  Speculation speculation_;
   uint32_t line_bytes_ = kLineBytes;
   // Of the last answer.
   uint32_t prompt_tokens_ = 0;
   double first_token_seconds_ = 0;
   double decode_seconds_ = 0;
+  uint32_t decoded_tokens_ = 0;
+  uint64_t passes_ = 0;
 };
 
 }  // namespace

@@ -1,16 +1,17 @@
 #include "firmware/fat32.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "image/card/sd_card.h"
+#include "tests/support/temporary_folder.h"
 
 namespace brim {
 namespace {
@@ -48,13 +49,12 @@ class FatCard : public testing::Test {
   static void SetUpTestSuite() {
     first_ = new std::vector<uint8_t>(pattern(20 * 512 + 100, 1));
     second_ = new std::vector<uint8_t>(pattern(3 * 512, 2));
-    const auto path =
-        std::filesystem::temp_directory_path() / ("brim_fat32_test." + std::to_string(getpid()));
+    const test::TemporaryFolder folder;
+    const std::string path = folder.path() + "/card";
     const ImagePart files[] = {{"brim.img", *first_}, {"brim1.img", *second_}, {"EMPTY.IMG", {}}};
     write_sd_card(files, path);
     std::ifstream in(path, std::ios::binary);
     card_ = new std::vector<uint8_t>(std::istreambuf_iterator<char>(in), {});
-    std::filesystem::remove(path);
   }
   static void TearDownTestSuite() {
     delete first_;
@@ -224,18 +224,17 @@ TEST_F(FatCard, IsSoundInTheEyesOfFsck) {
   if (std::system("command -v fsck.fat >/dev/null 2>&1 || test -x /usr/sbin/fsck.fat") != 0) {
     GTEST_SKIP() << "fsck.fat is not installed (Debian: apt install dosfstools)";
   }
-  const auto path = std::filesystem::temp_directory_path() / ("brim_fsck_test." + std::to_string(getpid()));
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path() + "/volume";
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(&(*card_)[partition()]),
              static_cast<std::streamsize>(card_->size() - partition()));
-  EXPECT_EQ(std::system(("PATH=$PATH:/usr/sbin fsck.fat -n -v " + path.string() + " >" + path.string() +
+  EXPECT_EQ(std::system(("PATH=$PATH:/usr/sbin fsck.fat -n -v " + path + " >" + path +
                          ".log 2>&1 || "
                          "{ cat " +
-                         path.string() + ".log; false; }")
+                         path + ".log; false; }")
                             .c_str()),
             0);
-  std::filesystem::remove(path);
-  std::filesystem::remove(path.string() + ".log");
 }
 
 }  // namespace

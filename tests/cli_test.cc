@@ -8,8 +8,8 @@
 #include <set>
 #include <sstream>
 
-#include "tests/process.h"
 #include "tests/small_models.h"
+#include "tests/support/process.h"
 
 namespace brim::test {
 namespace {
@@ -36,14 +36,6 @@ json json_of(const Arguments& arguments, const std::string& input = "") {
 
 void expect_keys(const json& object, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) EXPECT_TRUE(object.contains(key)) << key << " is missing in " << object;
-}
-
-// Exit code 1 and one line on standard error that contains `part`.
-void expect_failure(const ProcessResult& result, const std::string& part) {
-  EXPECT_EQ(result.exit_code, 1) << result.err;
-  EXPECT_EQ(result.error_lines(), 1u) << result.err;
-  EXPECT_EQ(result.err.find("brim: "), 0u) << result.err;
-  EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
 }
 
 TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
@@ -75,6 +67,10 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"run", "x.brim", "--seed", "-1"},
                                      {"run", "x.brim", "--seed", "12345678901234567890123"},
                                      {"run", "x.brim", "--seed", "7 "},
+                                     {"run", "x.brim", "--spec-type", "magic"},
+                                     {"run", "x.brim", "--spec-draft-n-max", "0"},
+                                     {"sim", "x.brim", "--accept", "1.5"},
+                                     {"sim", "x.brim", "--spec-draft-n-max", "3"},
                                      {"run", "x.brim", "--rtl-tokens", "4"},
                                      {"run", "x.brim", "--board", "kv260"},
                                      {"run", "x.brim", "--top-p", "2"},
@@ -208,6 +204,49 @@ TEST_F(CliStories, RunGivesTheSameTextOnEveryTargetWithAnyWidthAndThreads) {
 TEST_F(CliStories, MinPOfOneIsGreedyAtAnyTemperature) {
   EXPECT_EQ(output({"run", image_, "-n", "24", "--temp", "2", "--min-p", "1", "--seed", "5"}),
             output({"run", image_, "-n", "24"}));
+}
+
+TEST_F(CliStories, DraftsChangeNoToken) {
+  const Arguments base = {"run", image_, "-p", "Once upon a time", "-n", "60", "--json"};
+  for (const Arguments& sampling : {Arguments{}, {"--temp", "0.8", "--seed", "3", "--min-p", "0.05"}}) {
+    const auto with = [&](const Arguments& more) {
+      Arguments arguments = base;
+      arguments.insert(arguments.end(), sampling.begin(), sampling.end());
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      return json_of(arguments);
+    };
+    const json plain = with({"--spec-type", "none"});
+    EXPECT_EQ(plain["passes"], 59);
+    EXPECT_EQ(plain["tokens_per_pass"], 1.0);
+    EXPECT_EQ(plain["drafted"]["ngram"], 0);
+    for (const Arguments& spec :
+         {Arguments{}, {"--spec-type", "ngram"}, {"--spec-type", "auto", "--spec-draft-n-max", "3"}}) {
+      const json drafted = with(spec);
+      EXPECT_EQ(drafted["token_ids"], plain["token_ids"]);
+      EXPECT_LE(drafted["passes"], 59);
+      EXPECT_LE(drafted["accepted"]["ngram"], drafted["drafted"]["ngram"]);
+    }
+  }
+}
+
+TEST_F(CliStories, PassesOfARunAreReplayedOnABoard) {
+  const std::string passes = folder_.path() + "/passes";
+  const json run = json_of({"run", image_, "-p", "Once upon a time", "-n", "20", "--json", "--passes", passes,
+                            "--spec-type", "none"});
+  const json replayed = json_of({"sim", image_, "--replay", passes, "--json"});
+  EXPECT_EQ(replayed["decode_passes"], run["passes"]);
+  EXPECT_EQ(replayed["decoded_tokens"], 19);
+  EXPECT_GT(replayed["decode_tokens_per_second"], 0.0);
+  expect_failure(brim({"sim", image_, "--replay", folder_.path() + "/absent"}), "absent");
+  expect_failure(brim({"run", image_, "-n", "1", "--passes", folder_.path() + "/absent/passes"}), "passes");
+}
+
+TEST_F(CliStories, ShownDraftsAreTheSameTextInColour) {
+  std::string coloured = output({"run", image_, "-n", "60", "--show-drafts"});
+  for (const char* colour : {"\033[32m", "\033[0m"}) {
+    for (size_t at; (at = coloured.find(colour)) != std::string::npos;) coloured.erase(at, strlen(colour));
+  }
+  EXPECT_EQ(coloured, output({"run", image_, "-n", "60", "--spec-type", "none"}));
 }
 
 TEST_F(CliStories, ChatAnswersWithTheTokensOfRunAndGoesOnAfterEachTurn) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "image/mapped_image.h"
-#include "tests/board_process.h"
+#include "tests/support/board_process.h"
 
 namespace brim {
 namespace {
@@ -16,10 +16,8 @@ TEST(FullBoard, DecodesAModelThatTakes99PercentOfTheMemory) {
   BRIM_NEED_BOARD();
   const std::string tokenizer = BRIM_SHARED_DATA "/tokenizer/llama2-tokenizer.model";
   if (!std::filesystem::exists(tokenizer)) GTEST_SKIP() << tokenizer << " is absent";
-  const auto directory =
-      std::filesystem::temp_directory_path() / ("brim_full_board." + std::to_string(getpid()));
-  std::filesystem::create_directories(directory);
-  const std::string path = (directory / "7b.brim").string();
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path() + "/7b.brim";
   const std::string pack = std::string(BRIM_BINARY) + " pack synthetic:llama2-7b -o " + path +
                            " --context max --tokenizer " + tokenizer + " >/dev/null";
   ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
@@ -31,14 +29,13 @@ TEST(FullBoard, DecodesAModelThatTakes99PercentOfTheMemory) {
     EXPECT_GE(static_cast<double>(used), 0.99 * static_cast<double>(capacity));
   }
   {
-    test::Board board(directory.string(), {path, "--preload"});
+    test::Board board(folder.path(), {path, "--preload"});
     EXPECT_TRUE(board.shows("Self test passed", 900));
     board.send("/tokens 8\nOnce upon a time\n/stats\n");
     EXPECT_TRUE(board.shows("[8 tokens;", 600));
     EXPECT_TRUE(board.shows("decoded      7 tokens", 60));
     EXPECT_EQ(board.finish(), 0);
   }
-  std::filesystem::remove_all(directory);
 }
 
 }  // namespace

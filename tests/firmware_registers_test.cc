@@ -18,7 +18,7 @@
 #include "image/mapped_image.h"
 #include "isa/registers.h"
 #include "memtest/registers.h"
-#include "tests/board_process.h"
+#include "tests/support/board_process.h"
 
 namespace brim {
 namespace {
@@ -97,7 +97,6 @@ class FirmwareRegisters : public testing::Test {
  protected:
   void SetUp() override {
     BRIM_NEED_BOARD();
-    std::filesystem::create_directories(directory_);
     const std::string path = directory_ / "demo.brim";
     const std::string pack =
         BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo --context 128 >/dev/null -o " + path;
@@ -107,7 +106,6 @@ class FirmwareRegisters : public testing::Test {
                  std::vector<AddressRange>{{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
     load_image(*image_, *ddr_);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   QemuOptions options() const {
     return {.firmware = BRIM_FIRMWARE, .ddr = directory_ / "ddr", .ddr_bytes = ddr_->bytes(), .card = {}};
@@ -121,8 +119,8 @@ class FirmwareRegisters : public testing::Test {
     EXPECT_EQ(board.wait(), 1);
   }
 
-  const std::filesystem::path directory_ =
-      std::filesystem::temp_directory_path() / ("brim_registers_test." + std::to_string(getpid()));
+  const test::TemporaryFolder folder_;
+  const std::filesystem::path directory_ = folder_.path();
   std::optional<MappedImage> image_;
   std::optional<SharedDdr> ddr_;
 };
@@ -137,7 +135,7 @@ TEST_F(FirmwareRegisters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsT
   const std::jthread serving([&](const std::stop_token& stop) { accelerator.run(stop); });
   const Qemu board(options());
   console_until(board, "\n> ");
-  const std::string text = "/tokens 4\rROMEO:\r/stats\r";
+  const std::string text = "/spec none\r/tokens 4\rROMEO:\r/stats\r";
   ASSERT_EQ(write(board.input(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
   const std::string console = console_until(board, "of the cycles");
   EXPECT_NE(

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/process.h"
+#include "tests/support/process.h"
 
 namespace brim::test {
 namespace {
@@ -14,12 +14,6 @@ using nlohmann::json;
 ProcessResult sim(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {BRIM_BINARY, "sim"});
   return run_process(arguments);
-}
-
-void expect_failure(const ProcessResult& result, const std::string& part) {
-  EXPECT_EQ(result.exit_code, 1) << result.err;
-  EXPECT_EQ(result.error_lines(), 1u) << result.err;
-  EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
 }
 
 TEST(CliSim, JsonHasTheKeysThatChecksUse) {
@@ -67,6 +61,32 @@ TEST(CliSim, RefusesWhatDoesNotFitInOneLine) {
   expect_failure(sim({"synthetic:nothing"}), "llama2-7b");
   expect_failure(sim({"synthetic:qwen3-0.6b", "--board", "nonesuch"}), "kv260");
   EXPECT_EQ(sim({"synthetic:qwen3-0.6b", "--generate", "-1"}).exit_code, 2);
+}
+
+TEST(CliSim, DraftsThatAreRightGiveTheirShareMoreTokens) {
+  const auto rate = [&](const std::string& accept, std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"synthetic:qwen3-0.6b",
+                                          "--prompt-tokens",
+                                          "2",
+                                          "--generate",
+                                          "40",
+                                          "--context",
+                                          "512",
+                                          "--accept",
+                                          accept,
+                                          "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult result = sim(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return json::parse(result.out)["decode_tokens_per_second"].get<double>();
+  };
+  const double plain = rate("0", {"--spec-draft-n-max", "3"});
+  EXPECT_NEAR(rate("1", {"--spec-draft-n-max", "3"}) / plain, 4, 0.2);
+  EXPECT_LT(rate("1", {"--spec-draft-n-max", "3", "--draft", "synthetic:qwen3-0.6b"}), 1.2 * plain)
+      << "a model that drafts and is as large takes as long";
+  expect_failure(
+      sim({"synthetic:qwen3-0.6b", "--accept", "0.5", "--spec-draft-n-max", "15", "--generate", "4"}),
+      "--spec-draft-n-max 15 needs passes of 16 tokens");
 }
 
 }  // namespace

@@ -9,19 +9,14 @@
 #include <string>
 
 #include "base/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace brim {
 namespace {
 
-std::string temporary_path(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / (name + "." + std::to_string(getpid()))).string();
-}
-
 struct TemporaryFile {
-  explicit TemporaryFile(const std::string& name, const std::string& content) : path(temporary_path(name)) {
-    std::ofstream(path, std::ios::binary) << content;
-  }
-  ~TemporaryFile() { std::filesystem::remove(path); }
+  TemporaryFile(const std::string& name, const std::string& content) : path(folder.write(name, content)) {}
+  test::TemporaryFolder folder;
   std::string path;
 };
 
@@ -48,7 +43,8 @@ TEST(MappedFile, BytesAreTheSameAfterPagesWereGivenBack) {
 TEST(MappedFile, RefusesWhatIsNoReadableRegularFile) {
   EXPECT_THROW(MappedFile("/nonexistent/file"), Error);
   EXPECT_THROW(MappedFile(std::filesystem::temp_directory_path().string()), Error);
-  const std::string fifo = temporary_path("fifo");
+  const test::TemporaryFolder folder;
+  const std::string fifo = folder.path() + "/fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_THROW(MappedFile{fifo}, Error);
   std::filesystem::remove(fifo);

@@ -11,6 +11,7 @@
 #include "board_server/pass_traffic.h"
 #include "image/pack.h"
 #include "model/synthetic.h"
+#include "tests/support/temporary_folder.h"
 
 namespace brim {
 namespace {
@@ -34,7 +35,6 @@ ModelDescription small_model() {
 class AcceleratorServerTest : public testing::Test {
  protected:
   AcceleratorServerTest() {
-    std::filesystem::create_directories(directory_);
     const Board board = load_board("kv260");
     pack_image(*make_synthetic(small_model(), 3), {}, {.board = board, .context = 128, .threads = 1},
                directory_ / "small.brim");
@@ -46,7 +46,6 @@ class AcceleratorServerTest : public testing::Test {
     program_address_ = image_->view().program.address;
     passes_ = std::make_unique<InterpreterPassServer>(*ddr_, board.accelerator, make_reference_kernels, 1);
   }
-  ~AcceleratorServerTest() override { std::filesystem::remove_all(directory_); }
 
   AcceleratorServer server(Fault fault = Fault::kNone) const {
     return {*ddr_, *passes_, {.registers = kRegisters, .fault = fault}};
@@ -73,8 +72,8 @@ class AcceleratorServerTest : public testing::Test {
     EXPECT_EQ(word(registers::kErrorCode), static_cast<uint32_t>(code));
   }
 
-  const std::filesystem::path directory_ =
-      std::filesystem::temp_directory_path() / ("brim_accelerator_server." + std::to_string(getpid()));
+  const test::TemporaryFolder folder_;
+  const std::filesystem::path directory_ = folder_.path();
   std::unique_ptr<MappedImage> image_;
   Program program_;
   uint64_t program_address_ = 0;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -10,6 +11,7 @@
 #include "engine/token_bytes.h"
 #include "runtime/passes.h"
 #include "runtime/sampler.h"
+#include "runtime/session.h"
 
 namespace brim {
 
@@ -21,6 +23,9 @@ struct Options {
   uint32_t prompt_tokens = 128;
   uint32_t rounds = 21;
   Target target;
+  SpecOptions spec{.type = SpecType::kNone};
+  SamplerOptions sampler;
+  uint32_t text_tokens = 128;
   bool json = false;
 };
 
@@ -74,6 +79,38 @@ void run_prompt(Executor& executor, uint32_t count) {
   run_passes(executor, ids, 0, count - 1, [](size_t, std::span<const float>) {});
 }
 
+// A text decoded with drafts and without, in turn.
+struct TextBench {
+  Samples plain, drafted;      // token/s
+  Samples ratio;               // of the two of a round
+  double tokens_per_pass = 0;  // of the last round
+};
+
+TextBench bench_text(Executor& executor, const Text& text, const Options& options) {
+  TextBench result;
+  const std::vector<uint32_t> prompt = text.encode_prompt("");
+  for (uint32_t round = 0; round < options.rounds; ++round) {
+    double rates[2];
+    for (const bool drafted : {false, true}) {
+      HostSpeculation speculation(executor, options.spec);
+      Session session(executor, text.tokenizer());
+      if (drafted) session.speculate(speculation.get());
+      HostSampler sampler(options.sampler);
+      session.add(prompt);
+      const Generation text_of = session.generate(sampler, {.max_tokens = options.text_tokens});
+      if (text_of.passes == 0)
+        throw Error("the text ends before anything can be measured; give another --seed");
+      const auto tokens = static_cast<double>(text_of.tokens.size() - 1);
+      rates[drafted ? 1 : 0] = tokens / text_of.decode_seconds;
+      if (drafted) result.tokens_per_pass = tokens / static_cast<double>(text_of.passes);
+    }
+    result.plain.add(rates[0]);
+    result.drafted.add(rates[1]);
+    result.ratio.add(rates[1] / rates[0]);
+  }
+  return result;
+}
+
 void bench(const Options& options) {
   const MappedImage image(options.image);
   const Program program = image.program();
@@ -106,6 +143,9 @@ void bench(const Options& options) {
     prompt.add(prompt_tokens / seconds([&] { run_prompt(*executor, prompt_tokens); }));
   }
 
+  std::optional<TextBench> text;
+  if (options.spec.type != SpecType::kNone) text = bench_text(*executor, Text(image), options);
+
   const char* load = options.target.load == Load::kMap ? "map" : "copy";
   if (options.json) {
     nlohmann::json report = {{"target", executor->name()},
@@ -134,6 +174,14 @@ void bench(const Options& options) {
       report["prompt_tokens_per_second_least"] = prompt.least();
       report["prompt_tokens_per_second_most"] = prompt.most();
     }
+    if (text) {
+      report["speculation"] = {{"type", name_of(options.spec.type)},
+                               {"tokens", options.text_tokens},
+                               {"tokens_per_second_none", text->plain.median()},
+                               {"tokens_per_second", text->drafted.median()},
+                               {"ratio", text->ratio.median()},
+                               {"tokens_per_pass", text->tokens_per_pass}};
+    }
     std::cout << report << '\n';
     finish_output();
     return;
@@ -158,6 +206,14 @@ void bench(const Options& options) {
     std::printf("| prompt of %-8u | %6.2f (%6.2f - %6.2f) | %8s | %22s | %13s |\n", prompt_tokens,
                 prompt.median(), prompt.least(), prompt.most(), "", "", "");
   }
+  if (text) {
+    std::printf(
+        "\nA text of up to %u tokens from the start, temperature %g, --spec-type %s against none:\n"
+        "%.2f token/s against %.2f, ratio %.3f (%.3f - %.3f), %.2f tokens per pass\n",
+        options.text_tokens, static_cast<double>(options.sampler.temperature),
+        std::string(name_of(options.spec.type)).c_str(), text->drafted.median(), text->plain.median(),
+        text->ratio.median(), text->ratio.least(), text->ratio.most(), text->tokens_per_pass);
+  }
   finish_output();
 }
 
@@ -176,6 +232,11 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   add_target_options(*command, options->target);
+  add_spec_options(*command, options->spec);  // given: a text is decoded with drafts and without, too
+  add_sampler_options(*command, options->sampler);
+  command->add_option("--text-tokens", options->text_tokens, "Length of the text for --spec-type")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { bench(*options); });
 }

@@ -19,13 +19,16 @@ double rate(uint64_t tokens, double seconds) {
 
 class ChatLoop {
  public:
-  ChatLoop(Chat& chat, const Tokenizer& tokenizer, const ChatSettings& settings,
+  ChatLoop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, const ChatSettings& settings,
            std::atomic<bool>& interrupted)
       : chat_(chat),
         tokenizer_(tokenizer),
+        speculation_(speculation),
         settings_(settings),
         sampler_(settings.sampler),
-        interrupted_(interrupted) {}
+        interrupted_(interrupted) {
+    chat_.session().speculate(speculation_.get());
+  }
 
   // False: the chat is over.
   bool take(const std::string& line) {
@@ -49,6 +52,11 @@ class ChatLoop {
       case ChatAction::kTokens:
         std::cout << read.text << '\n';
         return true;
+      case ChatAction::kSpec:
+        speculation_.set_type(settings_.spec);
+        chat_.session().speculate(speculation_.get());
+        std::cout << read.text << '\n';
+        return true;
       case ChatAction::kHelp:
         write_help([](std::string_view help) { std::cout << help << '\n'; });
         return true;
@@ -65,6 +73,7 @@ class ChatLoop {
  private:
   void answer(std::string_view user) {
     interrupted_ = false;
+    speculation_.clear_counts();
     StreamDecoder decoder(tokenizer_);
     std::string room(decoder.max_text_bytes(), '\0');
     try {
@@ -93,10 +102,18 @@ class ChatLoop {
     const size_t decoded = last_.tokens.empty() ? 0 : last_.tokens.size() - 1;
     std::printf("decoded      %zu tokens in %.3f s: %.2f token/s\n", decoded, last_.decode_seconds,
                 rate(decoded, last_.decode_seconds));
+    if (last_.passes == 0) return;
+    const SpeculationCounts& counts = speculation_.counts();
+    std::printf("passes       %llu, %.2f tokens each; %llu of %llu drafted tokens accepted\n",
+                static_cast<unsigned long long>(last_.passes),
+                static_cast<double>(decoded) / static_cast<double>(last_.passes),
+                static_cast<unsigned long long>(counts.accepted),
+                static_cast<unsigned long long>(counts.drafted));
   }
 
   Chat& chat_;
   const Tokenizer& tokenizer_;
+  HostSpeculation& speculation_;
   ChatSettings settings_;
   HostSampler sampler_;
   std::atomic<bool>& interrupted_;
@@ -105,11 +122,11 @@ class ChatLoop {
 
 }  // namespace
 
-void chat_loop(Chat& chat, const Tokenizer& tokenizer, ChatSettings settings,
+void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, ChatSettings settings,
                std::atomic<bool>& interrupted) {
   const bool interactive = isatty(STDIN_FILENO) != 0;
   if (interactive) std::cout << "Type /help for what can be done here.\n";
-  ChatLoop loop(chat, tokenizer, settings, interrupted);
+  ChatLoop loop(chat, tokenizer, speculation, settings, interrupted);
   for (std::string line; std::cout.good();) {
     if (interactive) std::cout << "> " << std::flush;
     if (!std::getline(std::cin, line)) break;

@@ -5,11 +5,13 @@
 
 #include "runtime/chat.h"
 #include "runtime/chat_command.h"
+#include "runtime/host_speculation.h"
 
 namespace brim {
 
 // Reads lines from standard input, turns and commands, and writes the answers to standard output until the
 // input ends or says /quit. Setting `interrupted` ends the answer under way, not the chat.
-void chat_loop(Chat& chat, const Tokenizer& tokenizer, ChatSettings settings, std::atomic<bool>& interrupted);
+void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, ChatSettings settings,
+               std::atomic<bool>& interrupted);
 
 }  // namespace brim

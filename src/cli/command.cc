@@ -108,6 +108,19 @@ void add_target_options(CLI::App& command, Target& target) {
       ->check(CLI::Range(1, 1024));
 }
 
+void add_spec_options(CLI::App& command, SpecOptions& options) {
+  command
+      .add_option_function<std::string>(
+          "--spec-type", [&options](const std::string& name) { options.type = *spec_type_named(name); },
+          "What drafts tokens that a pass verifies together; the text is the same. ngram: what followed the "
+          "last tokens before. auto: whatever there is")
+      ->check(CLI::IsMember(std::vector<std::string>(kSpecTypes.begin(), kSpecTypes.end())))
+      ->default_str(std::string(name_of(options.type)));
+  command.add_option("--spec-draft-n-max", options.max_drafts, "Most tokens to draft for a pass")
+      ->check(CLI::Range(uint32_t{1}, Speculation::kMostDrafts))
+      ->capture_default_str();
+}
+
 void add_sampler_options(CLI::App& command, SamplerOptions& options) {
   for (const SamplerOption& option : kSamplerOptions) {
     const auto number = [](double value) {

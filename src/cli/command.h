@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "isa/layout.h"
+#include "runtime/host_speculation.h"
 #include "runtime/loaded_model.h"
 #include "runtime/sampler_options.h"
 #include "runtime/target.h"
@@ -47,6 +48,9 @@ void add_target_options(CLI::App& command, Target& target);
 
 // One option for each row of kSamplerOptions. The same.
 void add_sampler_options(CLI::App& command, SamplerOptions& options);
+
+// --spec-type and --spec-draft-n-max. The same.
+void add_spec_options(CLI::App& command, SpecOptions& options);
 
 // A progress bar on standard error if that is a terminal and the work takes more than a second; else nothing.
 Progress progress_bar(const std::string& what);

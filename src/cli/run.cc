@@ -5,12 +5,14 @@
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "cli/chat_loop.h"
 #include "cli/command.h"
 #include "rtl_target/totals.h"
 #include "runtime/chat.h"
+#include "runtime/pass_log.h"
 #include "runtime/session.h"
 #include "sim/subject.h"
 #include "tokenizer/build.h"
@@ -28,6 +30,9 @@ struct Options {
   uint32_t tokens = 256;
   SamplerOptions sampler;
   Target target;
+  SpecOptions spec;
+  bool show_drafts = false;
+  std::string passes;
   bool chat = false;
   std::string system;
   std::vector<std::string> template_variables;
@@ -40,6 +45,10 @@ std::atomic<bool> interrupted{false};
 void on_interrupt(int) {
   if (interrupted.exchange(true)) std::_Exit(128 + SIGINT);
 }
+
+// Colours of tokens that were drafted and kept, and of all others.
+constexpr const char* kDrafted = "\033[32m";
+constexpr const char* kPlain = "\033[0m";
 
 const char* describe(StopReason reason) {
   switch (reason) {
@@ -69,9 +78,11 @@ accelerator::Counters total_of(const rtl_target::RtlExecutor& rtl) {
 }
 
 // Rates and shares of the simulated board, each as docs/simulator.md defines it.
-nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image, uint32_t prompt_tokens) {
-  const sim::Shares shares = sim::shares_of(rtl.board(), sim::subject_of(image, rtl.board()),
-                                            rtl_target::run_of(rtl.passes(), prompt_tokens));
+nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& image, uint32_t prompt_tokens,
+                      uint64_t decoded_tokens) {
+  sim::RunResult run = rtl_target::run_of(rtl.passes(), prompt_tokens);
+  run.decode.tokens = static_cast<double>(decoded_tokens);  // not those that were drafted in vain
+  const sim::Shares shares = sim::shares_of(rtl.board(), sim::subject_of(image, rtl.board()), run);
   const accelerator::Counters total = total_of(rtl);
   nlohmann::json stalls;
   for (size_t i = 0; i < registers::kStalls.size(); ++i) {
@@ -107,9 +118,11 @@ void chat(const Options& options) {
   for (const std::string& variable : options.template_variables) {
     add_template_variable(variable, prompt_options.variables);
   }
+  HostSpeculation speculation(model.executor(), options.spec);
   Chat conversation(session, options.system, program ? &*program : nullptr, prompt_options);
   std::signal(SIGINT, on_interrupt);
-  chat_loop(conversation, model.tokenizer(), {.sampler = options.sampler, .max_tokens = options.tokens},
+  chat_loop(conversation, model.tokenizer(), speculation,
+            {.sampler = options.sampler, .max_tokens = options.tokens, .spec = options.spec.type},
             interrupted);
   finish_output();
 }
@@ -123,7 +136,11 @@ void run(const Options& options) {
 
   Executor* const executor = &model.executor();
   const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor);
-  Session session(*executor, text.tokenizer());
+  std::optional<LoggingRunner> log;
+  if (!options.passes.empty()) log.emplace(*executor, options.passes);
+  HostSpeculation speculation(*executor, options.spec);
+  Session session(log ? static_cast<PassRunner&>(*log) : *executor, text.tokenizer());
+  session.speculate(speculation.get());
   session.add(ids);  // throws before the prompt is shown
   HostSampler sampler(options.sampler);
   StreamDecoder decoder(text.tokenizer());
@@ -135,12 +152,16 @@ void run(const Options& options) {
   for (const uint32_t id : ids) show(id);
 
   std::signal(SIGINT, on_interrupt);
-  const Generation result =
-      session.generate(sampler, {.max_tokens = options.tokens, .on_token = [&](uint32_t token) {
-                                   show(token);
-                                   return !interrupted && std::cout.good();
-                                 }});
+  const Generation result = session.generate(
+      sampler, {.max_tokens = options.tokens, .on_token = [&](uint32_t token) {
+                  const bool mark = options.show_drafts && session.conversation().last_as_drafted();
+                  if (mark) std::cout << kDrafted;
+                  show(token);
+                  if (mark) std::cout << kPlain;
+                  return !interrupted && std::cout.good();
+                }});
   std::signal(SIGINT, SIG_DFL);
+  if (log) log->finish();
   ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
   const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
 
@@ -157,9 +178,13 @@ void run(const Options& options) {
         {"decode_tokens_per_second", rate(decoded, result.decode_seconds)},
         {"stop_reason", describe(result.reason)},
         {"target", executor->name()},
+        {"passes", result.passes},
+        {"tokens_per_pass", result.passes > 0 ? static_cast<double>(decoded) / result.passes : 0.0},
+        {"drafted", {{"ngram", speculation.counts().drafted}}},
+        {"accepted", {{"ngram", speculation.counts().accepted}}},
     };
     if (rtl != nullptr)
-      summary["accelerator"] = report(*rtl, model.image(), static_cast<uint32_t>(prompt_tokens));
+      summary["accelerator"] = report(*rtl, model.image(), static_cast<uint32_t>(prompt_tokens), decoded);
     std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     finish_output();
     return;
@@ -174,6 +199,13 @@ void run(const Options& options) {
     std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",
                  executor->name().c_str(), prompt_tokens, rate(prompt_tokens, result.prompt_seconds),
                  result.tokens.size(), rate(decoded, result.decode_seconds), describe(result.reason));
+    if (speculation.counts().drafted > 0) {
+      std::fprintf(stderr, "[%llu passes, %.2f tokens each; %llu of %llu drafted tokens accepted]\n",
+                   static_cast<unsigned long long>(result.passes),
+                   static_cast<double>(decoded) / static_cast<double>(result.passes),
+                   static_cast<unsigned long long>(speculation.counts().accepted),
+                   static_cast<unsigned long long>(speculation.counts().drafted));
+    }
     if (rtl != nullptr) {
       const double cycles = static_cast<double>(total_of(*rtl).cycles);
       std::fprintf(stderr, "[simulated board: %zu passes in %.0f cycles, %.4f s at %.0f MHz]\n",
@@ -194,6 +226,9 @@ void add_run(CLI::App& app) {
   command->add_option("-n,--tokens", options->tokens, "Most tokens to generate")->capture_default_str();
   add_sampler_options(*command, options->sampler);
   add_target_options(*command, options->target);
+  add_spec_options(*command, options->spec);
+  command->add_option("--passes", options->passes,
+                      "Write position, tokens and logits of every pass to this file, for brim sim --replay");
   auto* chat_flag = command->add_flag("--chat", options->chat,
                                       "Hold a conversation: turns from standard input, a line each");
   chat_flag->excludes("--prompt")->excludes("--prompt-file");
@@ -207,7 +242,11 @@ void add_run(CLI::App& app) {
       "Take special tokens that the prompt writes out, as <|eot_id|>, for those tokens (default); "
       "--no-special for texts that are not trusted. In a chat they never are");
   command->add_option("--system", options->system, "What opens the conversation")->needs(chat_flag);
-  command->add_flag("--json", options->json, "Print one JSON object when done")->excludes(chat_flag);
+  auto* json = command->add_flag("--json", options->json, "Print one JSON object when done");
+  json->excludes(chat_flag);
+  command->add_flag("--show-drafts", options->show_drafts, "Colour what was drafted and kept")
+      ->excludes(chat_flag)
+      ->excludes(json);
   command->callback([options] { options->chat ? chat(*options) : run(*options); });
 }
 

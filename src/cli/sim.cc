@@ -8,6 +8,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/sim_speculation.h"
 #include "model/tensor_source.h"
 #include "sim/report.h"
 #include "sim/run.h"
@@ -27,6 +28,7 @@ struct Options {
   uint64_t trace_cycles = 20000;
   std::string report;
   std::vector<std::string> sweep;  // "KEY=v1,v2"
+  SimulatedSpeculation speculation;
 };
 
 bool is_image(const std::string& path) {
@@ -35,10 +37,13 @@ bool is_image(const std::string& path) {
   return file.read(magic, sizeof magic) && std::memcmp(magic, kImageMagic, sizeof magic) == 0;
 }
 
-sim::Subject open_subject(const Options& options, const Board& board) {
-  if (is_image(options.subject)) return sim::subject_of(MappedImage(options.subject), board);
+sim::Subject open_subject(const Options& options, const std::string& name, const Board& board) {
+  if (is_image(name)) return sim::subject_of(MappedImage(name), board);
   const PlanOptions plan{.embedding = options.placement.embedding, .context = options.placement.context};
-  return sim::subject_of(open_model(options.subject)->description(), board, plan);
+  return sim::subject_of(open_model(name)->description(), board, plan);
+}
+sim::Subject open_subject(const Options& options, const Board& board) {
+  return open_subject(options, options.subject, board);
 }
 
 std::string command_line(const Options& options) {
@@ -265,6 +270,14 @@ void simulate(const Options& options) {
   if (!options.sweep.empty()) return sweep(options);
   const Board board = load_board(options.placement.board, options.placement.set);
   const sim::Subject subject = open_subject(options, board);
+  const SimulatedSpeculation& speculation = options.speculation;
+  if (!speculation.replay.empty())
+    return replay(board, subject, speculation, options.run.threads, options.json);
+  if (speculation.accept) {
+    std::optional<sim::Subject> draft;
+    if (!speculation.draft_model.empty()) draft = open_subject(options, speculation.draft_model, board);
+    return simulate_speculation(board, subject, draft, speculation, options.run, options.json);
+  }
   const sim::RunResult run = sim::simulate_run(board, subject, options.run, {}, progress_bar("simulating"));
   if (!options.trace.empty()) write_trace(board, subject, run, options);
   if (!options.report.empty()) write_report(board, subject, run, options);
@@ -316,6 +329,29 @@ void add_sim(CLI::App& app) {
       ->type_name("KEY=VALUE,...")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* accept = command
+                     ->add_option("--accept", options->speculation.accept,
+                                  "Draft tokens for every pass, each of which is right with this probability")
+                     ->check(CLI::Range(0.0, 1.0))
+                     ->excludes("--trace")
+                     ->excludes("--report")
+                     ->excludes("--sweep");
+  command->add_option("--spec-draft-n-max", options->speculation.drafts, "Tokens that are drafted for a pass")
+      ->check(CLI::Range(uint32_t{1}, Speculation::kMostDrafts))
+      ->capture_default_str()
+      ->needs(accept);
+  command
+      ->add_option("--draft", options->speculation.draft_model,
+                   "Image, or model as for pack, that drafts; its passes are counted (default: drafts cost "
+                   "nothing)")
+      ->needs(accept);
+  command
+      ->add_option("--replay", options->speculation.replay,
+                   "Simulate the passes of this file, which brim run --passes has written")
+      ->excludes(accept)
+      ->excludes("--trace")
+      ->excludes("--report")
+      ->excludes("--sweep");
   command->callback([options] { simulate(*options); });
 }
 

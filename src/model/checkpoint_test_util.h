@@ -17,34 +17,9 @@
 #include "base/error.h"
 #include "model/checkpoint_writers.h"
 #include "model/tensor_source.h"
+#include "tests/support/temporary_folder.h"
 
 namespace brim::test {
-
-// A folder of its own for each object, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    static std::atomic<int> count = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("brim-test-" + std::to_string(getpid()) + "-" + std::to_string(count++));
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string path() const { return path_.string(); }
-
-  // Writes `content` to the file `name`; returns its path.
-  std::string write(const std::string& name, const std::string& content) const {
-    std::string path = (path_ / name).string();
-    std::ofstream(path, std::ios::binary) << content;
-    return path;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The text of the Error that `action` throws; a test failure and "" if it throws none.
 inline std::string error_of(const std::function<void()>& action) {
@@ -59,11 +34,6 @@ inline std::string error_of(const std::function<void()>& action) {
 
 inline std::span<const uint8_t> as_bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-inline std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 // All values of a tensor.

@@ -23,7 +23,7 @@ const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
                                      .high_freq_factor = 4.0,
                                      .original_context = 8192.0};
 
-// Source: config.json of meta-llama/Llama-2-7b-hf, TinyLlama/TinyLlama-1.1B-Chat-v1.0,
+// Source: config.json of meta-llama/Llama-2-7b-hf, JackFram/llama-68m (which others let draft), TinyLlama/TinyLlama-1.1B-Chat-v1.0,
 // meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B and -3B, Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, -1.7B and
 // -4B, HuggingFaceTB/SmolLM2-135M, -360M and -1.7B, microsoft/Phi-3.5-mini-instruct (whose longrope factors
 // are left out: they change no size).
@@ -31,6 +31,7 @@ constexpr std::array kPublished = {
     // clang-format off
     // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2
     PublishedShape{"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, false, false},
+    PublishedShape{"llama-68m", 768, 2, 12, 12, 64, 3072, 32000, 2048, 1e-6f, 1e4, false, false, false, false},
     PublishedShape{"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, false, false},
     PublishedShape{"llama3-8b", 4096, 32, 32, 8, 128, 14336, 128256, 8192, 1e-5f, 5e5, false, false, false, false},
     PublishedShape{"llama3.2-1b", 2048, 16, 32, 8, 64, 8192, 128256, 131072, 1e-5f, 5e5, true, false, false, true},

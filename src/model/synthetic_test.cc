@@ -71,6 +71,7 @@ TEST(Synthetic, ParameterCountsAreThePublishedOnes) {
     return count;
   };
   EXPECT_EQ(parameters("llama2-7b"), 6'738'415'616u);
+  EXPECT_EQ(parameters("llama-68m"), 68'030'208u);
   EXPECT_EQ(parameters("tinyllama-1.1b"), 1'100'048'384u);
   EXPECT_EQ(parameters("llama3-8b"), 8'030'261'248u);
   EXPECT_EQ(parameters("llama3.2-1b"), 1'235'814'400u);

@@ -40,12 +40,14 @@ void expect_agreement(const MappedImage& image, uint32_t lanes, double latency_n
   if (rtl.max_tokens_per_pass() > 1) widths.push_back(rtl.max_tokens_per_pass());
   for (const uint32_t tokens : widths) {
     for (const uint32_t position : positions) {
+      // Of the last token, as a prompt's; of all at one position, as drafts that are verified.
+      const bool all_logits = position == positions.back();
       std::vector<uint32_t> ids(tokens);
       for (uint32_t t = 0; t < tokens; ++t) ids[t] = (position + t) * 7919 % rtl.vocabulary();
-      rtl.run({.tokens = ids, .position = position, .first_logits = tokens - 1});
+      rtl.run({.tokens = ids, .position = position, .first_logits = all_logits ? 0 : tokens - 1});
       const accelerator::Counters& counters = rtl.passes().back().counters;
-      const sim::PassResult simulated =
-          sim::simulate_pass(board, subject.program, {.position = position, .tokens = tokens});
+      const sim::PassResult simulated = sim::simulate_pass(
+          board, subject.program, {.position = position, .tokens = tokens, .all_logits = all_logits});
       const double difference =
           static_cast<double>(simulated.cycles) / static_cast<double>(counters.cycles) - 1;
       EXPECT_LE(std::abs(difference), 0.01) << "T = " << tokens << ", position " << position << ": "

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "engine/kernels.h"
-#include "tests/byte_tokenizer.h"
+#include "tests/support/byte_tokenizer.h"
 #include "tests/dequantised_source.h"
 #include "tests/oracle_forward.h"
 #include "tests/small_models.h"

@@ -30,9 +30,9 @@ class Candidates {
   // Drops candidates of which keep(candidate) is false. Only before nth().
   template <typename Keep>
   void keep_if(const Keep& keep) {
-    size_ = static_cast<size_t>(std::remove_if(heap_.begin(), heap_.end(),
-                                               [&](const Candidate& c) { return !keep(c); }) -
-                                heap_.begin());
+    size_ = static_cast<size_t>(
+        std::remove_if(heap_.begin(), heap_.end(), [&](const Candidate& c) { return !keep(c); }) -
+        heap_.begin());
     heap_ = heap_.first(size_);
   }
 
@@ -61,8 +61,8 @@ class Candidates {
                              [](const Candidate& a, const Candidate& b) { return a.value < b.value; });
   }
 
-  double total = 0;        // the sum of the weights, in the order of at()
-  uint32_t fallback = 0;   // the most probable token, for a draw that rounding leads beyond the last weight
+  double total = 0;       // the sum of the weights, in the order of at()
+  uint32_t fallback = 0;  // the most probable token, for a draw that rounding leads beyond the last weight
 
  private:
   std::span<Candidate> heap_;

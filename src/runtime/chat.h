@@ -29,6 +29,7 @@ class Chat {
   // Forgets the conversation.
   void reset();
 
+  Session& session() { return session_; }
   const Session& session() const { return session_; }
 
  private:

@@ -64,6 +64,11 @@ ChatLine read_chat_line(std::string_view line, ChatSettings& settings, std::span
       }
       settings.max_tokens = static_cast<uint32_t>(*tokens);
       text.add("at most ").add(*tokens).add(" tokens");
+    } else if (command.action == ChatAction::kSpec) {
+      const auto type = spec_type_named(value);
+      if (!type) return refuse(text, "/spec takes auto, ngram or none");
+      settings.spec = *type;
+      text.add("drafts: ").add(name_of(*type));
     } else if (!value.empty()) {
       return refuse(text.add("/").add(name), " takes no value");
     }

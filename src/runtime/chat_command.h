@@ -9,6 +9,7 @@
 
 #include "base/text_writer.h"
 #include "runtime/sampler_options.h"
+#include "runtime/spec_type.h"
 
 namespace brim {
 
@@ -16,6 +17,7 @@ namespace brim {
 struct ChatSettings {
   SamplerOptions sampler;
   uint32_t max_tokens = 256;  // of an answer
+  SpecType spec = SpecType::kAuto;
 };
 
 enum class ChatAction : uint8_t {
@@ -24,6 +26,7 @@ enum class ChatAction : uint8_t {
   kStats,    // tell speed and memory traffic of the last answer
   kSampler,  // the sampler's options have changed; `text` says what they are
   kTokens,   // the limit has changed; `text` says what it is
+  kSpec,     // how tokens are drafted has changed; `text` says to what
   kHelp,     // write_help()
   kQuit,
   kRefuse,  // there is no such command, or its value is no good; `text` says which
@@ -40,6 +43,7 @@ inline constexpr auto kChatCommands = std::to_array<ChatCommand>({
     {"reset", "", "forget the conversation", ChatAction::kReset},
     {"stats", "", "speed and memory traffic of the last answer", ChatAction::kStats},
     {"tokens", "N", "most tokens of an answer", ChatAction::kTokens},
+    {"spec", "TYPE", "how tokens are drafted: auto, ngram or none; the text is the same", ChatAction::kSpec},
     {"help", "", "this", ChatAction::kHelp},
     {"quit", "", "stop (also Ctrl-D)", ChatAction::kQuit},
 });

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "tests/byte_tokenizer.h"
-#include "tests/fake_executor.h"
+#include "tests/support/byte_tokenizer.h"
+#include "tests/support/fake_executor.h"
 #include "tokenizer/build.h"
 
 namespace brim {

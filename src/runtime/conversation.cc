@@ -48,6 +48,7 @@ bool Conversation::read() {
 void Conversation::rewind(uint32_t position) {
   if (unread_) take_back();
   if (position >= count_) return;
+  if (speculation_ != nullptr) speculation_->rewind(position);
   count_ = position;
   position_ = std::min(position_, position);
   cut_short_ = false;

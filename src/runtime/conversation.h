@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "runtime/passes.h"
+#include "runtime/speculation.h"
 #include "runtime/turn.h"
 #include "tokenizer/tokenizer.h"
 
@@ -38,8 +40,8 @@ class Conversation {
   // Tokens that have been run, and how many more can be.
   uint32_t position() const { return position_; }
   uint32_t room() const { return context() - position_; }
-  // The whole text. Those from position() on have not been run: the last one that was chosen, and what has been
-  // added since.
+  // The whole text. Those from position() on have not been run: the last one that was chosen, and what has
+  // been added since.
   std::span<const uint32_t> tokens() const { return memory_.first(count_); }
   std::span<const uint32_t> unrun() const { return tokens().subspan(position_); }
 
@@ -60,10 +62,20 @@ class Conversation {
   std::span<const float> logits() const { return logits_; }
 
   // Chooses tokens, starting from logits(), until an end token, `max_tokens`, the end of the context, or
-  // on_token(token) is false, which is called for each new token but an end token as it is chosen. Every token
-  // chosen is part of the text; the last one has not been run.
+  // on_token(token) is false, which is called for each new token but an end token as it is chosen. Every
+  // token chosen is part of the text; the last one has not been run.
   template <TokenChooser Chooser, typename OnToken>
   StopReason generate(Chooser& chooser, uint32_t max_tokens, const OnToken& on_token);
+
+  // From now on generate() drafts tokens and verifies them, several in a pass; the same tokens are chosen as
+  // without. Null: no more. It must outlive the conversation.
+  void speculate(Speculation* speculation) { speculation_ = speculation; }
+
+  // Passes that generate() has run.
+  uint64_t passes() const { return passes_; }
+
+  // Whether the token chosen last is what was drafted for it.
+  bool last_as_drafted() const { return as_drafted_; }
 
   // Forgets everything from `position` on.
   void rewind(uint32_t position);
@@ -90,15 +102,24 @@ class Conversation {
     unread_ = false;
   }
 
+  // Tokens to verify together with the last one chosen, at most `most`.
+  std::span<const uint32_t> draft(uint32_t most) {
+    if (speculation_ == nullptr) return {};
+    return speculation_->draft(tokens(), std::min({most, room() - 1, runner_.max_tokens_per_pass() - 1}));
+  }
+
   PassRunner& runner_;
   const Tokenizer& tokenizer_;
   std::span<uint32_t> memory_;
-  uint32_t count_ = 0;     // tokens of the text
-  uint32_t position_ = 0;  // of them in the KV cache
+  uint32_t count_ = 0;      // tokens of the text
+  uint32_t position_ = 0;   // of them in the KV cache
   bool cut_short_ = false;  // the last answer did not end by itself
   bool unread_ = false;     // something was added since the last read()
   Mark before_;
   std::span<const float> logits_;
+  Speculation* speculation_ = nullptr;
+  bool as_drafted_ = false;
+  uint64_t passes_ = 0;
 };
 
 template <TokenChooser Chooser, typename OnToken>
@@ -106,21 +127,48 @@ StopReason Conversation::generate(Chooser& chooser, uint32_t max_tokens, const O
   chooser.forget();
   for (const uint32_t token : tokens()) chooser.accept(token);
   cut_short_ = true;
-  for (uint32_t count = 0; count < max_tokens;) {
-    const uint32_t token = chooser.sample(logits_);
+  if (max_tokens == 0) return StopReason::kLimit;
+
+  uint32_t left = max_tokens;
+  // The next token of the text, and the reason to stop there if there is one.
+  const auto choose = [&](std::span<const float> logits,
+                          const uint32_t* drafted) -> std::optional<StopReason> {
+    const uint32_t token = chooser.sample(logits);
     chooser.accept(token);
+    as_drafted_ = drafted != nullptr && token == *drafted;
     memory_[count_++] = token;
     if (tokenizer_.is_end(token)) {
       cut_short_ = false;
       return StopReason::kEnd;
     }
-    ++count;
+    --left;
     if (!on_token(token)) return StopReason::kInterrupted;
-    if (count == max_tokens) break;
-    if (room() == 0) return StopReason::kContextFull;
-    if (!read()) return StopReason::kFailed;
+    if (left == 0) return StopReason::kLimit;
+    if (count_ > context()) return StopReason::kContextFull;
+    return std::nullopt;
+  };
+
+  std::optional<StopReason> stop = choose(logits_, nullptr);
+  while (!stop) {
+    // The token that was chosen last, and what may follow it. Only what is chosen becomes part of the text;
+    // what stands in the cache behind it is overwritten before it is read.
+    const std::span<const uint32_t> drafts = draft(left - 1);
+    std::copy(drafts.begin(), drafts.end(), memory_.begin() + count_);
+    const auto width = static_cast<uint32_t>(1 + drafts.size());
+    const PassLogits rows =
+        runner_.run({.tokens = memory_.subspan(position_, width), .position = position_, .first_logits = 0});
+    if (rows.failed()) return StopReason::kFailed;
+    ++passes_;
+    const uint32_t first = count_;
+    uint32_t row = 0;
+    do {
+      stop = choose(rows.row(row, runner_.vocabulary()), row < drafts.size() ? &drafts[row] : nullptr);
+      ++row;
+    } while (as_drafted_ && !stop);
+    position_ += count_ - first;
+    if (speculation_ != nullptr) speculation_->settle(memory_.subspan(first, count_ - first));
   }
-  return StopReason::kLimit;
+  return *stop;
 }
 
 }  // namespace brim

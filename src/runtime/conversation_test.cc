@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "runtime/session.h"
-#include "tests/byte_tokenizer.h"
-#include "tests/fake_executor.h"
+#include "tests/support/byte_tokenizer.h"
+#include "tests/support/fake_executor.h"
 #include "tokenizer/build.h"
 
 namespace brim {

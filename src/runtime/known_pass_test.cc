@@ -9,7 +9,7 @@
 #include "engine/kernels.h"
 #include "image/crc32c.h"
 #include "image/pack.h"
-#include "tests/fake_executor.h"
+#include "tests/support/fake_executor.h"
 #include "tests/small_models.h"
 
 namespace brim {

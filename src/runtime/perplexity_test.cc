@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "model/checkpoint_test_util.h"
-#include "tests/fake_executor.h"
+#include "tests/support/fake_executor.h"
 
 namespace brim {
 namespace {

@@ -1,5 +1,5 @@
-// Chooses the next token from logits. Freestanding and reproducible: the same text before, logits, options and
-// seed give the same token on every machine (exp is Brim's own).
+// Chooses the next token from logits. Freestanding and reproducible: the same text before, logits, options
+// and seed give the same token on every machine (exp is Brim's own).
 #pragma once
 
 #include <cstdint>

@@ -13,14 +13,13 @@
 namespace brim {
 
 template <typename S>
-concept SamplerStage =
-    std::constructible_from<S, const SamplerOptions&> &&
+concept SamplerStage = std::constructible_from<S, const SamplerOptions&> &&
     requires(S stage, const S const_stage, Candidates& candidates, uint32_t token) {
-      { const_stage.active() } -> std::same_as<bool>;  // else apply() would change nothing
-      stage.apply(candidates);
-      stage.forget();       // the text begins anew
-      stage.accept(token);  // the text goes on with this token
-    };
+  { const_stage.active() } -> std::same_as<bool>;  // else apply() would change nothing
+  stage.apply(candidates);
+  stage.forget();       // the text begins anew
+  stage.accept(token);  // the text goes on with this token
+};
 
 // A stage that does not look at the text.
 struct TextBlindStage {

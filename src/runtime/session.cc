@@ -26,10 +26,10 @@ std::vector<uint32_t> encode(const Tokenizer& tokenizer, std::string_view text,
   return ids;
 }
 
-Session::Session(Executor& executor, const Tokenizer& tokenizer)
+Session::Session(PassRunner& runner, const Tokenizer& tokenizer)
     : tokenizer_(tokenizer),
-      memory_(size_t{executor.context()} + 1),
-      conversation_(executor, tokenizer, memory_) {}
+      memory_(size_t{runner.context()} + 1),
+      conversation_(runner, tokenizer, memory_) {}
 
 void Session::require_room(size_t tokens) const {
   const size_t used = conversation_.tokens().size();
@@ -81,12 +81,14 @@ Generation Session::generate(HostSampler& sampler, const GenerateOptions& option
   conversation_.read();
   result.prompt_seconds = seconds(prompt_start);
 
+  const uint64_t passes = conversation_.passes();
   const auto decode_start = Clock::now();
   result.reason = conversation_.generate(sampler, options.max_tokens, [&](uint32_t token) {
     result.tokens.push_back(token);
     return !options.on_token || options.on_token(token);
   });
   result.decode_seconds = seconds(decode_start);
+  result.passes = conversation_.passes() - passes;
   return result;
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/executor.h"
+#include "engine/pass.h"
 #include "runtime/conversation.h"
 #include "runtime/sampler.h"
 #include "tokenizer/tokenizer.h"
@@ -40,13 +40,14 @@ struct Generation {
   std::vector<uint32_t> tokens;  // new ones, without the end token
   StopReason reason = StopReason::kLimit;
   size_t prompt_tokens = 0;  // run before the first new one
+  uint64_t passes = 0;       // run for the other new ones
   double prompt_seconds = 0;
   double decode_seconds = 0;  // from the first new token to the last
 };
 
 class Session {
  public:
-  Session(Executor& executor, const Tokenizer& tokenizer);
+  Session(PassRunner& runner, const Tokenizer& tokenizer);
 
   uint32_t position() const { return conversation_.position(); }
   uint32_t room() const { return conversation_.room(); }
@@ -71,6 +72,9 @@ class Session {
   // Runs what was added, then samples until an end token, max_tokens or the end of the context. The text then
   // ends with the last token chosen, which has not been run.
   Generation generate(HostSampler& sampler, const GenerateOptions& options);
+
+  // As Conversation::speculate.
+  void speculate(Speculation* speculation) { conversation_.speculate(speculation); }
 
   // Forgets everything from `position` on.
   void rewind(uint32_t position) { conversation_.rewind(position); }

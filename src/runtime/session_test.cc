@@ -7,8 +7,8 @@
 
 #include "base/concat.h"
 #include "model/checkpoint_test_util.h"
-#include "tests/byte_tokenizer.h"
-#include "tests/fake_executor.h"
+#include "tests/support/byte_tokenizer.h"
+#include "tests/support/fake_executor.h"
 #include "tokenizer/build.h"
 
 namespace brim {

@@ -26,7 +26,8 @@ struct Design {
 struct PassRequest {
   uint32_t position = 0;
   uint32_t tokens = 1;
-  bool logits = true;  // of the last token
+  bool logits = true;       // of the last token
+  bool all_logits = false;  // of every token, where logits are wanted
 };
 
 }  // namespace brim::sim

@@ -184,14 +184,17 @@ Task Spu::swiglu(const Step& step) {
 
 Task Spu::logits(const Step& step) {
   const Instruction& in = step.instruction;
-  const uint64_t address =
-      (in.address + uint64_t{program_.pass.tokens - 1} * program_.header.logits_stride) * kBeatBytes;
+  const uint32_t tokens = program_.pass.tokens;
+  const uint32_t first = program_.pass.all_logits ? 0 : tokens - 1;  // whose logits are wanted
   for (uint32_t done = 0; done < in.rows; done += kLogitsPerBeat) {
     co_await issue_results({.elements = std::min(kLogitsPerBeat, in.rows - done)});
     wait_for_result(drained_);
-    pause(1);
-    pause(program_.pass.tokens - 1);  // whose logits are not wanted
-    co_await write(address + uint64_t{done} * 4);
+    pause(1 + first);
+    for (uint32_t t = first; t < tokens; ++t) {
+      if (t > first) pause(1);
+      co_await write((in.address + uint64_t{t} * program_.header.logits_stride) * kBeatBytes +
+                     uint64_t{done} * 4);
+    }
   }
 }
 

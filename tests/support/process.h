@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "model/checkpoint_test_util.h"
+#include "tests/support/temporary_folder.h"
 
 namespace brim::test {
 
@@ -70,6 +71,14 @@ inline ProcessResult run_process(const std::vector<std::string>& arguments, cons
   int status = 0;
   waitpid(child, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(out), read_file(err)};
+}
+
+// Exit code 1 and one line on standard error that contains `part`.
+inline void expect_failure(const ProcessResult& result, const std::string& part) {
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_EQ(result.error_lines(), 1u) << result.err;
+  EXPECT_EQ(result.err.find("brim: "), 0u) << result.err;
+  EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
 }
 
 }  // namespace brim::test

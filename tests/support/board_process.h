@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/temporary_folder.h"
+
 namespace brim::test {
 
 inline bool can_run_board() {

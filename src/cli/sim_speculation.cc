@@ -1,0 +1,170 @@
+#include "cli/sim_speculation.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "cli/command.h"
+#include "runtime/pass_log.h"
+#include "sim/replay.h"
+
+namespace brim {
+
+namespace {
+
+double seconds_of(const Board& board, std::span<const sim::PassCost> costs) {
+  double cycles = 0;
+  for (const sim::PassCost& cost : costs) cycles += cost.cycles;
+  return cycles / (board.accelerator.clock_mhz * 1e6);
+}
+
+double bytes_of(std::span<const sim::PassCost> costs) {
+  double bytes = 0;
+  for (const sim::PassCost& cost : costs) bytes += cost.bytes;
+  return bytes;
+}
+
+void require_width(const Board& board, const sim::Subject& subject, uint32_t width, const std::string& what) {
+  const uint32_t most = sim::max_tokens_per_pass(board, subject.program.program.header);
+  if (width <= most) return;
+  throw Error(concat(what, " needs passes of ", width, " tokens; board ", board.name, " takes at most ", most,
+                     " of this model at a context of ", subject.context()));
+}
+
+void print(const nlohmann::json& report) {
+  std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+}
+
+}  // namespace
+
+void replay(const Board& board, const sim::Subject& subject, const SimulatedSpeculation& speculation,
+            uint32_t threads, bool json) {
+  const std::vector<LoggedPass> log = read_passes(speculation.replay);
+  std::vector<sim::PassRequest> passes;
+  size_t prompt_passes = log.size();  // up to the first that gives logits
+  for (const LoggedPass& pass : log) {
+    if (pass.model != 0)
+      throw Error(speculation.replay + ": has passes of a second model, the image has one");
+    require_width(board, subject, pass.tokens, speculation.replay);
+    passes.push_back({.position = pass.position,
+                      .tokens = pass.tokens,
+                      .logits = pass.logits > 0,
+                      .all_logits = pass.logits > 1});
+    if (pass.logits > 0) prompt_passes = std::min(prompt_passes, passes.size());
+  }
+  const auto costs = sim::costs_of(board, subject.program, passes, threads, progress_bar("simulating"));
+  const double seconds = seconds_of(board, costs);
+  const double prompt_seconds = seconds_of(board, std::span(costs).first(prompt_passes));
+  const size_t decode_passes = passes.size() - prompt_passes;
+  // The tokens that the passes after the prompt's gave: the next pass begins behind what was kept. Of the
+  // last pass only the first is known to be.
+  const sim::PassRequest& first = passes[prompt_passes - 1];
+  const uint32_t decoded =
+      decode_passes == 0 ? 0 : passes.back().position + 1 - (first.position + first.tokens);
+  const double decode_seconds = seconds - prompt_seconds;
+  const double rate = decode_passes == 0 ? 0 : decoded / decode_seconds;
+  const double per_pass =
+      decode_passes == 0 ? 0 : static_cast<double>(decoded) / static_cast<double>(decode_passes);
+  if (json) {
+    print({{"simulated", true},
+           {"model", subject.name},
+           {"board", board.name},
+           {"replay", speculation.replay},
+           {"passes", passes.size()},
+           {"decode_passes", decode_passes},
+           {"decoded_tokens", decoded},
+           {"tokens_per_pass", per_pass},
+           {"seconds", seconds},
+           {"ttft_seconds", prompt_seconds},
+           {"decode_tokens_per_second", rate},
+           {"bytes", bytes_of(costs)}});
+    return finish_output();
+  }
+  std::printf("%s on %s, simulated (no board was measured): the passes of %s\n", subject.name.c_str(),
+              board.name.c_str(), speculation.replay.c_str());
+  std::printf("%-20s %9.3f s        %zu passes\n", "time to first token", prompt_seconds, prompt_passes);
+  std::printf("%-20s %9.3f token/s  %u tokens by %zu passes, %.3f each, in %.3f s\n", "decoding", rate,
+              decoded, decode_passes, per_pass, decode_seconds);
+  finish_output();
+}
+
+void simulate_speculation(const Board& board, const sim::Subject& subject,
+                          const std::optional<sim::Subject>& draft, const SimulatedSpeculation& speculation,
+                          const sim::RunRequest& request, bool json) {
+  require_width(board, subject, speculation.drafts + 1, concat("--spec-draft-n-max ", speculation.drafts));
+  if (request.generate == 0) throw Error("--accept is about generated tokens; give --generate N");
+  sim::RunRequest prompt = request;
+  prompt.generate = 0;
+  if (request.prompt_tokens + uint64_t{request.generate} > subject.context()) {
+    throw Error(concat(request.prompt_tokens, " prompt tokens and ", request.generate,
+                       " generated do not fit into a context of ", subject.context(), " tokens"));
+  }
+  const double ttft = sim::simulate_run(board, subject, prompt, {}, progress_bar("prompt")).prompt.cycles /
+                      (board.accelerator.clock_mhz * 1e6);
+  const auto passes = sim::speculated_passes(request.prompt_tokens, request.generate, *speculation.accept,
+                                             speculation.drafts);
+  const auto costs =
+      sim::costs_of(board, subject.program, passes, request.threads, progress_bar("simulating"));
+  const double verify_seconds = seconds_of(board, costs);
+
+  // The drafts of a pass take as many passes of the model that drafts, one after the other.
+  double draft_seconds = 0, draft_bytes = 0;
+  if (draft) {
+    std::vector<sim::PassRequest> drafting;
+    for (const sim::PassRequest& pass : passes) {
+      for (uint32_t i = 1; i < pass.tokens; ++i) drafting.push_back({.position = pass.position + i - 1});
+    }
+    if (!drafting.empty()) {
+      const auto draft_costs =
+          sim::costs_of(board, draft->program, drafting, request.threads, progress_bar("drafting"));
+      draft_seconds = seconds_of(board, draft_costs);
+      draft_bytes = bytes_of(draft_costs);
+    }
+  }
+  const double decode_seconds = verify_seconds + draft_seconds;
+  const double rate = request.generate / decode_seconds;
+  const double all = (request.prompt_tokens + request.generate) / (ttft + decode_seconds);
+  const double expected = sim::expected_tokens(*speculation.accept, speculation.drafts);
+  if (json) {
+    nlohmann::json report = {{"simulated", true},
+                             {"model", subject.name},
+                             {"board", board.name},
+                             {"prompt_tokens", request.prompt_tokens},
+                             {"generated_tokens", request.generate},
+                             {"accept", *speculation.accept},
+                             {"drafts", speculation.drafts},
+                             {"tokens_per_pass", expected},
+                             {"passes", passes.size()},
+                             {"ttft_seconds", ttft},
+                             {"verify_seconds", verify_seconds},
+                             {"draft_seconds", draft_seconds},
+                             {"tokens_per_second", all},
+                             {"decode_tokens_per_second", rate},
+                             {"bytes", bytes_of(costs) + draft_bytes}};
+    if (draft) report["draft_model"] = draft->name;
+    print(report);
+    return finish_output();
+  }
+  std::printf("%s on %s, simulated (no board was measured), with drafts that are assumed to be right\n",
+              subject.name.c_str(), board.name.c_str());
+  std::printf("  %u prompt tokens, %u generated; %u drafts for each pass, each right with probability %g\n\n",
+              request.prompt_tokens, request.generate, speculation.drafts, *speculation.accept);
+  std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed", all,
+              ttft + decode_seconds);
+  std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", rate);
+  std::printf("%-20s %9.3f s        all prompt passes\n", "time to first token", ttft);
+  std::printf("%-20s %9.3f          %zu passes of up to %u tokens, %.3f s\n", "tokens per pass", expected,
+              passes.size(), speculation.drafts + 1, verify_seconds);
+  if (draft) {
+    std::printf("%-20s %9.3f s        %s, a pass for each draft\n", "drafting", draft_seconds,
+                draft->name.c_str());
+  } else {
+    std::printf("%-20s                  counted as taking no time: looked up in the text\n", "drafting");
+  }
+  finish_output();
+}
+
+}  // namespace brim

@@ -1,0 +1,64 @@
+#include "runtime/pass_log.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "base/number.h"
+
+namespace brim {
+
+namespace {
+
+constexpr const char* kColumns = "position tokens logits model";
+
+}  // namespace
+
+LoggingRunner::LoggingRunner(PassRunner& runner, const std::string& path, uint32_t model)
+    : runner_(runner), path_(path), file_(path), model_(model) {
+  file_ << kColumns << '\n';
+  if (!file_) throw Error(concat("cannot write ", path_, ": ", std::strerror(errno)));
+}
+
+PassLogits LoggingRunner::run(const Pass& pass) {
+  const PassLogits logits = runner_.run(pass);
+  file_ << pass.position << ' ' << pass.tokens.size() << ' ' << pass.tokens.size() - pass.first_logits << ' '
+        << model_ << '\n';
+  return logits;
+}
+
+void LoggingRunner::finish() {
+  if (!file_.flush()) throw Error(concat("cannot write ", path_, ": ", std::strerror(errno)));
+}
+
+std::vector<LoggedPass> read_passes(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(concat("cannot read ", path, ": ", std::strerror(errno)));
+  std::vector<LoggedPass> passes;
+  std::string line;
+  if (!std::getline(file, line) || line != kColumns)
+    throw Error(
+        concat(path, ": its first line is not '", kColumns, "'; brim run --passes writes such files"));
+  for (uint32_t number = 2; std::getline(file, line); ++number) {
+    std::istringstream words(line);
+    std::array<uint32_t, 4> values{};
+    std::string word;
+    bool good = true;
+    for (uint32_t& value : values) {
+      words >> word;
+      const auto whole = words ? parse_whole(word) : std::nullopt;
+      good &= whole && *whole <= UINT32_MAX;
+      value = good ? static_cast<uint32_t>(*whole) : 0;
+    }
+    good &= !(words >> word) && values[1] > 0 && values[2] <= values[1];
+    if (!good) throw Error(concat(path, ", line ", number, ": '", line, "' is no pass (", kColumns, ")"));
+    passes.push_back({values[0], values[1], values[2], values[3]});
+  }
+  if (passes.empty()) throw Error(path + ": holds no passes");
+  return passes;
+}
+
+}  // namespace brim

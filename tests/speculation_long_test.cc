@@ -1,0 +1,41 @@
+// The same over 200 prompts and seeds, and how much is kept.
+#include "engine/interpreter.h"
+#include "engine/kernels.h"
+#include "tests/small_models.h"
+#include "tests/support/speculation_check.h"
+
+namespace brim::test {
+namespace {
+
+void check(const TensorSource& source, std::string_view kernels, uint32_t prompts) {
+  const PackedModel packed(source, EmbeddingFormat::kQ8, 128);
+  Interpreter executor(packed.image(), make_kernels(kernels),
+                       InterpreterOptions{.max_tokens_per_pass = 16, .threads = 1});
+  const SpeculationTotals totals = expect_equal_with_drafts(executor, prompts, 48);
+  std::printf("%s, %s: %llu tokens in %llu passes, %llu of %llu drafts accepted\n",
+              source.description().name.c_str(), executor.name().c_str(),
+              static_cast<unsigned long long>(totals.tokens), static_cast<unsigned long long>(totals.passes),
+              static_cast<unsigned long long>(totals.accepted),
+              static_cast<unsigned long long>(totals.drafted));
+}
+
+TEST(SpeculationLong, TwoHundredPromptsOfStories260K) {
+  BRIM_NEED_STORIES260K();
+  check(*open_model(stories260k_folder() + "stories260K.bin"), available_kernels().front(), 200);
+}
+
+TEST(SpeculationLong, TwoHundredPromptsOfTheDemoModel) {
+  check(*open_model(BRIM_SOURCE_DIR "/models/demo"), available_kernels().front(), 200);
+}
+
+TEST(SpeculationLong, TwoHundredPromptsOfSmallModels) {
+  for (const char* name : {"plain", "bias", "norm"})
+    check(*make_synthetic(small_model(name), kSyntheticSeed), available_kernels().front(), 200);
+}
+
+TEST(SpeculationLong, TwentyPromptsOfTheDemoModelByTheReference) {
+  check(*open_model(BRIM_SOURCE_DIR "/models/demo"), "reference", 20);
+}
+
+}  // namespace
+}  // namespace brim::test

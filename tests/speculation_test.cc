@@ -1,0 +1,54 @@
+// Drafting several tokens and verifying them in a pass gives the text that plain decoding gives, seed by
+// seed.
+#include "engine/interpreter.h"
+#include "engine/kernels.h"
+#include "rtl_target/executor.h"
+#include "rtl_target/model.h"
+#include "tests/small_models.h"
+#include "tests/support/speculation_check.h"
+
+namespace brim::test {
+namespace {
+
+std::unique_ptr<Interpreter> executor_of(const MappedImage& image, std::string_view kernels) {
+  return std::make_unique<Interpreter>(image, make_kernels(kernels),
+                                       InterpreterOptions{.max_tokens_per_pass = 16, .threads = 1});
+}
+
+TEST(Speculation, GivesTheTokensOfPlainDecodingOfStories260K) {
+  BRIM_NEED_STORIES260K();
+  const PackedModel packed(*open_model(stories260k_folder() + "stories260K.bin"), EmbeddingFormat::kQ8, 256);
+  expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 6, 40);
+}
+
+TEST(Speculation, GivesTheTokensOfPlainDecodingOfTheDemoModel) {
+  const PackedModel packed(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 256);
+  expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 3, 32);
+}
+
+TEST(Speculation, GivesTheTokensOfPlainDecodingOfSmallModels) {
+  for (const char* name : {"plain", "bias", "norm"}) {
+    SCOPED_TRACE(name);
+    const PackedModel packed(*make_synthetic(small_model(name), kSyntheticSeed), EmbeddingFormat::kQ8, 128);
+    expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 3, 24);
+  }
+}
+
+TEST(Speculation, GivesTheTokensOfPlainDecodingByTheReference) {
+  const PackedModel packed(*make_synthetic(small_model("plain"), kSyntheticSeed), EmbeddingFormat::kQ8, 128);
+  expect_equal_with_drafts(*executor_of(packed.image(), "reference"), 2, 16);
+}
+
+class SpeculationOnRtl : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(SpeculationOnRtl, GivesTheTokensOfPlainDecodingOfTheDemoModel) {
+  if (!BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
+  const PackedModel packed(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 128);
+  rtl_target::RtlExecutor rtl(packed.image(), load_board("kv260"),
+                              {.models = BRIM_RTL_FOLDER, .tokens = GetParam()});
+  expect_equal_with_drafts(rtl, 1, 20);
+}
+INSTANTIATE_TEST_SUITE_P(Widths, SpeculationOnRtl, testing::Values(4u, 8u));
+
+}  // namespace
+}  // namespace brim::test
