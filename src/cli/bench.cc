@@ -88,7 +88,7 @@ struct TextBench {
 
 TextBench bench_text(Executor& executor, const Text& text, const Options& options) {
   TextBench result;
-  const std::vector<uint32_t> prompt = text.encode_prompt("");
+  const std::vector<uint32_t> prompt = text.encode_prompt("", false);
   for (uint32_t round = 0; round < options.rounds; ++round) {
     double rates[2];
     for (const bool drafted : {false, true}) {
