@@ -69,7 +69,7 @@ TokenizerParts read_llama2c(std::span<const uint8_t> bin, const std::string& nam
   parts.unknown = 0;
   parts.bos = 1;
   parts.ends = {2};
-  parts.added = {{1, kLiteralSpecial}, {2, kLiteralSpecial}};
+  parts.added = {{0, kLiteralSpecial}, {1, kLiteralSpecial}, {2, kLiteralSpecial}};
   parts.unknown_surface = " \xE2\x81\x87 ";  // U+2047, SentencePiece's default
   find_byte_tokens(parts);
   return parts;

@@ -142,6 +142,7 @@ TokenizerParts read_sentencepiece(std::span<const uint8_t> bytes, const std::str
     if (type == TokenType::kUnknown) {
       if (parts.unknown != kNoToken) throw Error(where + " is a second unknown token; the file is damaged");
       parts.unknown = id;
+      add_token({id, kLiteralSpecial}, parts);
       add_token({id, kLiteralSpecial}, parts);  // both references match it in texts with markup
     }
     if (type == TokenType::kUserDefined) parts.user_defined.push_back(id);
