@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "isa/layout.h"
+#include "model/tensor_role.h"
 #include "runtime/host_speculation.h"
 #include "runtime/loaded_model.h"
 #include "runtime/sampler_options.h"
@@ -38,6 +39,7 @@ struct PlacementOptions {
   std::vector<std::string> set;     // changes of it, "KEY=VALUE"
   std::optional<uint32_t> context;  // none: all that fits
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  RoleSet eight_bit;  // matrices with eight bits
 
   // The command's callback must keep this object alive.
   void add_to(CLI::App& command);

@@ -14,6 +14,7 @@
 #include "engine/link.h"
 #include "engine/thread_pool.h"
 #include "image/mapped_image.h"
+#include "numerics/route.h"
 
 namespace brim {
 
@@ -39,6 +40,7 @@ class Interpreter : public Executor {
   uint32_t context() const override { return header_.context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   PassLogits run(const Pass& pass) override;
+  PassExperts experts_of_last_pass() const override { return pass_experts_; }
 
   // Called before every matrix of a pass with its index in stream order, its inputs, and the factors that its
   // results will be multiplied with: r of each token where the input is normed, else 1.
@@ -51,6 +53,16 @@ class Interpreter : public Executor {
   void fill_cache();
 
  private:
+  // A token and an expert that it has chosen. Those of one expert stand together, experts ascending.
+  struct Choice {
+    uint32_t token;
+    float weight;
+  };
+  struct ExpertChoices {
+    uint32_t expert;
+    uint32_t first, count;  // of choices_
+  };
+
   // What a thread needs for the attention of one KV head and token.
   struct AttentionScratch {
     std::vector<float> scores;       // [query heads of the group][context]
@@ -74,7 +86,11 @@ class Interpreter : public Executor {
   void attention(const Section& section);
   void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
               AttentionScratch& scratch, bool* overflow);
+  void key_scales(const Section& section);
   void residual(const LinkedStep& step);
+  void route(const LinkedStep& step);
+  void experts(const Section& section);
+  void expert_matvec(const LinkedStep& step, const Activations& inputs, bool of_choices);
   void swiglu(const LinkedStep& step);
   void logits(const LinkedStep& step);
 
@@ -113,11 +129,23 @@ class Interpreter : public Executor {
   Activations buffers_[3];                // by ActivationBuffer
   std::vector<int16_t> queries_;          // Q: [tokens][heads][kA16Block]
   std::vector<int32_t> query_exponents_;  // [tokens][heads]
-  std::vector<float> results_;            // [tokens][rows]: what a matrix gave
+  std::vector<float> head_squares_[2];  // sums of squares of q, k: [tokens][heads]; with norms over all heads
+  std::vector<float> query_factors_;    // r_q: [tokens]
+  std::vector<float> results_;          // [tokens][rows]: what a matrix gave
   uint64_t results_stride_ = 0;
   std::vector<AttentionScratch> attention_scratch_;  // [threads]
   std::vector<float> attention_output_;              // [tokens][heads * head_size]
   std::vector<float> logits_;                        // [tokens that want them][vocabulary]
+
+  // The layer's route, and what its experts work on.
+  std::vector<ChosenExpert> route_;  // [tokens][experts_per_token]
+  std::vector<Choice> choices_;
+  std::vector<ExpertChoices> experts_;  // that are chosen
+  PassExperts pass_experts_;            // of all layers so far
+  Activations expert_inputs_;           // [choices][dim]
+  Activations expert_hidden_;           // [choices][expert_hidden]
+  std::vector<float> expert_results_;   // [choices][rows]
+  uint64_t expert_stride_ = 0;          // of expert_results_
 };
 
 }  // namespace brim

@@ -5,6 +5,7 @@
 #include "numerics/fp32.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
+#include "numerics/route.h"
 #include "numerics/rsqrt.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"

@@ -13,7 +13,10 @@ namespace brim::sim {
 struct Step {
   Instruction instruction;
   uint32_t generation = 0;  // of the buffer that it waits for, or adds blocks to
-  uint32_t sequence = 0;    // how many of the same opcode are before it in the pass
+  uint32_t sequence = 0;    // how many of the same opcode are before it in the pass; `experts`: its layer's
+  uint32_t expert = 0;      // `experts`: the one whose steps come next
+  uint32_t fetched = 0;     // which of the instructions that are fetched it is
+  bool repeated = false;    // it has been fetched for an expert before
 };
 
 struct PassProgram {
@@ -21,6 +24,7 @@ struct PassProgram {
   PassRequest pass;
   std::vector<Step> steps;   // up to the end of the pass, without kEnd and kEndPrompt
   uint32_t generations = 1;  // the first one is never filled
+  uint32_t fetched = 0;      // instructions that are fetched: the steps of experts once
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
   uint32_t record_beats() const { return kv_format(header.head_size).record_beats(); }
