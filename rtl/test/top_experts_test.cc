@@ -103,5 +103,35 @@ TEST_P(TopExperts, GiveTheReferencesLogitsWithRandomStallsOnEveryChannel) {
 INSTANTIATE_TEST_SUITE_P(Shapes, TopExperts, testing::ValuesIn(shapes()),
                          [](const auto& test) { return test.param.name; });
 
+// The stream is empty from the router's last page until the first page of an expert, as docs/rtl/spu.md counts it: the
+// choices, the list, the sequencer and the pipelines around them. The softmax and other layers take no part.
+TEST(TopExperts, TheStreamIsEmptyForTheChoicesAndLittleMore) {
+  constexpr uint32_t kExperts = 64, kChoices = 8, kLayers = 2;
+  const auto empty_cycles = [&](uint32_t experts, uint32_t choices) {
+    const ExecutorShape model = shape("pause", [&](auto& m) {
+      m.dim = 512;
+      m.layers = kLayers;
+      m.heads = m.kv_heads = 4;
+      m.head_size = 128;
+      m.experts = experts;
+      m.experts_per_token = choices;
+      m.hidden = 0;
+      m.expert_hidden = 128;
+    });
+    const test::PackedModel file(*make_synthetic(model.model, kSyntheticSeed), model.embedding, 128);
+    TopBench<Vsim_top1> bench(file.image(), kIdeal, 1);
+    const std::vector<uint32_t> ids = {1};
+    EXPECT_TRUE(bench.run(ids, 0, 0, kLimit));
+    return bench.get(registers::kStallEmpty);
+  };
+  const uint32_t many = empty_cycles(kExperts, kChoices), one = empty_cycles(kExperts, 1);
+  RecordProperty("empty_cycles_of_eight_choices", std::to_string(many));
+  RecordProperty("empty_cycles_of_one_choice", std::to_string(one));
+  std::cout << "empty cycles: " << many << " with " << kChoices << " choices, " << one << " with one\n";
+  // A choice more costs one more round over the experts; the list may begin earlier or later.
+  EXPECT_NEAR(many - one, kLayers * (kChoices - 1) * (kExperts + 25.0), kLayers * 2.0 * kExperts);
+  EXPECT_LE(one, kLayers * (kExperts + 25 + 2 * kExperts + 300));
+}
+
 }  // namespace
 }  // namespace brim::rtl
