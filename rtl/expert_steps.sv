@@ -32,7 +32,7 @@ module expert_steps (
   } state_t;
   localparam logic [2:0] Last = 3'(brim_pkg::EXPERT_STEPS);  // step 0 is the `stream`
   state_t state_q;
-  logic [2:0] step_q;  // that comes next
+  logic [2:0] step_q;  // that comes next; 0 while the program goes on
 
   // Only what a step uses is kept.
   typedef struct packed {
@@ -44,12 +44,12 @@ module expert_steps (
     logic [31:0] count;
     logic [15:0] groups;
   } kept_t;
-  (* ram_style = "distributed" *) kept_t steps[8];
+  (* ram_style = "distributed" *) logic [$bits(kept_t)-1:0] steps[8];
   kept_t keep;
   brim_pkg::instruction_t instruction;
   assign instruction = instruction_i;
   always_comb begin
-    keep.opcode = begin_i ? brim_pkg::OP_STREAM : instruction.opcode;
+    keep.opcode = state_q == PROGRAM ? brim_pkg::OP_STREAM : instruction.opcode;
     keep.flags  = instruction.flags;
     keep.buffer = instruction.buffer;
     keep.shape  = instruction.shape;
@@ -71,14 +71,14 @@ module expert_steps (
     product2_q <= product_q;
     address_q  <= base_q + product2_q[31:0];
     wait_q     <= wait_q + 1;
-    if (begin_i || keep_i) steps[begin_i ? 3'd0 : step_q] <= keep;
-    if (keep_i || (step_valid_o && step_ready_i)) step_q <= step_q + 1;
+    // What stands there when the step moves on counts.
+    if (program_o) steps[step_q] <= keep;
+    if (begin_i || keep_i || (step_valid_o && step_ready_i)) step_q <= step_q + 1;
     case (state_q)
       PROGRAM:
       if (begin_i) begin
         base_q   <= instruction.address;
         stride_q <= instruction.address2[25:0];
-        step_q   <= 3'd1;
         state_q  <= KEEP;
       end
       KEEP: if (keep_i && step_q == Last) state_q <= AWAIT;
@@ -93,7 +93,10 @@ module expert_steps (
       ADDRESS: if (wait_q == 2'd2) state_q <= GIVE;
       default: if (step_ready_i && step_q == Last) state_q <= AWAIT;
     endcase
-    if (!rst_ni) state_q <= PROGRAM;
+    if (!rst_ni) begin
+      state_q <= PROGRAM;
+      step_q  <= '0;
+    end
   end
   assign keeps_o        = state_q == KEEP;
   assign last_o         = step_q == Last;
@@ -101,7 +104,7 @@ module expert_steps (
   assign expert_ready_o = state_q == AWAIT;
   assign step_valid_o   = state_q == GIVE;
 
-  wire kept_t kept = steps[step_q];
+  wire kept_t kept = kept_t'(steps[step_q]);
   brim_pkg::instruction_t step;
   always_comb begin
     step         = '0;

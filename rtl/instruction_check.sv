@@ -80,28 +80,29 @@ module instruction_check (
     end
 
   // ------------------------------------------------------------------ second stage: the product
-  logic [brim_pkg::BOUNDS-1:0] wrong2;
+  logic [brim_pkg::BOUNDS-1:0] wrong_in_p;
   always_comb begin
-    wrong2 = wrong_q;
-    wrong2[brim_pkg::BOUND_LOAD_IN_P]      = param_end_q > End;
-    wrong2[brim_pkg::BOUND_NORM_IN_P]      = param_end_q > End;
-    wrong2[brim_pkg::BOUND_BIAS_IN_P]      = param_end_q > End;
-    wrong2[brim_pkg::BOUND_HEAD_NORM_IN_P] = param2_end_q > End;
+    wrong_in_p = '0;
+    wrong_in_p[brim_pkg::BOUND_LOAD_IN_P]      = param_end_q > End;
+    wrong_in_p[brim_pkg::BOUND_NORM_IN_P]      = param_end_q > End;
+    wrong_in_p[brim_pkg::BOUND_BIAS_IN_P]      = param_end_q > End;
+    wrong_in_p[brim_pkg::BOUND_HEAD_NORM_IN_P] = param2_end_q > End;
   end
   logic [25:0] matrix_pages_q;
   logic [31:0] count2_q;
-  logic matrix_q, bad_q;
+  logic matrix_q, bad_q, bad_in_p_q;
   always_ff @(posedge clk_i)
     if (enable_i) begin
       matrix_pages_q <= 26'(row_blocks_q) * 26'(pages_q);
       count2_q       <= count_q;
       matrix_q       <= has_q[brim_pkg::BOUND_MATRIX_PAGES];
-      bad_q          <= !known_q || (has_q & wrong2) != '0;
+      bad_q          <= !known_q || (has_q & wrong_q) != '0;
+      bad_in_p_q     <= (has_q & wrong_in_p) != '0;
     end
 
   // ------------------------------------------------------------------ third stage
   logic out_q;
-  always_ff @(posedge clk_i) if (enable_i) out_q <= bad_q || (matrix_q && count2_q != 32'(matrix_pages_q));
+  always_ff @(posedge clk_i) if (enable_i) out_q <= bad_q || bad_in_p_q || (matrix_q && count2_q != 32'(matrix_pages_q));
   assign bad_o = out_q;
   wire unused = &{1'b0, in, limits, row_blocks, pages};
 endmodule

@@ -46,6 +46,7 @@ module sequencer (
   logic [31:0] left_q;  // instructions from the one at the input on
   logic one_left_q, none_left_q;
   logic [2:0] last_q;   // of the program
+  logic second_head_0_q;
   logic ended_q, error_q;
   wire dispatched, begins_experts, keeps, last_step, of_program, step_valid;
   wire brim_pkg::instruction_t step;
@@ -62,6 +63,7 @@ module sequencer (
       first_address_q  <= address_i;
       second_q         <= first_q;
       second_address_q <= first_address_q;
+      second_head_0_q  <= first_q.head == '0;
       third_address_q  <= second_address_q;
       valid_q          <= {valid_q[1:0], take};
       last_q           <= {last_q[1:0], one_left_q};
@@ -136,7 +138,7 @@ module sequencer (
       to_spu_q <= work && units[brim_pkg::UNIT_SPU_BIT];
       to_mcu_q <= work && units[brim_pkg::UNIT_VPU_BIT] && units[brim_pkg::UNIT_MCU_BIT];
       counted_q <= counted;
-      opened_q  <= work && brim_pkg::opens_generation(next_op, second_q.head == '0) ? counted : '0;
+      opened_q  <= work && brim_pkg::opens_generation(next_op, second_head_0_q) ? counted : '0;
     end
   assign begins_experts = dispatched && is_experts_q;
   wire no_end = last_q[2] && !is_end_q;

@@ -21,5 +21,5 @@ module instruction_check_cover (
   pages_alone: cover property (enable_i && !bad_q && matrix_q && pages_differ);
 endmodule
 bind instruction_check instruction_check_cover u_cover (
-    .failed(has_q & wrong2), .pages_differ(count2_q != 32'(matrix_pages_q)), .*);
+    .failed(has_q & (wrong_q | wrong_in_p)), .pages_differ(count2_q != 32'(matrix_pages_q)), .*);
 `default_nettype wire
