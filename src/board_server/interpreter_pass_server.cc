@@ -7,6 +7,7 @@
 #include "accelerator/driver.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
+#include "compile/board_limits.h"
 #include "isa/check.h"
 
 namespace brim {
@@ -39,6 +40,7 @@ PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_to
   interpreter_.reset();
   program_bytes_.assign(in_memory.begin(), in_memory.end());
   program_ = read_program(program_bytes_);
+  require_in_rtl("the board's program", program_.header);
   if (const auto fault = find_fault(program_); fault && fault->instruction) {
     const uint64_t at = address + sizeof(ProgramHeader) + *fault->instruction * sizeof(Instruction);
     return {ErrorCode::kBadInstruction, static_cast<uint32_t>(at / kBeatBytes), fault->what};

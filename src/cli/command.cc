@@ -58,6 +58,23 @@ void PlacementOptions::add_to(CLI::App& command) {
       ->transform(CLI::CheckedTransformer(std::map<std::string, EmbeddingFormat>{
           {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}}))
       ->default_str("q8");
+  command
+      .add_option("--kv", kv,
+                  "Bits of the KV cache: 8, 4, k8v4 (keys 8, values 4), or auto: 4 where 8 do not hold the "
+                  "context")
+      ->check(CLI::IsMember({"8", "4", "k8v4", "auto"}))
+      ->capture_default_str();
+  command.add_flag("!--no-kv-rotation", kv_rotation,
+                   "Keep 4-bit keys and values as they are, and do not spread outliers by a rotation first");
+}
+
+PlanOptions PlacementOptions::plan(uint64_t tokenizer_bytes) const {
+  const KvCache four{.key_bits = 4, .value_bits = 4, .rotated = kv_rotation};
+  PlanOptions options{.embedding = embedding, .context = context, .tokenizer_bytes = tokenizer_bytes};
+  if (kv == "4") options.kv_cache = four;
+  if (kv == "k8v4") options.kv_cache = {.key_bits = 8, .value_bits = 4, .rotated = false};
+  if (kv == "auto") options.smaller_kv_cache = four;
+  return options;
 }
 
 void add_target_options(CLI::App& command, Target& target) {

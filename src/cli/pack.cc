@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "image/output_file.h"
 #include "model/hub.h"
+#include "model/rotated_values.h"
 #include "model/tensor_source.h"
 #include "quantize/calibration_text.h"
 #include "quantize/quantiser.h"
@@ -79,13 +80,32 @@ std::string calibration_of(const Options& options, const std::string& quantiser)
   return std::string(calibration_text());
 }
 
-Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
+// `checkpoint` with its values rotated where they are kept in four bits and it can be done; null: as it is.
+std::unique_ptr<TensorSource> rotate_four_bit_values(const TensorSource& checkpoint, const KvCache& cache,
+                                                     const Options& options) {
+  if (cache.value_bits != 4 || !options.placement.kv_rotation) return nullptr;
+  if (can_rotate_values(checkpoint)) return rotate_values(checkpoint);
+  std::fprintf(
+      stderr,
+      "note: V is kept in four bits as it is: to rotate it, weights that the checkpoint has quantised "
+      "would have to be quantised again\n");
+  return nullptr;
+}
+
+Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenizer, const Options& options) {
+  const Board board = load_board(options.placement.board, options.placement.set);
+  // An hour's work should not end in an error that could have been told at once.
+  const KvCache cache = plan_image(checkpoint.description(), board, options.placement.plan(tokenizer.size()))
+                            .addresses.kv_cache;
+  const std::unique_ptr<TensorSource> rotated = rotate_four_bit_values(checkpoint, cache, options);
+  const TensorSource& source = rotated ? *rotated : checkpoint;
   const std::string name = options.quantiser == kDefault
                                ? default_quantiser(source, !tokenizer.empty(), options)
                                : options.quantiser;
-  const PackOptions common{.board = load_board(options.placement.board, options.placement.set),
+  const PackOptions common{.board = board,
                            .embedding = options.placement.embedding,
                            .context = options.placement.context,
+                           .kv_cache = cache,
                            .threads = options.threads,
                            .quantiser = name};
   if (name == "rtn" && !options.calibration.empty()) {
@@ -106,9 +126,7 @@ Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, c
     check_tokenizer();
     return calibration_tokens(source.description(), tokenizer, calibration_of(options, name));
   };
-  // An hour's work should not end in an error that could have been told at once.
   OutputFile(options.output, 0);
-  plan_image(source.description(), common.board, {common.embedding, common.context, tokenizer.size()});
   const std::filesystem::path unfinished = options.output + ".unfinished";
   const auto quantised = quantiser(name).apply({.source = source,
                                                 .calibrate = moments,
@@ -157,6 +175,18 @@ void pack(Options options) {
   const Plan plan = pack_with(*source, tokenizer, options);
   if (const std::string note = context_note(model, plan.addresses.context); !note.empty()) {
     std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
+  const KvCache& cache = plan.addresses.kv_cache;
+  if (cache != KvCache{}) {
+    std::fprintf(
+        stderr,
+        "note: the accelerator's RTL has no 4-bit KV cache yet: the image runs on this machine and in "
+        "the timing simulator only\n");
+  }
+  if (cache.key_bits == 4 && options.placement.kv == "auto") {
+    std::fprintf(stderr,
+                 "note: --kv auto has taken 4 bits, as 8 do not hold the context; --kv 8 keeps more of the "
+                 "model, and fewer tokens\n");
   }
   std::printf(
       "%s: %s for %s, context %u (%s), passes of up to %u tokens, %.1f MiB of %.0f MiB used (%.2f%%)%s\n",

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/sim_speculation.h"
+#include "isa/disassemble.h"
 #include "model/tensor_source.h"
 #include "sim/report.h"
 #include "sim/run.h"
@@ -39,8 +40,7 @@ bool is_image(const std::string& path) {
 
 sim::Subject open_subject(const Options& options, const std::string& name, const Board& board) {
   if (is_image(name)) return sim::subject_of(MappedImage(name), board);
-  const PlanOptions plan{.embedding = options.placement.embedding, .context = options.placement.context};
-  return sim::subject_of(open_model(name)->description(), board, plan);
+  return sim::subject_of(open_model(name)->description(), board, options.placement.plan());
 }
 sim::Subject open_subject(const Options& options, const Board& board) {
   return open_subject(options, options.subject, board);
@@ -95,6 +95,7 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"generated_tokens", options.run.generate},
       {"tokens_per_pass", run.tokens_per_pass},
       {"context_tokens", subject.context()},
+      {"kv_cache", describe_kv_cache(subject.program.program.header)},
       {"seconds", shares.seconds},
       {"tokens_per_second", shares.tokens_per_second},
       {"decode_tokens_per_second", shares.decode_tokens_per_second},
@@ -140,8 +141,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
   const sim::Totals all = run.all();
   const uint32_t prompt = options.run.prompt_tokens, generated = options.run.generate;
   std::printf("%s on %s, simulated (no board was measured)\n", subject.name.c_str(), board.name.c_str());
-  std::printf("  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u\n", prompt,
-              run.tokens_per_pass, generated, prompt + generated - 1, subject.context());
+  std::printf(
+      "  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u, KV cache %s\n",
+      prompt, run.tokens_per_pass, generated, prompt + generated - 1, subject.context(),
+      describe_kv_cache(subject.program.program.header).c_str());
   std::printf("  %zu passes exact, the others interpolated: error at most about %.4f%%\n\n",
               run.samples.size(), 100 * shares.error_bound_share);
   std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed",

@@ -1,6 +1,7 @@
 #include "compile/planner.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "base/address_range.h"
@@ -72,6 +73,11 @@ class Allocator {
   std::vector<AddressRange> free_;
 };
 
+// Of K and of V.
+std::array<KvFormat, 2> formats_of(const ModelDescription& model, const KvCache& kv) {
+  return {kv_format(model.head_size, kv.key_bits), kv_format(model.head_size, kv.value_bits)};
+}
+
 struct Request {
   RegionKind kind;
   const char* name;
@@ -82,8 +88,9 @@ struct Request {
 // One attempt with a given context; fails where something does not fit.
 class Attempt {
  public:
-  Attempt(const ModelDescription& model, const Board& board, const PlanOptions& options, uint32_t context)
-      : model_(model), board_(board), options_(options), context_(context), allocator_(board) {}
+  Attempt(const ModelDescription& model, const Board& board, const PlanOptions& options, const KvCache& kv,
+          uint32_t context)
+      : model_(model), board_(board), options_(options), kv_(kv), context_(context), allocator_(board) {}
 
   std::optional<Plan> run() {
     if (board_.firmware.bytes > 0) {
@@ -91,6 +98,7 @@ class Attempt {
           {RegionKind::kReserved, "firmware", board_.firmware.base, board_.firmware.bytes, false});
     }
     plan_.addresses.context = context_;
+    plan_.addresses.kv_cache = kv_;
     plan_.addresses.embedding_format = options_.embedding;
     if (!place_single_regions() || !place_weights() || !place_kv()) return std::nullopt;
 
@@ -119,7 +127,9 @@ class Attempt {
         {RegionKind::kEmbedding, "embedding",
          uint64_t{model_.vocabulary} * embedding_row_bytes(options_.embedding, model_.dim), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
-        {RegionKind::kKvScales, "kv_scales", heads * 2 * kv_format(model_.head_size).scales_bytes(context_),
+        {RegionKind::kKvScales, "kv_scales",
+         heads * (formats_of(model_, kv_)[0].scales_bytes(context_) +
+                  formats_of(model_, kv_)[1].scales_bytes(context_)),
          false},
     };
     for (const Request& request : requests) {
@@ -160,9 +170,10 @@ class Attempt {
 
   // Every head's K pages and V pages are contiguous; neighbours in memory form one region.
   bool place_kv() {
-    const uint64_t bytes = kv_format(model_.head_size).page_bytes(context_);
+    const auto formats = formats_of(model_, kv_);
     uint32_t kv_regions = 0;
     for (uint64_t i = 0; i < uint64_t{model_.layers} * model_.kv_heads * 2; ++i) {
+      const uint64_t bytes = formats[i % 2].page_bytes(context_);
       const auto address = allocator_.allocate(bytes);
       if (!address) return false;
       plan_.addresses.kv.push_back(*address);
@@ -180,19 +191,22 @@ class Attempt {
   const ModelDescription& model_;
   const Board& board_;
   const PlanOptions& options_;
+  const KvCache kv_;
   const uint32_t context_;
   Allocator allocator_;
   Plan plan_;
 };
 
-uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, uint32_t context) {
+uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, const KvCache& cache,
+                      uint32_t context) {
   uint64_t pages = 0;
   for (const Matrix& matrix : matrices(model)) pages += matrix.pages();
-  const KvFormat kv = kv_format(model.head_size);
-  const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads * 2;
+  uint64_t kv_bytes = 0;
+  for (const KvFormat& kv : formats_of(model, cache))
+    kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
   return stream_bytes(pages) +
          uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
-         kv_heads * (kv.page_bytes(context) + kv.scales_bytes(context)) +
+         uint64_t{model.layers} * model.kv_heads * kv_bytes +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }
 
@@ -219,32 +233,27 @@ std::string describe(ContextLimit limit) {
   return "";
 }
 
-Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
-  if (board.regions.size() > kMaxMemoryRegions) {
-    throw Error("board " + board.name + " has " + std::to_string(board.regions.size()) +
-                " memory regions, an image can describe " + std::to_string(kMaxMemoryRegions));
-  }
-  if (options.context && (*options.context == 0 || *options.context > kMaxContext)) {
-    throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
-                std::to_string(kMaxContext) + ", or for --context max");
-  }
+namespace {
+
+Plan plan_with(const ModelDescription& model, const Board& board, const PlanOptions& options,
+               const KvCache& kv) {
   const AcceleratorLimits limits = limits_of(board);
   const auto require = [&](uint32_t context) {
-    require_taken(model.name, program_header(model, context), board);
+    require_taken(model.name, program_header(model, context, kv), board);
   };
   require(kAttentionBlock);
   const auto attempt = [&](uint64_t blocks, ContextLimit limited_by) {
     const auto context = static_cast<uint32_t>(blocks * kAttentionBlock);
-    std::optional<Plan> plan = Attempt(model, board, options, context).run();
+    std::optional<Plan> plan = Attempt(model, board, options, kv, context).run();
     if (plan) {
       plan->limited_by = limited_by;
-      plan->tokens_per_pass = most_tokens_of_pass(program_header(model, context), limits);
+      plan->tokens_per_pass = most_tokens_of_pass(program_header(model, context, kv), limits);
     }
     return plan;
   };
   const auto does_not_fit = [&](uint32_t context, const std::string& advice) {
     return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
-                 megabytes(bytes_needed(model, options, context)) + ", board " + board.name + " has " +
+                 megabytes(bytes_needed(model, options, kv, context)) + ", board " + board.name + " has " +
                  megabytes(free_bytes(board)) + " for it; " + advice);
   };
 
@@ -275,6 +284,27 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   if (fits == 0)
     throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
   return std::move(*attempt(fits, fits == most ? limit : ContextLimit::kMemory));
+}
+
+}  // namespace
+
+Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
+  if (board.regions.size() > kMaxMemoryRegions) {
+    throw Error("board " + board.name + " has " + std::to_string(board.regions.size()) +
+                " memory regions, an image can describe " + std::to_string(kMaxMemoryRegions));
+  }
+  if (options.context && (*options.context == 0 || *options.context > kMaxContext)) {
+    throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
+                std::to_string(kMaxContext) + ", or for --context max");
+  }
+  if (!options.smaller_kv_cache) return plan_with(model, board, options, options.kv_cache);
+  try {
+    Plan plan = plan_with(model, board, options, options.kv_cache);
+    if (plan.limited_by != ContextLimit::kMemory) return plan;
+  } catch (const Error&) {
+    // Too large, or else refused with the smaller cache too.
+  }
+  return plan_with(model, board, options, *options.smaller_kv_cache);
 }
 
 }  // namespace brim

@@ -16,6 +16,8 @@ namespace brim {
 struct PlanOptions {
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
   std::optional<uint32_t> context;  // positions; none: the longest that board and model take
+  KvCache kv_cache = {};
+  std::optional<KvCache> smaller_kv_cache = {};  // taken where kv_cache does not hold as long a context
   uint64_t tokenizer_bytes = 0;
 };
 
@@ -52,7 +54,8 @@ struct Plan {
 };
 
 // Throws Error if the board's accelerator does not take the model or the context asked for, or, with the
-// bytes needed and available, if they do not fit into its memory.
+// bytes needed and available, if they do not fit into its memory. Which KV cache it became, the addresses
+// say.
 Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options);
 
 // "asked for", "trained for so many": why the context is no longer, for people.

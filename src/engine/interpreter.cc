@@ -210,7 +210,7 @@ void Interpreter::matvec(const LinkedStep& step) {
   });
 }
 
-// Results become q, k and v vectors: * r, bias, norm; then RoPE for q and k.
+// Results become q, k and v vectors: * r, bias, norm; then RoPE and rotation for q and k.
 void Interpreter::heads(const Section& section) {
   const uint32_t d = header_.head_size;
   constexpr uint32_t kGrain = 8;
@@ -225,7 +225,10 @@ void Interpreter::heads(const Section& section) {
       const float mean = fmul(kernels_->sum_of_squares(x, d), header_.inverse_head_size);
       kernels_->scale_by(x, parameter(in.param2), rsqrt(fadd(mean, header_.norm_eps)), d);
     }
-    if (in.opcode != Opcode::kValue) kernels_->rope(x, &rope_[token * rope_stride_], d);
+    if (in.opcode != Opcode::kValue) {
+      kernels_->rope(x, &rope_[token * rope_stride_], d);
+      if (header_.kv_flags & kKvRotated) kernels_->rotate(x, d);
+    }
     if (in.opcode == Opcode::kQuery) {
       const uint64_t head = uint64_t{token} * header_.heads + in.head;
       query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * kA16Block], overflow);
@@ -236,12 +239,19 @@ void Interpreter::heads(const Section& section) {
 }
 
 void Interpreter::cache(const LinkedStep& step, uint32_t token, const float* x) {
-  const KvFormat format = kv_format(header_.head_size);
-  const uint32_t position = position_ + token;
-  auto* record = reinterpret_cast<int8_t*>(step.pages + format.offset(position));
-  std::fill(record + header_.head_size, record + format.record_bytes, int8_t{0});
-  const uint16_t scale = kernels_->to_kv8(x, header_.head_size, record);
-  std::memcpy(step.scales + 2 * uint64_t{position}, &scale, sizeof(scale));
+  const KvFormat format = kv_format(header_, step.instruction.opcode == Opcode::kValue);
+  const uint32_t position = position_ + token, d = header_.head_size;
+  uint8_t* record = step.pages + format.offset(position);
+  uint8_t* scale = step.scales + uint64_t{position} * format.scale_bytes;
+  std::fill(record + d * format.bits / 8, record + format.record_bytes, uint8_t{0});
+  if (format.bits == 4) {
+    const Kv4Scale written = kernels_->to_kv4(x, d, record);
+    static_assert(sizeof(written) == 4);
+    std::memcpy(scale, &written, sizeof(written));
+  } else {
+    const uint16_t written = kernels_->to_kv8(x, d, reinterpret_cast<int8_t*>(record));
+    std::memcpy(scale, &written, sizeof(written));
+  }
 }
 
 // The query heads of a KV head stay together where there are enough KV heads and tokens for all threads: they
@@ -288,8 +298,8 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
   for (uint32_t head = first_head; head < last_head; ++head) {
     float* p = scores(head);
     const float denominator = kernels_->softmax(p, positions);
-    kernels_->attention_weights(p, kv.values.scales, positions, scratch.weights.data(),
-                                scratch.exponents.data(), overflow);
+    kernels_->attention_weights(p, kv.values, positions, scratch.weights.data(), scratch.exponents.data(),
+                                overflow);
     float out[kA16Block];
     kernels_->values(kv.values, scratch.weights.data(), scratch.exponents.data(), positions, out);
     kernels_->scale(out, d, reciprocal(denominator));

@@ -497,8 +497,12 @@ class Packer {
 Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
                 const std::filesystem::path& path) {
   validate(source.description());
-  Plan plan =
-      plan_image(source.description(), options.board, {options.embedding, options.context, tokenizer.size()});
+  Plan plan = plan_image(source.description(), options.board,
+                         {.embedding = options.embedding,
+                          .context = options.context,
+                          .kv_cache = options.kv_cache,
+                          .smaller_kv_cache = options.smaller_kv_cache,
+                          .tokenizer_bytes = tokenizer.size()});
   OutputFile file(path, plan.file_bytes);
   Packer(source, tokenizer, options, plan, file).run();
   file.commit();

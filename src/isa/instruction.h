@@ -18,9 +18,9 @@ enum class Opcode : uint8_t {
   kRope = 4,       // R[t] = RoPE row of position p + t, `count` beats each, table at `address`
   kEmbed = 5,      // X[t] = embedding row of token t (`count` beats each, table at `address`); norm
   kMatvec = 6,     // results = matrix (next `count` pages) * buffer, `rows` per token
-  kQuery = 7,      // head_size results -> Q[head]: * r, bias, norm, RoPE, A16
-  kKey = 8,        // head_size results -> K of kv head: * r, bias, norm, RoPE, KV8, written
-  kValue = 9,      // head_size results -> V of kv head: * r, bias, KV8, written
+  kQuery = 7,      // head_size results -> Q[head]: * r, bias, norm, RoPE, rotation, A16
+  kKey = 8,        // head_size results -> K of kv head: * r, bias, norm, RoPE, rotation, KV8 or KV4, written
+  kValue = 9,      // head_size results -> V of kv head: * r, bias, KV8 or KV4, written
   kScores = 10,    // S = q . K of kv head `head` over all positions
   kSoftmax = 11,   // W = A16(exp(S - max) * V scales); denominator
   kValues = 12,    // results = W . V
@@ -63,6 +63,9 @@ static_assert(sizeof(Instruction) == 32);
 inline constexpr uint32_t kProgramMagic = 0x504D5242;  // "BRMP"
 inline constexpr uint16_t kProgramVersion = 2;
 
+// Flags of the KV cache.
+inline constexpr uint8_t kKvRotated = 1;  // kQuery, kKey: rotated behind RoPE (docs/numerics.md)
+
 // The first beat of a program: what all its instructions have in common.
 struct ProgramHeader {
   uint32_t magic = kProgramMagic;
@@ -77,15 +80,15 @@ struct ProgramHeader {
   uint32_t context = 0;        // positions the KV cache has room for, a multiple of 64
   uint32_t logits_stride = 0;  // beats from one token's logits to the next
   float norm_eps = 0;
-  float inverse_dim = 0;        // fl(1 / dim)
-  float inverse_head_size = 0;  // fl(1 / head_size)
-  float inverse_sqrt_head_size = 0;
-  uint8_t key_bits = 8;           // of an element of K in the cache
-  uint8_t value_bits = 8;         // likewise V
-  uint8_t kv_flags = 0;           // none is known
-  uint8_t experts_per_token = 0;  // 0: a dense model
-  uint16_t experts = 0;           // per layer
-  uint16_t expert_hidden = 0;     // FFN width of an expert
+  float inverse_dim = 0;             // fl(1 / dim)
+  float inverse_head_size = 0;       // fl(1 / head_size)
+  float inverse_sqrt_head_size = 0;  // divided by rotation_size(head_size) with kKvRotated
+  uint8_t key_bits = 8;              // of an element of K in the cache
+  uint8_t value_bits = 8;            // likewise V
+  uint8_t kv_flags = 0;              // kKvRotated
+  uint8_t experts_per_token = 0;     // 0: a dense model
+  uint16_t experts = 0;              // per layer
+  uint16_t expert_hidden = 0;        // FFN width of an expert
   uint32_t reserved = 0;
   bool operator==(const ProgramHeader&) const = default;
 };

@@ -15,6 +15,11 @@ namespace brim::rtl_target {
 RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
     : image_(image), board_(board), program_(image.runnable_program()), memory_(image) {
   const ProgramHeader& header = program_.header;
+  try {
+    require_in_rtl(image.path(), header);
+  } catch (const Error& error) {
+    throw DoesNotFit(error.what());
+  }
   const ImageView view = image.view();
   program_address_ = view.program.address;
   const uint64_t logits_rows = view.logits.bytes / (uint64_t{header.logits_stride} * kBeatBytes);

@@ -23,7 +23,6 @@ struct PassProgram {
   uint32_t generations = 1;  // the first one is never filled
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
-  uint32_t record_beats() const { return kv_format(header.head_size).record_beats(); }
   // Positions that the last token attends to.
   uint32_t positions() const { return pass.position + pass.tokens; }
 };

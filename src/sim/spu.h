@@ -52,6 +52,7 @@ class Spu {
   Task issue_results(Micro micro);
   void reciprocal(uint32_t elements);
   void rsqrt();
+  Cycle rotate(Converter* to_a16);
   void norm_block(const Step& step, uint32_t elements);
   void finish_norm(const Step& step);
   Task quantise_kv(const Instruction& in);
