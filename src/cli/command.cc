@@ -39,6 +39,15 @@ CLI::Option* add_set(CLI::App& command, std::vector<std::string>& set) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+const std::map<std::string, EmbeddingFormat> kEmbeddings = {
+    {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}};
+
+std::string embedding_problem(const std::string& text) {
+  const std::string format = text.ends_with(",card") ? text.substr(0, text.size() - 5) : text;
+  return text == "card" || kEmbeddings.contains(format) ? ""
+                                                        : "must be fp16, q8 or q4, or card, or fp16,card ...";
+}
+
 }  // namespace
 
 void PlacementOptions::add_to(CLI::App& command) {
@@ -54,9 +63,19 @@ void PlacementOptions::add_to(CLI::App& command) {
           "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
       ->default_str("max")
       ->check(context_problem, "TOKENS|max");
-  command.add_option("--embedding", embedding, "How the embedding table is stored: fp16, q8 or q4")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, EmbeddingFormat>{
-          {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}}))
+  command
+      .add_option_function<std::string>(
+          "--embedding",
+          [this](const std::string& text) {
+            const bool on_card = text.ends_with("card");
+            const std::string format = on_card && text.size() > 4 ? text.substr(0, text.size() - 5) : text;
+            embedding_on_card = on_card;
+            if (!on_card || text.size() > 4) embedding = kEmbeddings.at(format);
+          },
+          "How the embedding table is stored: fp16, q8 or q4; card, or fp16,card and so on: on the card, "
+          "from "
+          "which the rows of a pass's tokens are read before it, so that a longer context fits")
+      ->check(embedding_problem, "fp16|q8|q4[,card]")
       ->default_str("q8");
   command
       .add_option("--kv", kv,
@@ -70,7 +89,10 @@ void PlacementOptions::add_to(CLI::App& command) {
 
 PlanOptions PlacementOptions::plan(uint64_t tokenizer_bytes) const {
   const KvCache four{.key_bits = 4, .value_bits = 4, .rotated = kv_rotation};
-  PlanOptions options{.embedding = embedding, .context = context, .tokenizer_bytes = tokenizer_bytes};
+  PlanOptions options{.embedding = embedding,
+                      .embedding_on_card = embedding_on_card,
+                      .context = context,
+                      .tokenizer_bytes = tokenizer_bytes};
   if (kv == "4") options.kv_cache = four;
   if (kv == "k8v4") options.kv_cache = {.key_bits = 8, .value_bits = 4, .rotated = false};
   if (kv == "auto") options.smaller_kv_cache = four;

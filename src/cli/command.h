@@ -39,6 +39,7 @@ struct PlacementOptions {
   std::vector<std::string> set;     // changes of it, "KEY=VALUE"
   std::optional<uint32_t> context;  // none: all that fits
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  bool embedding_on_card = false;
   std::string kv = "8";  // 8, 4, k8v4 or auto
   bool kv_rotation = true;
 

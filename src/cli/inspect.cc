@@ -130,6 +130,7 @@ void print_json(const MappedImage& image) {
         {"vocabulary", model.vocabulary},
         {"trained_context", model.trained_context},
         {"embedding", embedding_name(model.embedding)},
+        {"embedding_on_card", image.view().embedding.on_card()},
         {"kv_cache", describe_kv_cache(image.program().header)},
         {"quantiser", model.quantiser}}},
   };
@@ -143,8 +144,9 @@ void print_table(const MappedImage& image) {
   std::printf("model    %s: %u layers, dim %u, %u heads (%u KV) of %u, FFN %u, vocabulary %u\n", model.name,
               model.layers, model.dim, model.heads, model.kv_heads, model.head_size, model.hidden,
               model.vocabulary);
-  std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s; KV cache %s\n", kGroupInputs,
+  std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s%s; KV cache %s\n", kGroupInputs,
               model.quantiser, embedding_name(model.embedding),
+              image.view().embedding.on_card() ? " on the card" : "",
               describe_kv_cache(image.program().header).c_str());
   std::printf("context  %u tokens (trained for %u)\n", header.context, model.trained_context);
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,

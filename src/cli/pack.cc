@@ -104,6 +104,7 @@ Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenize
                                : options.quantiser;
   const PackOptions common{.board = board,
                            .embedding = options.placement.embedding,
+                           .embedding_on_card = options.placement.embedding_on_card,
                            .context = options.placement.context,
                            .kv_cache = cache,
                            .threads = options.threads,

@@ -100,6 +100,7 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"tokens_per_second", shares.tokens_per_second},
       {"decode_tokens_per_second", shares.decode_tokens_per_second},
       {"ttft_seconds", shares.ttft_seconds},
+      {"card_seconds", shares.card_seconds},
       {"bytes_per_token", shares.bytes_per_token},
       {"peak_bytes_per_second", shares.peak_bytes_per_second},
       {"bandwidth_share", shares.bandwidth_share},
@@ -153,6 +154,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
     std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", shares.decode_tokens_per_second);
   std::printf("%-20s %9.3f s        all prompt passes, logits of the last token included\n",
               "time to first token", shares.ttft_seconds);
+  if (subject.program.card_row_bytes != 0) {
+    std::printf("%-20s %9.3f s        waiting for rows of the embedding, which are on the card\n", "card",
+                shares.card_seconds);
+  }
   std::printf("%-20s %9.3f e9 B     read and written, mean of %s tokens\n", "bytes per token",
               shares.bytes_per_token / 1e9, shares.counted);
   std::printf("%-20s %9.2f %%        %s (%.3fe9 B/s)\n", "bandwidth_share", 100 * shares.bandwidth_share,

@@ -78,6 +78,11 @@ std::array<KvFormat, 2> formats_of(const ModelDescription& model, const KvCache&
   return {kv_format(model.head_size, kv.key_bits), kv_format(model.head_size, kv.value_bits)};
 }
 
+// Of the table of all rows.
+uint64_t embedding_bytes(const ModelDescription& model, const PlanOptions& options) {
+  return uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim);
+}
+
 struct Request {
   RegionKind kind;
   const char* name;
@@ -107,8 +112,17 @@ class Attempt {
     for (PlannedRegion& region : plan_.regions) {
       plan_.used_bytes += region.bytes;
       if (!region.in_file) continue;
+      region.file_bytes = region.bytes;
+      if (on_card(region)) continue;
       region.file_offset = plan_.file_bytes;
       plan_.file_bytes += region.bytes;
+    }
+    // At the end of the file, so that what goes into memory stands together.
+    for (PlannedRegion& region : plan_.regions) {
+      if (!on_card(region)) continue;
+      region.file_offset = plan_.file_bytes;
+      region.file_bytes = round_up(embedding_bytes(model_, options_), kPageBytes);
+      plan_.file_bytes += region.file_bytes;
     }
     plan_.capacity_bytes = capacity(board_);
     return std::move(plan_);
@@ -125,7 +139,7 @@ class Attempt {
         {RegionKind::kRope, "rope", uint64_t{context_} * rope_row_bytes(model_.head_size), true},
         {RegionKind::kTokenizer, "tokenizer", options_.tokenizer_bytes, true},
         {RegionKind::kEmbedding, "embedding",
-         uint64_t{model_.vocabulary} * embedding_row_bytes(options_.embedding, model_.dim), true},
+         options_.embedding_on_card ? slot_bytes() : embedding_bytes(model_, options_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
         {RegionKind::kKvScales, "kv_scales",
          heads * (formats_of(model_, kv_)[0].scales_bytes(context_) +
@@ -145,6 +159,14 @@ class Attempt {
     plan_.addresses.logits = plan_.region(RegionKind::kLogits).address;
     plan_.addresses.kv_scales = plan_.region(RegionKind::kKvScales).address;
     return true;
+  }
+
+  bool on_card(const PlannedRegion& region) const {
+    return options_.embedding_on_card && region.kind == RegionKind::kEmbedding;
+  }
+  uint64_t slot_bytes() const {
+    return uint64_t{2} * board_.accelerator.tokens_per_pass *
+           embedding_row_bytes(options_.embedding, model_.dim);
   }
 
   // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region.
@@ -204,8 +226,7 @@ uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options,
   uint64_t kv_bytes = 0;
   for (const KvFormat& kv : formats_of(model, cache))
     kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
-  return stream_bytes(pages) +
-         uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
+  return stream_bytes(pages) + (options.embedding_on_card ? 0 : embedding_bytes(model, options)) +
          uint64_t{model.layers} * model.kv_heads * kv_bytes +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }
@@ -296,6 +317,13 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   if (options.context && (*options.context == 0 || *options.context > kMaxContext)) {
     throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
                 std::to_string(kMaxContext) + ", or for --context max");
+  }
+  const uint64_t row = embedding_row_bytes(options.embedding, model.dim);
+  if (options.embedding_on_card &&
+      round_up(2 * board.accelerator.tokens_per_pass * row, kPageBytes) >= model.vocabulary * row) {
+    throw Error(model.name +
+                ": the embedding is no larger than its slots in memory would be; leave out "
+                "--embedding card");
   }
   if (!options.smaller_kv_cache) return plan_with(model, board, options, options.kv_cache);
   try {

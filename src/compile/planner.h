@@ -15,6 +15,7 @@ namespace brim {
 
 struct PlanOptions {
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  bool embedding_on_card = false;   // memory has slots for the rows of two passes only
   std::optional<uint32_t> context;  // positions; none: the longest that board and model take
   KvCache kv_cache = {};
   std::optional<KvCache> smaller_kv_cache = {};  // taken where kv_cache does not hold as long a context
@@ -29,6 +30,7 @@ struct PlannedRegion {
   uint64_t bytes;
   bool in_file;               // has content
   uint64_t file_offset = 0;   // of it
+  uint64_t file_bytes = 0;    // `bytes`, of an embedding on the card more
   uint32_t first_matrix = 0;  // kWeights: of matrices(model), in stream order
   uint32_t matrices = 0;
 };

@@ -403,8 +403,8 @@ class Packer {
     std::vector<uint8_t> buffer(1 << 20);
     uint32_t crc = 0;
     const uint64_t start = region.file_offset;
-    for (uint64_t done = 0; done < region.bytes; done += buffer.size()) {
-      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.bytes - done));
+    for (uint64_t done = 0; done < region.file_bytes; done += buffer.size()) {
+      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.file_bytes - done));
       file_.read(start + done, part);
       crc = crc32c(part.data(), part.size(), crc);
     }
@@ -443,7 +443,7 @@ class Packer {
       copy_name(entry.name, region.name);
       if (!region.in_file) continue;
       entry.file_offset = region.file_offset;
-      entry.file_bytes = region.bytes;
+      entry.file_bytes = region.file_bytes;
       if (region.kind != RegionKind::kHeader) entry.crc = region_crc(region);
     }
     header.file_bytes = plan_.file_bytes;
@@ -499,6 +499,7 @@ Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, 
   validate(source.description());
   Plan plan = plan_image(source.description(), options.board,
                          {.embedding = options.embedding,
+                          .embedding_on_card = options.embedding_on_card,
                           .context = options.context,
                           .kv_cache = options.kv_cache,
                           .smaller_kv_cache = options.smaller_kv_cache,

@@ -18,6 +18,7 @@ namespace brim {
 struct PackOptions {
   Board board;
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  bool embedding_on_card = false;
   std::optional<uint32_t> context;  // none: the longest that fits
   KvCache kv_cache = {};
   std::optional<KvCache> smaller_kv_cache = {};  // as in PlanOptions

@@ -43,10 +43,28 @@ void RtlExecutor::fill_cache() {
   for (const Instruction& in : program_.instructions) brim::fill_cache(program_.header, in, memory_);
 }
 
+// The pass as the accelerator takes it: where the embedding is on the card, the rows of its tokens are put
+// into the slots, and the slots' numbers stand for the tokens.
+Pass RtlExecutor::with_rows_in_slots(const Pass& pass) {
+  const RegionEntry& embedding = image_.view().embedding;
+  if (!embedding.on_card()) return pass;
+  const uint64_t row = embedding_row_bytes(image_.header().model.embedding, program_.header.dim);
+  slots_.clear();
+  for (const uint32_t token : pass.tokens) {
+    const auto slot = static_cast<uint32_t>(slots_.size());
+    std::memcpy(memory_.write(embedding.address + slot * row, row), &image_.content(embedding)[token * row],
+                row);
+    slots_.push_back(slot);
+  }
+  Pass result = pass;
+  result.tokens = slots_;
+  return result;
+}
+
 PassLogits RtlExecutor::run(const Pass& pass) {
   check_pass(pass, *this);
   const auto tokens = static_cast<uint32_t>(pass.tokens.size());
-  accelerator::Request(program_address_, pass).write(*accelerator_);
+  accelerator::Request(program_address_, with_rows_in_slots(pass)).write(*accelerator_);
   accelerator_->run_pass();
 
   const accelerator::Outcome outcome = accelerator::read_outcome(*accelerator_);

@@ -19,8 +19,9 @@ struct Step {
 struct PassProgram {
   ProgramHeader header;
   PassRequest pass;
-  std::vector<Step> steps;   // up to the end of the pass, without kEnd and kEndPrompt
-  uint32_t generations = 1;  // the first one is never filled
+  std::vector<Step> steps;     // up to the end of the pass, without kEnd and kEndPrompt
+  uint32_t generations = 1;    // the first one is never filled
+  bool rows_in_slots = false;  // of the embedding, which is on the card
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
   // Positions that the last token attends to.

@@ -32,8 +32,8 @@ ReadList::ReadList(const Board& board, const PassProgram& program, const Design&
   }
   // Which rows of the embedding depends on the tokens; any rows far apart take the memory as long.
   for (uint64_t t = 0; t < program.pass.tokens; ++t) {
-    token_ids_.push_back(
-        static_cast<uint32_t>((program.pass.position + t) * 7919 % program.header.vocabulary));
+    const uint64_t scattered = (program.pass.position + t) * 7919 % program.header.vocabulary;
+    token_ids_.push_back(static_cast<uint32_t>(program.rows_in_slots ? t : scattered));
   }
 }
 
