@@ -55,6 +55,7 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"pack", "model.bin", "-o"},
                                      {"pack", "model.bin", "-o", "x", "--embedding", "q5"},
                                      {"pack", "model.bin", "-o", "x", "--kv", "5"},
+                                     {"pack", "model.bin", "-o", "x", "--embedding", "q8,disk"},
                                      {"pack", "model.bin", "-o", "x", "--context", "many"},
                                      {"pack", "model.bin", "-o", "x", "--context", "0"},
                                      {"run"},
@@ -193,6 +194,22 @@ TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   // Eight bits hold the whole context.
   EXPECT_EQ(pack({"--kv", "auto"}).find("4 bits"), std::string::npos);
   EXPECT_EQ(cache(), "8 bit");
+}
+
+TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
+  const std::string image = folder_.path() + "/card.brim";
+  output(
+      {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn", "--embedding", "q8,card"});
+  const json report = json_of({"inspect", image, "--json"});
+  EXPECT_EQ(report["model"]["embedding"], "q8");
+  EXPECT_EQ(report["model"]["embedding_on_card"], true);
+  EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
+            output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
+  EXPECT_NE(output({"export", image, folder_.path() + "/sd"}).find("brimrows.img"), std::string::npos);
+  if (BRIM_HAS_RTL) {
+    EXPECT_EQ(output({"run", image, "-p", "Once", "-n", "3"}),
+              output({"run", image, "-p", "Once", "-n", "3", "--target", "rtl"}));
+  }
 }
 
 TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {

@@ -94,6 +94,11 @@ inline ModelDescription small_model(const std::string& name) {
 // An image in a folder of its own.
 class PackedModel {
  public:
+  PackedModel(const TensorSource& source, const PackOptions& options)
+      : path_(folder_.path() + "/image.brim"),
+        plan_(pack_image(source, {}, options, path_)),
+        image_(std::make_unique<MappedImage>(path_)) {}
+
   explicit PackedModel(const TensorSource& source, EmbeddingFormat embedding = EmbeddingFormat::kQ8,
                        uint32_t context = 128, const Board& board = load_board("kv260"),
                        std::span<const uint8_t> tokenizer = {}, const KvCache& kv = {})

@@ -129,6 +129,31 @@ TEST(Planner, TakesTheSmallerCacheOnlyWhereTheOtherDoesNotHoldTheContext) {
   EXPECT_EQ(cache_of("llama2-7b", 4096), kFourBits);
 }
 
+TEST(Planner, AnEmbeddingOnTheCardLeavesItsMemoryToTheContext) {
+  const ModelDescription model = published("llama3-8b");
+  const Board board = load_board("kv260");
+  const auto plan_with = [&](const KvCache& kv, bool on_card) {
+    return plan_image(model, board, {.embedding_on_card = on_card, .context = {}, .kv_cache = kv});
+  };
+  EXPECT_EQ(plan_with(kFourBits, true).addresses.context, 8192u);
+  EXPECT_GE(plan_with({}, true).addresses.context, 5500u);
+  EXPECT_LT(plan_with({}, false).addresses.context, 1600u);
+  // Slots in memory for two passes of eight tokens, and the rows at the end of the file.
+  const Plan plan = plan_with({}, true);
+  const PlannedRegion& embedding = plan.region(RegionKind::kEmbedding);
+  const uint64_t row = embedding_row_bytes(EmbeddingFormat::kQ8, 4096);
+  EXPECT_GE(embedding.bytes, 16 * row);
+  EXPECT_LT(embedding.bytes, 16 * row + kPageBytes);
+  EXPECT_GE(embedding.file_bytes, model.vocabulary * row);
+  EXPECT_EQ(embedding.file_offset + embedding.file_bytes, plan.file_bytes);
+}
+
+TEST(Planner, AnEmbeddingThatIsNoLargerThanItsSlotsStaysInMemory) {
+  const ModelDescription model = test::small_model("plain");
+  EXPECT_REFUSED(plan_image(model, load_board("kv260"), {.embedding_on_card = true, .context = 64}),
+                 "no larger than its slots");
+}
+
 TEST(Planner, KeysInEightBitsAndValuesInFourTakeThreeQuartersAndStandApart) {
   const ModelDescription model = published("tinyllama-1.1b");  // heads of 64
   const KvCache kv = {.key_bits = 8, .value_bits = 4, .rotated = false};

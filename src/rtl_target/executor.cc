@@ -21,6 +21,10 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
     throw DoesNotFit(error.what());
   }
   const ImageView view = image.view();
+  if (view.embedding.on_card() &&
+      (header.dim != image.header().model.dim || header.vocabulary > image.header().model.vocabulary)) {
+    throw Error(image.path() + ": its program is of another model than its embedding; pack the model again");
+  }
   program_address_ = view.program.address;
   const uint64_t logits_rows = view.logits.bytes / (uint64_t{header.logits_stride} * kBeatBytes);
   std::vector<uint32_t> candidates = built_models(options.models);
