@@ -311,7 +311,8 @@ Task Spu::quantise_kv(const Instruction& in) {
     wait_for_result(drained_);
     pause(1);
     for (uint32_t position = first; position < end; ++position) {
-      co_await write(uint64_t{in.address} * kBeatBytes + kv.offset(position) + at);
+      const uint64_t beat = (kv.offset(position) + at) / kBeatBytes;  // two records may share it
+      co_await write((in.address + beat) * kBeatBytes);
     }
   }
   pause(1);  // the scales take the beats' place
