@@ -1,7 +1,7 @@
 // Bodies of requests, and what a model answers.
 #include <string_view>
 
-#include "server/answer_text.h"
+#include "server/answer_parts.h"
 #include "server/body.h"
 #include "server/request.h"
 
@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     return 0;
   }
-  AnswerText answer({.format = {.thinks = true, .calls = static_cast<CallFormat>(choice - kEndpoints)},
-                     .functions = {"f"}});
+  AnswerSplitter answer({.format = {.thinks = true, .calls = static_cast<CallFormat>(choice - kEndpoints)},
+                         .functions = {"f"}});
   StopStrings stops({"\n\n", "END"});
   const size_t half = text.size() / 2;
   answer.push(stops.push(text.substr(0, half)));

@@ -5,6 +5,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "cli/command.h"
+#include "engine/read_bandwidth.h"
 #include "server/server.h"
 #include "tokenizer/build.h"
 
@@ -35,7 +36,13 @@ void serve(const Options& options) {
   for (const std::string& note : tokenizer_notes(model.tokenizer().tables())) {
     std::cerr << "note: " << note << '\n';
   }
-  server::Server server(model, options.server);
+  server::ServerOptions server_options = options.server;
+  if (!options.target.is_rtl()) {
+    constexpr uint64_t kBytes = 256 << 20;  // measured at once, and more than the caches hold
+    server_options.read_bandwidth =
+        ReadBandwidth(options.target.thread_count(), options.target.pin, kBytes).measure();
+  }
+  server::Server server(model, server_options);
   std::thread listening([&] { server.run(); });
   std::cout << concat("brim: ", options.image, " at ", server.url(), ", ", options.target.caches,
                       options.target.caches == 1 ? " slot" : " slots", ", ", model.executor().name(),

@@ -131,7 +131,12 @@ std::span<const float> Interpreter::finish(uint64_t logits) const {
 }
 
 void Interpreter::fill_cache() {
-  for (const LinkedStep& step : program_.steps) brim::fill_cache(header_, step.instruction, *memory_);
+  for (const LinkedStep& step : program_.steps) {
+    brim::fill_cache(header_, step.instruction, *memory_);
+    for (const MoreCache& cache : more_caches_) {
+      brim::fill_cache(header_, step.instruction, *cache.memory);
+    }
+  }
 }
 
 std::vector<std::span<uint8_t>> Interpreter::cache_memory(uint32_t cache, uint32_t positions) {

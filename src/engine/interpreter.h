@@ -50,7 +50,7 @@ class Interpreter : public Executor {
       std::function<void(uint32_t matrix, const A16View& inputs, std::span<const float> factors)>;
   void observe_inputs(InputObserver observer) { observer_ = std::move(observer); }
 
-  // Gives every position of the KV cache some finite content, so that a decode at any position can be timed
+  // Gives every position of the KV caches some finite content, so that a decode at any position can be timed
   // without the ones before it.
   void fill_cache();
 

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "server/answer_text.h"
+#include "server/answer_parts.h"
 #include "server/request.h"
 
 namespace brim::server {

@@ -6,6 +6,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "engine/token_bytes.h"
 #include "runtime/session.h"
 #include "server/answer_writer.h"
 #include "server/body.h"
@@ -260,6 +261,9 @@ void Server::Handlers::props(const Request&, Response& response) {
                   {"chat_template_problem", program_problem_.empty() ? Json() : Json(program_problem_)},
                   {"target", model_.executor().name()},
                   {"tokens_per_pass", model_.executor().max_tokens_per_pass()},
+                  {"bytes_per_token", bytes},
+                  {"bytes_per_position", token_bytes(program, 1) - bytes},
+                  {"read_bandwidth", options_.read_bandwidth},
                   {"shape",
                    {{"dim", shape.dim},
                     {"layers", shape.layers},

@@ -21,6 +21,7 @@ struct ServerOptions {
   uint32_t queue = 64;         // requests that wait for a slot
   size_t max_body = 8 << 20;   // bytes of a request
   int request_seconds = 30;    // in which it has to arrive
+  double read_bandwidth = 0;   // of this machine's memory, bytes per second; 0: not known
   SpecOptions spec;
   RequestDefaults defaults;
 };

@@ -256,7 +256,7 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
     for (const uint32_t id : job.prompt) decoder.push(id, room);
   }
   StopStrings stops(request.stop);
-  AnswerText::Options options;
+  AnswerSplitter::Options options;
   if (request.split_reasoning) options.format.thinks = format_.thinks;
   options.thinking = options.format.thinks && job.thinking;
   if (!request.tools.is_null()) {
@@ -264,7 +264,7 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
     for (const Json& tool : request.tools)
       options.functions.insert(tool["function"]["name"].get<std::string>());
   }
-  AnswerText text(options);
+  AnswerSplitter text(options);
   AnswerPiece piece;
   piece.answer = number;
   bool called = false;

@@ -1,15 +1,15 @@
-#include "server/answer_text.h"
+#include "server/answer_parts.h"
 
 #include <gtest/gtest.h>
 
 namespace brim::server {
 namespace {
 
-using Options = AnswerText::Options;
+using Options = AnswerSplitter::Options;
 
 // The parts of `text`, given in pieces of `step` bytes.
 AnswerParts parts_of(const Options& options, const std::string& text, size_t step) {
-  AnswerText answer(options);
+  AnswerSplitter answer(options);
   AnswerParts parts;
   for (size_t i = 0; i < text.size(); i += step) parts += answer.push(text.substr(i, step));
   parts += answer.finish();
@@ -29,10 +29,10 @@ Options with(CallFormat calls, bool thinks = false, bool thinking = false) {
       .format = {.thinks = thinks, .calls = calls}, .thinking = thinking, .functions = {"weather", "time"}};
 }
 
-class AnswerTextCases : public testing::TestWithParam<Case> {};
+class AnswerPartsCases : public testing::TestWithParam<Case> {};
 
 // However a text is cut into pieces, its parts are the same.
-TEST_P(AnswerTextCases, AreTakenApart) {
+TEST_P(AnswerPartsCases, AreTakenApart) {
   const Case& one = GetParam();
   for (const size_t step : {1, 2, 3, 7, 1000}) {
     const AnswerParts parts = parts_of(one.options, one.text, step);
@@ -50,7 +50,7 @@ TEST_P(AnswerTextCases, AreTakenApart) {
 const std::string kParis = R"({"city":"Paris"})";
 
 INSTANTIATE_TEST_SUITE_P(
-    Answers, AnswerTextCases,
+    Answers, AnswerPartsCases,
     testing::Values(
         Case{"plain", with(CallFormat::kNone), " Once <upon> a time.\n", " Once <upon> a time.\n", ""},
         Case{"thinking", with(CallFormat::kNone, true), "<think>\nHm.\n\nYes.\n</think>\n\nFour.", "Four.",
@@ -118,14 +118,14 @@ INSTANTIATE_TEST_SUITE_P(
              {{"weather", kParis}}}),
     [](const auto& test) { return test.param.name; });
 
-TEST(AnswerText, GivesWhatIsCertainAtOnce) {
-  AnswerText answer(with(CallFormat::kTags));
+TEST(AnswerSplitter, GivesWhatIsCertainAtOnce) {
+  AnswerSplitter answer(with(CallFormat::kTags));
   EXPECT_EQ(answer.push("Hello").content, "Hello");
   EXPECT_EQ(answer.push(" <to").content, "");
   EXPECT_EQ(answer.push("ast>").content, " <toast>");
 }
 
-TEST(AnswerText, DeepJsonOfAModelIsText) {
+TEST(AnswerSplitter, DeepJsonOfAModelIsText) {
   const std::string deep = "<tool_call>" + std::string(100000, '[') + "</tool_call>";
   EXPECT_EQ(parts_of(with(CallFormat::kTags), deep, 1000000).content, deep);
 }

@@ -1,4 +1,4 @@
-#include "server/answer_text.h"
+#include "server/answer_parts.h"
 
 #include <algorithm>
 #include <atomic>
@@ -194,14 +194,14 @@ AnswerParts& AnswerParts::operator+=(const AnswerParts& more) {
   return *this;
 }
 
-AnswerText::AnswerText(Options options)
+AnswerSplitter::AnswerSplitter(Options options)
     : options_(std::move(options)),
       open_(opening(options_.format.calls)),
       close_(closing(options_.format.calls)),
       state_(options_.thinking ? State::kThinking : State::kStart),
       drop_spaces_(options_.thinking) {}
 
-AnswerParts AnswerText::push(std::string_view text) {
+AnswerParts AnswerSplitter::push(std::string_view text) {
   rest_ += text;
   AnswerParts parts;
   while (step(parts, false)) {
@@ -209,7 +209,7 @@ AnswerParts AnswerText::push(std::string_view text) {
   return parts;
 }
 
-AnswerParts AnswerText::finish() {
+AnswerParts AnswerSplitter::finish() {
   AnswerParts parts;
   while (step(parts, true)) {
   }
@@ -217,7 +217,7 @@ AnswerParts AnswerText::finish() {
 }
 
 // Whether something changed, so that the next state may find more.
-bool AnswerText::step(AnswerParts& parts, bool last) {
+bool AnswerSplitter::step(AnswerParts& parts, bool last) {
   if (drop_spaces_) {
     rest_.erase(0, std::min(rest_.find_first_not_of(kSpaces), rest_.size()));
     if (rest_.empty()) return false;
@@ -236,7 +236,7 @@ bool AnswerText::step(AnswerParts& parts, bool last) {
   return false;
 }
 
-bool AnswerText::start(bool last) {
+bool AnswerSplitter::start(bool last) {
   if (options_.format.thinks) {
     const std::string_view written = without_spaces(rest_);
     if (written.starts_with(kThink)) {
@@ -251,7 +251,7 @@ bool AnswerText::start(bool last) {
   return true;
 }
 
-bool AnswerText::thinking(AnswerParts& parts, bool last) {
+bool AnswerSplitter::thinking(AnswerParts& parts, bool last) {
   const size_t end = rest_.find(kThinkEnd);
   std::string_view thought = std::string_view(rest_).substr(0, end);
   if (end == std::string::npos && !last) thought.remove_suffix(begun(thought, kThinkEnd));
@@ -268,7 +268,7 @@ bool AnswerText::thinking(AnswerParts& parts, bool last) {
   return true;
 }
 
-bool AnswerText::text(AnswerParts& parts, bool last) {
+bool AnswerSplitter::text(AnswerParts& parts, bool last) {
   const auto give = [&](size_t bytes) {
     wrote_ |= bytes > 0;
     parts.content += rest_.substr(0, bytes);
@@ -306,7 +306,7 @@ bool AnswerText::text(AnswerParts& parts, bool last) {
   return true;
 }
 
-bool AnswerText::call(AnswerParts& parts, bool last) {
+bool AnswerSplitter::call(AnswerParts& parts, bool last) {
   const size_t end = close_.empty() ? std::string::npos : rest_.find(close_);
   if (end == std::string::npos && !last) return false;
   const std::string_view body = std::string_view(rest_).substr(0, end);

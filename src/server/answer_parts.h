@@ -47,14 +47,14 @@ struct AnswerParts {
   AnswerParts& operator+=(const AnswerParts& more);
 };
 
-class AnswerText {
+class AnswerSplitter {
  public:
   struct Options {
     AnswerFormat format = {};              // of what is to be taken apart
     bool thinking = false;                 // the prompt has begun the thinking already
     std::set<std::string> functions = {};  // that may be called
   };
-  explicit AnswerText(Options options);
+  explicit AnswerSplitter(Options options);
 
   // What is certain after more text. Kept back: what may become a marker.
   AnswerParts push(std::string_view text);
