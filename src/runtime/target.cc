@@ -40,7 +40,8 @@ std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Ta
       InterpreterOptions{.max_tokens_per_pass = target.tokens_per_pass ? target.tokens_per_pass : tokens,
                          .threads = target.thread_count(),
                          .pin = target.pin,
-                         .load = target.load});
+                         .load = target.load,
+                         .check_stream = target.check_stream});
 }
 
 std::unique_ptr<Executor> make_executor(const MappedImage& image, const Target& target) {
