@@ -142,6 +142,13 @@ void add_target_options(CLI::App& command, Target& target) {
       ->check(CLI::IsMember({"map", "copy"}))
       ->default_str("map");
   command
+      .add_option_function<std::string>(
+          "--check", [&target](const std::string& value) { target.check_stream = value == "stream"; },
+          "stream: compare the checksums of weights as they are used, which costs some speed; none: trust "
+          "memory and file. The reference and the RTL always compare them")
+      ->check(CLI::IsMember({"none", "stream"}))
+      ->default_str("none");
+  command
       .add_option("--tokens-per-pass", target.tokens_per_pass,
                   "Prompt tokens per pass over the weights (default: 64, reference: 8)")
       ->check(CLI::Range(1, 1024));

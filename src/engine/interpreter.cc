@@ -4,11 +4,14 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "engine/flush_to_zero.h"
 #include "isa/check.h"
+#include "isa/damage.h"
+#include "isa/stream_checks.h"
 #include "numerics/fp16.h"
 #include "numerics/reciprocal.h"
 #include "numerics/rsqrt.h"
@@ -31,7 +34,8 @@ Interpreter::Interpreter(std::string name, const Program& program, std::unique_p
       memory_(std::move(memory)),
       kernels_(std::move(kernels)),
       pool_(options.threads, options.pin),
-      max_tokens_(options.max_tokens_per_pass) {
+      max_tokens_(options.max_tokens_per_pass),
+      check_stream_(options.check_stream || kernels_->name() == "reference") {
   check_program(source_, program);
   header_ = program.header;
   program_ = link(program, *memory_);
@@ -165,8 +169,12 @@ void Interpreter::for_each(uint32_t count, uint32_t grain, const Body& body) {
 }
 
 void Interpreter::load(const LinkedStep& step) {
-  std::memcpy(&parameters_[step.instruction.param * kFloatsPerBeat], step.table,
-              uint64_t{step.instruction.count} * kBeatBytes);
+  const uint64_t bytes = uint64_t{step.instruction.count} * kBeatBytes;
+  float* const to = &parameters_[step.instruction.param * kFloatsPerBeat];
+  std::memcpy(to, step.table, bytes);
+  if (crc32c(to, bytes) != step.instruction.address2) {
+    throw DamageError(source_, {RegionKind::kParameters, step.address});
+  }
 }
 
 void Interpreter::rope(const LinkedStep& step) {
@@ -232,10 +240,35 @@ void Interpreter::matvec(const LinkedStep& step) {
   // Some 128 KiB of weights at a time: handing them out costs nothing, and no thread waits long at the end.
   constexpr uint32_t kPagesPerGrain = 16;
   const uint32_t grain = std::max(1u, kPagesPerGrain / matrix.pages_per_block);
+  damaged_page_ = kNoPage;
   pool_.run(matrix.row_blocks(), grain, [&](uint32_t first, uint32_t last, uint32_t) {
     const FlushToZero flush;
     kernels_->matvec(matrix, x, first, last, out, stride);
+    // Behind it, as the pages are in the cache then, and whatever was multiplied is checked.
+    if (check_stream_) check_pages(step, first, last);
   });
+  if (damaged_page_ != kNoPage) throw DamageError(source_, {RegionKind::kWeights, damaged_page_});
+}
+
+// Metadata are read by every thread that uses them, so each time they are checked again.
+void Interpreter::check_pages(const LinkedStep& step, uint32_t first_block, uint32_t last_block) {
+  const MatrixView& matrix = step.matrix;
+  const auto note = [&](uint64_t offset) {
+    const uint64_t page = step.address + offset;
+    uint64_t lowest = damaged_page_.load(std::memory_order_relaxed);
+    while (page < lowest && !damaged_page_.compare_exchange_weak(lowest, page, std::memory_order_relaxed)) {
+    }
+  };
+  const uint64_t end = matrix.first_page + uint64_t{last_block} * matrix.pages_per_block;
+  for (uint64_t page = matrix.first_page + uint64_t{first_block} * matrix.pages_per_block; page < end;) {
+    const uint64_t chunk = page / kPagesPerChunk;
+    const uint8_t* const metadata = matrix.stream + chunk * kChunkBytes;
+    if (!metadata_is_sound(metadata)) return note(chunk * kChunkBytes);
+    for (; page < end && page / kPagesPerChunk == chunk; ++page) {
+      const uint8_t* const bytes = matrix.stream + page_offset(page);
+      if (!page_is_sound(metadata, page % kPagesPerChunk, bytes)) return note(page_offset(page));
+    }
+  }
 }
 
 // Results become q, k and v vectors: * r, bias, norm; then RoPE and rotation for q and k.

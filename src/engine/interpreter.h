@@ -24,6 +24,8 @@ struct InterpreterOptions {
   uint32_t threads = 1;
   bool pin = false;  // threads to CPUs
   Load load = Load::kMap;
+  bool check_stream =
+      false;  // compare the checksums of weights as they are used; reference kernels always do
 };
 
 class Interpreter : public Executor {
@@ -55,6 +57,8 @@ class Interpreter : public Executor {
   void fill_cache();
 
  private:
+  static constexpr uint64_t kNoPage = UINT64_MAX;
+
   // What a thread needs for the attention of one KV head and token.
   struct AttentionScratch {
     std::vector<float> scores;       // [query heads of the group][context]
@@ -63,6 +67,9 @@ class Interpreter : public Executor {
   };
 
   std::span<const float> finish(uint64_t logits) const;
+
+  // Compares the checksums of the pages of row blocks [first, last), and of their metadata.
+  void check_pages(const LinkedStep& step, uint32_t first_block, uint32_t last_block);
 
   // body(unit, &overflow) for every unit < count, shared among the threads `grain` at a time.
   template <typename Body>
@@ -107,6 +114,7 @@ class Interpreter : public Executor {
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
   const uint32_t max_tokens_;
+  const bool check_stream_;
   ProgramHeader header_;
   LinkedProgram program_;  // over cache 0
   std::vector<MoreCache> more_caches_;
@@ -119,6 +127,7 @@ class Interpreter : public Executor {
   uint32_t first_logits_ = 0;
   uint32_t next_matrix_ = 0;  // in stream order
   std::atomic<bool> overflow_ = false;
+  std::atomic<uint64_t> damaged_page_ = kNoPage;  // of the matrix under way: the first in the stream
 
   // Vector buffers, each for max_tokens_ tokens.
   std::vector<float> parameters_;  // P

@@ -55,6 +55,7 @@ class Linker {
         const PageShape shape = page_shape(in.groups);
         step.matrix = {memory_.read(stream_.start, stream_bytes(stream_.page + in.count)), stream_.page,
                        shape, in.rows, in.groups / shape.columns};
+        step.address = stream_.start;
         stream_.page += in.count;
         break;
       }
@@ -75,6 +76,7 @@ class Linker {
                                 : read.index == Index::kToken  ? header_.vocabulary
                                                                : 1;
           step.table = memory_.read(base, byte_address(in.count) * rows);
+          step.address = base;
         }
         break;
       }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/multiversion.h"
 #include "base/parallel.h"
@@ -15,9 +16,9 @@
 #include "compile/build_program.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
-#include "image/crc32c.h"
 #include "image/output_file.h"
 #include "isa/check.h"
+#include "isa/stream_checks.h"
 #include "numerics/fp16.h"
 #include "quantize/nibbles.h"
 #include "quantize/rtn.h"
@@ -97,10 +98,12 @@ class Packer {
         progress_(options.progress, streamed_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
 
   void run() {
-    const Program program = build_program(model_, plan_.addresses);
+    Program program = build_program(model_, plan_.addresses);
     check_program(model_.name, program);
+    const std::vector<uint8_t> vectors = parameters();
+    set_load_checksums(program, vectors);
     write_region(RegionKind::kProgram, serialise(program));
-    write_region(RegionKind::kParameters, parameters());
+    write_region(RegionKind::kParameters, vectors);
     write_region(RegionKind::kRope, rope_table());
     if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);
     write_embedding();
@@ -115,6 +118,17 @@ class Packer {
  private:
   void write_region(RegionKind kind, std::span<const uint8_t> content) {
     file_.write(plan_.region(kind).file_offset, content);
+  }
+
+  // A load's CRC stands in its instruction.
+  void set_load_checksums(Program& program, std::span<const uint8_t> vectors) const {
+    for (Instruction& in : program.instructions) {
+      if (in.opcode != Opcode::kLoad) continue;
+      const uint64_t offset =
+          uint64_t{in.address} * kBeatBytes - plan_.region(RegionKind::kParameters).address;
+      const auto part = vectors.subspan(offset, uint64_t{in.count} * kBeatBytes);
+      in.address2 = crc32c(part.data(), part.size());
+    }
   }
 
   std::vector<float> read_vector(TensorRole role, uint32_t layer) const {
@@ -287,14 +301,16 @@ class Packer {
       }
       for (uint32_t p = 0; p < matrix->pages_per_block(); ++p) {
         const uint64_t page = first_page + p;
-        std::memcpy(
-            &metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
-            block.record(p), kMetadataRecordBytes);
+        uint8_t* const describes = &metadata[page / kPagesPerChunk * kPageBytes];
+        std::memcpy(describes + page % kPagesPerChunk * kMetadataRecordBytes, block.record(p),
+                    kMetadataRecordBytes);
+        set_page_checksum(describes, page % kPagesPerChunk, crc32c_of_page(block.pages(p, 1).data()));
       }
       progress_.advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} *
                         matrix->inputs);
     });
     for (uint64_t chunk = 0; chunk < chunks; ++chunk) {
+      seal_metadata(&metadata[chunk * kPageBytes]);
       file_.write(start + chunk * kChunkBytes, {&metadata[chunk * kPageBytes], kPageBytes});
     }
   }

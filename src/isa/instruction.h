@@ -14,7 +14,7 @@ enum class Opcode : uint8_t {
   kEnd = 0,        // the pass is done once all writes are acknowledged
   kEndPrompt = 1,  // a pass that wants no logits ends here
   kStream = 2,     // the weight stream goes on at `address`, with a metadata page
-  kLoad = 3,       // P[param ...] = `count` beats at `address`
+  kLoad = 3,       // P[param ...] = `count` beats at `address`, whose CRC-32C is `address2`
   kRope = 4,       // R[t] = RoPE row of position p + t, `count` beats each, table at `address`
   kEmbed = 5,      // X[t] = embedding row of token t (`count` beats each, table at `address`); norm
   kMatvec = 6,     // results = matrix (next `count` pages) * buffer, `rows` per token
@@ -49,13 +49,13 @@ struct Instruction {
   uint8_t shape = 0;  // kMatvec: columns per page (4, 2, 1); kEmbed: EmbeddingFormat
   uint32_t rows = 0;  // results per token: kMatvec, kResidual, kSwiglu (gate and up), kLogits
   uint32_t address = 0;
-  uint32_t address2 = 0;  // kKey, kValue: scales; kScores: K scales, those of V follow
+  uint32_t address2 = 0;  // kKey, kValue: scales; kScores: K scales, those of V follow; kLoad: a CRC
   uint32_t count = 0;
   uint16_t groups = 0;  // kMatvec: column groups
   uint16_t head = 0;    // kQuery: query head; kKey ... kOutput: KV head
   uint16_t param = 0;
   uint16_t param2 = 0;
-  uint32_t reserved = 0;
+  uint32_t crc = 0;  // in memory only: isa/program.h
   bool operator==(const Instruction&) const = default;
 };
 static_assert(sizeof(Instruction) == 32);
@@ -89,7 +89,7 @@ struct ProgramHeader {
   uint8_t experts_per_token = 0;     // 0: a dense model
   uint16_t experts = 0;              // per layer
   uint16_t expert_hidden = 0;        // FFN width of an expert
-  uint32_t reserved = 0;
+  uint32_t crc = 0;                  // in memory only: isa/program.h
   bool operator==(const ProgramHeader&) const = default;
 };
 static_assert(sizeof(ProgramHeader) == 64);

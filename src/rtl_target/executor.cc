@@ -8,6 +8,7 @@
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
+#include "isa/damage.h"
 #include "isa/pass_limits.h"
 #include "rtl_target/does_not_fit.h"
 
@@ -74,6 +75,9 @@ PassLogits RtlExecutor::run(const Pass& pass) {
   const accelerator::Outcome outcome = accelerator::read_outcome(*accelerator_);
   if (!outcome.done) {
     accelerator_->soft_reset();
+    if (outcome.code == registers::ErrorCode::kDamaged) {
+      throw DamageError(image_.path(), {outcome.region, outcome.byte_address()});
+    }
     throw Error(concat(image_.path(), ": the accelerator ended the pass at position ", pass.position, ": ",
                        registers::describe(outcome.code), ", address 0x", std::hex, outcome.byte_address(),
                        "; pack the model again"));
