@@ -121,7 +121,7 @@ bool all_regions_sound(const ImageHeader& header) {
 // The files of the card as the one file that they were cut from.
 class ImageFiles {
  public:
-  explicit ImageFiles(Fat32& volume) : volume_(volume) {}
+  constexpr explicit ImageFiles(Fat32& volume) : volume_(volume) {}
 
   // Opens those that are there. False, saying why, if there is not even the first, or the card is damaged.
   bool open() {
@@ -266,9 +266,9 @@ const ImageHeader* resident_image() {
   return ImageView(*header).header.address == board::kFirmwareEnd ? header : nullptr;
 }
 
-SdCard card;
-Fat32 volume(card);
-ImageFiles files(volume);
+constinit SdCard card;
+constinit Fat32 volume(card);
+constinit ImageFiles files(volume);
 bool has_card = false;
 
 }  // namespace
