@@ -89,7 +89,8 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const auto counter = [&](uint32_t offset, double value) {
     block.write(offset, static_cast<uint32_t>(std::min(value, 4294967295.0)));
   };
-  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits);
+  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits,
+                                           interpreter_->experts_of_last_pass());
   // Cycles of the board's clock that went by while this machine computed.
   counter(registers::kCycles, seconds.count() * accelerator_.clock_mhz * 1e6);
   counter(registers::kBeatsRead, static_cast<double>(traffic.beats_read));

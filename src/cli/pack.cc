@@ -63,10 +63,11 @@ constexpr uint64_t kBestByDefault = 500'000'000;
 // What --quant stands for where it was not given: `best` where it can be had without a wait that nobody
 // expects.
 std::string default_quantiser(const TensorSource& source, bool has_tokenizer, const Options& options) {
-  if (!options.calibration.empty()) return "best";
+  if (!options.calibration.empty()) return source.description().experts > 0 ? "awq" : "best";
+  if (source.description().experts > 0) return "rtn";
   if (options.model.starts_with("synthetic:") || !has_tokenizer) return "rtn";
   if (source.is_quantised({TensorRole::kQuery})) return "rtn";  // taken over as it is
-  if (streamed_weights(source.description()) <= kBestByDefault) return "best";
+  if (matrix_weights(source.description()) <= kBestByDefault) return "best";
   std::fprintf(stderr,
                "note: weights are rounded to nearest; --quant best keeps more of the model, and takes "
                "much longer\n");
@@ -132,6 +133,9 @@ Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenize
                            .kv_cache = cache,
                            .threads = options.threads,
                            .quantiser = name};
+  if ((name == "gptq" || name == "best") && source.description().experts > 0) {
+    throw Error(concat("--quant ", name, " does not know experts: choose --quant awq or rtn"));
+  }
   if (name == "rtn" && !options.calibration.empty()) {
     throw Error("--quant rtn looks at no text: leave out --calib, or choose --quant best");
   }
@@ -158,6 +162,12 @@ Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenize
                                                 .unfinished = unfinished,
                                                 .threads = thread_count(options.threads),
                                                 .progress = progress_bar});
+  if (quantised) {
+    const auto known = source.notes();
+    for (const std::string& note : quantised->notes()) {
+      if (std::ranges::find(known, note) == known.end()) std::fprintf(stderr, "note: %s\n", note.c_str());
+    }
+  }
   PackOptions packing = common;
   packing.progress = progress_bar("packing");
   packing.known_pass = [&](const std::string& file) {
@@ -184,7 +194,7 @@ std::vector<std::string> quantiser_names() {
 
 void pack(Options options) {
   options.model = local_path(options.model);
-  const auto source = open_model(options.model);
+  const auto source = with_eight_bits(open_model(options.model), options.placement.eight_bit);
   const ModelDescription& model = source->description();
   for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
   const std::vector<uint8_t> tokenizer = find_tokenizer(options, *source);

@@ -62,6 +62,18 @@ Task Spu::run() {
       case Opcode::kLogits:
         co_await logits(step);
         break;
+      case Opcode::kRoute:
+        co_await route(step);
+        break;
+      case Opcode::kMix:
+        co_await mix(step);
+        break;
+      case Opcode::kNorm:
+        norm(step);
+        break;
+      case Opcode::kKeyScale:
+        co_await key_scale(step);
+        break;
       default:
         break;
     }
@@ -98,6 +110,44 @@ Task Spu::residual(const Step& step) {
   finish_norm(step);
 }
 
+void Spu::norm(const Step& step) {
+  for (uint32_t left = program_.header.dim; left > 0;) {
+    const uint32_t elements = std::min(left, kBlock);
+    norm_block(step, elements);
+    left -= elements;
+  }
+  finish_norm(step);
+}
+
+// The list of experts is there before the weights are, which `mix` wants.
+Task Spu::route(const Step& step) {
+  const ProgramHeader& header = program_.header;
+  co_await issue_results({.elements = step.instruction.rows});
+  buffers_.routes.push_back(ideal_ ? step_
+                                   : last_ + kLogitToPlace + kPlacesToList + header.experts_per_token);
+  wait_for_result(last_ + kLogitToPlace);
+  const bool over_chosen = (step.instruction.flags & kFlagChosenSoftmax) != 0;
+  const uint32_t chosen = header.experts_per_token, all = header.experts;
+  const Cycle total =
+      issue({.elements = over_chosen ? chosen : all, .latency = kMicroExp}) + kMicroExp + kSumToTotal;
+  wait_for_result(total);
+  pause(2);
+  issue({});  // the sum
+  reciprocal(1);
+  issue({.elements = chosen});
+  finish();
+}
+
+// X += weight * results. The weight is the token's, or the lane's results are left out.
+Task Spu::mix(const Step& step) {
+  for (uint32_t left = step.instruction.rows; left > 0;) {
+    const uint32_t elements = std::min(left, kBlock);
+    co_await issue_results({.elements = elements});
+    left -= elements;
+  }
+  finish();
+}
+
 // query, key, value.
 Task Spu::head(const Step& step) {
   const Instruction& in = step.instruction;
@@ -115,6 +165,13 @@ Task Spu::head(const Step& step) {
     issue({});  // mean
     rsqrt();
     issue({.elements = elements});  // times r_h
+  }
+  if (in.flags & kFlagAllHeads) {
+    const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
+    issue({.elements = elements});  // times the weight
+    wait_for_result(total);
+    pause(2);
+    issue({});  // to the sum of the heads before
   }
   const bool rotated = (program_.header.kv_flags & kKvRotated) != 0;
   if (in.opcode != Opcode::kValue) issue({.elements = elements});             // sine
@@ -315,9 +372,26 @@ Task Spu::quantise_kv(const Instruction& in) {
       co_await write((in.address + beat) * kBeatBytes);
     }
   }
-  pause(1);  // the scales take the beats' place
+  if (in.flags & kFlagAllHeads) co_return;  // `key_scale` writes the scale
+  pause(1);                                 // the scales take the beats' place
   for (uint32_t position = first; position < end; ++position) {
     co_await write((uint64_t{in.address2} + uint64_t{position} * kv.scale_bytes / kBeatBytes) * kBeatBytes);
+  }
+}
+
+// r_k with the first head's, and r_q with it; then a scale of each token.
+Task Spu::key_scale(const Step& step) {
+  if (step.instruction.head == 0) {
+    for (uint32_t i = 0; i < 2; ++i) {
+      issue({.after_all = true});  // mean
+      rsqrt();
+    }
+  }
+  issue({.latency = kMicroConvert, .after_all = true});
+  wait_for_result(drained_);
+  pause(1);
+  for (uint32_t position = program_.pass.position; position < program_.positions(); ++position) {
+    co_await write((uint64_t{step.instruction.address2} + position * 2 / kBeatBytes) * kBeatBytes);
   }
 }
 

@@ -44,6 +44,10 @@ class Spu {
   Task softmax(const Step& step);
   Task output(const Step& step);
   Task swiglu(const Step& step);
+  Task route(const Step& step);
+  Task mix(const Step& step);
+  void norm(const Step& step);
+  Task key_scale(const Step& step);
   Task logits(const Step& step);
 
   Cycle start_of(const Micro& micro) const;
