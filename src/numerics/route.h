@@ -2,6 +2,7 @@
 // Freestanding.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -35,10 +36,12 @@ inline bool choose_experts(std::span<const float> logits, bool softmax_over_chos
   }
   const float largest = logits[chosen[0].expert];
   const auto power = [&](size_t expert) { return exp_fp32(fsub(logits[expert], largest)); };
+  const auto is_chosen = [&](size_t expert) {
+    return std::ranges::any_of(chosen, [&](const ChosenExpert& each) { return each.expert == expert; });
+  };
   Sum16 sum;
-  const size_t summed = softmax_over_chosen ? chosen.size() : logits.size();
-  for (size_t i = 0; i < summed; ++i) {
-    sum.add(static_cast<uint32_t>(i), power(softmax_over_chosen ? chosen[i].expert : i));
+  for (size_t e = 0; e < logits.size(); ++e) {
+    sum.add(static_cast<uint32_t>(e), !softmax_over_chosen || is_chosen(e) ? power(e) : 0.0f);
   }
   const float inverse = reciprocal(sum.total());
   for (ChosenExpert& each : chosen) each.weight = fmul(power(each.expert), inverse);

@@ -13,25 +13,8 @@
 #include "rtl_target/does_not_fit.h"
 
 namespace brim::rtl_target {
-namespace {
-
-// What the RTL has no unit for yet.
-void refuse_lacking(const std::string& name, const Program& program) {
-  const auto refuse = [&](const char* what) {
-    throw DoesNotFit(name + ": " + what + " are not in the accelerator's RTL; run it with --target cpu");
-  };
-  for (const Instruction& in : program.instructions) {
-    if ((in.flags & kFlagAllHeads) != 0) refuse("norms over all heads");
-    if (in.opcode == Opcode::kRoute) refuse("experts");
-    if (in.opcode == Opcode::kMatvec && (in.flags & kFlagEightBit) != 0) refuse("matrices in eight bits");
-  }
-}
-
-}  // namespace
-
 RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
     : image_(image), board_(board), program_(image.runnable_program()), memory_(image) {
-  refuse_lacking(image.path(), program_);
   const ProgramHeader& header = program_.header;
   try {
     require_in_rtl(image.path(), header);

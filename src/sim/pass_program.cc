@@ -36,6 +36,7 @@ PassProgram prepare(const Program& program, const PassRequest& pass) {
     if (in.opcode == Opcode::kExperts) {
       step.sequence = seen[static_cast<size_t>(Opcode::kRoute)] - 1;
       first_expert = expert == experts.front();
+      if (first_expert) result.steps.back().expert = expert;
     }
     const bool of_expert = in.opcode == Opcode::kExperts || expert_steps > 0;
     expert_steps = in.opcode == Opcode::kExperts ? kExpertSteps : expert_steps - (expert_steps > 0);

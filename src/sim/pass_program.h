@@ -14,7 +14,7 @@ struct Step {
   Instruction instruction;
   uint32_t generation = 0;  // of the buffer that it waits for, or adds blocks to
   uint32_t sequence = 0;    // how many of the same opcode are before it in the pass; `experts`: its layer's
-  uint32_t expert = 0;      // `experts`: the one whose steps come next
+  uint32_t expert = 0;      // `experts`: the one whose steps come next; `route`: the first on its list
   uint32_t fetched = 0;     // which of the instructions that are fetched it is
   bool repeated = false;    // it has been fetched for an expert before
 };

@@ -70,7 +70,7 @@ Task Sequencer::run() {
     cycle = std::max(cycle + 1, taken + kTakenToDispatch);
     if (step.instruction.opcode == Opcode::kExperts) {
       co_await until([&] { return buffers_.routes.size() > step.sequence; });
-      cycle = std::max(cycle, buffers_.routes[step.sequence] + kRouteToDispatch);
+      cycle = std::max(cycle, buffers_.routes[step.sequence] + kListToDispatch);
     }
 
     if (trace_ != nullptr && offset % kFetchBytes < sizeof(Instruction)) {
