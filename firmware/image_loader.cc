@@ -263,15 +263,23 @@ const ImageHeader* resident_image() {
   return ImageView(*header).header.address == board::kFirmwareEnd ? header : nullptr;
 }
 
-SdCard card;
-Fat32 volume(card);
-ImageFiles files(volume);
-bool has_card = false;
+// The slot and what is in it, for as long as the program runs.
+struct Slot {
+  SdCard card;
+  Fat32 volume{card};
+  ImageFiles files{volume};
+  bool image_found = false;
+};
+Slot& slot() {
+  static Slot only;
+  return only;
+}
 
 }  // namespace
 
 const ImageHeader* load_image() {
   const ImageHeader* resident = resident_image();
+  auto& [card, volume, files, image_found] = slot();
   const ImageHeader* header = reinterpret_cast<const ImageHeader*>(header_page);
   if (const char* problem = card.start()) {
     if (resident == nullptr) {
@@ -286,7 +294,7 @@ const ImageHeader* load_image() {
       return nullptr;
     }
     if (!files.open() || !read_header(files)) return nullptr;
-    has_card = true;
+    image_found = true;
     print("SD card: 4 bits at ", Fixed{card.hz() / 1e6, 0}, " MHz\n");
   }
 
@@ -308,12 +316,13 @@ const ImageHeader* load_image() {
 }
 
 bool read_again(const ImageHeader& image, const RegionEntry& region, uint64_t address, uint64_t bytes) {
-  if (!has_card) {
+  if (!slot().image_found) {
     print("\nError: there is no card to read it from again. Load the image again.\n");
     return false;
   }
   // The card may have been changed since.
   alignas(kCacheLine) static uint8_t page[kImageHeaderBytes];
+  ImageFiles& files = slot().files;
   if (!files.read_at(0, page, kImageHeaderBytes) || std::memcmp(page, &image, kImageHeaderBytes) != 0 ||
       !files.read_at(region.file_offset + (address - region.address), memory_at(address), bytes)) {
     print(
