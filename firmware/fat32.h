@@ -16,7 +16,7 @@ struct FatFile {
 
 class Fat32 {
  public:
-  constexpr explicit Fat32(BlockDevice& device) : device_(device) {}
+  explicit Fat32(BlockDevice& device) : device_(device) {}
 
   // Finds the volume: in the first FAT32 partition of a master boot record, or from sector 0 on. Null when it
   // is there, else what is wrong.

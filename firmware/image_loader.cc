@@ -121,7 +121,7 @@ bool all_regions_sound(const ImageHeader& header) {
 // The files of the card as the one file that they were cut from.
 class ImageFiles {
  public:
-  constexpr explicit ImageFiles(Fat32& volume) : volume_(volume) {}
+  explicit ImageFiles(Fat32& volume) : volume_(volume) {}
 
   // Opens those that are there. False, saying why, if there is not even the first, or the card is damaged.
   bool open() {
@@ -266,15 +266,23 @@ const ImageHeader* resident_image() {
   return ImageView(*header).header.address == board::kFirmwareEnd ? header : nullptr;
 }
 
-constinit SdCard card;
-constinit Fat32 volume(card);
-constinit ImageFiles files(volume);
-bool has_card = false;
+// The slot and what is in it, for as long as the program runs.
+struct Slot {
+  SdCard card;
+  Fat32 volume{card};
+  ImageFiles files{volume};
+  bool image_found = false;
+};
+Slot& slot() {
+  static Slot only;
+  return only;
+}
 
 }  // namespace
 
 const ImageHeader* load_image(EmbeddingRows& rows) {
   const ImageHeader* resident = resident_image();
+  auto& [card, volume, files, image_found] = slot();
   const ImageHeader* header = reinterpret_cast<const ImageHeader*>(header_page);
   if (const char* problem = card.start()) {
     if (resident == nullptr) {
@@ -289,7 +297,7 @@ const ImageHeader* load_image(EmbeddingRows& rows) {
       return nullptr;
     }
     if (!files.open() || !read_header(files)) return nullptr;
-    has_card = true;
+    image_found = true;
     print("SD card: 4 bits at ", Fixed{card.hz() / 1e6, 0}, " MHz\n");
   }
 
@@ -307,17 +315,18 @@ const ImageHeader* load_image(EmbeddingRows& rows) {
     const RegionEntry& region = header->regions[i];
     if (!region.has_content() && region.kind != RegionKind::kReserved) clear_region(region);
   }
-  if (!rows.attach(*header, has_card ? &volume : nullptr)) return nullptr;
+  if (!rows.attach(*header, image_found ? &volume : nullptr)) return nullptr;
   return reinterpret_cast<const ImageHeader*>(ImageView(*header).header.address);
 }
 
 bool read_again(const ImageHeader& image, const RegionEntry& region, uint64_t address, uint64_t bytes) {
-  if (!has_card) {
+  if (!slot().image_found) {
     print("\nError: there is no card to read it from again. Load the image again.\n");
     return false;
   }
   // The card may have been changed since.
   alignas(kCacheLine) static uint8_t page[kImageHeaderBytes];
+  ImageFiles& files = slot().files;
   if (!files.read_at(0, page, kImageHeaderBytes) || std::memcmp(page, &image, kImageHeaderBytes) != 0 ||
       !files.read_at(region.file_offset + (address - region.address), memory_at(address), bytes)) {
     print(
