@@ -30,9 +30,9 @@ struct PlannedRegion {
   uint64_t bytes;
   bool in_file;               // has content
   uint64_t file_offset = 0;   // of it
-  uint64_t file_bytes = 0;    // `bytes`, of an embedding on the card more
   uint32_t first_matrix = 0;  // kWeights: of matrices(model), in stream order
   uint32_t matrices = 0;
+  uint64_t file_bytes = 0;    // `bytes`, of an embedding on the card more
 };
 
 // What kept a context from being longer.
