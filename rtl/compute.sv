@@ -42,6 +42,9 @@ module compute #(
 
     output wire idle_o,
     output wire overflow_o,
+    output wire        damage_o,          // for one cycle: a checksum of the stream was wrong
+    output wire        damage_load_o,     // of parameters, else of weights
+    output wire [31:0] damage_address_o,  // in beats
     output wire stall_activation_o,
     output wire stall_result_o,
     output wire stall_softmax_o,
@@ -106,7 +109,7 @@ module compute #(
       .exponent_data_i(exponent_data), .scores_done_o(scores_done), .score_we_o(score_we),
       .score_address_o(score_address), .score_o(score), .max_read_i(max_read), .max_o(largest),
       .lane_tokens_o(lane_tokens), .result_valid_o(result_valid), .result_ready_i(result_ready), .result_o(result),
-      .idle_o(vpu_idle), .stall_activation_o, .stall_result_o, .stall_softmax_o, .stall_scores_o);
+      .damage_o, .damage_load_o, .damage_address_o, .idle_o(vpu_idle), .stall_activation_o, .stall_result_o, .stall_softmax_o, .stall_scores_o);
 
   spu #(.TOKENS(TOKENS), .SCORES(Scores)) u_spu (
       .clk_i, .rst_ni, .header_i, .heads_per_kv_i(heads_per_kv_q), .position_i, .tokens_i, .first_logits_i,

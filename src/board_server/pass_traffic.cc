@@ -19,7 +19,8 @@ PassTraffic pass_traffic(const Program& program, uint32_t position, uint32_t tok
     for (const MemoryWrite& write : op(in.opcode).writes) {
       switch (write.what) {
         case Written::kRecord:
-          traffic.beats_written += uint64_t{tokens} * kv_format(program.header.head_size).record_beats();
+          traffic.beats_written +=
+              uint64_t{tokens} * kv_format(program.header, write.of_values).record_beats();
           break;
         case Written::kScale:
           if (in.opcode == Opcode::kKey && (in.flags & kFlagAllHeads) != 0) break;  // key_scale writes it

@@ -132,6 +132,8 @@ void print_json(const MappedImage& image) {
         {"vocabulary", model.vocabulary},
         {"trained_context", model.trained_context},
         {"embedding", embedding_name(model.embedding)},
+        {"embedding_on_card", image.view().embedding.on_card()},
+        {"kv_cache", describe_kv_cache(image.program().header)},
         {"quantiser", model.quantiser}}},
   };
   const Program program = image.program();
@@ -163,8 +165,9 @@ void print_table(const MappedImage& image) {
   for (const auto& [name, bits] : bits_of_matrices(program)) {
     if (bits == 8) eight_bit += concat(eight_bit.empty() ? ", in 8 bit: " : ", ", name);
   }
-  std::printf("weights  4 bit%s, groups of %u, quantised by %s; embedding %s; KV cache 8 bit\n",
-              eight_bit.c_str(), kGroupInputs, model.quantiser, embedding_name(model.embedding));
+  std::printf("weights  4 bit%s, groups of %u, quantised by %s; embedding %s%s; KV cache %s\n",
+              eight_bit.c_str(), kGroupInputs, model.quantiser, embedding_name(model.embedding),
+              image.view().embedding.on_card() ? " on the card" : "", describe_kv_cache(sizes).c_str());
   std::printf("context  %u tokens (trained for %u)\n", header.context, model.trained_context);
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/sim_speculation.h"
+#include "isa/disassemble.h"
 #include "model/tensor_source.h"
 #include "sim/report.h"
 #include "sim/run.h"
@@ -44,9 +45,8 @@ sim::Subject open_subject(const Options& options, const std::string& name, const
     }
     return sim::subject_of(MappedImage(name), board);
   }
-  const PlanOptions plan{.embedding = options.placement.embedding, .context = options.placement.context};
   const auto source = with_eight_bits(open_model(name), options.placement.eight_bit);
-  return sim::subject_of(source->description(), board, plan);
+  return sim::subject_of(source->description(), board, options.placement.plan());
 }
 sim::Subject open_subject(const Options& options, const Board& board) {
   return open_subject(options, options.subject, board);
@@ -101,10 +101,12 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"generated_tokens", options.run.generate},
       {"tokens_per_pass", run.tokens_per_pass},
       {"context_tokens", subject.context()},
+      {"kv_cache", describe_kv_cache(subject.program.program.header)},
       {"seconds", shares.seconds},
       {"tokens_per_second", shares.tokens_per_second},
       {"decode_tokens_per_second", shares.decode_tokens_per_second},
       {"ttft_seconds", shares.ttft_seconds},
+      {"card_seconds", shares.card_seconds},
       {"bytes_per_token", shares.bytes_per_token},
       {"peak_bytes_per_second", shares.peak_bytes_per_second},
       {"bandwidth_share", shares.bandwidth_share},
@@ -146,8 +148,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
   const sim::Totals all = run.all();
   const uint32_t prompt = options.run.prompt_tokens, generated = options.run.generate;
   std::printf("%s on %s, simulated (no board was measured)\n", subject.name.c_str(), board.name.c_str());
-  std::printf("  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u\n", prompt,
-              run.tokens_per_pass, generated, prompt + generated - 1, subject.context());
+  std::printf(
+      "  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u, KV cache %s\n",
+      prompt, run.tokens_per_pass, generated, prompt + generated - 1, subject.context(),
+      describe_kv_cache(subject.program.program.header).c_str());
   std::printf("  %zu passes exact, the others interpolated: error at most about %.4f%%\n\n",
               run.samples.size(), 100 * shares.error_bound_share);
   std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed",
@@ -156,6 +160,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
     std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", shares.decode_tokens_per_second);
   std::printf("%-20s %9.3f s        all prompt passes, logits of the last token included\n",
               "time to first token", shares.ttft_seconds);
+  if (subject.program.card_row_bytes != 0) {
+    std::printf("%-20s %9.3f s        waiting for rows of the embedding, which are on the card\n", "card",
+                shares.card_seconds);
+  }
   std::printf("%-20s %9.3f e9 B     read and written, mean of %s tokens\n", "bytes per token",
               shares.bytes_per_token / 1e9, shares.counted);
   std::printf("%-20s %9.2f %%        %s (%.3fe9 B/s)\n", "bandwidth_share", 100 * shares.bandwidth_share,

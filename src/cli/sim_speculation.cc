@@ -115,8 +115,9 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
     throw Error(concat(request.prompt_tokens, " prompt tokens and ", request.generate,
                        " generated do not fit into a context of ", subject.context(), " tokens"));
   }
-  const double ttft = sim::simulate_run(board, subject, prompt, {}, progress_bar("prompt")).prompt.cycles /
-                      (board.accelerator.clock_mhz * 1e6);
+  const double ttft =
+      sim::simulate_run(board, subject, prompt, {}, progress_bar("prompt")).prompt.all_cycles() /
+      (board.accelerator.clock_mhz * 1e6);
   const auto passes = sim::speculated_passes(request.prompt_tokens, request.generate, *speculation.accept,
                                              speculation.drafts);
   const auto costs =

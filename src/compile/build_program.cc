@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
+#include "numerics/rotation.h"
 
 namespace brim {
 
@@ -26,6 +27,8 @@ class Builder {
   Builder(const ModelDescription& model, const ProgramAddresses& addresses)
       : model_(model),
         addresses_(addresses),
+        key_scales_(scales_bytes(addresses.kv_cache.key_bits)),
+        value_scales_(scales_bytes(addresses.kv_cache.value_bits)),
         parameters_(model),
         matrices_(matrices(model)),
         attention_norm_(0),
@@ -141,8 +144,12 @@ class Builder {
     return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
   }
   uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
-    return addresses_.kv_scales + ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) *
-                                      kv_format(model_.head_size).scales_bytes(addresses_.context);
+    return addresses_.kv_scales +
+           (uint64_t{layer} * model_.kv_heads + kv_head) * (key_scales_ + value_scales_) +
+           value * key_scales_;
+  }
+  uint64_t scales_bytes(uint32_t bits) const {
+    return kv_format(model_.head_size, bits).scales_bytes(addresses_.context);
   }
 
   // From the normed residual to the input of the output matrix.
@@ -291,6 +298,7 @@ class Builder {
 
   const ModelDescription& model_;
   const ProgramAddresses& addresses_;
+  const uint64_t key_scales_, value_scales_;  // bytes, of a head
   ParameterLayout parameters_;
   std::vector<Matrix> matrices_;
   uint32_t attention_norm_, ffn_norm_, bias_, query_norm_, key_norm_;  // offsets into P, beats
@@ -300,8 +308,9 @@ class Builder {
 
 }  // namespace
 
-ProgramHeader program_header(const ModelDescription& model, uint32_t context) {
+ProgramHeader program_header(const ModelDescription& model, uint32_t context, const KvCache& kv) {
   const auto reciprocal_of = [](double x) { return static_cast<float>(1.0 / x); };
+  const double rotation = kv.rotated ? rotation_size(model.head_size) : 1;
   return {
       .head_size = static_cast<uint16_t>(model.head_size),
       .dim = model.dim,
@@ -314,7 +323,10 @@ ProgramHeader program_header(const ModelDescription& model, uint32_t context) {
       .norm_eps = model.norm_eps,
       .inverse_dim = reciprocal_of(model.dim),
       .inverse_head_size = reciprocal_of(model.norm_all_heads ? model.query_width() : model.head_size),
-      .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size))),
+      .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size)) * rotation),
+      .key_bits = kv.key_bits,
+      .value_bits = kv.value_bits,
+      .kv_flags = kv.rotated ? kKvRotated : uint8_t{0},
       .experts_per_token = static_cast<uint8_t>(model.experts_per_token),
       .experts = static_cast<uint16_t>(model.experts),
       .expert_hidden = static_cast<uint16_t>(model.expert_hidden),
@@ -322,7 +334,8 @@ ProgramHeader program_header(const ModelDescription& model, uint32_t context) {
 }
 
 Program build_program(const ModelDescription& model, const ProgramAddresses& addresses) {
-  Program program{program_header(model, addresses.context), Builder(model, addresses).build()};
+  Program program{program_header(model, addresses.context, addresses.kv_cache),
+                  Builder(model, addresses).build()};
   program.header.instructions = static_cast<uint32_t>(program.instructions.size());
   return program;
 }

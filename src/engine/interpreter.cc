@@ -4,11 +4,14 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "engine/flush_to_zero.h"
 #include "isa/check.h"
+#include "isa/damage.h"
+#include "isa/stream_checks.h"
 #include "numerics/fp16.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
@@ -34,10 +37,16 @@ Interpreter::Interpreter(std::string name, const Program& program, std::unique_p
       memory_(std::move(memory)),
       kernels_(std::move(kernels)),
       pool_(options.threads, options.pin),
-      max_tokens_(options.max_tokens_per_pass) {
+      max_tokens_(options.max_tokens_per_pass),
+      check_stream_(options.check_stream || kernels_->name() == "reference") {
   check_program(source_, program);
   header_ = program.header;
   program_ = link(program, *memory_);
+  for (uint32_t cache = 1; cache < options.caches; ++cache) {
+    auto own = std::make_unique<OwnCache>(*memory_);
+    LinkedProgram linked = link(program, *own);
+    more_caches_.push_back({std::move(own), std::move(linked)});
+  }
 
   const uint64_t tokens = max_tokens_;
   parameters_.resize(kParameterBeats * kFloatsPerBeat);
@@ -75,7 +84,8 @@ PassLogits Interpreter::run(const Pass& pass) {
   check_pass(pass, *this);
   token_ids_ = pass.tokens;
   tokens_ = static_cast<uint32_t>(pass.tokens.size());
-  position_ = pass.position;
+  places_.assign(pass.places.begin(), pass.places.end());
+  for (uint32_t t = 0; pass.places.empty() && t < tokens_; ++t) places_.push_back({0, pass.position + t});
   first_logits_ = std::min(pass.first_logits, tokens_);
   next_matrix_ = 0;
   overflow_ = false;
@@ -146,14 +156,34 @@ PassLogits Interpreter::run(const Pass& pass) {
 std::span<const float> Interpreter::finish(uint64_t logits) const {
   const std::span<const float> result(logits_.data(), logits);
   if (overflow_ || !std::all_of(result.begin(), result.end(), is_finite)) {
-    throw Error(source_ + ": values left the number range at position " + std::to_string(position_) +
-                "; the model's weights are damaged or unsuitable");
+    throw Error(source_ + ": values left the number range at position " +
+                std::to_string(places_.front().position) + "; the model's weights are damaged or unsuitable");
   }
   return result;
 }
 
 void Interpreter::fill_cache() {
-  for (const LinkedStep& step : program_.steps) brim::fill_cache(header_, step.instruction, *memory_);
+  for (const LinkedStep& step : program_.steps) {
+    brim::fill_cache(header_, step.instruction, *memory_);
+    for (const MoreCache& cache : more_caches_) {
+      brim::fill_cache(header_, step.instruction, *cache.memory);
+    }
+  }
+}
+
+std::vector<std::span<uint8_t>> Interpreter::cache_memory(uint32_t cache, uint32_t positions) {
+  std::vector<std::span<uint8_t>> parts;
+  // The views are for reading, but what they show is this interpreter's to write.
+  const auto add = [&](const uint8_t* memory, uint64_t bytes) {
+    parts.emplace_back(const_cast<uint8_t*>(memory), bytes);
+  };
+  for (const KvHead& head : over(cache).kv_heads) {
+    for (const KvView& view : {head.keys, head.values}) {
+      add(view.pages, view.format.page_bytes(positions));
+      add(view.scales, view.format.scales_bytes(positions));
+    }
+  }
+  return parts;
 }
 
 template <typename Body>
@@ -167,13 +197,19 @@ void Interpreter::for_each(uint32_t count, uint32_t grain, const Body& body) {
 }
 
 void Interpreter::load(const LinkedStep& step) {
-  std::memcpy(&parameters_[step.instruction.param * kFloatsPerBeat], step.table,
-              uint64_t{step.instruction.count} * kBeatBytes);
+  const uint64_t bytes = uint64_t{step.instruction.count} * kBeatBytes;
+  float* const to = &parameters_[step.instruction.param * kFloatsPerBeat];
+  std::memcpy(to, step.table, bytes);
+  if (crc32c(to, bytes) != step.instruction.address2) {
+    throw DamageError(source_, {RegionKind::kParameters, step.address});
+  }
 }
 
 void Interpreter::rope(const LinkedStep& step) {
   const uint64_t row_bytes = uint64_t{step.instruction.count} * kBeatBytes;
-  std::memcpy(rope_.data(), step.table + position_ * row_bytes, tokens_ * row_bytes);
+  for (uint32_t t = 0; t < tokens_; ++t) {
+    std::memcpy(&rope_[t * uint64_t{rope_stride_}], step.table + places_[t].position * row_bytes, row_bytes);
+  }
 }
 
 void Interpreter::embed(const LinkedStep& step) {
@@ -230,18 +266,44 @@ void Interpreter::matvec(const LinkedStep& step) {
   float* out = step.to_logits ? logits_.data() : results_.data();
   const uint64_t stride = step.to_logits ? header_.vocabulary : results_stride_;
   const uint32_t grain = std::max(1u, kPagesPerGrain / matrix.pages_per_block);
+  damaged_page_ = kNoPage;
   pool_.run(matrix.row_blocks(), grain, [&](uint32_t first, uint32_t last, uint32_t) {
     const FlushToZero flush;
     kernels_->matvec(matrix, x, first, last, out, stride);
+    // Behind it, as the pages are in the cache then, and whatever was multiplied is checked.
+    if (check_stream_) check_pages(matrix, step.address, first, last);
   });
+  if (damaged_page_ != kNoPage) throw DamageError(source_, {RegionKind::kWeights, damaged_page_});
 }
 
-// Results become q, k and v vectors: * r, bias, norm; then RoPE for q and k.
+// Metadata are read by every thread that uses them, so each time they are checked again.
+void Interpreter::check_pages(const MatrixView& matrix, uint64_t address, uint32_t first_block,
+                              uint32_t last_block) {
+  const auto note = [&](uint64_t offset) {
+    const uint64_t page = address + offset;
+    uint64_t lowest = damaged_page_.load(std::memory_order_relaxed);
+    while (page < lowest && !damaged_page_.compare_exchange_weak(lowest, page, std::memory_order_relaxed)) {
+    }
+  };
+  const uint64_t end = matrix.first_page + uint64_t{last_block} * matrix.pages_per_block;
+  for (uint64_t page = matrix.first_page + uint64_t{first_block} * matrix.pages_per_block; page < end;) {
+    const uint64_t chunk = page / kPagesPerChunk;
+    const uint8_t* const metadata = matrix.stream + chunk * kChunkBytes;
+    if (!metadata_is_sound(metadata)) return note(chunk * kChunkBytes);
+    for (; page < end && page / kPagesPerChunk == chunk; ++page) {
+      const uint8_t* const bytes = matrix.stream + page_offset(page);
+      if (!page_is_sound(metadata, page % kPagesPerChunk, bytes)) return note(page_offset(page));
+    }
+  }
+}
+
+// Results become q, k and v vectors: * r, bias, norm; then RoPE and rotation for q and k.
 void Interpreter::heads(const Section& section) {
   const uint32_t d = header_.head_size;
   constexpr uint32_t kGrain = 8;
   for_each((section.last - section.first) * tokens_, kGrain, [&](uint32_t unit, bool* overflow) {
-    const LinkedStep& step = program_.steps[section.first + unit / tokens_];
+    const uint32_t index = section.first + unit / tokens_;
+    const LinkedStep& step = program_.steps[index];
     const uint32_t token = unit % tokens_;
     const Instruction& in = step.instruction;
     float* x = results(token, step);
@@ -256,23 +318,35 @@ void Interpreter::heads(const Section& section) {
           kernels_->sum_of_squares(x, d);
       kernels_->scale_by(x, parameter(in.param2), 1.0f, d);
     }
-    if (in.opcode != Opcode::kValue) kernels_->rope(x, &rope_[token * rope_stride_], d);
+    if (in.opcode != Opcode::kValue) {
+      kernels_->rope(x, &rope_[token * rope_stride_], d);
+      if (header_.kv_flags & kKvRotated) kernels_->rotate(x, d);
+    }
     if (in.opcode == Opcode::kQuery) {
       const uint64_t head = uint64_t{token} * header_.heads + in.head;
       query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * kA16Block], overflow);
     } else {
-      cache(step, token, x);
+      cache(index, token, x);
     }
   });
 }
 
-void Interpreter::cache(const LinkedStep& step, uint32_t token, const float* x) {
-  const KvFormat format = kv_format(header_.head_size);
-  const uint32_t position = position_ + token;
-  auto* record = reinterpret_cast<int8_t*>(step.pages + format.offset(position));
-  std::fill(record + header_.head_size, record + format.record_bytes, int8_t{0});
-  const uint16_t scale = kernels_->to_kv8(x, header_.head_size, record);
-  std::memcpy(step.scales + 2 * uint64_t{position}, &scale, sizeof(scale));
+void Interpreter::cache(uint32_t index, uint32_t token, const float* x) {
+  const auto [of_text, position] = places_[token];
+  const LinkedStep& step = over(of_text).steps[index];
+  const KvFormat format = kv_format(header_, step.instruction.opcode == Opcode::kValue);
+  const uint32_t d = header_.head_size;
+  uint8_t* record = step.pages + format.offset(position);
+  uint8_t* scale = step.scales + uint64_t{position} * format.scale_bytes;
+  std::fill(record + d * format.bits / 8, record + format.record_bytes, uint8_t{0});
+  if (format.bits == 4) {
+    const Kv4Scale written = kernels_->to_kv4(x, d, record);
+    static_assert(sizeof(written) == 4);
+    std::memcpy(scale, &written, sizeof(written));
+  } else {
+    const uint16_t written = kernels_->to_kv8(x, d, reinterpret_cast<int8_t*>(record));
+    std::memcpy(scale, &written, sizeof(written));
+  }
 }
 
 // The norms over all heads of q and of k: one goes into K's scales, the other waits for the scores.
@@ -283,11 +357,13 @@ void Interpreter::key_scales(const Section& section) {
       sum = fadd(sum, squares[uint64_t{token} * header_.heads + h]);
     return rsqrt(fadd(fmul(sum, header_.inverse_head_size), header_.norm_eps));
   };
+  const KvFormat format = key_format(header_);
   for_each(tokens_, 1, [&](uint32_t token, bool*) {
     query_factors_[token] = factor(head_squares_[0], token);
     const float of_keys = factor(head_squares_[1], token);
     for (uint32_t i = section.first; i < section.last; ++i) {
-      uint8_t* at = program_.steps[i].scales + 2 * uint64_t{position_ + token};
+      const auto [of_text, position] = places_[token];
+      uint8_t* at = over(of_text).steps[i].scales + uint64_t{position} * format.scale_bytes;
       uint16_t scale;
       std::memcpy(&scale, at, sizeof(scale));
       scale = kv_scale(fmul(fp16_to_float(scale), of_keys));
@@ -307,8 +383,8 @@ void Interpreter::attention(const Section& section) {
     for (uint32_t unit = first; unit < last; ++unit) {
       const uint32_t part = unit % parts, token = unit / parts % tokens_, kv_head = unit / parts / tokens_;
       const auto head = [&](uint32_t n) { return kv_head * heads_per_kv() + heads_per_kv() * n / parts; };
-      attend(program_.kv_heads[section.first_head + kv_head], token, head(part), head(part + 1),
-             attention_scratch_[thread], &overflow);
+      attend(over(places_[token].cache).kv_heads[section.first_head + kv_head], token, head(part),
+             head(part + 1), attention_scratch_[thread], &overflow);
     }
     if (overflow) overflow_.store(true, std::memory_order_relaxed);
   });
@@ -322,7 +398,7 @@ void Interpreter::attention(const Section& section) {
 // Query heads [first_head, last_head) of a token over all positions up to its own.
 void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
                          AttentionScratch& scratch, bool* overflow) {
-  const uint32_t positions = position_ + token + 1;
+  const uint32_t positions = places_[token].position + 1;
   const uint32_t d = header_.head_size;
   const auto scores = [&](uint32_t head) {
     return &scratch.scores[uint64_t{head - first_head} * header_.context];
@@ -341,8 +417,8 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
     float* p = scores(head);
     if (kv.all_heads) kernels_->scale(p, positions, query_factors_[token]);
     const float denominator = kernels_->softmax(p, positions);
-    kernels_->attention_weights(p, kv.values.scales, positions, scratch.weights.data(),
-                                scratch.exponents.data(), overflow);
+    kernels_->attention_weights(p, kv.values, positions, scratch.weights.data(), scratch.exponents.data(),
+                                overflow);
     float out[kA16Block];
     kernels_->values(kv.values, scratch.weights.data(), scratch.exponents.data(), positions, out);
     kernels_->scale(out, d, reciprocal(denominator));
@@ -435,6 +511,7 @@ void Interpreter::expert_matvec(const LinkedStep& step, const Activations& input
   }
   const uint32_t row_blocks = step.matrix.row_blocks();
   const uint32_t grain = std::max(1u, kPagesPerGrain / step.matrix.pages_per_block);
+  damaged_page_ = kNoPage;
   pool_.run(static_cast<uint32_t>(experts_.size()) * row_blocks, grain,
             [&](uint32_t first, uint32_t last, uint32_t) {
               const FlushToZero flush;
@@ -446,9 +523,12 @@ void Interpreter::expert_matvec(const LinkedStep& step, const Activations& input
                 const uint32_t end = std::min(row_blocks, block + (last - unit));
                 kernels_->matvec(matrix, inputs_of(each), block, end,
                                  &expert_results_[each.first * expert_stride_], expert_stride_);
+                if (check_stream_)
+                  check_pages(matrix, step.address + each.expert * step.expert_stride, block, end);
                 unit += end - block;
               }
             });
+  if (damaged_page_ != kNoPage) throw DamageError(source_, {RegionKind::kWeights, damaged_page_});
 }
 
 void Interpreter::swiglu(const LinkedStep& step) {

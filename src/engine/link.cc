@@ -11,8 +11,7 @@ uint64_t byte_address(uint32_t beat) { return uint64_t{beat} * kBeatBytes; }
 
 class Linker {
  public:
-  Linker(const Program& program, PhysicalMemory& memory)
-      : header_(program.header), kv_(kv_format(program.header.head_size)), memory_(memory) {
+  Linker(const Program& program, PhysicalMemory& memory) : header_(program.header), memory_(memory) {
     for (const Instruction& in : program.instructions) add(in);
     group();
   }
@@ -67,23 +66,28 @@ class Linker {
                        in.rows,
                        in.groups / shape.columns,
                        in.groups / planes_of(in)};
+        step.address = stream_.start;
         stream_.page += in.count;
         break;
       }
       case Pattern::kRecords:
-        step.pages = memory_.write(base, kv_.page_bytes(header_.context));
+        step.pages = memory_.write(base, kv_format(header_, read.of_values).page_bytes(header_.context));
         break;
       case Pattern::kLinear: {
-        const uint64_t scale_bytes = kv_.scales_bytes(header_.context);
-        if (read.behind_scales) {
-          step.value_scales = memory_.write(base + scale_bytes, scale_bytes);
-        } else if (read.length == Length::kPastScales) {
-          step.scales = memory_.write(base, scale_bytes);
+        if (read.length == Length::kPastScales) {
+          const uint64_t of_keys = key_format(header_).scales_bytes(header_.context);
+          if (read.of_values) {
+            step.value_scales =
+                memory_.write(base + of_keys, value_format(header_).scales_bytes(header_.context));
+          } else {
+            step.scales = memory_.write(base, of_keys);
+          }
         } else {
           const uint64_t rows = read.index == Index::kPosition ? header_.context
                                 : read.index == Index::kToken  ? header_.vocabulary
                                                                : 1;
           step.table = memory_.read(base, byte_address(in.count) * rows);
+          step.address = base;
         }
         break;
       }
@@ -93,10 +97,11 @@ class Linker {
   // Logits are returned, not written.
   void resolve(const MemoryWrite& write, LinkedStep& step) {
     const uint64_t base = byte_address(value_of(write.base, step.instruction));
+    const KvFormat kv = kv_format(header_, write.of_values);
     if (write.what == Written::kRecord) {
-      step.pages = memory_.write(base, kv_.page_bytes(header_.context));
+      step.pages = memory_.write(base, kv.page_bytes(header_.context));
     } else if (write.what == Written::kScale) {
-      step.scales = memory_.write(base, kv_.scales_bytes(header_.context));
+      step.scales = memory_.write(base, kv.scales_bytes(header_.context));
     }
   }
 
@@ -137,8 +142,8 @@ class Linker {
       if (!is_attention(step.instruction.opcode)) continue;
       KvHead& head = linked_.kv_heads[first_head + step.instruction.head];
       if (step.instruction.opcode == Opcode::kScores) {
-        head.keys = {step.pages, step.scales, kv_};
-        head.values = {nullptr, step.value_scales, kv_};
+        head.keys = {step.pages, step.scales, key_format(header_)};
+        head.values = {nullptr, step.value_scales, value_format(header_)};
       }
       if (step.instruction.opcode == Opcode::kSoftmax) {
         head.all_heads = (step.instruction.flags & kFlagAllHeads) != 0;
@@ -160,7 +165,6 @@ class Linker {
   }
 
   const ProgramHeader& header_;
-  KvFormat kv_;
   PhysicalMemory& memory_;
   LinkedProgram linked_;
   WeightStream stream_;

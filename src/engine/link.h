@@ -15,6 +15,7 @@ namespace brim {
 struct LinkedStep {
   Instruction instruction;
   const uint8_t* table = nullptr;   // load, rope, embed: what is read
+  uint64_t address = 0;             // physical, of what stands at `table`, or of the matrix's run of chunks
   uint8_t* pages = nullptr;         // key, value, scores, values: K or V pages of the head
   uint8_t* scales = nullptr;        // key, value, scores: their scales
   uint8_t* value_scales = nullptr;  // scores

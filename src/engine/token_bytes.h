@@ -12,7 +12,6 @@ namespace brim {
 // Weight pages, their metadata records, one embedding row, and K, V and their scales of positions 0 ..
 // position; of the experts of a layer as many as a token chooses.
 inline uint64_t token_bytes(const Program& program, uint32_t position) {
-  constexpr uint64_t kScaleBytes = 2;
   const uint32_t any_id[] = {0};
   const PassFacts facts{program.header, position + 1, any_id};
   WeightStream stream;
@@ -24,7 +23,7 @@ inline uint64_t token_bytes(const Program& program, uint32_t position) {
       if (run.read.pattern == Pattern::kWeights) {
         bytes += run.pages * (kPageBytes + kMetadataRecordBytes);
       } else if (run.read.pattern == Pattern::kRecords) {
-        bytes += run.beats * kBeatBytes + facts.position * kScaleBytes;
+        bytes += run.beats * kBeatBytes + uint64_t{run.records} * run.kv.scale_bytes;
       } else if (run.read.index == Index::kToken) {
         bytes += run.beats * kBeatBytes;
       }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/multiversion.h"
 #include "base/parallel.h"
@@ -15,9 +16,9 @@
 #include "compile/build_program.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
-#include "image/crc32c.h"
 #include "image/output_file.h"
 #include "isa/check.h"
+#include "isa/stream_checks.h"
 #include "numerics/fp16.h"
 #include "quantize/nibbles.h"
 #include "quantize/rtn.h"
@@ -99,10 +100,12 @@ class Packer {
         progress_(options.progress, matrix_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
 
   void run() {
-    const Program program = build_program(model_, plan_.addresses);
+    Program program = build_program(model_, plan_.addresses);
     check_program(model_.name, program);
+    const std::vector<uint8_t> vectors = parameters();
+    set_load_checksums(program, vectors);
     write_region(RegionKind::kProgram, serialise(program));
-    write_region(RegionKind::kParameters, parameters());
+    write_region(RegionKind::kParameters, vectors);
     write_region(RegionKind::kRope, rope_table());
     if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);
     write_embedding();
@@ -117,6 +120,17 @@ class Packer {
  private:
   void write_region(RegionKind kind, std::span<const uint8_t> content) {
     file_.write(plan_.region(kind).file_offset, content);
+  }
+
+  // A load's CRC stands in its instruction.
+  void set_load_checksums(Program& program, std::span<const uint8_t> vectors) const {
+    for (Instruction& in : program.instructions) {
+      if (in.opcode != Opcode::kLoad) continue;
+      const uint64_t offset =
+          uint64_t{in.address} * kBeatBytes - plan_.region(RegionKind::kParameters).address;
+      const auto part = vectors.subspan(offset, uint64_t{in.count} * kBeatBytes);
+      in.address2 = crc32c(part.data(), part.size());
+    }
   }
 
   std::vector<float> read_vector(TensorRole role, uint32_t layer) const {
@@ -299,14 +313,16 @@ class Packer {
       }
       for (uint32_t p = 0; p < matrix->pages_per_block(); ++p) {
         const uint64_t page = first_page + p;
-        std::memcpy(
-            &metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
-            block.record(p), kMetadataRecordBytes);
+        uint8_t* const describes = &metadata[page / kPagesPerChunk * kPageBytes];
+        std::memcpy(describes + page % kPagesPerChunk * kMetadataRecordBytes, block.record(p),
+                    kMetadataRecordBytes);
+        set_page_checksum(describes, page % kPagesPerChunk, crc32c_of_page(block.pages(p, 1).data()));
       }
       progress_.advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} *
                         matrix->inputs);
     });
     for (uint64_t chunk = 0; chunk < chunks; ++chunk) {
+      seal_metadata(&metadata[chunk * kPageBytes]);
       file_.write(start + chunk * kChunkBytes, {&metadata[chunk * kPageBytes], kPageBytes});
     }
   }
@@ -441,8 +457,8 @@ class Packer {
     std::vector<uint8_t> buffer(1 << 20);
     uint32_t crc = 0;
     const uint64_t start = region.file_offset;
-    for (uint64_t done = 0; done < region.bytes; done += buffer.size()) {
-      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.bytes - done));
+    for (uint64_t done = 0; done < region.file_bytes; done += buffer.size()) {
+      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.file_bytes - done));
       file_.read(start + done, part);
       crc = crc32c(part.data(), part.size(), crc);
     }
@@ -481,7 +497,7 @@ class Packer {
       copy_name(entry.name, region.name);
       if (!region.in_file) continue;
       entry.file_offset = region.file_offset;
-      entry.file_bytes = region.bytes;
+      entry.file_bytes = region.file_bytes;
       if (region.kind != RegionKind::kHeader) entry.crc = region_crc(region);
     }
     header.file_bytes = plan_.file_bytes;
@@ -535,8 +551,13 @@ class Packer {
 Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
                 const std::filesystem::path& path) {
   validate(source.description());
-  Plan plan =
-      plan_image(source.description(), options.board, {options.embedding, options.context, tokenizer.size()});
+  Plan plan = plan_image(source.description(), options.board,
+                         {.embedding = options.embedding,
+                          .embedding_on_card = options.embedding_on_card,
+                          .context = options.context,
+                          .kv_cache = options.kv_cache,
+                          .smaller_kv_cache = options.smaller_kv_cache,
+                          .tokenizer_bytes = tokenizer.size()});
   OutputFile file(path, plan.file_bytes);
   Packer(source, tokenizer, options, plan, file).run();
   file.commit();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <utility>
 
 #include "base/concat.h"
 #include "base/error.h"
@@ -34,9 +35,7 @@ std::optional<std::string> header_fault(const ProgramHeader& h) {
       {"hidden", h.hidden, 1, kMaxHidden},
       {"vocabulary", h.vocabulary, 1, kMaxRows},
       {"context", h.context, kAttentionBlock, kMaxContext},
-      {"key_bits", h.key_bits, 8, 8},
-      {"value_bits", h.value_bits, 8, 8},
-      {"kv_flags", h.kv_flags, 0, 0},
+      {"kv_flags", h.kv_flags, 0, kKvRotated},
       {"experts", h.experts, 0, kMaxExperts},
       {"experts_per_token", h.experts_per_token, h.experts == 0 ? 0u : 1u,
        std::min<uint32_t>(h.experts, kMaxExpertsPerToken)},
@@ -45,6 +44,9 @@ std::optional<std::string> header_fault(const ProgramHeader& h) {
   };
   for (const auto& range : ranges) {
     if (auto fault = between(range.field, range.value, range.lowest, range.highest)) return fault;
+  }
+  for (const auto& [field, bits] : {std::pair{"key_bits", h.key_bits}, {"value_bits", h.value_bits}}) {
+    if (bits != 8 && bits != 4) return concat(field, ' ', +bits, " is not 4 or 8");
   }
   const auto multiple = [](const char* field, uint64_t value, uint64_t unit,
                            const char* what) -> std::optional<std::string> {

@@ -118,6 +118,9 @@ TEST(CheckProgram, RefusesHeadersOutOfRange) {
   EXPECT_EQ(fault_with([](auto& h) { h.head_size = 130; }), "header: head_size 130 is not 2 ... 128");
   EXPECT_EQ(fault_with([](auto& h) { h.kv_heads = 0; }), "header: kv_heads 0 is not 1 ... 65535");
   EXPECT_EQ(fault_with([](auto& h) { h.kv_heads = 3; }), "header: heads 4 is not a multiple of kv_heads 3");
+  EXPECT_EQ(fault_with([](auto& h) { h.key_bits = 5; }), "header: key_bits 5 is not 4 or 8");
+  EXPECT_EQ(fault_with([](auto& h) { h.value_bits = 16; }), "header: value_bits 16 is not 4 or 8");
+  EXPECT_EQ(fault_with([](auto& h) { h.kv_flags = 2; }), "header: kv_flags 2 is not 0 ... 1");
   EXPECT_EQ(fault_with([](auto& h) { h.context = 100; }), "header: context 100 is not a multiple of 64");
   EXPECT_EQ(fault_with([](auto& h) { h.dim = 0; }), "header: dim 0 is not 1 ... 65536");
   EXPECT_EQ(fault_with([](auto& h) { h.logits_stride = 1; }),

@@ -57,4 +57,15 @@ std::string disassemble(const Instruction& in) {
   return out.str();
 }
 
+std::string describe_kv_cache(const ProgramHeader& header) {
+  std::ostringstream out;
+  if (header.key_bits == header.value_bits) {
+    out << +header.key_bits << " bit";
+  } else {
+    out << "keys " << +header.key_bits << " bit, values " << +header.value_bits << " bit";
+  }
+  if (header.kv_flags & kKvRotated) out << ", rotated";
+  return out.str();
+}
+
 }  // namespace brim

@@ -180,8 +180,8 @@ enum class Pattern : uint8_t {
 
 enum class Length : uint8_t {
   kCount,        // `count` beats, or pages of weights
-  kPastScales,   // FP16 scales of positions 0 ... p - 1, whole beats
-  kPastRecords,  // KV records of these positions
+  kPastScales,   // of positions 0 ... p - 1, whole beats
+  kPastRecords,  // the beats that hold KV records of these positions
 };
 
 struct MemoryRead {
@@ -189,7 +189,7 @@ struct MemoryRead {
   Field base = Field::kNone;  // kWeights: none, the stream goes on
   Length length = Length::kCount;
   Index index = Index::kNone;
-  bool behind_scales = false;  // the V scales, right behind the K scales of the context
+  bool of_values = false;  // of the KV cache: V, whose scales stand right behind those of K, and not K
 };
 
 // Of every token of the pass, by its position (KV) or its place in the pass (logits).
@@ -197,6 +197,7 @@ enum class Written : uint8_t { kRecord, kScale, kLogits };
 struct MemoryWrite {
   Written what = Written::kRecord;
   Field base = Field::kNone;
+  bool of_values = false;  // of the KV cache: V and not K
 };
 
 // ------------------------------------------------------------------ vector buffers
@@ -351,7 +352,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .units = kMcu | kSpu,
        .flags = kFlagBias,
        .operands = {kKvHead, kPages, kScales, kBias},
-       .writes = {{Written::kRecord, Field::kAddress}, {Written::kScale, Field::kAddress2}},
+       .writes = {{Written::kRecord, Field::kAddress, true}, {Written::kScale, Field::kAddress2, true}},
        .fills = {{Buffer::kLocalValues, BufferPart::kHead}},
        .uses = {{Buffer::kFactor}},
        .takes = Results::kHead,
@@ -361,7 +362,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .units = kMcu | kVpu,
        .operands = {kKvHead, kPages, kScales},
        .reads = {{.base = Field::kAddress2, .length = Length::kPastScales},
-                 {.base = Field::kAddress2, .length = Length::kPastScales, .behind_scales = true},
+                 {.base = Field::kAddress2, .length = Length::kPastScales, .of_values = true},
                  {.pattern = Pattern::kRecords, .base = Field::kAddress, .length = Length::kPastRecords}},
        .fills = {{Buffer::kScores, BufferPart::kParityOfHead},
                  {Buffer::kValueScales, BufferPart::kParityOfHead}},
@@ -382,7 +383,10 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .name = "values",
        .units = kMcu | kVpu,
        .operands = {kKvHead, kPages},
-       .reads = {{.pattern = Pattern::kRecords, .base = Field::kAddress, .length = Length::kPastRecords}},
+       .reads = {{.pattern = Pattern::kRecords,
+                  .base = Field::kAddress,
+                  .length = Length::kPastRecords,
+                  .of_values = true}},
        .uses = {{Buffer::kWeights, BufferPart::kParityOfHead}, {Buffer::kLocalValues, BufferPart::kHead}},
        .gives = Results::kHeadsOfKv,
        .follows = {Opcode::kSoftmax}},
@@ -495,6 +499,13 @@ constexpr bool reads_rows(Opcode opcode) {
 constexpr bool is_head_vector(Opcode opcode) { return op(opcode).takes == Results::kHead; }
 // A step of the attention of a KV head: key_scale, scores, softmax, values, output.
 constexpr bool is_attention(Opcode opcode) { return op(opcode).follows.size() > 0; }
+
+// How a program keeps K, or V.
+constexpr KvFormat kv_format(const ProgramHeader& h, bool values) {
+  return kv_format(h.head_size, values ? h.value_bits : h.key_bits);
+}
+constexpr KvFormat key_format(const ProgramHeader& h) { return kv_format(h, false); }
+constexpr KvFormat value_format(const ProgramHeader& h) { return kv_format(h, true); }
 
 constexpr uint32_t beats_of(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + kBeatBytes - 1) / kBeatBytes);

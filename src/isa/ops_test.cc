@@ -193,6 +193,28 @@ TEST(Reads, AreAddressesAndBeatsCountedByHand) {
   EXPECT_EQ(of_expert.page, 0u);
 }
 
+// Two records of 32 bytes in a beat; scale and zero-point are four bytes.
+TEST(Reads, OfAFourBitCacheAreAddressesAndBeatsCountedByHand) {
+  const uint32_t ids[] = {5};
+  WeightStream stream;
+  const auto reads = [&](const ProgramHeader& header, const Instruction& in, uint32_t position) {
+    std::vector<std::pair<uint64_t, uint64_t>> result;
+    for_each_read(in, {header, position, ids}, stream,
+                  [&](const ReadRun& run) { result.emplace_back(run.address, run.beats); });
+    return result;
+  };
+  using Runs = std::vector<std::pair<uint64_t, uint64_t>>;
+  const Instruction scores{.opcode = Opcode::kScores, .address = 8, .address2 = 2};
+  const Instruction values{.opcode = Opcode::kValues, .address = 8};
+  const ProgramHeader four{.head_size = 64, .context = 64, .key_bits = 4, .value_bits = 4};
+  // 33 scales in 132 bytes. 33 records: nine in the first sub-block, in five beats, else eight in four.
+  EXPECT_EQ(reads(four, scores, 33), (Runs{{128, 3}, {384, 3}, {512, 17}}));
+  EXPECT_EQ(reads(four, values, 33), (Runs{{512, 17}}));
+  const ProgramHeader mixed{.head_size = 128, .context = 64, .key_bits = 8, .value_bits = 4};
+  EXPECT_EQ(reads(mixed, scores, 33), (Runs{{128, 2}, {256, 3}, {512, 66}}));
+  EXPECT_EQ(reads(mixed, values, 33), (Runs{{512, 33}}));
+}
+
 TEST(Disassemble, NamesOperands) {
   EXPECT_EQ(disassemble({.opcode = Opcode::kEnd}), "end");
   EXPECT_EQ(disassemble({.opcode = Opcode::kLoad, .address = 7, .count = 4, .param = 12}),

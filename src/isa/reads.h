@@ -29,6 +29,8 @@ struct ReadRun {
   uint64_t beats = 0;    // metadata pages included
   uint64_t page = 0;     // kWeights: the first page and the number of them
   uint64_t pages = 0;
+  uint32_t records = 0;  // kRecords: how many, of `kv`
+  KvFormat kv = {};
 };
 
 // Beats of weight pages [page, page + pages) of a stream, with the metadata pages before chunks that begin
@@ -71,19 +73,28 @@ constexpr void for_each_read(const Instruction& in, const PassFacts& facts, Weig
                              const Body& body) {
   if (in.opcode == Opcode::kStream) stream = {uint64_t{in.address} * kBeatBytes, 0};
   if (in.opcode == Opcode::kExperts) stream = stream_of_expert(in, facts.expert);
-  const KvFormat kv = kv_format(facts.header.head_size);
   for (const MemoryRead& read : op(in.opcode).reads) {
     if (read.pattern == Pattern::kWeights) {
       body(ReadRun{read, stream.start, weight_beats(stream.page, in.count), stream.page, in.count});
       stream.page += in.count;
       continue;
     }
-    const uint64_t beats = read.length == Length::kPastScales ? kv.scale_beats(facts.position)
-                           : read.length == Length::kPastRecords
-                               ? uint64_t{facts.position} * kv.record_beats()
-                               : uint64_t{in.count};
-    const uint64_t base = uint64_t{value_of(read.base, in)} * kBeatBytes +
-                          (read.behind_scales ? kv.scales_bytes(facts.header.context) : 0);
+    const uint64_t base = uint64_t{value_of(read.base, in)} * kBeatBytes;
+    const KvFormat kv = kv_format(facts.header, read.of_values);
+    if (read.length == Length::kPastRecords) {
+      body(ReadRun{.read = read,
+                   .address = base,
+                   .beats = kv.past_beats(facts.position),
+                   .records = facts.position,
+                   .kv = kv});
+      continue;
+    }
+    if (read.length == Length::kPastScales) {
+      const uint64_t keys = read.of_values ? key_format(facts.header).scales_bytes(facts.header.context) : 0;
+      body(ReadRun{.read = read, .address = base + keys, .beats = kv.scale_beats(facts.position)});
+      continue;
+    }
+    const uint64_t beats = in.count;
     if (read.index == Index::kNone) {
       body(ReadRun{read, base, beats});
       continue;

@@ -26,11 +26,17 @@ uint32_t fifo_beats(const Board& board, const Design& design) {
                                : board.accelerator.prefetch_fifo_beats;
 }
 
+PassProgram prepared(const LoadedProgram& loaded, const PassRequest& request) {
+  PassProgram program = prepare(loaded.program, request);
+  program.rows_in_slots = loaded.card_row_bytes != 0;
+  return program;
+}
+
 class Accelerator {
  public:
   Accelerator(const Board& board, const LoadedProgram& loaded, const PassRequest& request,
               const Design& design, Trace* trace)
-      : program_(prepare(loaded.program, request)),
+      : program_(prepared(loaded, request)),
         clocks_(board),
         memory_(board, trace),
         fifo_(fifo_beats(board, design)),

@@ -22,12 +22,12 @@ struct Step {
 struct PassProgram {
   ProgramHeader header;
   PassRequest pass;
-  std::vector<Step> steps;   // up to the end of the pass, without kEnd and kEndPrompt
-  uint32_t generations = 1;  // the first one is never filled
-  uint32_t fetched = 0;      // instructions that are fetched: the steps of experts once
+  std::vector<Step> steps;     // up to the end of the pass, without kEnd and kEndPrompt
+  uint32_t generations = 1;    // the first one is never filled
+  bool rows_in_slots = false;  // of the embedding, which is on the card
+  uint32_t fetched = 0;        // instructions that are fetched: the steps of experts once
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
-  uint32_t record_beats() const { return kv_format(header.head_size).record_beats(); }
   // Positions that the last token attends to.
   uint32_t positions() const { return pass.position + pass.tokens; }
 };

@@ -47,9 +47,35 @@ uint64_t layout_beats(const ModelDescription& model, const Plan& plan, const Pas
   bytes += uint64_t{pass.tokens} * rope_row_bytes(model.head_size);
   bytes += uint64_t{pass.tokens} * embedding_row_bytes(plan.addresses.embedding_format, model.dim);
   const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads;
-  bytes += kv_heads * 2 * pass.position * kv_format(model.head_size).record_bytes;
-  bytes += kv_heads * 2 * ((uint64_t{pass.position} * 2 + kBeatBytes - 1) / kBeatBytes * kBeatBytes);
+  const KvCache& cache = plan.addresses.kv_cache;
+  for (const uint32_t bits : {cache.key_bits, cache.value_bits}) {
+    const KvFormat format = kv_format(model.head_size, bits);
+    std::set<uint64_t> beats;
+    for (uint32_t t = 0; t < pass.position; ++t) {
+      for (uint32_t i = 0; i < format.record_bytes; i += 32)
+        beats.insert((format.offset(t) + i) / kBeatBytes);
+    }
+    bytes += kv_heads * beats.size() * kBeatBytes;
+    const uint64_t scales = uint64_t{pass.position} * (bits == 8 ? 2 : 4);
+    bytes += kv_heads * ((scales + kBeatBytes - 1) / kBeatBytes * kBeatBytes);
+  }
   return bytes / kBeatBytes;
+}
+
+TEST(Pass, ReadsExactlyTheBytesOfTheImageLayoutWithAFourBitCache) {
+  for (const ModelDescription& model : test_models()) {
+    for (const KvCache& kv : {KvCache{.key_bits = 4, .value_bits = 4, .rotated = true},
+                              {.key_bits = 8, .value_bits = 4, .rotated = false}}) {
+      for (const PassRequest& pass :
+           {PassRequest{0, 1, true}, PassRequest{37, 3, true}, PassRequest{199, 1, true}}) {
+        const Board board = load_board("kv260");
+        const Plan plan = plan_image(model, board, {.context = 256, .kv_cache = kv});
+        EXPECT_EQ(simulate_pass(board, loaded(model, plan), pass).stream_beats,
+                  layout_beats(model, plan, pass))
+            << model.name << " at " << pass.position;
+      }
+    }
+  }
 }
 
 // A model with experts, norms over all heads and a matrix in eight bits.

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/parallel.h"
+#include "sim/run.h"
 
 namespace brim::sim {
 namespace {
@@ -58,7 +59,8 @@ std::vector<PassCost> costs_of(const Board& board, const LoadedProgram& program,
   ProgressCounter counter(progress, jobs.size());
   for_each_index(thread_count(threads), jobs.size(), [&](uint64_t i) {
     const PassResult result = simulate_pass(board, program, jobs[i].pass);
-    jobs[i].cost = {static_cast<double>(result.cycles), static_cast<double>(result.beats() * kBeatBytes)};
+    jobs[i].cost = {static_cast<double>(result.cycles) + card_cycles(board, program, jobs[i].pass.tokens),
+                    static_cast<double>(result.beats() * kBeatBytes)};
     counter.advance(1);
   });
 

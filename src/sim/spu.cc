@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "numerics/rotation.h"
+
 namespace brim::sim {
 namespace {
 
 constexpr uint32_t kBlock = 128;
 constexpr uint32_t kLogitsPerBeat = kBeatBytes / 4;
-constexpr uint32_t kKvBeat = 64;       // int8 of a beat
 constexpr Cycle kEmbeddingFetch = 11;  // scale and zero-point of a group
 constexpr Cycle kSoftmaxRound = 3;     // limits and maxima of its query heads
 
@@ -175,13 +176,29 @@ Task Spu::head(const Step& step) {
     pause(2);
     issue({});  // to the sum of the heads before
   }
-  if (in.opcode != Opcode::kValue) issue({.elements = elements});  // sine
-  if (in.opcode == Opcode::kKey) issue({.elements = elements});    // cosine
+  const bool rotated = (program_.header.kv_flags & kKvRotated) != 0;
+  if (in.opcode != Opcode::kValue) issue({.elements = elements});             // sine
+  if (in.opcode == Opcode::kKey || (in.opcode == Opcode::kQuery && rotated))  // cosine
+    issue({.elements = elements});
   if (in.opcode == Opcode::kQuery) {
-    block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+    const Cycle last = rotated ? rotate(&converter_) : issue({.elements = elements, .to_a16 = &converter_});
+    block(step.generation, converter_, last + kMicro);
   } else {
+    if (in.opcode == Opcode::kKey && rotated) rotate(nullptr);
     co_await quantise_kv(in);
   }
+}
+
+// Of a head, a micro-operation for each distance. Each needs results of the one before from both ends of a
+// butterfly and so begins when that is complete. Returns the cycle in which the last element is issued.
+Cycle Spu::rotate(Converter* to_a16) {
+  const uint32_t elements = program_.header.head_size, size = rotation_size(elements);
+  Cycle last = 0;
+  for (uint32_t distance = 1; distance < size; distance *= 2) {
+    last =
+        issue({.elements = elements, .after_all = true, .to_a16 = 2 * distance == size ? to_a16 : nullptr});
+  }
+  return last;
 }
 
 Task Spu::softmax(const Step& step) {
@@ -345,17 +362,20 @@ void Spu::finish_norm(const Step& step) {
 
 // The record of each token, a beat of every token at a time, then the scales.
 Task Spu::quantise_kv(const Instruction& in) {
+  const KvFormat kv = kv_format(program_.header, in.opcode == Opcode::kValue);
+  if (kv.bits == 4) issue({.after_all = true});          // from the least to the greatest element
   issue({.latency = kMicroConvert, .after_all = true});  // the scale
   reciprocal(1);
-  const KvFormat kv = kv_format(program_.header.head_size);
+  if (kv.bits == 4) issue({.latency = kMicroConvert, .after_all = true});  // the zero-point
   const uint32_t first = program_.pass.position;
   const uint32_t end = program_.positions();
   for (uint32_t at = 0; at < kv.record_bytes; at += kBeatBytes) {
-    issue({.elements = kKvBeat, .latency = kMicroConvert});
+    issue({.elements = kv.elements() / kv.record_beats(), .latency = kMicroConvert});
     wait_for_result(drained_);
     pause(1);
     for (uint32_t position = first; position < end; ++position) {
-      co_await write(uint64_t{in.address} * kBeatBytes + kv.offset(position) + at);
+      const uint64_t beat = (kv.offset(position) + at) / kBeatBytes;  // two records may share it
+      co_await write((in.address + beat) * kBeatBytes);
     }
   }
   if (in.flags & kFlagAllHeads) {  // `key_scale` writes the scale
@@ -364,7 +384,7 @@ Task Spu::quantise_kv(const Instruction& in) {
   }
   pause(1);  // the scales take the beats' place
   for (uint32_t position = first; position < end; ++position) {
-    co_await write((uint64_t{in.address2} + position * 2 / kBeatBytes) * kBeatBytes);
+    co_await write((uint64_t{in.address2} + uint64_t{position} * kv.scale_bytes / kBeatBytes) * kBeatBytes);
   }
 }
 

@@ -56,6 +56,7 @@ class Spu {
   Task issue_results(Micro micro);
   void reciprocal(uint32_t elements);
   void rsqrt();
+  Cycle rotate(Converter* to_a16);
   void factor_of_all_heads();
   void norm_block(const Step& step, uint32_t elements);
   void finish_norm(const Step& step);

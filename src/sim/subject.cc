@@ -49,6 +49,8 @@ Subject subject_of(const MappedImage& image, const Board& board) {
     subject.regions.push_back({entry.kind, entry.name, entry.address, entry.bytes, entry.file_bytes != 0});
     subject.used_bytes += entry.bytes;
     if (entry.kind == RegionKind::kProgram) subject.program.address = entry.address;
+    if (entry.on_card())
+      subject.program.card_row_bytes = embedding_row_bytes(header.model.embedding, header.model.dim);
   }
   subject.capacity_bytes = board.ddr.capacity_bytes();
   return subject;
@@ -56,13 +58,14 @@ Subject subject_of(const MappedImage& image, const Board& board) {
 
 Subject subject_of(const ModelDescription& model, const Board& board, const PlanOptions& options) {
   const Plan plan = plan_image(model, board, options);
-  return {.name = model.name,
-          .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address,
-                      model.name},
-          .streamed_weights = brim::streamed_weights(model),
-          .regions = plan.regions,
-          .capacity_bytes = plan.capacity_bytes,
-          .used_bytes = plan.used_bytes};
+  return {
+      .name = model.name,
+      .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address, model.name,
+                  options.embedding_on_card ? embedding_row_bytes(options.embedding, model.dim) : 0},
+      .streamed_weights = brim::streamed_weights(model),
+      .regions = plan.regions,
+      .capacity_bytes = plan.capacity_bytes,
+      .used_bytes = plan.used_bytes};
 }
 
 }  // namespace brim::sim
