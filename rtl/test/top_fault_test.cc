@@ -379,7 +379,7 @@ TEST(TopFaults, RefuseOtherInstructionsInThePlaceOfAnExpertsSteps) {
       SCOPED_TRACE(concat("place ", place, ", opcode ", +static_cast<uint8_t>(other)));
       const uint64_t first = top.program_address + sizeof(ProgramHeader);
       for (uint32_t i = 0; i < std::size(right); ++i) {
-        top.memory.put(first + i * sizeof(Instruction), i == place ? candidate(other) : right[i]);
+        top.memory.put(first + i * sizeof(Instruction), sealed(i == place ? candidate(other) : right[i], i));
       }
       const uint64_t stream = top.stream_transfers();
       ASSERT_TRUE(top.run(ids, 0, 0, 10000));
