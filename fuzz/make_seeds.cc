@@ -171,6 +171,16 @@ void write_hf() {
     write_seed("safetensors", name, tensors);
     write_seed("hf_checkpoint", name, both + config + tensors);
   };
+  // Families with experts, by the key that says how many.
+  for (const auto& [family, experts] : {std::pair{"mixtral", "num_local_experts"},
+                                        {"granitemoe", "num_local_experts"},
+                                        {"qwen3_moe", "num_experts"},
+                                        {"olmoe", "num_experts"}}) {
+    write_seed("hf_config", family,
+               concat(R"({"model_type":")", family, R"(","hidden_size":8,"num_attention_heads":2,")", experts,
+                      R"(":4,"num_experts_per_tok":2,"intermediate_size":8,"moe_intermediate_size":8,)",
+                      R"("norm_topk_prob":true,"embedding_multiplier":2.0,"mlp_only_layers":[]})"));
+  }
   add("plain", kPlainConfig, Packing::kNone);
   add("llama3", kLlama3Config, Packing::kNone);
   add("yarn", kYarnConfig, Packing::kNone);

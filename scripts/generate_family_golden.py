@@ -104,6 +104,9 @@ def forward(model, tokens, frequencies, amplitude=1.0):
             n = rms_norm(x, w[f"{layer}.ffn_norm"], c["eps"])
             if "experts" in c:
                 x = x + residual * mix_of_experts(c, w, layer, n)
+                if "shared" in c:
+                    hidden = silu(w[f"{layer}.shared_gate"] @ n) * (w[f"{layer}.shared_up"] @ n)
+                    x = x + residual * (w[f"{layer}.shared_down"] @ hidden)
                 continue
             hidden = silu(w[f"{layer}.gate"] @ n) * (w[f"{layer}.up"] @ n)
             x = x + residual * (w[f"{layer}.down"] @ hidden)
@@ -187,6 +190,9 @@ def make_weights(c, seed):
                 w[f"{layer}.{name}"] = random.matrix(rows, columns)
         if "experts" in c:
             w[f"{layer}.router"] = random.matrix(c["experts"], c["dim"]) * 2
+        if "shared" in c:
+            for name, rows, columns in [("gate", c["shared"], c["dim"]), ("up", c["shared"], c["dim"]), ("down", c["dim"], c["shared"])]:
+                w[f"{layer}.shared_{name}"] = random.matrix(rows, columns)
         if "qk_norm" in c:
             whole = c["qk_norm"] == "all heads"
             w[f"{layer}.q_norm"] = random.norm(q_rows if whole else c["head_size"])
@@ -293,6 +299,12 @@ def with_experts(c, w, hf, gguf, names, stacked=False):
             for e in range(c["experts"]):
                 for name, part in zip(names[1:], ("gate", "up", "down")):
                     hf[prefix + name.format(e)] = w[f"{layer}.{part}"][e]
+        if "shared" in c:
+            hf[f"{prefix}shared_mlp.input_linear.weight"] = np.concatenate(
+                [w[f"{layer}.shared_gate"], w[f"{layer}.shared_up"]])
+            hf[f"{prefix}shared_mlp.output_linear.weight"] = w[f"{layer}.shared_down"]
+            for part in ("gate", "up", "down"):
+                gguf[f"blk.{layer}.ffn_{part}_shexp.weight"] = w[f"{layer}.shared_{part}"]
         if "qk_norm" in c:
             for part in ("q", "k"):
                 hf[f"{prefix}self_attn.{part}_norm.weight"] = w[f"{layer}.{part}_norm"]
@@ -404,19 +416,29 @@ def mixtral():
     experts("mixtral", "llama", c, 13, names, dict(num_local_experts=4, sliding_window=None), {}, True)
 
 
+GRANITE_NAMES = ("block_sparse_moe.router.layer.weight", "block_sparse_moe.input_linear.weight", None,
+                 "block_sparse_moe.output_linear.weight")
+GRANITE_FACTORS = dict(embedding_multiplier=12.0, attention_multiplier=0.09, residual_multiplier=0.22, logits_scaling=3.0)
+GRANITE_SCALES = {"embedding_scale": 12.0, "attention.scale": 0.09, "residual_scale": 0.22, "logit_scale": 3.0}
+
+
 def granitemoe():
     """Granite's multipliers; all experts of a layer in one tensor."""
     c = sizes(experts=5, experts_per_token=2, normalised=True, tied=True, embedding_scale=1.0)
-    names = ("block_sparse_moe.router.layer.weight", "block_sparse_moe.input_linear.weight", None,
-             "block_sparse_moe.output_linear.weight")
-    factors = dict(embedding_multiplier=12.0, attention_multiplier=0.09, residual_multiplier=0.22, logits_scaling=3.0)
-    experts("granitemoe", "granitemoe", c, 14, names, dict(num_local_experts=5),
-            {"embedding_scale": 12.0, "attention.scale": 0.09, "residual_scale": 0.22, "logit_scale": 3.0}, True, True,
-            factors)
+    experts("granitemoe", "granitemoe", c, 14, GRANITE_NAMES, dict(num_local_experts=5), GRANITE_SCALES, True, True,
+            GRANITE_FACTORS)
+
+
+def granitemoeshared():
+    """The same with an expert that all tokens share, wider than the others."""
+    c = sizes(experts=5, experts_per_token=2, normalised=True, tied=True, embedding_scale=1.0, shared=80)
+    experts("granitemoeshared", "granitemoe", c, 15, GRANITE_NAMES,
+            dict(num_local_experts=5, shared_intermediate_size=80),
+            {**GRANITE_SCALES, "expert_shared_feed_forward_length": 80}, True, True, GRANITE_FACTORS)
 
 
 FAMILIES = {"phi3": phi3, "granite": granite, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
-            "granitemoe": granitemoe}
+            "granitemoe": granitemoe, "granitemoeshared": granitemoeshared}
 
 if __name__ == "__main__":
     for family in sys.argv[1:] or FAMILIES:

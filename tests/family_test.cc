@@ -2,11 +2,13 @@
 // computes in float64 from the published equations, read as Hugging Face directory and as GGUF file.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "compile/matrix.h"
@@ -141,6 +143,13 @@ TEST_P(Family, LogitsDoNotDependOnHowManyTokensAPassHas) {
           const auto part = executor.run(
               {.tokens = of_pass.first(std::min<size_t>(tokens, of_pass.size())), .position = first});
           logits.insert(logits.end(), part.begin(), part.end());
+          const ModelDescription& model = source->description();
+          const PassExperts experts = executor.experts_of_last_pass();
+          EXPECT_EQ(experts.size(), model.experts > 0 ? model.layers : 0);
+          for (const auto& layer : experts) {
+            EXPECT_GE(layer.size(), model.experts_per_token);
+            EXPECT_TRUE(std::ranges::is_sorted(layer, std::less_equal()));
+          }
         }
         ASSERT_EQ(logits.size(), expected.size());
         EXPECT_EQ(std::memcmp(logits.data(), expected.data(), logits.size() * sizeof(float)), 0)

@@ -109,6 +109,25 @@ constexpr std::array kFamilies = {
                        .gate = "block_sparse_moe.input_linear.weight",
                        .up = "block_sparse_moe.input_linear.weight",
                        .down = "block_sparse_moe.output_linear.weight"}},
+    Family{.name = "granitemoeshared",
+           .architecture = "",  // its GGUF files call themselves granitemoe
+           .configuration = "GraniteMoeSharedConfig",
+           .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kAdjacent,
+           .multipliers = true,
+           .experts = {.count = "num_local_experts",
+                       .experts = 8,
+                       .experts_per_token = 2,
+                       .hidden = "intermediate_size",
+                       .hidden_size = 11008,
+                       .stacked = true,
+                       .router = "block_sparse_moe.router.layer.weight",
+                       .gate = "block_sparse_moe.input_linear.weight",
+                       .up = "block_sparse_moe.input_linear.weight",
+                       .down = "block_sparse_moe.output_linear.weight",
+                       .shared = "shared_intermediate_size",
+                       .shared_gate_up = "shared_mlp.input_linear.weight",
+                       .shared_down = "shared_mlp.output_linear.weight"}},
 };
 
 // Families that people bring and that the decode program has no steps for: what each needs.
@@ -131,7 +150,6 @@ constexpr std::array kBeyond = {
            "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
     Beyond{"qwen2moe", "a gate on the expert that all tokens share"},
     Beyond{"qwen2_moe", "a gate on the expert that all tokens share"},
-    Beyond{"granitemoeshared", "a shared expert beside the others"},
     Beyond{"phimoe", "a choice of experts by jittered thresholds"},
     Beyond{"deepseek2", "a choice of experts by groups, and attention with latent keys and values"},
     Beyond{"deepseek_v2", "a choice of experts by groups, and attention with latent keys and values"},
@@ -224,7 +242,8 @@ Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, Tens
 std::span<const Family> families() { return kFamilies; }
 
 const Family* family_of_config(std::string_view model_type) { return find(&Family::name, model_type); }
-const Family* family_of_gguf(std::string_view architecture, bool experts) {
+const Family* family_of_gguf(std::string_view architecture, bool experts, bool shared) {
+  if (architecture == "granitemoe" && shared) return family_of_config("granitemoeshared");
   if (architecture == "llama" && experts) return family_of_config("mixtral");
   return find(&Family::architecture, architecture);
 }
@@ -245,6 +264,11 @@ TensorSlot hf_slot(const Family& family, const ModelDescription& model, TensorId
   const ExpertFamily& experts = family.experts;
   const std::string layer = concat("layers.", id.layer, ".");
   if (id.role == TensorRole::kRouter) slot.tensor = layer + experts.router;
+  if (experts.shared != nullptr && std::ranges::find(kGateUp, id.role) != kGateUp.end()) {
+    fuse(model, id.role, kGateUp, experts.shared_gate_up, slot);
+    slot.tensor = layer + experts.shared_gate_up;
+  }
+  if (experts.shared != nullptr && id.role == TensorRole::kDown) slot.tensor = layer + experts.shared_down;
   if (!row_of(id.role).per_expert) return slot;
   const char* name = id.role == TensorRole::kExpertGate ? experts.gate
                      : id.role == TensorRole::kExpertUp ? experts.up
@@ -263,6 +287,12 @@ TensorSlot gguf_slot(const Family& family, const ModelDescription& model, Tensor
   TensorSlot slot =
       slot_of(family, model, id, tied, &RoleRow::gguf, "attn_qkv.weight", "ffn_up.weight", "blk.");
   if (row_of(id.role).per_expert) stack(model, id, slot);
+  if (model.experts > 0) {
+    const std::string layer = concat("blk.", id.layer, ".");
+    if (id.role == TensorRole::kGate) slot.tensor = layer + "ffn_gate_shexp.weight";
+    if (id.role == TensorRole::kUp) slot.tensor = layer + "ffn_up_shexp.weight";
+    if (id.role == TensorRole::kDown) slot.tensor = layer + "ffn_down_shexp.weight";
+  }
   return slot;
 }
 

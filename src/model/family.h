@@ -84,6 +84,11 @@ struct ExpertFamily {
   const char* gate = "gate_proj.weight";
   const char* up = "up_proj.weight";
   const char* down = "down_proj.weight";
+  // Of the expert that all tokens share: the key of its width, its gate and up in one tensor, and its down;
+  // null: the family has none.
+  const char* shared = nullptr;
+  const char* shared_gate_up = nullptr;
+  const char* shared_down = nullptr;
 };
 
 struct Family {
@@ -106,8 +111,9 @@ std::span<const Family> families();
 
 // The family of a model_type or a general.architecture; null: none.
 const Family* family_of_config(std::string_view model_type);
-// `experts`: the file has some. Mixtral's files call themselves llama.
-const Family* family_of_gguf(std::string_view architecture, bool experts = false);
+// `experts`, `shared`: the file has some, and one that all tokens share. Mixtral's files call themselves
+// llama.
+const Family* family_of_gguf(std::string_view architecture, bool experts = false, bool shared = false);
 
 // Why there is no such family: what it needs, or the names in `known`.
 std::string refusal_of(std::string_view name, const std::string& known);

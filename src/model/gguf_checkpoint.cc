@@ -308,9 +308,9 @@ uint32_t default_window(const Family& family, const ModelDescription& model) {
 }
 
 // Constants that activations are multiplied with; an absent or zero key means none.
-Multipliers multipliers(const GgufMetadata& metadata, const Family& family) {
+Multipliers multipliers(const GgufMetadata& metadata, const Family& family, const std::string& arch) {
   if (!family.multipliers) return {};
-  const auto key = [&](const char* name) { return concat(family.architecture, ".", name); };
+  const auto key = [&](const char* name) { return concat(arch, ".", name); };
   const auto factor = [&](const char* name, double none) {
     const double value = metadata.number(key(name)).value_or(0.0);
     if (value < 0.0)
@@ -331,7 +331,8 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   const std::string arch = metadata.text("general.architecture").value_or("");
   const auto key = [&](const char* name) { return arch + "." + name; };
   const uint32_t experts = metadata.count(key("expert_count")).value_or(0);
-  const Family* family = family_of_gguf(arch, experts > 0);
+  const uint32_t shared = metadata.count(key("expert_shared_feed_forward_length")).value_or(0);
+  const Family* family = family_of_gguf(arch, experts > 0, shared > 0);
   if (family == nullptr) {
     metadata.refuse("architecture " + refusal_of(arch, known_architectures()));
   }
@@ -341,7 +342,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   if (metadata.count(key("expert_group_count")).value_or(1) > 1) {
     metadata.refuse("expert_group_count: a choice of experts by groups is not supported");
   }
-  if (metadata.count(key("expert_shared_feed_forward_length")).value_or(0) > 0) {
+  if (shared > 0 && family->experts.shared == nullptr) {
     metadata.refuse("expert_shared_feed_forward_length: a shared expert is not supported in this family");
   }
   const auto embedding = gguf.tensors.find("token_embd.weight");
@@ -352,7 +353,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   if (vocabulary > 0xFFFFFFFF) metadata.refuse("tensor 'token_embd.weight' has an impossible shape");
 
   GgufDescription result{
-      .family = family, .model = {}, .multipliers = multipliers(metadata, *family), .tied = false};
+      .family = family, .model = {}, .multipliers = multipliers(metadata, *family, arch), .tied = false};
   ModelDescription& model = result.model;
   model.name = metadata.text("general.name").value_or("");
   model.vocabulary = static_cast<uint32_t>(vocabulary);
@@ -366,6 +367,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
     model.expert_hidden = metadata.has(key("expert_feed_forward_length"))
                               ? size(metadata, key("expert_feed_forward_length"))
                               : size(metadata, key("feed_forward_length"));
+    model.hidden = shared;
     model.softmax_chosen = family->experts.gguf_chosen;
   }
   model.heads = size(metadata, key("attention.head_count"));

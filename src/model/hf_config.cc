@@ -423,6 +423,7 @@ void read_experts(const Fields& config, const ExpertFamily& family, HfConfig& re
   model.experts = config.size(family.count, family.experts, result.absent);
   model.experts_per_token = config.size("num_experts_per_tok", family.experts_per_token, result.absent);
   model.expert_hidden = config.size(family.hidden, family.hidden_size, result.absent);
+  if (family.shared != nullptr) model.hidden = config.count(family.shared).value_or(0);
   model.softmax_chosen = family.weights == ExpertWeights::kSwitch
                              ? config.flag("norm_topk_prob", false)
                              : family.weights == ExpertWeights::kOfChosen;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/kernels.h"
@@ -103,6 +104,32 @@ TEST_P(Calibrate, GivesTheMeanSquaresOfEveryMatrixsInputs) {
 
 INSTANTIATE_TEST_SUITE_P(Models, Calibrate, testing::ValuesIn(small_models()),
                          [](const auto& test) { return test.param.name; });
+
+TEST(CalibrateExperts, EachHasTheMeanSquaresOfTheTokensThatHaveChosenIt) {
+  ModelDescription model = small_model("plain");
+  model.hidden = 0;
+  model.experts = 12;
+  model.experts_per_token = 2;
+  model.expert_hidden = 96;
+  const PackedModel packed(*make_synthetic(model, 3), EmbeddingFormat::kFp16, 64);
+  const std::vector<uint32_t> ids = {3, 1, 4, 1, 5};
+  const auto moments_of = [&](uint32_t tokens) {
+    Interpreter interpreter(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = tokens});
+    return calibrate(interpreter, model, ids, {.window = static_cast<uint32_t>(ids.size())}, {});
+  };
+  const InputMoments together = moments_of(8), alone = moments_of(1);
+  ASSERT_EQ(together.expert_hidden.size(), model.layers);
+  EXPECT_EQ(together.normed_ffn.size(), model.layers);
+  EXPECT_EQ(together.expert_hidden, alone.expert_hidden);
+  EXPECT_EQ(together.normed_ffn, alone.normed_ffn);
+  // Four tokens that choose two experts each reach eight of twelve at most.
+  for (const auto& layer : together.expert_hidden) {
+    const auto reached = std::ranges::count_if(layer, [](const auto& expert) { return !expert.empty(); });
+    EXPECT_GE(reached, 2);
+    EXPECT_LE(reached, 8);
+    for (const auto& expert : layer) EXPECT_TRUE(expert.empty() || expert.size() == model.expert_hidden);
+  }
+}
 
 TEST(CalibrateCheckpoint, NeedsATextAndLeavesNoFileBehind) {
   ModelDescription model = small_model("plain");

@@ -33,7 +33,7 @@ TEST(PassLog, HasTheExpertsOfEveryLayer) {
 TEST(PassLog, NamesTheLineThatIsNoPass) {
   const test::TemporaryFolder folder;
   const std::string columns = "position tokens logits model experts\n";
-  for (const char* line : {"1", "1 2 3 0", "1 0 0 0", "-1 1 1 0", "1 1 1 0 7", "1 1 x 0", ""}) {
+  for (const char* line : {"1", "1 2 3 0", "1 0 0 0", "-1 1 1 0", "1 1 1 0 7 8", "1 1 x 0", ""}) {
     EXPECT_REFUSED(read_passes(folder.write("bad", columns + "0 1 1 0\n" + line + "\n")), "line 3");
   }
   EXPECT_REFUSED(read_passes(folder.write("empty", columns)), "no passes");
