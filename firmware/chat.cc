@@ -106,7 +106,7 @@ class Chat {
       }
       const int byte = console::take();
       if (byte < 0) {
-        if (!scrubber_.step()) return;
+        scrubber_.step();
         continue;
       }
       const LineEditor::Event event = editor.feed(static_cast<char>(byte));
@@ -253,8 +253,8 @@ class Chat {
     const Repairs& repairs = accelerator_.repairs();
     print("integrity    ", repairs.count(), " repairs");
     if (repairs.count() > 0) print(", the last at ", Hex{repairs.last()});
-    print("; ", scrubber_.bytes() >> 20, " MiB read between turns, the whole image ", scrubber_.rounds(),
-          " times\n");
+    print("; ", Fixed{static_cast<double>(scrubber_.bytes()) / (1 << 20), 1},
+          " MiB read between turns, the whole image ", scrubber_.rounds(), " times\n");
     if (prompt_tokens_ == 0) return;
     print("prompt       ", prompt_tokens_, " tokens, first token after ", Fixed{first_token_seconds_, 3},
           " s\n");

@@ -15,9 +15,9 @@ constexpr double kBytesPerSecond = 32 << 20;
 
 }  // namespace
 
-bool Scrubber::step() {
+void Scrubber::step() {
   const double now = seconds_now();
-  if (now < next_) return true;
+  if (given_up_ || now < next_) return;
   next_ = now + kPageBytes / kBytesPerSecond;
 
   const RegionEntry& region = image_.regions[region_];
@@ -27,21 +27,24 @@ bool Scrubber::step() {
   const uint64_t bytes = std::min<uint64_t>(kPageBytes, region.file_bytes - offset_);
   offset_ += bytes;
   bytes_ += bytes;
+  bool sound = true;
   if (region.kind == RegionKind::kWeights) {
-    return weight_page_is_sound(region, address) || repairs_.repair(region.kind, address);
+    sound = weight_page_is_sound(region, address);
+  } else {
+    crc_ = crc32c(reinterpret_cast<const void*>(address), bytes, crc_);
+    sound = offset_ < region.file_bytes || crc_ == region.crc;
   }
-  crc_ = crc32c(reinterpret_cast<const void*>(address), bytes, crc_);
-  if (offset_ < region.file_bytes || crc_ == region.crc) return true;
-  return repairs_.repair(region.kind, region.address);
+  // Of a region with one checksum the place is not known.
+  if (!sound)
+    given_up_ = !repairs_.repair(region.kind, region.kind == RegionKind::kWeights ? address : region.address);
 }
 
-bool Scrubber::next_region() {
+void Scrubber::next_region() {
   offset_ = 0;
   crc_ = 0;
-  if (++region_ < image_.region_count) return true;
+  if (++region_ < image_.region_count) return;
   region_ = 0;
   ++rounds_;
-  return true;
 }
 
 }  // namespace brim

@@ -12,14 +12,15 @@ class Scrubber {
  public:
   Scrubber(const ImageHeader& image, Repairs& repairs) : image_(image), repairs_(repairs) {}
 
-  // Checks a page, if it is time for one. False if it met damage that cannot be repaired.
-  bool step();
+  // Checks a page, if it is time for one. It is the last one where there is damage that cannot be repaired:
+  // that is said once, and passes that come to it fail.
+  void step();
 
   uint64_t bytes() const { return bytes_; }    // read so far
   uint32_t rounds() const { return rounds_; }  // over the whole image
 
  private:
-  bool next_region();
+  void next_region();
 
   const ImageHeader& image_;
   Repairs& repairs_;
@@ -27,6 +28,7 @@ class Scrubber {
   uint64_t offset_ = 0;  // in it
   uint32_t crc_ = 0;     // of what is before, where the region has one checksum
   double next_ = 0;      // the time of the next page
+  bool given_up_ = false;
   uint64_t bytes_ = 0;
   uint32_t rounds_ = 0;
 };

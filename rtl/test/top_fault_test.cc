@@ -779,9 +779,9 @@ void expect_damage_is_reported(Top& top, uint32_t runs) {
 
 TEST(TopFaults, EndAPassThatComesToDamageAndSayWhereItIs) {
   OneLane one;
-  expect_damage_is_reported(one, 12);
+  expect_damage_is_reported(one, 4);
   FourLanes four({.min_latency = 10, .max_latency = 80});
-  expect_damage_is_reported(four, 12);
+  expect_damage_is_reported(four, 4);
 }
 
 }  // namespace
