@@ -470,7 +470,9 @@ TEST(Server, ClientsThatGoAwayFreeTheirSlots) {
         ASSERT_TRUE(sockets.back()->connected());
         sockets.back()->send(http("/v1/completions", request));
       }
-      if (stream) EXPECT_FALSE(sockets[0]->receive().empty());
+      if (stream) {
+        EXPECT_FALSE(sockets[0]->receive().empty());
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
       sockets[1]->half_close();
       sockets.clear();
