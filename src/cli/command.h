@@ -21,6 +21,7 @@ namespace brim {
 void add_pack(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_run(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_chat_prompt(CLI::App& app);
 void add_eval(CLI::App& app);

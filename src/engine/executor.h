@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/pass.h"
 
@@ -18,6 +19,12 @@ class Executor : public PassRunner {
   // Throws Error if a token or position is out of range, or an activation left the range of A16 (a damaged or
   // unsuitable model).
   PassLogits run(const Pass& pass) override = 0;
+
+  // The memory that holds K and V of a cache's first positions, the same parts at every time, to be kept and
+  // brought back. None: this executor's cache cannot be reached.
+  virtual std::vector<std::span<uint8_t>> cache_memory(uint32_t /*cache*/, uint32_t /*positions*/) {
+    return {};
+  }
 };
 
 }  // namespace brim

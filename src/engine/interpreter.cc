@@ -35,6 +35,11 @@ Interpreter::Interpreter(std::string name, const Program& program, std::unique_p
   check_program(source_, program);
   header_ = program.header;
   program_ = link(program, *memory_);
+  for (uint32_t cache = 1; cache < options.caches; ++cache) {
+    auto own = std::make_unique<OwnCache>(*memory_);
+    LinkedProgram linked = link(program, *own);
+    more_caches_.push_back({std::move(own), std::move(linked)});
+  }
 
   const uint64_t tokens = max_tokens_;
   parameters_.resize(kParameterBeats * kFloatsPerBeat);
@@ -62,7 +67,8 @@ PassLogits Interpreter::run(const Pass& pass) {
   check_pass(pass, *this);
   token_ids_ = pass.tokens;
   tokens_ = static_cast<uint32_t>(pass.tokens.size());
-  position_ = pass.position;
+  places_.assign(pass.places.begin(), pass.places.end());
+  for (uint32_t t = 0; pass.places.empty() && t < tokens_; ++t) places_.push_back({0, pass.position + t});
   first_logits_ = std::min(pass.first_logits, tokens_);
   next_matrix_ = 0;
   overflow_ = false;
@@ -118,14 +124,34 @@ PassLogits Interpreter::run(const Pass& pass) {
 std::span<const float> Interpreter::finish(uint64_t logits) const {
   const std::span<const float> result(logits_.data(), logits);
   if (overflow_ || !std::all_of(result.begin(), result.end(), is_finite)) {
-    throw Error(source_ + ": values left the number range at position " + std::to_string(position_) +
-                "; the model's weights are damaged or unsuitable");
+    throw Error(source_ + ": values left the number range at position " +
+                std::to_string(places_.front().position) + "; the model's weights are damaged or unsuitable");
   }
   return result;
 }
 
 void Interpreter::fill_cache() {
-  for (const LinkedStep& step : program_.steps) brim::fill_cache(header_, step.instruction, *memory_);
+  for (const LinkedStep& step : program_.steps) {
+    brim::fill_cache(header_, step.instruction, *memory_);
+    for (const MoreCache& cache : more_caches_) {
+      brim::fill_cache(header_, step.instruction, *cache.memory);
+    }
+  }
+}
+
+std::vector<std::span<uint8_t>> Interpreter::cache_memory(uint32_t cache, uint32_t positions) {
+  std::vector<std::span<uint8_t>> parts;
+  // The views are for reading, but what they show is this interpreter's to write.
+  const auto add = [&](const uint8_t* memory, uint64_t bytes) {
+    parts.emplace_back(const_cast<uint8_t*>(memory), bytes);
+  };
+  for (const KvHead& head : over(cache).kv_heads) {
+    for (const KvView& view : {head.keys, head.values}) {
+      add(view.pages, view.format.page_bytes(positions));
+      add(view.scales, view.format.scales_bytes(positions));
+    }
+  }
+  return parts;
 }
 
 template <typename Body>
@@ -145,7 +171,9 @@ void Interpreter::load(const LinkedStep& step) {
 
 void Interpreter::rope(const LinkedStep& step) {
   const uint64_t row_bytes = uint64_t{step.instruction.count} * kBeatBytes;
-  std::memcpy(rope_.data(), step.table + position_ * row_bytes, tokens_ * row_bytes);
+  for (uint32_t t = 0; t < tokens_; ++t) {
+    std::memcpy(&rope_[t * uint64_t{rope_stride_}], step.table + places_[t].position * row_bytes, row_bytes);
+  }
 }
 
 void Interpreter::embed(const LinkedStep& step) {
@@ -215,7 +243,8 @@ void Interpreter::heads(const Section& section) {
   const uint32_t d = header_.head_size;
   constexpr uint32_t kGrain = 8;
   for_each((section.last - section.first) * tokens_, kGrain, [&](uint32_t unit, bool* overflow) {
-    const LinkedStep& step = program_.steps[section.first + unit / tokens_];
+    const uint32_t index = section.first + unit / tokens_;
+    const LinkedStep& step = program_.steps[index];
     const uint32_t token = unit % tokens_;
     const Instruction& in = step.instruction;
     float* x = results(token, step);
@@ -230,14 +259,15 @@ void Interpreter::heads(const Section& section) {
       const uint64_t head = uint64_t{token} * header_.heads + in.head;
       query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * kA16Block], overflow);
     } else {
-      cache(step, token, x);
+      cache(index, token, x);
     }
   });
 }
 
-void Interpreter::cache(const LinkedStep& step, uint32_t token, const float* x) {
+void Interpreter::cache(uint32_t index, uint32_t token, const float* x) {
+  const auto [of_text, position] = places_[token];
+  const LinkedStep& step = over(of_text).steps[index];
   const KvFormat format = kv_format(header_.head_size);
-  const uint32_t position = position_ + token;
   auto* record = reinterpret_cast<int8_t*>(step.pages + format.offset(position));
   std::fill(record + header_.head_size, record + format.record_bytes, int8_t{0});
   const uint16_t scale = kernels_->to_kv8(x, header_.head_size, record);
@@ -255,8 +285,8 @@ void Interpreter::attention(const Section& section) {
     for (uint32_t unit = first; unit < last; ++unit) {
       const uint32_t part = unit % parts, token = unit / parts % tokens_, kv_head = unit / parts / tokens_;
       const auto head = [&](uint32_t n) { return kv_head * heads_per_kv() + heads_per_kv() * n / parts; };
-      attend(program_.kv_heads[section.first_head + kv_head], token, head(part), head(part + 1),
-             attention_scratch_[thread], &overflow);
+      attend(over(places_[token].cache).kv_heads[section.first_head + kv_head], token, head(part),
+             head(part + 1), attention_scratch_[thread], &overflow);
     }
     if (overflow) overflow_.store(true, std::memory_order_relaxed);
   });
@@ -270,7 +300,7 @@ void Interpreter::attention(const Section& section) {
 // Query heads [first_head, last_head) of a token over all positions up to its own.
 void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
                          AttentionScratch& scratch, bool* overflow) {
-  const uint32_t positions = position_ + token + 1;
+  const uint32_t positions = places_[token].position + 1;
   const uint32_t d = header_.head_size;
   const auto scores = [&](uint32_t head) {
     return &scratch.scores[uint64_t{head - first_head} * header_.context];

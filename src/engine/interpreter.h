@@ -12,6 +12,7 @@
 #include "engine/executor.h"
 #include "engine/kernels.h"
 #include "engine/link.h"
+#include "engine/own_cache.h"
 #include "engine/thread_pool.h"
 #include "image/mapped_image.h"
 
@@ -19,6 +20,7 @@ namespace brim {
 
 struct InterpreterOptions {
   uint32_t max_tokens_per_pass = 8;
+  uint32_t caches = 1;  // texts that it holds: the image's KV cache, and others in this process's memory
   uint32_t threads = 1;
   bool pin = false;  // threads to CPUs
   Load load = Load::kMap;
@@ -37,8 +39,10 @@ class Interpreter : public Executor {
   std::string name() const override { return std::string(kernels_->name()); }
   uint32_t vocabulary() const override { return header_.vocabulary; }
   uint32_t context() const override { return header_.context; }
+  uint32_t caches() const override { return 1 + static_cast<uint32_t>(more_caches_.size()); }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   PassLogits run(const Pass& pass) override;
+  std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
 
   // Called before every matrix of a pass with its index in stream order, its inputs, and the factors that its
   // results will be multiplied with: r of each token where the input is normed, else 1.
@@ -46,7 +50,7 @@ class Interpreter : public Executor {
       std::function<void(uint32_t matrix, const A16View& inputs, std::span<const float> factors)>;
   void observe_inputs(InputObserver observer) { observer_ = std::move(observer); }
 
-  // Gives every position of the KV cache some finite content, so that a decode at any position can be timed
+  // Gives every position of the KV caches some finite content, so that a decode at any position can be timed
   // without the ones before it.
   void fill_cache();
 
@@ -70,7 +74,7 @@ class Interpreter : public Executor {
   void norm(uint32_t token, const Instruction& instruction, bool* overflow);
   void matvec(const LinkedStep& step);
   void heads(const Section& section);
-  void cache(const LinkedStep& step, uint32_t token, const float* x);
+  void cache(uint32_t step, uint32_t token, const float* x);
   void attention(const Section& section);
   void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
               AttentionScratch& scratch, bool* overflow);
@@ -87,19 +91,31 @@ class Interpreter : public Executor {
   uint32_t heads_per_kv() const { return header_.heads / header_.kv_heads; }
   uint32_t query_width() const { return uint32_t{header_.heads} * header_.head_size; }
 
+  // The program over a KV cache.
+  const LinkedProgram& over(uint32_t cache) const {
+    return cache == 0 ? program_ : more_caches_[cache - 1].program;
+  }
+
+  // A KV cache besides that of memory_.
+  struct MoreCache {
+    std::unique_ptr<OwnCache> memory;
+    LinkedProgram program;
+  };
+
   const std::string source_;  // of the program: what messages call it
   std::unique_ptr<PhysicalMemory> memory_;
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
   const uint32_t max_tokens_;
   ProgramHeader header_;
-  LinkedProgram program_;
+  LinkedProgram program_;  // over cache 0
+  std::vector<MoreCache> more_caches_;
   InputObserver observer_;  // may be empty
 
   // The pass under way.
   std::span<const uint32_t> token_ids_;
   uint32_t tokens_ = 0;
-  uint32_t position_ = 0;
+  std::vector<Place> places_;  // [tokens]
   uint32_t first_logits_ = 0;
   uint32_t next_matrix_ = 0;  // in stream order
   std::atomic<bool> overflow_ = false;
