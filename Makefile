@@ -2,12 +2,22 @@
 BRIM := build/release/brim
 JOBS := $(shell nproc)
 
-.PHONY: build rtl synth coverage demo test test-long fuzz bench format lint clean
+.PHONY: build install deb rtl synth coverage demo test test-web test-long fuzz bench format lint clean
 
 build:
 	@scripts/setup build
 	cmake --preset release -DBUILD_TESTING=OFF
 	cmake --build --preset release -j $(JOBS) --target brim rtl1
+
+# make install PREFIX=$HOME/.local; DESTDIR=... puts the files below another folder.
+PREFIX ?= /usr/local
+install: build
+	cmake --build --preset release -j $(JOBS) --target program_texts
+	cmake --install build/release --strip --prefix $(PREFIX)
+
+deb: build
+	cmake --build --preset release -j $(JOBS) --target program_texts
+	cd build/release && cpack -G DEB -B ..
 
 rtl: build
 	cmake --build --preset release -j $(JOBS) --target rtl
@@ -21,6 +31,13 @@ test:
 	cmake --preset release -DBUILD_TESTING=ON
 	cmake --build --preset release -j $(JOBS)
 	ctest --preset release -j $(JOBS) -LE long
+
+# brim serve with a browser and OpenAI's client, from npm; `make test` skips it where they are not installed.
+test-web:
+	@scripts/setup web
+	cmake --preset release -DBUILD_TESTING=ON
+	cmake --build --preset release -j $(JOBS) --target brim
+	ctest --preset release -R '^web_' -LE long
 
 test-long:
 	@scripts/setup all

@@ -1,4 +1,5 @@
-# Builds the firmware with the cross compiler, where there is one. BRIM_FIRMWARE is the program for QEMU.
+# Builds the firmware with the cross compiler, where there is one. BRIM_FIRMWARE is the program for QEMU,
+# which `brim board` finds beside itself (base/program_files.h).
 find_program(AARCH64_CXX aarch64-linux-gnu-g++)
 set(BRIM_FIRMWARE "")
 if(AARCH64_CXX)

@@ -99,6 +99,63 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
   }
 }
 
+// What bash offers for the last of `words`.
+std::set<std::string> offered(const std::string& words) {
+  const ProcessResult result =
+      run_process({"/bin/bash", "-c",
+                   R"(eval "$1"; read -ra COMP_WORDS <<< "$2"; [[ $2 == *' ' ]] && COMP_WORDS+=('')
+          COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); _brim; printf '%s\n' "${COMPREPLY[@]}")",
+                   "-", output({"completions", "bash"}), words});
+  EXPECT_EQ(result.err, "");
+  std::istringstream lines(result.out);
+  std::set<std::string> words_offered;
+  for (std::string line; std::getline(lines, line);) words_offered.insert(line);
+  return words_offered;
+}
+
+TEST(CliCompletions, BashOffersCommandsOptionsAndValues) {
+  const auto commands = offered("brim ");
+  for (const char* command : {"pack", "run", "sim", "verify"})
+    EXPECT_TRUE(commands.contains(command)) << command;
+  EXPECT_FALSE(commands.contains("completions")) << "hidden commands stay hidden";
+  EXPECT_EQ(offered("brim pa"), (std::set<std::string>{"pack"}));
+  EXPECT_TRUE(offered("brim run --t").contains("--temp"));
+  EXPECT_FALSE(offered("brim run --").contains("--embedding")) << "an option of another command";
+  EXPECT_EQ(offered("brim run x.brim --target avx"), (std::set<std::string>{"avx2", "avx512"}));
+  EXPECT_EQ(offered("brim pack --embedding = q"), (std::set<std::string>{"q4", "q8"}));
+  EXPECT_EQ(offered("brim run /proc/self/stat"),
+            (std::set<std::string>{"/proc/self/stat", "/proc/self/statm", "/proc/self/status"}));
+}
+
+TEST(CliCompletions, EveryShellIsToldOfEveryOption) {
+  const std::string help = output({"run", "--help"});
+  const std::string texts[] = {output({"completions", "bash"}), output({"completions", "zsh"}),
+                               output({"completions", "fish"}), output({"completions", "man"})};
+  size_t options = 0;
+  for (size_t at = 0; (at = help.find("\n  ", at)) != std::string::npos; ++at) {
+    const size_t name = help.find("--", at);
+    if (help.find('\n', at + 1) < name || name == std::string::npos) continue;
+    const std::string option = help.substr(name + 2, help.find_first_of(" ,\n{", name) - name - 2);
+    ++options;
+    EXPECT_NE(texts[0].find("--" + option), std::string::npos) << option;
+    EXPECT_NE(texts[1].find("--" + option), std::string::npos) << option;
+    EXPECT_NE(texts[2].find("-l " + option), std::string::npos) << option;
+    std::string dashes;
+    for (const char c : option) dashes += c == '-' ? std::string("\\-") : std::string(1, c);
+    EXPECT_NE(texts[3].find("\\-\\-" + dashes), std::string::npos) << option;
+  }
+  EXPECT_GT(options, 15u);
+}
+
+TEST(CliCompletions, TheManPageRendersWithoutWarnings) {
+  if (!std::filesystem::exists("/usr/bin/groff")) GTEST_SKIP() << "groff is not installed";
+  const ProcessResult result =
+      run_process({"/usr/bin/groff", "-ww", "-man", "-Tutf8", "-rLL=80n"}, output({"completions", "man"}));
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_NE(result.out.find("EXIT STATUS"), std::string::npos);
+}
+
 TEST(CliPack, SaysWhatIsWrongWithAModelOrABoard) {
   const TemporaryFolder folder;
   const std::string image = folder.path() + "/image.brim";

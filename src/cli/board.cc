@@ -15,6 +15,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/program_files.h"
 #include "board_server/accelerator_server.h"
 #include "board_server/console_link.h"
 #include "board_server/interpreter_pass_server.h"
@@ -39,7 +40,7 @@ constexpr uint64_t kHighBase = 0x800000000;
 
 struct Options {
   std::string source;
-  std::string firmware = BRIM_FIRMWARE;
+  std::string firmware = program_file("firmware/brim_qemu.elf");
   std::string passes;
   uint32_t exception_level = 2;
   uint32_t memory_mib = 4096;

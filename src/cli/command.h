@@ -34,6 +34,7 @@ void add_verify(CLI::App& app);
 void add_export(CLI::App& app);
 void add_board(CLI::App& app);
 void add_board_file(CLI::App& app);
+void add_completions(CLI::App& app);
 
 // Options that say where and how a model is laid out.
 struct PlacementOptions {

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   brim::add_export(app);
   brim::add_board(app);
   brim::add_board_file(app);
+  brim::add_completions(app);
 
   // A closed pipe is an output that cannot be written, like a full disk.
   std::signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/program_files.h"
 #include "rtl_target/fingerprint.h"
 
 namespace brim::rtl_target {
@@ -43,7 +44,7 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, uint32_t 
 }
 
 std::filesystem::path model_folder() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rtl";
+  return program_file("rtl");
 }
 
 }  // namespace brim::rtl_target

@@ -34,7 +34,7 @@ std::vector<uint32_t> built_models(const std::filesystem::path& folder);
 // if it was built from other sources than this program.
 std::unique_ptr<Model> load_model(const std::filesystem::path& folder, uint32_t tokens);
 
-// Where the libraries of the running program are: rtl/ beside it.
+// Where the libraries of the running program are: rtl/ among its files (base/program_files.h).
 std::filesystem::path model_folder();
 
 }  // namespace brim::rtl_target

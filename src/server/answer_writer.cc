@@ -23,6 +23,7 @@ Json chances(const std::vector<TokenInfo>& tokens) {
     Json one = chance(token);
     one["top_logprobs"] = Json::array();
     for (const TokenChance& other : token.top) one["top_logprobs"].push_back(chance(other));
+    if (token.drafted) one["drafted"] = true;
     content.push_back(std::move(one));
   }
   return content;

@@ -25,6 +25,7 @@ struct TokenChance {
 };
 struct TokenInfo : TokenChance {
   std::vector<TokenChance> top;  // most probable first
+  bool drafted = false;          // it was drafted, and kept
 };
 
 // More of an answer.

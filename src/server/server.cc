@@ -12,6 +12,7 @@
 #include "server/body.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
+#include "server/page.h"
 #include "server/slots.h"
 #include "tokenizer/chat_program.h"
 #include "tokenizer/decoder.h"
@@ -36,7 +37,7 @@ bool equal_keys(const std::string& given, const std::string& key) {
 }
 
 // Reached without a key: they tell nothing.
-bool is_public(const std::string& path) { return path == "/health" || path == "/v1/health"; }
+bool is_public(const std::string& path) { return path == "/" || path == "/health" || path == "/v1/health"; }
 
 void send(Response& response, const Json& json) { response.set_content(dump(json), kJson); }
 
@@ -88,6 +89,12 @@ class Server::Handlers {
   void tokenize(const Request& request, Response& response);
   void detokenize(const Request& request, Response& response);
   void apply_template(const Request& request, Response& response);
+  void page(const Request&, Response& response) {
+    response.set_header("Content-Security-Policy", std::string(kPagePolicy));
+    response.set_header("Cache-Control", "no-cache");
+    response.set_header("X-Content-Type-Options", "nosniff");
+    response.set_content(page_html().data(), page_html().size(), "text/html; charset=utf-8");
+  }
   void embeddings(const Request&, Response&) {
     throw ApiError(501, "embeddings are not supported: the images hold decoders of text");
   }
@@ -133,6 +140,7 @@ Server::Handlers::Handlers(LoadedModel& model, const ServerOptions& options)
     program_problem_ = error.what();
   }
 
+  get("/", &Handlers::page);
   for (const char* path : {"/health", "/v1/health"}) get(path, &Handlers::health);
   get("/props", &Handlers::props);
   for (const char* path : {"/models", "/v1/models"}) get(path, &Handlers::models);

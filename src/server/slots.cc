@@ -284,6 +284,7 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
     slot.positions.store(conversation.position(), std::memory_order_relaxed);
     if (request.logprobs) {
       piece.tokens.push_back(token_info(tokenizer, token, chooser.logits(), request.top_logprobs));
+      piece.tokens.back().drafted = conversation.last_as_drafted();
     }
     piece.drafted = conversation.last_as_drafted();
     std::string_view written = decoder.push(token, room);
