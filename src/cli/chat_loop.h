@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 
 #include "runtime/chat.h"
 #include "runtime/chat_command.h"
@@ -10,8 +11,10 @@
 namespace brim {
 
 // Reads lines from standard input, turns and commands, and writes the answers to standard output until the
-// input ends or says /quit. Setting `interrupted` ends the answer under way, not the chat.
-void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, ChatSettings settings,
+// input ends or says /quit. Answers follow the grammar, if there is one. Setting `interrupted` ends the
+// answer under way, not the chat.
+void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation,
+               const std::optional<GrammarState>& grammar, const ChatSettings& settings,
                std::atomic<bool>& interrupted);
 
 }  // namespace brim

@@ -40,13 +40,17 @@ class GrammarState {
   void rewind(size_t count);
 
  private:
+  // Of the automaton, now and behind a token; the matcher has been entered.
+  uint32_t state() const;
+  uint32_t behind(uint32_t token) const;
+
   std::shared_ptr<GrammarMatcher> matcher_;
   std::vector<uint32_t> tokens_;
-  // The state of the matcher before each token and behind the last one, as of its `epoch_`.
-  std::vector<uint32_t> states_;
-  uint64_t epoch_ = 0;
   bool ended_ = false;
   std::vector<uint64_t> mask_;
+  // States before each token and behind the last one, as the matcher numbers them in this epoch.
+  mutable std::vector<uint32_t> states_;
+  mutable uint64_t epoch_ = 0;
 };
 
 }  // namespace brim

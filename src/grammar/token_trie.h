@@ -23,7 +23,7 @@ class TokenTrie {
   // Of all tokens that have text. Throws Error if none ends a text: a grammar could not end either. Copies
   // what it needs.
   explicit TokenTrie(const Tokenizer& tokenizer);
-  // Of these texts; an empty one is a token that is never allowed.
+  // Of these texts; one that is empty, or longer than 65535 bytes, is a token that is never allowed.
   TokenTrie(std::vector<std::string> texts, std::vector<uint32_t> ends);
 
   std::span<const Node> nodes() const { return nodes_; }
@@ -32,6 +32,8 @@ class TokenTrie {
     const uint32_t end = i + 1 < nodes_.size() ? nodes_[i + 1].first_token : static_cast<uint32_t>(tokens_.size());
     return std::span(tokens_).subspan(nodes_[i].first_token, end - nodes_[i].first_token);
   }
+  // One of the tokens whose texts begin with the node's path.
+  uint32_t token_below(uint32_t i) const { return tokens_[nodes_[i].first_token]; }
   uint32_t most_bytes() const { return most_bytes_; }  // of a token
   uint32_t vocabulary() const { return static_cast<uint32_t>(texts_.size()); }
   // Empty for tokens that have no text, and beyond the vocabulary.
