@@ -234,6 +234,12 @@ void package() {
                  FIELD(ProgramHeader, inverse_dim),
                  FIELD(ProgramHeader, inverse_head_size),
                  FIELD(ProgramHeader, inverse_sqrt_head_size),
+                 FIELD(ProgramHeader, key_bits),
+                 FIELD(ProgramHeader, value_bits),
+                 FIELD(ProgramHeader, kv_flags),
+                 FIELD(ProgramHeader, experts_per_token),
+                 FIELD(ProgramHeader, experts),
+                 FIELD(ProgramHeader, expert_hidden),
                  FIELD(ProgramHeader, reserved)},
                 sizeof(ProgramHeader));
   word("PROGRAM_MAGIC", 32, kProgramMagic);

@@ -97,7 +97,8 @@ module pass_check #(
   logic [32:0] end_position_q;
   always_ff @(posedge clk_i) begin
     bad_format_q <= header_i.magic != brim_pkg::PROGRAM_MAGIC || header_i.version != brim_pkg::PROGRAM_VERSION ||
-        header_i.instructions == '0;
+        header_i.instructions == '0 || header_i.key_bits != 8'd8 || header_i.value_bits != 8'd8 ||
+        {header_i.kv_flags, header_i.experts_per_token, header_i.experts, header_i.expert_hidden} != '0;
     bad_dim_q        <= header_i.dim == '0 || header_i.dim > 32'(brim_pkg::MOST_DIM);
     bad_hidden_q     <= header_i.hidden == '0 || header_i.hidden > 32'(brim_pkg::MOST_HIDDEN);
     bad_vocabulary_q <= header_i.vocabulary == '0 || header_i.vocabulary > 32'(brim_pkg::MOST_VOCABULARY);

@@ -105,6 +105,10 @@ const std::vector<BadHeader>& bad_headers() {
   static const std::vector<BadHeader> all = {
       {"magic", [](auto& h) { h.magic ^= 1; }},
       {"version", [](auto& h) { ++h.version; }},
+      {"keys of 4 bits", [](auto& h) { h.key_bits = 4; }},
+      {"values of 4 bits", [](auto& h) { h.value_bits = 4; }},
+      {"rotated vectors", [](auto& h) { h.kv_flags = 1; }},
+      {"experts", [](auto& h) { h.experts = 64; }},
       {"no instructions", [](auto& h) { h.instructions = 0; }},
       {"head size 0", [](auto& h) { h.head_size = 0; }},
       {"odd head size", [](auto& h) { h.head_size = 7; }},

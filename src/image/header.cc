@@ -117,7 +117,7 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   for (size_t i = 0; i < sizeof(kImageMagic); ++i) {
     if (header.magic[i] != kImageMagic[i]) return "it is no Brim image (wrong magic)";
   }
-  if (header.version != kImageVersion) return "its format version is not the one this brim reads";
+  if (header.version != kImageVersion) return "its format version is not the one this brim reads; pack the model again";
   if (header.crc != header_checksum(page)) return "the header's checksum is wrong";
   if (header.file_bytes != file_bytes) return "the file's size is not the one in the header (truncated?)";
   if (header.memory_count == 0 || header.memory_count > kMaxMemoryRegions)

@@ -11,7 +11,7 @@
 namespace brim {
 
 inline constexpr char kImageMagic[8] = {'B', 'R', 'I', 'M', 'I', 'M', 'G', '\0'};
-inline constexpr uint32_t kImageVersion = 1;
+inline constexpr uint32_t kImageVersion = 2;
 inline constexpr uint32_t kMaxRegions = 64;
 
 // The files that the image is cut into for an SD card, one for each memory that holds some of it.

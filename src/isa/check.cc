@@ -32,6 +32,12 @@ std::optional<std::string> header_fault(const ProgramHeader& h) {
       {"hidden", h.hidden, 1, kMaxHidden},
       {"vocabulary", h.vocabulary, 1, kMaxRows},
       {"context", h.context, kAttentionBlock, kMaxContext},
+      {"key_bits", h.key_bits, 8, 8},
+      {"value_bits", h.value_bits, 8, 8},
+      {"kv_flags", h.kv_flags, 0, 0},
+      {"experts_per_token", h.experts_per_token, 0, 0},
+      {"experts", h.experts, 0, 0},
+      {"expert_hidden", h.expert_hidden, 0, 0},
       {"logits_stride", h.logits_stride, beats_of(uint64_t{h.vocabulary} * sizeof(float)), UINT32_MAX},
   };
   for (const auto& range : ranges) {

@@ -61,7 +61,7 @@ struct Instruction {
 static_assert(sizeof(Instruction) == 32);
 
 inline constexpr uint32_t kProgramMagic = 0x504D5242;  // "BRMP"
-inline constexpr uint16_t kProgramVersion = 1;
+inline constexpr uint16_t kProgramVersion = 2;
 
 // The first beat of a program: what all its instructions have in common.
 struct ProgramHeader {
@@ -80,7 +80,13 @@ struct ProgramHeader {
   float inverse_dim = 0;        // fl(1 / dim)
   float inverse_head_size = 0;  // fl(1 / head_size)
   float inverse_sqrt_head_size = 0;
-  uint32_t reserved[3] = {0, 0, 0};
+  uint8_t key_bits = 8;           // of an element of K in the cache
+  uint8_t value_bits = 8;         // likewise V
+  uint8_t kv_flags = 0;           // none is known
+  uint8_t experts_per_token = 0;  // 0: a dense model
+  uint16_t experts = 0;           // per layer
+  uint16_t expert_hidden = 0;     // FFN width of an expert
+  uint32_t reserved = 0;
   bool operator==(const ProgramHeader&) const = default;
 };
 static_assert(sizeof(ProgramHeader) == 64);
