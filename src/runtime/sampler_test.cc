@@ -206,13 +206,16 @@ TEST(Sampler, OnlyAllowedTokensAreCandidates) {
     seen.insert(hot.sample({.logits = kLogits, .allowed = std::span(words)}, scratch));
   EXPECT_EQ(seen, (Tokens{0, 1, 4, 6}));
   const std::vector<float> long_logits(70, 1.0f);
-  EXPECT_EQ(greedy.sample({.logits = long_logits, .allowed = std::vector<uint64_t>{0, 2}}, {}), 65u);
+  const std::vector<uint64_t> behind = {0, 2};
+  EXPECT_EQ(greedy.sample({.logits = long_logits, .allowed = std::span(behind)}, {}), 65u);
 }
 
 TEST(Sampler, StagesComeInTheOrderThatIsAskedFor) {
   const auto order = [](std::string_view text, SamplerOptions options) {
     for (const SamplerOption& option : kSamplerOptions) {
-      if (option.order != nullptr) EXPECT_TRUE(set_option(option, text, options)) << text;
+      if (option.order != nullptr) {
+        EXPECT_TRUE(set_option(option, text, options)) << text;
+      }
     }
     return options;
   };
