@@ -13,6 +13,7 @@
 #include "firmware/self_test.h"
 #include "firmware/timer.h"
 #include "isa/layout.h"
+#include "runtime/answer_text.h"
 #include "runtime/chat_command.h"
 #include "runtime/conversation.h"
 #include "runtime/ngram_drafter.h"
@@ -28,7 +29,7 @@ constexpr uint32_t kLineBytes = 2048;
 constexpr uint32_t kMarkupBytes = 2048;         // for what the chat table puts round a turn
 constexpr uint32_t kScratchBytes = 480 * 1024;  // LLaMA-2's tokenizer takes some 150 bytes per byte of text
 constexpr uint32_t kMostTokens = 32768;         // of a conversation
-constexpr uint32_t kTextBytes = 2048;           // of one token
+constexpr uint32_t kTextBytes = 2048;           // of one token, and what may be the beginning of a stop text
 constexpr uint32_t kTokensPerCheck = 4096;      // decoded between repetitions of the known pass
 constexpr uint32_t kNgrams = 16384;             // that drafts are looked up in
 
@@ -47,25 +48,28 @@ class TimerClock final : public PassClock {
   double seconds() override { return seconds_now(); }
 };
 
-// A sampler that works in the logits region's free rows.
+// A sampler that works in the logits region's free rows, and on the conversation's own copy of its tokens.
 class RegionSampler {
  public:
-  RegionSampler(const SamplerOptions& options, Accelerator& accelerator)
-      : sampler_(options), accelerator_(accelerator) {}
+  RegionSampler(const SamplerOptions& options, Accelerator& accelerator, const Tokenizer& tokenizer)
+      : sampler_(options, &tokenizer), accelerator_(accelerator), tokenizer_(tokenizer) {}
 
   uint32_t sample(std::span<const float> logits) {
-    return sampler_.sample(
-        logits, sampler_.needs_scratch() ? accelerator_.sampling_scratch() : std::span<Candidate>());
+    return sampler_.sample({.logits = logits, .text = std::span(tokens).first(count_)},
+                           needs_scratch() ? accelerator_.sampling_scratch() : std::span<Candidate>());
   }
-  void forget() { sampler_.forget(); }
-  void accept(uint32_t token) { sampler_.accept(token); }
+  void forget() { count_ = 0; }
+  void accept(uint32_t) { ++count_; }
   bool needs_scratch() const { return sampler_.needs_scratch(); }
+  const SamplerOptions& options() const { return sampler_.options(); }
 
-  void set(const SamplerOptions& options) { sampler_ = Sampler(options); }
+  void set(const SamplerOptions& options) { sampler_ = Sampler(options, &tokenizer_); }
 
  private:
   Sampler sampler_;
   Accelerator& accelerator_;
+  const Tokenizer& tokenizer_;
+  uint32_t count_ = 0;
 };
 
 class Chat {
@@ -76,7 +80,7 @@ class Chat {
         scrubber_(image, accelerator.repairs()),
         tokenizer_(tokenizer),
         conversation_(accelerator, tokenizer, tokens),
-        sampler_(settings_.sampler, accelerator),
+        sampler_(settings_.sampler, accelerator, tokenizer),
         lookup_(ngrams),
         speculation_(lookup_, clock_, {.marginal_cost = kMarginalCost}) {
     speculate();
@@ -89,7 +93,7 @@ class Chat {
     while (line_bytes_ > 0 && (line_bytes_ + markup > sizeof(chat_text) ||
                                tokenizer_.scratch_bytes(line_bytes_ + markup) > kScratchBytes))
       --line_bytes_;
-    return line_bytes_ > 0 && StreamDecoder(tokenizer_).max_text_bytes() <= kTextBytes;
+    return line_bytes_ > 0 && StreamDecoder(tokenizer_).max_text_bytes() + StopTexts::kMostBytes <= kTextBytes;
   }
 
   void run() {
@@ -135,8 +139,7 @@ class Chat {
  private:
   // False: the chat is over.
   bool take(std::string_view line) {
-    char room[256];
-    const ChatSettings before = settings_;
+    char room[kChatMessageBytes];
     const ChatLine read = read_chat_line(line, settings_, room);
     switch (read.action) {
       case ChatAction::kSay:
@@ -150,14 +153,7 @@ class Chat {
         stats();
         return true;
       case ChatAction::kSampler:
-        if (Sampler(settings_.sampler).needs_scratch() && !accelerator_.can_sample()) {
-          settings_ = before;
-          refuse("the image has no room for sampling");
-          return true;
-        }
-        sampler_.set(settings_.sampler);
-        speculate();
-        print(read.text, "\n");
+        change_sampler(read.text);
         return true;
       case ChatAction::kSelfCheck:
         return self_check();
@@ -178,6 +174,24 @@ class Chat {
         return false;
     }
     return false;
+  }
+
+  // To what the settings say, or back.
+  void change_sampler(std::string_view message) {
+    const SamplerOptions before = sampler_.options();
+    std::string_view problem;
+    for (const LogitBias& bias : settings_.sampler.logit_bias) {
+      if (bias.token >= tokenizer_.vocabulary_size()) problem = "there is no such token";
+    }
+    sampler_.set(settings_.sampler);
+    if (sampler_.needs_scratch() && !accelerator_.can_sample()) problem = "the image has no room for sampling";
+    if (!problem.empty()) {
+      settings_.sampler = before;
+      sampler_.set(settings_.sampler);
+      return refuse(problem);
+    }
+    speculate();
+    print(message, "\n");
   }
 
   // Drafts as the settings have it. While tokens are sampled, rows of the logits region have to be left over.
@@ -225,21 +239,21 @@ class Chat {
     first_token_seconds_ = seconds_now() - start;
     accelerator_.clear_work();
 
-    StreamDecoder decoder(tokenizer_);
+    AnswerText text(StreamDecoder(tokenizer_), settings_.sampler.stop);
     speculation_.clear_counts();
     const uint32_t before = conversation_.position();
     const uint64_t passes = conversation_.passes();
     const double decode_start = seconds_now();
     const StopReason reason = conversation_.generate(sampler_, settings_.max_tokens, [&](uint32_t token) {
-      print(decoder.push(token, token_text));
-      return !console::take_interrupt();
+      print(text.push(token, token_text));
+      return !text.stopped() && !console::take_interrupt();
     });
     decode_seconds_ = seconds_now() - decode_start;
     decoded_tokens_ = conversation_.position() - before;
     tokens_since_check_ += decoded_tokens_;
     passes_ = conversation_.passes() - passes;
-    print(decoder.finish(token_text), "\n");
-    if (reason == StopReason::kInterrupted) print("[stopped]\n");
+    print(text.finish(token_text), "\n");
+    if (reason == StopReason::kInterrupted && !text.stopped()) print("[stopped]\n");
     if (reason == StopReason::kLimit) print("[", settings_.max_tokens, " tokens; /tokens sets the limit]\n");
     if (reason == StopReason::kContextFull) {
       print("[the context of ", conversation_.context(),

@@ -188,6 +188,27 @@ void write_hf() {
   add("gptq", kGptqConfig, Packing::kGptq);
 }
 
+void write_grammars() {
+  write_seed("gbnf", "rules",
+             "# a list\nroot ::= item (\",\" ws item)* | \nitem ::= [a-z]+ | [^\\x00-\\x1F\"é]{2,4} | \"(\" "
+             "root \")\"\nws ::= \" \"?\n");
+  write_seed("gbnf", "escapes", R"g(root ::= "\n\"\\\u00e9" [\]\-^] . | ("a"? "b"{,3})+)g");
+  write_seed(
+      "json_schema", "object",
+      R"({"type":"object","properties":{"a":{"type":"integer","minimum":-3,"maximum":120},"b":{"type":["string","null"],"maxLength":4},)"
+      R"("c":{"enum":["x",1,null]}},"required":["b"],"additionalProperties":{"type":"number","exclusiveMinimum":0}})");
+  write_seed(
+      "json_schema", "references",
+      R"({"$ref":"#/$defs/n","$defs":{"n":{"properties":{"next":{"anyOf":[{"$ref":"#/$defs/n"},{"type":"null"}]},)"
+      R"("l":{"prefixItems":[{"const":1}],"items":{"type":"boolean"},"minItems":1,"maxItems":3}},"required":["next"]}}})");
+  write_seed(
+      "json_schema", "strings",
+      R"({"oneOf":[{"type":"string","pattern":"^(a|[b-d]+)\d{2}$"},{"type":"array","items":{"type":"string","format":"date-time"}}]})");
+  write_seed(
+      "json_schema", "all",
+      R"({"allOf":[{"properties":{"a":{"minimum":2}}},{"properties":{"a":{"maximum":5}},"required":["a"]}]})");
+}
+
 // A llama2.c tokenizer: the longest token's length, then score, length and text of each. And its blob,
 // after a text with its length, and in an image.
 void write_tokenizers_and_image(const TensorSource& source) {
@@ -303,6 +324,7 @@ int main(int argc, char** argv) {
   write_gguf(*make_synthetic(tiny_model(32), kSyntheticSeed));
   write_hf();
   write_card();
+  write_grammars();
   write_tokenizers_and_image(*make_synthetic(tiny_model(8), kSyntheticSeed));
   return 0;
 }

@@ -66,6 +66,16 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"run", "x.brim", "--top-k", "-1"},
                                      {"run", "x.brim", "--top-p", "inf"},
                                      {"run", "x.brim", "--min-p", "1.5"},
+                                     {"run", "x.brim", "--typical", "1.5"},
+                                     {"run", "x.brim", "--repeat-penalty", "0"},
+                                     {"run", "x.brim", "--repeat-last-n", "-2"},
+                                     {"run", "x.brim", "--presence-penalty", "many"},
+                                     {"run", "x.brim", "--logit-bias", "15043"},
+                                     {"run", "x.brim", "--logit-bias", "1+1", "--logit-bias", "x"},
+                                     {"run", "x.brim", "--stop", ""},
+                                     {"run", "x.brim", "--samplers", "dry"},
+                                     {"run", "x.brim", "--temp", "1", "--temp", "2"},
+                                     {"run", "x.brim", "--grammar", "a", "--json-schema", "{}"},
                                      {"run", "x.brim", "--seed", "-1"},
                                      {"run", "x.brim", "--seed", "12345678901234567890123"},
                                      {"run", "x.brim", "--seed", "7 "},
@@ -375,7 +385,7 @@ TEST_F(CliStories, ChatHasTheCommandsOfTheBoard) {
   EXPECT_NE(stats.find("decoded      4 tokens"), std::string::npos) << stats;
   const std::string help = output({"run", image_, "--chat"}, "/help\n/quit\n" + prompt);
   for (const char* name :
-       {"/reset", "/stats", "/tokens", "/temp", "/top-k", "/top-p", "/min-p", "/seed", "/quit"})
+       {"/reset", "/stats", "/tokens", "/temp", "/top-k", "/top-p", "/min-p", "/stop", "/seed", "/quit"})
     EXPECT_NE(help.find(name), std::string::npos) << name;
   EXPECT_EQ(help.find("upon"), std::string::npos) << "/quit ended it";
 
@@ -386,6 +396,63 @@ TEST_F(CliStories, ChatHasTheCommandsOfTheBoard) {
   EXPECT_NE(sampled("7"), sampled("8"));
   EXPECT_EQ(sampled("7").substr(sampled("7").rfind("seed 7\n") + 7),
             output({"run", image_, "--chat", "-n", "12", "--temp", "1.2", "--seed", "7"}, prompt));
+}
+
+TEST_F(CliStories, AnswersFollowAGrammarOrASchema) {
+  const Arguments run = {"run", image_,   "-p", "Once there was", "-n", "200", "--temp",
+                         "1",   "--seed", "3",  "--json"};
+  const auto with = [&](const Arguments& more) {
+    Arguments all = run;
+    all.insert(all.end(), more.begin(), more.end());
+    return json_of(all);
+  };
+  const std::string schema =
+      R"({"type":"object","properties":{"name":{"type":"string","maxLength":8},"age":{"type":"integer","minimum":1,"maximum":99}},"required":["name","age"]})";
+  const auto answer = with({"--json-schema", schema});
+  EXPECT_EQ(answer["stop_reason"], "end of text");
+  const auto value = nlohmann::json::parse(answer["generated_text"].get<std::string>());
+  EXPECT_LE(value.at("age").get<int>(), 99);
+  EXPECT_TRUE(value.at("name").is_string());
+  EXPECT_EQ(with({"--json-schema", schema, "--spec-type", "none"})["token_ids"], answer["token_ids"]);
+
+  const std::string file = folder_.write("words.gbnf", "root ::= \" aye\" | \" nay\"\n");
+  const std::string word = with({"--grammar-file", file})["generated_text"];
+  EXPECT_TRUE(word == " aye" || word == " nay") << word;
+  const std::string chat =
+      output({"run", image_, "--chat", "--grammar", "root ::= \"yes\" | \"no\""}, "Hello\nAgain\n");
+  EXPECT_EQ(std::count(chat.begin(), chat.end(), '\n'), 2) << chat << ": each answer follows the grammar";
+
+  expect_failure(brim({"run", image_, "-p", "A", "--grammar", "root ::= root \"a\""}),
+                 "left recursion: root -> root");
+  expect_failure(brim({"run", image_, "-p", "A", "--json-schema", R"({"not":{}})"}),
+                 "#/not: is not supported");
+  expect_failure(brim({"run", image_, "-p", "A", "--grammar-file", "/absent.gbnf"}),
+                 "cannot read /absent.gbnf");
+}
+
+TEST_F(CliStories, AStopTextEndsTheAnswerBeforeIt) {
+  const Arguments run = {"run", image_, "-p", "Once upon a time", "-n", "40", "--json"};
+  const std::string whole = json_of(run)["generated_text"];
+  ASSERT_GT(whole.size(), 20u);
+  const std::string stop = whole.substr(10, 4);
+  Arguments stopped = run;
+  stopped.insert(stopped.end(), {"--stop", "never there", "--stop", stop});
+  const auto answer = json_of(stopped);
+  EXPECT_EQ(answer["generated_text"], whole.substr(0, whole.find(stop)));
+  EXPECT_EQ(answer["stop_reason"], "stop text");
+  stopped.insert(stopped.end(), {"--spec-type", "none"});
+  EXPECT_EQ(json_of(stopped)["token_ids"], answer["token_ids"]) << "also within drafts";
+}
+
+TEST_F(CliStories, BiasesBanTokensAndNameThoseThatAreNone) {
+  const Arguments run = {"run", image_, "-p", "Once upon a time", "-n", "8", "--json"};
+  const auto ids = json_of(run)["token_ids"].get<std::vector<uint32_t>>();
+  const uint32_t first = ids[ids.size() - 8];
+  Arguments biased = run;
+  biased.insert(biased.end(), {"--logit-bias", std::to_string(first) + "-inf"});
+  const auto other = json_of(biased)["token_ids"].get<std::vector<uint32_t>>();
+  EXPECT_NE(other[ids.size() - 8], first);
+  expect_failure(brim({"run", image_, "-p", "A", "--logit-bias", "4000000+1"}), "there is no token 4000000");
 }
 
 TEST_F(CliStories, ChatRefusesWhatIsNoCommandAndTakesTwoSlashesForOne) {

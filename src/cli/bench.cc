@@ -98,7 +98,7 @@ TextBench bench_text(Executor& executor, const Text& text, const Options& option
       HostSpeculation speculation(executor, options.spec);
       Session session(executor, text.tokenizer());
       if (drafted) session.speculate(speculation.get());
-      HostSampler sampler(options.sampler);
+      HostSampler sampler(options.sampler, text.tokenizer());
       session.add(prompt);
       const Generation text_of = session.generate(sampler, {.max_tokens = options.text_tokens});
       if (text_of.passes == 0)
@@ -115,6 +115,7 @@ TextBench bench_text(Executor& executor, const Text& text, const Options& option
 }
 
 void bench(const Options& options) {
+  if (!options.sampler.stop.empty()) throw Error("--stop is of no use here: the text has a fixed length");
   const MappedImage image(options.image);
   const Program program = image.program();
   ReadBandwidth bandwidth(options.target.thread_count(), options.target.pin);

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "base/error.h"
+#include "runtime/answer_text.h"
 #include "runtime/known_pass.h"
 #include "runtime/passes.h"
-#include "tokenizer/decoder.h"
 
 namespace brim {
 
@@ -22,13 +22,15 @@ double rate(uint64_t tokens, double seconds) {
 
 class ChatLoop {
  public:
-  ChatLoop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, const ChatSettings& settings,
-           Executor& executor, const KnownPass& known, std::atomic<bool>& interrupted)
+  ChatLoop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation,
+           const std::optional<GrammarState>& grammar, const ChatSettings& settings, Executor& executor,
+           const KnownPass& known, std::atomic<bool>& interrupted)
       : chat_(chat),
         tokenizer_(tokenizer),
         speculation_(speculation),
+        grammar_(grammar),
         settings_(settings),
-        sampler_(settings.sampler),
+        sampler_(make_sampler()),
         executor_(executor),
         known_(known),
         interrupted_(interrupted) {
@@ -37,7 +39,7 @@ class ChatLoop {
 
   // False: the chat is over.
   bool take(const std::string& line) {
-    char room[256];
+    char room[kChatMessageBytes];
     const ChatLine read = read_chat_line(line, settings_, room);
     switch (read.action) {
       case ChatAction::kSay:
@@ -51,8 +53,7 @@ class ChatLoop {
         stats();
         return true;
       case ChatAction::kSampler:
-        sampler_ = HostSampler(settings_.sampler);
-        std::cout << read.text << '\n';
+        change_sampler(read.text);
         return true;
       case ChatAction::kSelfCheck:
         self_check();
@@ -79,18 +80,35 @@ class ChatLoop {
   }
 
  private:
+  HostSampler make_sampler() const {
+    HostSampler sampler(settings_.sampler, tokenizer_);
+    if (grammar_) sampler.constrain(*grammar_);
+    return sampler;
+  }
+
+  void change_sampler(std::string_view message) {
+    try {
+      sampler_ = make_sampler();
+      std::cout << message << '\n';
+    } catch (const Error& error) {
+      settings_.sampler = sampler_.options();
+      std::cout << std::flush;
+      std::cerr << "brim: " << error.what() << '\n';
+    }
+  }
+
   void answer(std::string_view user) {
     interrupted_ = false;
     speculation_.clear_counts();
-    StreamDecoder decoder(tokenizer_);
-    std::string room(decoder.max_text_bytes(), '\0');
+    AnswerText text(StreamDecoder(tokenizer_), settings_.sampler.stop);
+    std::string room(text.max_text_bytes(), '\0');
     try {
       last_ =
           chat_.answer(user, sampler_, {.max_tokens = settings_.max_tokens, .on_token = [&](uint32_t token) {
-                                          std::cout << decoder.push(token, room) << std::flush;
-                                          return !interrupted_ && std::cout.good();
+                                          std::cout << text.push(token, room) << std::flush;
+                                          return !text.stopped() && !interrupted_ && std::cout.good();
                                         }});
-      std::cout << decoder.finish(room) << '\n';
+      std::cout << text.finish(room) << '\n';
       if (last_.reason == StopReason::kContextFull) {
         std::cerr << "brim: the context is full; /reset starts a new conversation\n";
       }
@@ -143,6 +161,7 @@ class ChatLoop {
   Chat& chat_;
   const Tokenizer& tokenizer_;
   HostSpeculation& speculation_;
+  const std::optional<GrammarState>& grammar_;
   ChatSettings settings_;
   HostSampler sampler_;
   Executor& executor_;
@@ -153,11 +172,12 @@ class ChatLoop {
 
 }  // namespace
 
-void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, ChatSettings settings,
-               Executor& executor, const KnownPass& known, std::atomic<bool>& interrupted) {
+void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation,
+               const std::optional<GrammarState>& grammar, const ChatSettings& settings, Executor& executor,
+               const KnownPass& known, std::atomic<bool>& interrupted) {
   const bool interactive = isatty(STDIN_FILENO) != 0;
   if (interactive) std::cout << "Type /help for what can be done here.\n";
-  ChatLoop loop(chat, tokenizer, speculation, settings, executor, known, interrupted);
+  ChatLoop loop(chat, tokenizer, speculation, grammar, settings, executor, known, interrupted);
   for (std::string line; std::cout.good();) {
     if (interactive) std::cout << "> " << std::flush;
     if (!std::getline(std::cin, line)) break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 
 #include "engine/executor.h"
 #include "image/header.h"
@@ -12,9 +13,10 @@
 namespace brim {
 
 // Reads lines from standard input, turns and commands, and writes the answers to standard output until the
-// input ends or says /quit. `executor` is what runs the chat's passes, `known` what /selfcheck runs. Setting
-// `interrupted` ends the answer under way, not the chat.
-void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, ChatSettings settings,
-               Executor& executor, const KnownPass& known, std::atomic<bool>& interrupted);
+// input ends or says /quit. Answers follow the grammar, if there is one. `executor` is what runs the chat's
+// passes, `known` what /selfcheck runs. Setting `interrupted` ends the answer under way, not the chat.
+void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation,
+               const std::optional<GrammarState>& grammar, const ChatSettings& settings, Executor& executor,
+               const KnownPass& known, std::atomic<bool>& interrupted);
 
 }  // namespace brim

@@ -184,28 +184,76 @@ void add_spec_options(CLI::App& command, SpecOptions& options) {
 }
 
 void add_sampler_options(CLI::App& command, SamplerOptions& options) {
+  const auto written = [](const auto& write) {
+    char room[256];
+    TextWriter text(room);
+    write(text);
+    return std::string(text.text());
+  };
   for (const SamplerOption& option : kSamplerOptions) {
-    const auto number = [](double value) {
-      char room[32];
-      return std::string(TextWriter(room).add_decimal(value).text());
-    };
-    const std::string range = option.number != nullptr
-                                  ? "a whole number"
-                                  : concat(option.count != nullptr ? "a whole number" : "a number", " from ",
-                                           number(option.least), " to ", number(option.most));
-    command
-        .add_option_function<std::string>(
-            concat("--", option.name),
-            [&option, &options](const std::string& text) { set_option(option, text, options); },
-            std::string(option.help))
-        ->check(
-            [&option, range](const std::string& text) {
-              SamplerOptions any;
-              return set_option(option, text, any) ? std::string() : concat("'", text, "' is not ", range);
-            },
-            option.decimal != nullptr ? "X" : "N")
-        ->default_str(number(value_of(option, options)));
+    const std::string name = concat("--", option.name);
+    const std::string help(option.help);
+    if (option.flag != nullptr) {
+      command.add_flag(name, options.*option.flag, help);
+      continue;
+    }
+    // Where it is a list, each of its values is checked with those before it.
+    CLI::Option* const added = command.add_option_function<std::vector<std::string>>(
+        name,
+        [&option, &options, name, written](const std::vector<std::string>& values) {
+          for (const std::string& value : values) {
+            if (!value.empty() && set_option(option, value, options)) continue;
+            throw CLI::ValidationError(name, concat("'", value, "' is not ", written([&](TextWriter& text) {
+                                                      write_expected(option, text);
+                                                    })));
+          }
+        },
+        help);
+    added->type_name(std::string(option.argument));
+    added->allow_extra_args(false);
+    if (option.is_list()) {
+      added->take_all();
+      continue;
+    }
+    added->expected(1);
+    added->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+    added->default_str(written([&](TextWriter& text) { write_value(option, options, text); }));
   }
+}
+
+void add_grammar_options(CLI::App& command, GrammarOptions& options) {
+  CLI::Option* const all[] = {
+      command.add_option("--grammar", options.gbnf,
+                         "The answer follows this grammar, in GBNF (docs/grammar.md)"),
+      command.add_option("--grammar-file", options.gbnf_file, "The answer follows the grammar in this file"),
+      command.add_option("--json-schema", options.schema,
+                         "The answer is JSON that this schema accepts; {} for any JSON"),
+      command.add_option("--json-schema-file", options.schema_file,
+                         "The answer is JSON that the schema in this file accepts")};
+  for (CLI::Option* const one : all) {
+    for (CLI::Option* const other : all) {
+      if (one != other) one->excludes(other);
+    }
+  }
+}
+
+std::optional<GrammarState> GrammarOptions::compile(const Tokenizer& tokenizer) const {
+  std::shared_ptr<const Grammar> grammar;
+  if (gbnf) grammar = compile_gbnf(*gbnf);
+  if (schema) grammar = compile_json_schema(std::string_view(*schema));
+  const auto from_file = [&](const std::optional<std::string>& path, const auto& compile_text) {
+    if (!path) return;
+    const std::string text = read_text(*path);
+    try {
+      grammar = compile_text(text);
+    } catch (const Error& error) {
+      throw Error(concat(*path, ": ", error.what()));
+    }
+  };
+  from_file(gbnf_file, [](std::string_view text) { return compile_gbnf(text); });
+  from_file(schema_file, [](std::string_view text) { return compile_json_schema(text); });
+  if (grammar == nullptr) return std::nullopt;
+  return GrammarState(std::move(grammar), std::make_shared<const TokenTrie>(tokenizer));
 }
 
 Progress progress_bar(const std::string& what) {

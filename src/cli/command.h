@@ -11,6 +11,7 @@
 
 #include "base/progress.h"
 #include "compile/planner.h"
+#include "grammar/grammar_state.h"
 #include "isa/layout.h"
 #include "model/tensor_role.h"
 #include "runtime/host_speculation.h"
@@ -58,6 +59,17 @@ void add_target_options(CLI::App& command, Target& target);
 
 // One option for each row of kSamplerOptions. The same.
 void add_sampler_options(CLI::App& command, SamplerOptions& options);
+
+// What an answer has to follow: at most one of them.
+struct GrammarOptions {
+  std::optional<std::string> gbnf, gbnf_file, schema, schema_file;
+
+  // The one that was given, at its beginning. Throws Error.
+  std::optional<GrammarState> compile(const Tokenizer& tokenizer) const;
+};
+
+// --grammar, --grammar-file, --json-schema and --json-schema-file. The same.
+void add_grammar_options(CLI::App& command, GrammarOptions& options);
 
 // --spec-type and --spec-draft-n-max. The same.
 void add_spec_options(CLI::App& command, SpecOptions& options);

@@ -11,6 +11,7 @@
 #include "cli/chat_loop.h"
 #include "cli/command.h"
 #include "rtl_target/totals.h"
+#include "runtime/answer_text.h"
 #include "runtime/chat.h"
 #include "runtime/pass_log.h"
 #include "runtime/session.h"
@@ -29,6 +30,7 @@ struct Options {
   std::string prompt_file;
   uint32_t tokens = 256;
   SamplerOptions sampler;
+  GrammarOptions grammar;
   Target target;
   SpecOptions spec;
   bool show_drafts = false;
@@ -121,7 +123,7 @@ void chat(const Options& options) {
   HostSpeculation speculation(model.executor(), options.spec);
   Chat conversation(session, options.system, program ? &*program : nullptr, prompt_options);
   std::signal(SIGINT, on_interrupt);
-  chat_loop(conversation, model.tokenizer(), speculation,
+  chat_loop(conversation, model.tokenizer(), speculation, options.grammar.compile(model.tokenizer()),
             {.sampler = options.sampler, .max_tokens = options.tokens, .spec = options.spec.type},
             model.executor(), model.image().header().known_pass, interrupted);
   finish_output();
@@ -142,33 +144,40 @@ void run(const Options& options) {
   Session session(log ? static_cast<PassRunner&>(*log) : *executor, text.tokenizer());
   session.speculate(speculation.get());
   session.add(ids);  // throws before the prompt is shown
-  HostSampler sampler(options.sampler);
+  HostSampler sampler(options.sampler, text.tokenizer());
+  if (auto grammar = options.grammar.compile(text.tokenizer())) sampler.constrain(std::move(*grammar));
   StreamDecoder decoder(text.tokenizer());
   std::string room(decoder.max_text_bytes(), '\0');
-  const auto show = [&](uint32_t id) {
-    if (options.json) return;
-    std::cout << decoder.push(id, room) << std::flush;
+  std::string shown;
+  const auto show = [&](std::string_view piece) {
+    shown += piece;
+    if (!options.json) std::cout << piece << std::flush;
   };
-  for (const uint32_t id : ids) show(id);
+  for (const uint32_t id : ids) show(decoder.push(id, room));
+  const size_t prompt_bytes = shown.size();
+  AnswerText answer(decoder, options.sampler.stop);
+  room.resize(answer.max_text_bytes());
 
   std::signal(SIGINT, on_interrupt);
   const Generation result = session.generate(
       sampler, {.max_tokens = options.tokens, .on_token = [&](uint32_t token) {
                   const bool mark = options.show_drafts && session.conversation().last_as_drafted();
                   if (mark) std::cout << kDrafted;
-                  show(token);
+                  show(answer.push(token, room));
                   if (mark) std::cout << kPlain;
-                  return !interrupted && std::cout.good();
+                  return !answer.stopped() && !interrupted && std::cout.good();
                 }});
   std::signal(SIGINT, SIG_DFL);
   if (log) log->finish();
+  show(answer.finish(room));
+  const char* const reason = answer.stopped() ? "stop text" : describe(result.reason);
   ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
   const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
 
   if (options.json) {
     nlohmann::json summary = {
-        {"text", text.decode(ids)},
-        {"generated_text", text.decode(ids).substr(text.decode(std::span(ids).first(prompt_tokens)).size())},
+        {"text", shown},
+        {"generated_text", shown.substr(prompt_bytes)},
         {"token_ids", ids},
         {"prompt_tokens", prompt_tokens},
         {"generated_tokens", result.tokens.size()},
@@ -176,7 +185,7 @@ void run(const Options& options) {
         {"decode_seconds", result.decode_seconds},
         {"prompt_tokens_per_second", rate(prompt_tokens, result.prompt_seconds)},
         {"decode_tokens_per_second", rate(decoded, result.decode_seconds)},
-        {"stop_reason", describe(result.reason)},
+        {"stop_reason", reason},
         {"target", executor->name()},
         {"passes", result.passes},
         {"tokens_per_pass", result.passes > 0 ? static_cast<double>(decoded) / result.passes : 0.0},
@@ -189,7 +198,7 @@ void run(const Options& options) {
     finish_output();
     return;
   }
-  std::cout << decoder.finish(room) << '\n';
+  std::cout << '\n';
   finish_output();
   if (result.reason == StopReason::kContextFull) {
     std::fprintf(stderr, "brim: the context of %u tokens is full; pack with a larger --context to go on\n",
@@ -198,7 +207,7 @@ void run(const Options& options) {
   if (isatty(STDERR_FILENO)) {
     std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",
                  executor->name().c_str(), prompt_tokens, rate(prompt_tokens, result.prompt_seconds),
-                 result.tokens.size(), rate(decoded, result.decode_seconds), describe(result.reason));
+                 result.tokens.size(), rate(decoded, result.decode_seconds), reason);
     if (speculation.counts().drafted > 0) {
       std::fprintf(stderr, "[%llu passes, %.2f tokens each; %llu of %llu drafted tokens accepted]\n",
                    static_cast<unsigned long long>(result.passes),
@@ -225,6 +234,7 @@ void add_run(CLI::App& app) {
       ->excludes(prompt);
   command->add_option("-n,--tokens", options->tokens, "Most tokens to generate")->capture_default_str();
   add_sampler_options(*command, options->sampler);
+  add_grammar_options(*command, options->grammar);
   add_target_options(*command, options->target);
   add_spec_options(*command, options->spec);
   command->add_option("--passes", options->passes,

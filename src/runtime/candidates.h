@@ -1,74 +1,133 @@
-// The tokens among which one is chosen, as the stages of a sampler narrow them down. Freestanding.
+// The tokens among which one is chosen, as the stages of a sampler change their logits and narrow them down.
+// Freestanding.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <span>
 
+#include "numerics/exp.h"
+
 namespace brim {
 
-// A token that may be chosen. `value` is its logit until the temperature has been applied, then its weight:
-// its probability up to a common factor.
 struct Candidate {
-  float value;
+  float value;  // its logit
   uint32_t token;
+};
+
+// A set of tokens as bits: token t is bit t % 64 of word t / 64; none beyond the words.
+class TokenSet {
+ public:
+  TokenSet() = default;
+  TokenSet(std::span<const uint64_t> words) : words_(words) {}  // NOLINT(google-explicit-constructor)
+  bool empty() const { return words_.empty(); }
+  bool contains(uint32_t token) const {
+    return token / 64 < words_.size() && (words_[token / 64] >> (token % 64) & 1u) != 0;
+  }
+
+ private:
+  std::span<const uint64_t> words_;
 };
 
 class Candidates {
  public:
-  // All tokens with their logits. `memory` holds as many candidates.
-  Candidates(std::span<const float> logits, std::span<Candidate> memory)
-      : heap_(memory.first(logits.size())), size_(logits.size()) {
-    for (uint32_t i = 0; i < logits.size(); ++i) heap_[i] = {logits[i], i};
+  // The tokens of `allowed`, all if it is empty, with their logits. `memory` holds as many candidates as there
+  // are logits.
+  Candidates(std::span<const float> logits, TokenSet allowed, std::span<Candidate> memory) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < logits.size(); ++i) {
+      if (allowed.empty() || allowed.contains(i)) memory[count++] = {logits[i], i};
+    }
+    all_ = memory.first(count);
   }
 
-  size_t size() const { return size_; }
+  size_t size() const { return all_.size(); }
 
-  // The candidates in the order of their ids. Only before any was asked for by nth().
-  std::span<Candidate> by_id() { return heap_; }
+  // All of them: by id, until a stage has asked for another order.
+  std::span<Candidate> all() { return all_; }
 
-  // Drops candidates of which keep(candidate) is false. Only before nth().
+  // Brings them back into the order of their ids; whoever changes values works on these.
+  std::span<Candidate> by_id() {
+    if (order_ != Order::kId)
+      std::sort(all_.begin(), all_.end(), [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+    order_ = Order::kId;
+    return all_;
+  }
+
+  // The candidate of a token, or null. Only after by_id().
+  Candidate* find(uint32_t token) {
+    if (token < all_.size() && all_[token].token == token) return &all_[token];
+    const auto at = std::lower_bound(all_.begin(), all_.end(), token,
+                                     [](const Candidate& c, uint32_t wanted) { return c.token < wanted; });
+    return at != all_.end() && at->token == token ? &*at : nullptr;
+  }
+
+  // Drops candidates of which keep(candidate) is false.
   template <typename Keep>
   void keep_if(const Keep& keep) {
-    size_ = static_cast<size_t>(
-        std::remove_if(heap_.begin(), heap_.end(), [&](const Candidate& c) { return !keep(c); }) -
-        heap_.begin());
-    heap_ = heap_.first(size_);
+    const auto end = std::remove_if(all_.begin(), all_.end(), [&](const Candidate& c) { return !keep(c); });
+    all_ = all_.first(static_cast<size_t>(end - all_.begin()));
   }
 
-  // The n-th of the candidates by value, the lower id first among equals. They come off a heap as they are
-  // asked for, to the end of the memory: a few of many cost little more than one look at all.
-  const Candidate& nth(size_t n) {
-    const auto less = [](const Candidate& a, const Candidate& b) {
-      return a.value != b.value ? a.value < b.value : a.token > b.token;
-    };
-    if (!ordered_) std::make_heap(heap_.begin(), heap_.end(), less);
-    ordered_ = true;
-    for (; sorted_ <= n; ++sorted_) {
-      std::pop_heap(heap_.begin(), heap_.end() - static_cast<ptrdiff_t>(sorted_), less);
+  // Keeps the first candidates in the order of before(a, b), up to the one of which last(candidate) is true; they
+  // are asked one after the other. A few of many cost little more than one look at all.
+  template <typename Before, typename Last>
+  void keep_first(const Before& before, const Last& last) {
+    const auto later = [&](const Candidate& a, const Candidate& b) { return before(b, a); };
+    std::make_heap(all_.begin(), all_.end(), later);
+    size_t kept = 0;
+    while (kept < all_.size()) {
+      std::pop_heap(all_.begin(), all_.end() - static_cast<ptrdiff_t>(kept), later);
+      ++kept;
+      if (last(all_[all_.size() - kept])) break;
     }
-    return heap_[heap_.size() - 1 - n];
+    all_ = all_.last(kept);
+    std::reverse(all_.begin(), all_.end());
+    order_ = Order::kOther;
   }
-  // Drops all but the first `count` by value.
-  void keep_first(size_t count) { size_ = std::min(size_, count); }
 
-  // The i-th in the order that the stages have left: by value if one has asked for that, else by id.
-  const Candidate& at(size_t i) { return ordered_ ? nth(i) : heap_[i]; }
+  // The same by value, the largest first, the lower id among equals.
+  template <typename Last>
+  void keep_most_probable(const Last& last) {
+    if (order_ == Order::kValue) {
+      size_t kept = 0;
+      while (kept < all_.size() && !last(all_[kept++])) {
+      }
+      all_ = all_.first(kept);
+      return;
+    }
+    keep_first(
+        [](const Candidate& a, const Candidate& b) {
+          return a.value != b.value ? a.value > b.value : a.token < b.token;
+        },
+        last);
+    order_ = Order::kValue;
+  }
 
-  // The one with the largest logit, the lowest id among equals. Only before nth().
+  // The one with the largest logit, the lowest id among equals.
   const Candidate& best() const {
-    return *std::max_element(heap_.begin(), heap_.end(),
-                             [](const Candidate& a, const Candidate& b) { return a.value < b.value; });
+    if (order_ == Order::kValue) return all_.front();
+    return *std::max_element(all_.begin(), all_.end(), [](const Candidate& a, const Candidate& b) {
+      return a.value != b.value ? a.value < b.value : a.token > b.token;
+    });
   }
 
-  double total = 0;       // the sum of the weights, in the order of at()
-  uint32_t fallback = 0;  // the most probable token, for a draw that rounding leads beyond the last weight
+  // The sum of weights, each a probability as a share of the largest.
+  double total_weight() const {
+    const float highest = best().value;
+    double total = 0;
+    for (const Candidate& c : all_) total += weight(c, highest);
+    return total;
+  }
+  static double weight(const Candidate& candidate, float highest) {
+    return static_cast<double>(exp_fp32(candidate.value - highest));
+  }
 
  private:
-  std::span<Candidate> heap_;
-  size_t size_;
-  size_t sorted_ = 0;
-  bool ordered_ = false;
+  enum class Order : uint8_t { kId, kValue, kOther };
+
+  std::span<Candidate> all_;
+  Order order_ = Order::kId;
 };
 
 }  // namespace brim

@@ -2,18 +2,19 @@
 
 #include <vector>
 
-#include "tokenizer/decoder.h"
+#include "runtime/answer_text.h"
 
 namespace brim {
 
 namespace {
 
-std::string decoded(const Tokenizer& tokenizer, std::span<const uint32_t> tokens) {
-  StreamDecoder decoder(tokenizer);
-  std::string room(decoder.max_text_bytes(), '\0');
+// As it was shown.
+std::string text_of(const Tokenizer& tokenizer, std::span<const uint32_t> tokens, const StopTexts& stop) {
+  AnswerText answer(StreamDecoder(tokenizer), stop);
+  std::string room(answer.max_text_bytes(), '\0');
   std::string text;
-  for (const uint32_t token : tokens) text += decoder.push(token, room);
-  text += decoder.finish(room);
+  for (const uint32_t token : tokens) text += answer.push(token, room);
+  text += answer.finish(room);
   return text;
 }
 
@@ -38,7 +39,8 @@ Generation Chat::answer_by_program(std::string_view user, HostSampler& sampler,
   messages.push_back({{"role", "user"}, {"content", user}});
   session_.become(program_->prompt(messages, prompt_options_).ids);
   Generation result = session_.generate(sampler, options);
-  messages.push_back({{"role", "assistant"}, {"content", decoded(session_.tokenizer(), result.tokens)}});
+  messages.push_back({{"role", "assistant"},
+                      {"content", text_of(session_.tokenizer(), result.tokens, sampler.options().stop)}});
   messages_ = std::move(messages);
   return result;
 }

@@ -2,30 +2,25 @@
 
 #include <algorithm>
 
+#include "base/number.h"
+
 namespace brim {
 
 namespace {
 
-// "temp 0.8, top-k 0, ..."
+// "temp 0.8, top-k 0, ..."; lists where there is something in them.
 void write_options(const SamplerOptions& options, TextWriter& text) {
   bool first = true;
   for (const SamplerOption& option : kSamplerOptions) {
+    if ((option.biases != nullptr && (options.*option.biases).empty()) ||
+        (option.texts != nullptr && (options.*option.texts).empty())) {
+      continue;
+    }
     if (!first) text.add(", ");
     first = false;
     text.add(option.name).add(" ");
-    if (option.number != nullptr) {
-      text.add(options.*option.number);
-    } else {
-      text.add_decimal(value_of(option, options));
-    }
+    write_value(option, options, text);
   }
-}
-
-// "/temp takes a number from 0 to 100".
-void write_range(const SamplerOption& option, TextWriter& text) {
-  text.add("/").add(option.name).add(option.decimal != nullptr ? " takes a number" : " takes a whole number");
-  if (option.number != nullptr) return;
-  text.add(" from ").add_decimal(option.least).add(" to ").add_decimal(option.most);
 }
 
 ChatLine refuse(TextWriter& text, std::string_view message) {
@@ -52,7 +47,8 @@ ChatLine read_chat_line(std::string_view line, ChatSettings& settings, std::span
       write_options(settings.sampler, text);
       return {ChatAction::kSampler, text.text()};
     }
-    write_range(option, text);
+    text.add("/").add(option.name).add(" takes ");
+    write_expected(option, text);
     return {ChatAction::kRefuse, text.text()};
   }
   for (const ChatCommand& command : kChatCommands) {

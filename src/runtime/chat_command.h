@@ -57,7 +57,8 @@ struct ChatLine {
 };
 
 // What `line`, which is not empty, asks for; changes the settings if it is a command that does. A line that
-// begins with two slashes is a turn that begins with one. `room`: for messages; 256 bytes are enough.
+// begins with two slashes is a turn that begins with one. `room`: for messages; kChatMessageBytes are enough.
+inline constexpr size_t kChatMessageBytes = 512;
 ChatLine read_chat_line(std::string_view line, ChatSettings& settings, std::span<char> room);
 
 // Calls write(line) for every line of the help, each without its end.
@@ -68,15 +69,16 @@ void write_help(const Write& write) {
     TextWriter text(room);
     text.add("/").add(name);
     if (!argument.empty()) text.add(" ").add(argument);
-    constexpr size_t kColumn = 12;
+    constexpr size_t kColumn = 22;
     while (text.text().size() < kColumn) text.add(" ");
     write(text.add(help).text());
   };
   for (const ChatCommand& command : kChatCommands) row(command.name, command.argument, command.help);
-  for (const SamplerOption& option : kSamplerOptions)
-    row(option.name, option.decimal != nullptr ? "X" : "N", option.help);
-  write("Ctrl-C      ends an answer");
-  write("//...       a turn that begins with a slash");
+  for (const SamplerOption& option : kSamplerOptions) {
+    row(option.name, option.flag != nullptr ? "on|off" : option.argument, option.help);
+  }
+  write("Ctrl-C                ends an answer");
+  write("//...                 a turn that begins with a slash");
 }
 
 }  // namespace brim

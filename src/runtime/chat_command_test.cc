@@ -15,7 +15,7 @@ class ChatCommandTest : public testing::Test {
   ChatLine read(std::string_view line) { return read_chat_line(line, settings_, room_); }
 
   ChatSettings settings_;
-  char room_[256];
+  char room_[kChatMessageBytes];
 };
 
 TEST_F(ChatCommandTest, LinesAreTurnsAndTwoSlashesBeginOneWithASlash) {
@@ -28,15 +28,25 @@ TEST_F(ChatCommandTest, LinesAreTurnsAndTwoSlashesBeginOneWithASlash) {
 
 TEST_F(ChatCommandTest, EveryOptionOfTheSamplerIsACommand) {
   for (const SamplerOption& option : kSamplerOptions) {
-    const ChatLine line = read(concat("/", option.name, "  1 "));
+    const char* good = option.flag != nullptr     ? "on"
+                       : option.biases != nullptr ? "5+1"
+                       : option.order != nullptr  ? "top_k;temperature"
+                                                  : "1";
+    const ChatLine line = read(concat("/", option.name, "  ", good, " "));
     EXPECT_EQ(line.action, ChatAction::kSampler) << option.name;
-    EXPECT_EQ(value_of(option, settings_.sampler), 1) << option.name;
-    for (const char* bad : {"", " -1", " nan", " 99999999999999999999999", " 1x", " 1 1"}) {
+    if (option.texts != nullptr) continue;  // any text is one
+    for (const char* bad : {" -101", " nan", " 99999999999999999999999", " 1x", " 1 1"}) {
       EXPECT_EQ(read(concat("/", option.name, bad)).action, ChatAction::kRefuse) << option.name << bad;
     }
-    EXPECT_EQ(value_of(option, settings_.sampler), 1) << "a refusal changes nothing";
   }
-  EXPECT_EQ(read("/temp 0.8").text, "temp 0.8, top-k 1, top-p 1, min-p 1, seed 1");
+  EXPECT_EQ(read("/temp 0.8").text,
+            "temp 0.8, top-k 1, top-p 1, min-p 1, typical 1, repeat-penalty 1, repeat-last-n 1, "
+            "presence-penalty 1, "
+            "frequency-penalty 1, ignore-eos on, logit-bias 1, stop 1, samplers top_k;temperature, seed 1")
+      << "refusals have changed nothing";
+  EXPECT_EQ(read("/logit-bias").action, ChatAction::kSampler) << "lists are emptied by no value";
+  EXPECT_TRUE(settings_.sampler.logit_bias.empty());
+  EXPECT_EQ(read("/seed").action, ChatAction::kRefuse);
   EXPECT_EQ(read("/temp hot").text, "/temp takes a number from 0 to 100");
   EXPECT_EQ(read("/seed x").text, "/seed takes a whole number");
   EXPECT_EQ(read("/seed 18446744073709551615").action, ChatAction::kSampler);

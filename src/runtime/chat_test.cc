@@ -23,7 +23,8 @@ std::vector<uint8_t> tokenizer_blob() {
   arrays.add_space_prefix = false;
   const std::string chat_template =
       "{% for message in messages %}{% if message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + "
-      "eos_token }}\n{% elif message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + eos_token "
+      "eos_token }}\n{% elif message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + "
+      "eos_token "
       "}}\n"
       "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n"
       "{% endif %}{% if loop.last and add_generation_prompt %}{{ '<|assistant|>' }}\n{% endif %}{% endfor %}";
@@ -56,7 +57,7 @@ class ChatTest : public testing::Test {
 
   std::vector<uint8_t> blob_ = tokenizer_blob();
   Tokenizer tokenizer_;
-  HostSampler sampler_{{}};
+  HostSampler sampler_{{}, tokenizer_};
 };
 
 TEST_F(ChatTest, KeepsTheWholeConversationInTheCache) {

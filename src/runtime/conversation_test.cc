@@ -57,7 +57,7 @@ class ConversationTest : public testing::Test {
   FailingRunner runner_{executor_};
   std::vector<uint32_t> memory_ = std::vector<uint32_t>(65);
   Conversation conversation_{runner_, tokenizer_, memory_};
-  HostSampler sampler_{{}};
+  HostSampler sampler_{{}, tokenizer_};
 };
 
 TEST_F(ConversationTest, WhatWasChosenLastIsRunWithWhatIsAddedNext) {

@@ -11,39 +11,53 @@ std::tuple<Stages...> make_stages(const SamplerOptions& options, const std::tupl
   return {Stages(options)...};
 }
 
-// visit(stage) for each of them in order.
+// visit(stage) for each of them.
 template <typename Stages, typename Visit>
-void for_each_stage(Stages& stages, const Visit& visit) {
-  std::apply([&](auto&... stage) { (visit(stage), ...); }, stages);
+void for_each_stage(const Stages& stages, const Visit& visit) {
+  std::apply([&](const auto&... stage) { (visit(stage), ...); }, stages);
 }
+
+// Far below every logit, and finite: where all tokens are banned, one of them is chosen all the same.
+constexpr float kBanned = std::numeric_limits<float>::lowest();
 
 }  // namespace
 
-uint32_t argmax(std::span<const float> values) {
+uint32_t argmax(std::span<const float> values, TokenSet allowed) {
   uint32_t best = 0;
-  for (uint32_t i = 1; i < values.size(); ++i) {
-    if (values[i] > values[best]) best = i;
+  bool any = false;
+  for (uint32_t i = 0; i < values.size(); ++i) {
+    if (!allowed.empty() && !allowed.contains(i)) continue;
+    if (!any || values[i] > values[best]) best = i;
+    any = true;
   }
   return best;
 }
 
-Sampler::Sampler(const SamplerOptions& options)
-    : greedy_(options.temperature <= 0),
+Sampler::Sampler(const SamplerOptions& options, const Tokenizer* tokenizer)
+    : options_(options),
+      tokenizer_(tokenizer),
       stages_(make_stages(options, static_cast<const SamplerStages*>(nullptr))),
       state_(options.seed) {}
 
 bool Sampler::needs_scratch() const {
+  if (options_.temperature > 0 || options_.ignore_eos || !options_.logit_bias.empty()) return true;
   bool needs = false;
-  for_each_stage(stages_, [&](const auto& stage) { needs |= stage.active(); });
+  for (const SamplerStageName name : options_.samplers) {
+    for_each_stage(stages_, [&](const auto& stage) { needs |= stage.kName == name && stage.active(); });
+  }
   return needs;
 }
 
-void Sampler::forget() {
-  for_each_stage(stages_, [](auto& stage) { stage.forget(); });
-}
-
-void Sampler::accept(uint32_t token) {
-  for_each_stage(stages_, [&](auto& stage) { stage.accept(token); });
+void Sampler::add_biases(Candidates& candidates) const {
+  const auto add = [&](uint32_t token, float bias) {
+    Candidate* const candidate = candidates.find(token);
+    if (candidate == nullptr) return;
+    candidate->value = bias < kBanned ? kBanned : candidate->value + bias;
+  };
+  for (const LogitBias& bias : options_.logit_bias) add(bias.token, bias.bias);
+  if (!options_.ignore_eos || tokenizer_ == nullptr) return;
+  const U32View ends = tokenizer_->tables().ends();
+  for (uint32_t i = 0; i < ends.size(); ++i) add(ends[i], -std::numeric_limits<float>::infinity());
 }
 
 // 53 bits of SplitMix64.
@@ -52,20 +66,23 @@ double Sampler::uniform() {
   return static_cast<double>(split_mix(state_) >> 11) * 0x1p-53;
 }
 
-uint32_t Sampler::sample(std::span<const float> logits, std::span<Candidate> scratch) {
-  if (!needs_scratch()) return argmax(logits);
-  Candidates candidates(logits, scratch);
-  for_each_stage(stages_, [&](auto& stage) {
-    if (stage.active()) stage.apply(candidates);
-  });
-  if (greedy_) return candidates.best().token;
-  double target = uniform() * candidates.total;
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    const Candidate& candidate = candidates.at(i);
-    target -= static_cast<double>(candidate.value);
+uint32_t Sampler::sample(const SamplerInput& input, std::span<Candidate> scratch) {
+  if (!needs_scratch()) return argmax(input.logits, input.allowed);
+  Candidates candidates(input.logits, input.allowed, scratch);
+  add_biases(candidates);
+  for (const SamplerStageName name : options_.samplers) {
+    for_each_stage(stages_, [&](const auto& stage) {
+      if (stage.kName == name && stage.active()) stage.apply(candidates, input.text);
+    });
+  }
+  const Candidate best = candidates.best();
+  if (options_.temperature <= 0) return best.token;
+  double target = uniform() * candidates.total_weight();
+  for (const Candidate& candidate : candidates.all()) {
+    target -= Candidates::weight(candidate, best.value);
     if (target < 0) return candidate.token;
   }
-  return candidates.fallback;
+  return best.token;  // rounding has led beyond the last weight
 }
 
 }  // namespace brim

@@ -15,7 +15,7 @@ std::vector<uint32_t> draws(const SamplerOptions& options, std::span<const float
   Sampler sampler(options);
   std::vector<Candidate> scratch(logits.size());
   std::vector<uint32_t> tokens(static_cast<size_t>(count));
-  for (uint32_t& token : tokens) token = sampler.sample(logits, scratch);
+  for (uint32_t& token : tokens) token = sampler.sample({.logits = logits}, scratch);
   return tokens;
 }
 
@@ -31,7 +31,7 @@ TEST(Sampler, GreedyTakesTheLargestLogitAndTheLowestIdAmongEquals) {
   EXPECT_EQ(draws({.temperature = 0}, std::vector<float>{-1, 4, 2, 4, 4}, 1)[0], 1u);
   EXPECT_EQ(draws({.temperature = 0}, std::vector<float>{-7}, 1)[0], 0u);
   EXPECT_EQ(draws({.temperature = 0}, std::vector<float>(5, -INFINITY), 1)[0], 0u);
-  EXPECT_EQ(Sampler({.temperature = 0}).sample(kLogits, {}), 5u) << "greedy needs no scratch";
+  EXPECT_EQ(Sampler({.temperature = 0}).sample({.logits = kLogits}, {}), 5u) << "greedy needs no scratch";
 }
 
 TEST(Sampler, FrequenciesFollowTheTemperature) {
@@ -105,17 +105,132 @@ TEST(Sampler, MinPKeepsTheTokensThatAreAShareAsProbableAsTheMostProbableOne) {
   EXPECT_EQ(draws({.temperature = 0, .min_p = 0.5f}, logits, 1)[0], 1u);
 }
 
-TEST(SamplerOptions, AreNumbersInTheirRangesAndNothingElse) {
-  for (const SamplerOption& option : kSamplerOptions) {
-    SamplerOptions options;
-    EXPECT_TRUE(set_option(option, "1", options)) << option.name;
-    EXPECT_EQ(value_of(option, options), 1) << option.name;
-    for (const char* bad :
-         {"", "-1", "nan", "inf", "1x", " 1", "1 ", "99999999999999999999999", "one", "-0.1", "0x1"}) {
-      EXPECT_FALSE(set_option(option, bad, options)) << option.name << ' ' << bad;
-    }
-    EXPECT_EQ(value_of(option, options), 1) << option.name;
+// The logits that a stage leaves, by id.
+template <typename Stage>
+std::vector<float> logits_after(const SamplerOptions& options, std::span<const uint32_t> text) {
+  std::vector<Candidate> memory(kLogits.size());
+  Candidates candidates(kLogits, {}, memory);
+  Stage(options).apply(candidates, text);
+  std::vector<float> logits;
+  for (const Candidate& c : candidates.by_id()) logits.push_back(c.value);
+  return logits;
+}
+
+// Expected values of these two tests were computed with llama.cpp's formulas in double by a program of its
+// own.
+TEST(Sampler, PenaltiesChangeLogitsOfTheLastTokensByHowOftenTheyStandThere) {
+  const std::vector<uint32_t> text = {5, 2, 2, 7, 5, 1, 5, 2, 4};
+  struct Case {
+    int32_t last_n;
+    float repeat, frequency, presence;
+    std::vector<float> expected;
+  };
+  for (const Case& c : std::vector<Case>{
+           {-1, 1.5f, 0, 0, {0.5f, 1.333333f, -1.5f, 1.5f, 0, 2, 2.5f, -3}},
+           {4, 1.5f, 0, 0, {0.5f, 1.333333f, -1.5f, 1.5f, 0, 2, 2.5f, -2}},
+           {-1, 1, 0.5f, 0.25f, {0.5f, 1.25f, -2.75f, 1.5f, -0.75f, 1.25f, 2.5f, -2.75f}},
+           {3, 1.25f, 0.125f, 0.5f, {0.5f, 2, -1.875f, 1.5f, -0.625f, 1.775f, 2.5f, -2}},
+           {100, 1.25f, -0.5f, 0, {0.5f, 2.1f, 0.25f, 1.5f, 0.5f, 3.9f, 2.5f, -2}},
+       }) {
+    const SamplerOptions options{.repeat_penalty = c.repeat,
+                                 .repeat_last_n = c.last_n,
+                                 .presence_penalty = c.presence,
+                                 .frequency_penalty = c.frequency};
+    const std::vector<float> logits = logits_after<Penalties>(options, text);
+    ASSERT_EQ(logits.size(), kLogits.size()) << "no mark is left in an id";
+    for (size_t i = 0; i < logits.size(); ++i)
+      EXPECT_NEAR(logits[i], c.expected[i], 1e-5) << "token " << i << " of the last " << c.last_n;
   }
+  EXPECT_FALSE(Penalties({.repeat_penalty = 2, .repeat_last_n = 0}).active());
+  EXPECT_FALSE(Penalties({}).active());
+  EXPECT_EQ(logits_after<Penalties>({.repeat_penalty = 2}, {}), kLogits);
+}
+
+TEST(Sampler, PenaltiesCountAtTemperatureZeroAndTokensOutsideTheCandidatesDoNot) {
+  std::vector<Candidate> scratch(kLogits.size());
+  const std::vector<uint32_t> text = {5, 5, 1000000};
+  Sampler sampler({.temperature = 0, .presence_penalty = 1});
+  EXPECT_EQ(sampler.sample({.logits = kLogits, .text = text}, scratch), 6u);
+  Sampler after_top_k({.temperature = 1, .top_k = 2, .repeat_penalty = 1.5f, .samplers = [] {
+                         SamplerOrder order;
+                         order.push(SamplerStageName::kTopK);
+                         order.push(SamplerStageName::kPenalties);
+                         return order;
+                       }()});
+  for (int i = 0; i < 100; ++i) {
+    const uint32_t token =
+        after_top_k.sample({.logits = kLogits, .text = std::vector<uint32_t>{1, 5}}, scratch);
+    EXPECT_TRUE(token == 5 || token == 6);
+  }
+}
+
+TEST(Sampler, TypicalKeepsTokensOfExpectedInformationUntilTheyHoldMoreThanTheShare) {
+  // By distance of their information from the entropy: 6, 1, 5, 3, ...; together 0.2576, 0.4139, 0.8386,
+  // 0.9333, ...
+  const auto typical = [](float p) { return SamplerOptions{.temperature = 1, .typical = p, .seed = 1}; };
+  EXPECT_EQ(drawn(typical(0.0f), kLogits), (Tokens{6})) << "one is always kept";
+  EXPECT_EQ(drawn(typical(0.257f), kLogits), (Tokens{6}));
+  EXPECT_EQ(drawn(typical(0.258f), kLogits), (Tokens{1, 6}));
+  EXPECT_EQ(drawn(typical(0.42f), kLogits), (Tokens{1, 5, 6}));
+  EXPECT_EQ(drawn(typical(0.9f), kLogits), (Tokens{1, 3, 5, 6}));
+  EXPECT_EQ(drawn(typical(1.0f), kLogits).size(), 8u);
+  EXPECT_EQ(draws({.temperature = 0, .typical = 0.3f}, kLogits, 1)[0], 6u)
+      << "the best of those that are left";
+}
+
+TEST(Sampler, BiasesAddToLogitsAndMinusInfinityBans) {
+  const auto with = [](std::vector<LogitBias> biases) {
+    SamplerOptions options{.temperature = 0};
+    for (const LogitBias& bias : biases) options.logit_bias.push(bias);
+    return options;
+  };
+  EXPECT_EQ(draws(with({{1, 1.5f}}), kLogits, 1)[0], 1u);
+  EXPECT_EQ(draws(with({{1, 0.75f}, {1, 0.75f}}), kLogits, 1)[0], 1u) << "biases of one token add up";
+  EXPECT_EQ(draws(with({{5, -INFINITY}}), kLogits, 1)[0], 6u);
+  EXPECT_EQ(draws(with({{5, -INFINITY}, {6, -0.75f}}), kLogits, 1)[0], 1u);
+  EXPECT_EQ(draws(with({{1000, 5}}), kLogits, 1)[0], 5u);
+  SamplerOptions hot = with({{5, -INFINITY}, {6, -INFINITY}});
+  hot.temperature = 100;
+  EXPECT_EQ(drawn(hot, kLogits), (Tokens{0, 1, 2, 3, 4, 7}));
+  EXPECT_EQ(draws(with({{0, -INFINITY}}), std::vector<float>{1}, 1)[0], 0u) << "of none, one";
+}
+
+TEST(Sampler, OnlyAllowedTokensAreCandidates) {
+  const std::vector<uint64_t> words = {0b01010011};
+  std::vector<Candidate> scratch(kLogits.size());
+  Sampler greedy({.temperature = 0});
+  EXPECT_EQ(greedy.sample({.logits = kLogits, .allowed = std::span(words)}, {}), 6u);
+  Sampler hot({.temperature = 100});
+  Tokens seen;
+  for (int i = 0; i < 2000; ++i)
+    seen.insert(hot.sample({.logits = kLogits, .allowed = std::span(words)}, scratch));
+  EXPECT_EQ(seen, (Tokens{0, 1, 4, 6}));
+  const std::vector<float> long_logits(70, 1.0f);
+  const std::vector<uint64_t> behind = {0, 2};
+  EXPECT_EQ(greedy.sample({.logits = long_logits, .allowed = std::span(behind)}, {}), 65u);
+}
+
+TEST(Sampler, StagesComeInTheOrderThatIsAskedFor) {
+  const auto order = [](std::string_view text, SamplerOptions options) {
+    for (const SamplerOption& option : kSamplerOptions) {
+      if (option.order != nullptr) {
+        EXPECT_TRUE(set_option(option, text, options)) << text;
+      }
+    }
+    return options;
+  };
+  // At temperature 4 the probabilities are nearer to one another than at 1, where 5 alone holds 0.42 of it.
+  const SamplerOptions options{.temperature = 4, .top_p = 0.37f, .seed = 1};
+  EXPECT_EQ(drawn(options, kLogits), (Tokens{5})) << "top-p before the temperature, by default";
+  EXPECT_EQ(drawn(order("temperature;top_p", options), kLogits), (Tokens{5, 6}));
+  EXPECT_EQ(drawn(order("temperature", options), kLogits).size(), 8u) << "what is not named is not applied";
+  const SamplerOptions both{.temperature = 1, .top_k = 2, .top_p = 0.5f, .seed = 1};
+  EXPECT_EQ(drawn(order("top_k;top_p;temperature", both), kLogits), (Tokens{5})) << "0.62 of two";
+  EXPECT_EQ(drawn(order("top_p;top_k;temperature", both), kLogits), (Tokens{5, 6})) << "0.42 of all";
+  EXPECT_EQ(drawn(order("top_k;min_p;typ_p;top_p;temp",
+                        SamplerOptions{.temperature = 1, .top_k = 3, .min_p = 0.5f}),
+                  kLogits),
+            (Tokens{5, 6}));
 }
 
 TEST(Sampler, TheSameSeedGivesTheSameTokensOnEveryMachine) {

@@ -9,26 +9,10 @@
 
 #include "engine/pass.h"
 #include "runtime/conversation.h"
-#include "runtime/sampler.h"
+#include "runtime/host_sampler.h"
 #include "tokenizer/tokenizer.h"
 
 namespace brim {
-
-// A Sampler with its scratch.
-class HostSampler {
- public:
-  explicit HostSampler(const SamplerOptions& options) : sampler_(options) {}
-  uint32_t sample(std::span<const float> logits) {
-    if (sampler_.needs_scratch()) scratch_.resize(logits.size());
-    return sampler_.sample(logits, scratch_);
-  }
-  void forget() { sampler_.forget(); }
-  void accept(uint32_t token) { sampler_.accept(token); }
-
- private:
-  Sampler sampler_;
-  std::vector<Candidate> scratch_;
-};
 
 struct GenerateOptions {
   uint32_t max_tokens = 256;

@@ -99,7 +99,7 @@ class Generate : public testing::Test {
  protected:
   Generation run(FakeExecutor& executor, const Ids& prompt, const GenerateOptions& options) {
     Session session(executor, tokenizer());
-    HostSampler sampler({});
+    HostSampler sampler({}, tokenizer());
     session.add(prompt);
     Generation result = session.generate(sampler, options);
     position_ = session.position();

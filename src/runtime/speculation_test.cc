@@ -93,7 +93,7 @@ TEST_F(SpeculationTest, GivesTheTextOfDecodingWithoutItSeedBySeed) {
       speculation.emplace(*drafter, clock, SpeculationOptions{.marginal_cost = 0});
       session.speculate(&*speculation);
     }
-    HostSampler sampler(sampling);
+    HostSampler sampler(sampling, tokenizer_);
     Ids all;
     StopReason reason{};
     // Two answers: the second one begins where the first left the sampler and the text.
@@ -163,7 +163,7 @@ TEST_F(SpeculationTest, AnInterruptWithinADraftStopsThere) {
   Speculation speculation(drafter, clock, {});
   Session session(executor, tokenizer_);
   session.speculate(&speculation);
-  HostSampler sampler({});
+  HostSampler sampler({}, tokenizer_);
   session.add(Ids{10});
   const Generation result =
       session.generate(sampler, {.on_token = [](uint32_t token) { return token != 14; }});
@@ -189,7 +189,7 @@ double time_of(Drafter* drafter, double slope, double first_slope, const FakeExe
     speculation.emplace(*drafter, clock, SpeculationOptions{.marginal_cost = first_slope});
     session.speculate(&*speculation);
   }
-  HostSampler sampler({.temperature = 1, .seed = 3});
+  HostSampler sampler({.temperature = 1, .seed = 3}, tokenizer);
   session.add(Ids{50});
   EXPECT_EQ(session.generate(sampler, {.max_tokens = tokens}).tokens.size(), tokens);
   return clock.seconds();

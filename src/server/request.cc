@@ -1,8 +1,12 @@
 #include "server/request.h"
 
+#include <algorithm>
+#include <charconv>
+#include <limits>
 #include <random>
 
 #include "base/concat.h"
+#include "base/error.h"
 #include "server/body.h"
 
 namespace brim::server {
@@ -10,6 +14,58 @@ namespace brim::server {
 namespace {
 
 constexpr uint32_t kCompletionTokens = 16;  // OpenAI's default of this endpoint
+
+// OpenAI's {"15043": -100}, or llama.cpp's [[15043, -100]], where false in the bias's place forbids the
+// token.
+void read_biases(Body& body, const std::string& key, LogitBiases& biases) {
+  const Json* value = body.find(key);
+  if (value == nullptr) return;
+  const auto wrong = [&] {
+    return ApiError(
+        400, concat("'", key, "' must be an object of token ids and numbers, or a list of [ID, NUMBER]"),
+        key);
+  };
+  if (!value->is_object() && !value->is_array()) throw wrong();
+  biases.clear();
+  const auto add = [&](uint64_t token, const Json& bias) {
+    if (token > UINT32_MAX || (!bias.is_number() && bias != false)) throw wrong();
+    const float amount = bias.is_number() ? bias.get<float>() : -std::numeric_limits<float>::infinity();
+    if (!biases.push({static_cast<uint32_t>(token), amount})) {
+      throw ApiError(400, concat("'", key, "' has too many tokens"), key);
+    }
+  };
+  if (value->is_array()) {
+    for (const Json& pair : *value) {
+      if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_unsigned()) throw wrong();
+      add(pair[0].get<uint64_t>(), pair[1]);
+    }
+    return;
+  }
+  for (const auto& [token, bias] : value->items()) {
+    uint64_t id = 0;
+    const auto [end, problem] = std::from_chars(token.data(), token.data() + token.size(), id);
+    if (problem != std::errc() || end != token.data() + token.size()) throw wrong();
+    add(id, bias);
+  }
+}
+
+// Names of stages, as a list.
+void read_order(Body& body, const std::string& key, SamplerOrder& order) {
+  const Json* names = body.list(key);
+  if (names == nullptr) return;
+  order.clear();
+  for (const Json& name : *names) {
+    const auto stage =
+        name.is_string() ? sampler_stage_named(name.get_ref<const std::string&>()) : std::nullopt;
+    if (!stage || std::ranges::find(order, *stage) != order.end()) {
+      throw ApiError(
+          400,
+          concat("'", key, "' must be a list of different stages of the sampler; ", dump(name), " is none"),
+          key);
+    }
+    order.push(*stage);
+  }
+}
 
 void read_sampler(Body& body, const RequestDefaults& defaults, SamplerOptions& options) {
   options = defaults.sampler;
@@ -25,9 +81,21 @@ void read_sampler(Body& body, const RequestDefaults& defaults, SamplerOptions& o
               body.whole(key, static_cast<uint64_t>(option.least), static_cast<uint64_t>(option.most))) {
         options.*option.count = static_cast<uint32_t>(*value);
       }
-    } else if (const auto value = body.whole(key, 0, UINT64_MAX)) {
-      options.*option.number = *value;
-      seed_given |= option.number == &SamplerOptions::seed;
+    } else if (option.integer != nullptr) {
+      if (const auto value = body.number(key, option.least, option.most)) {
+        options.*option.integer = static_cast<int32_t>(*value);
+      }
+    } else if (option.flag != nullptr) {
+      if (const auto value = body.boolean(key)) options.*option.flag = *value;
+    } else if (option.biases != nullptr) {
+      read_biases(body, key, options.*option.biases);
+    } else if (option.order != nullptr) {
+      read_order(body, key, options.*option.order);
+    } else if (option.number != nullptr) {
+      if (const auto value = body.whole(key, 0, UINT64_MAX)) {
+        options.*option.number = *value;
+        seed_given |= option.number == &SamplerOptions::seed;
+      }
     }
   }
   if (!seed_given && defaults.random_seed) {
@@ -36,9 +104,13 @@ void read_sampler(Body& body, const RequestDefaults& defaults, SamplerOptions& o
   }
 }
 
-void read_stop(Body& body, std::vector<std::string>& stop) {
+void read_stop(Body& body, const RequestDefaults& defaults, std::vector<std::string>& stop) {
   const Json* value = body.find("stop");
-  if (value == nullptr) return;
+  if (value == nullptr) {
+    const StopTexts& texts = defaults.sampler.stop;
+    for (uint32_t i = 0; i < texts.size(); ++i) stop.emplace_back(texts[i]);
+    return;
+  }
   const auto add = [&](const Json& text) {
     if (!text.is_string() || text.get_ref<const std::string&>().empty()) {
       throw ApiError(400, "'stop' must be a string that is not empty, or a list of such", "stop");
@@ -78,12 +150,77 @@ void read_common(Body& body, const RequestDefaults& defaults, AnswerRequest& req
              "prompt_cache_retention"});
 }
 
-void read_response_format(Body& body) {
-  const Json* format = body.object("response_format");
-  if (format == nullptr) return;
-  Body inner(*format, "response_format.");
-  inner.only("type", "text", "this server cannot constrain answers");
-  inner.refuse_others();
+template <typename Compile>
+std::shared_ptr<const Grammar> compile(const std::string& path, const Compile& compile_it) {
+  try {
+    return compile_it();
+  } catch (const Error& error) {
+    throw ApiError(400, concat("'", path, "': ", error.what()), path);
+  }
+}
+
+// A format as `response_format` and `text.format` have it: {"type": "text"}, {"type": "json_object"}, or
+// {"type": "json_schema"} with a schema, which stands in "json_schema" for chats and beside it for responses.
+std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::string& path) {
+  Body body(format, path + ".");
+  const std::string type = body.text("type").value_or("");
+  if (type == "text") {
+    body.refuse_others();
+    return nullptr;
+  }
+  if (type == "json_object") {
+    // llama.cpp takes a schema here, too.
+    const Json* schema = body.object("schema");
+    body.refuse_others();
+    const Json any_object = {{"type", "object"}};
+    return compile(path + ".schema",
+                   [&] { return compile_json_schema(schema != nullptr ? *schema : any_object); });
+  }
+  if (type != "json_schema") {
+    throw ApiError(400, concat("'", path, ".type' must be \"text\", \"json_object\" or \"json_schema\""),
+                   path + ".type");
+  }
+  const Json* nested = body.object("json_schema");
+  std::optional<Body> inner;
+  if (nested != nullptr) inner.emplace(*nested, path + ".json_schema.");
+  Body& holder = inner ? *inner : body;
+  const Json* schema = holder.find("schema");
+  if (schema == nullptr) {
+    throw ApiError(400, concat("'", holder.path_of("schema"), "' is missing"), holder.path_of("schema"));
+  }
+  holder.skip({"name", "description", "strict"});  // the schema is always followed
+  holder.refuse_others();
+  if (inner) body.refuse_others();
+  return compile(holder.path_of("schema"), [&] { return compile_json_schema(*schema); });
+}
+
+// What the answer has to follow, by any of the names that clients have for it; at most one.
+void read_grammar(Body& body, AnswerRequest& request) {
+  const auto take = [&](const char* key, std::shared_ptr<const Grammar> grammar) {
+    if (grammar == nullptr) return;
+    if (request.grammar != nullptr) {
+      throw ApiError(400, concat("'", key, "' is a second grammar for one answer; give one"), key);
+    }
+    request.grammar = std::move(grammar);
+  };
+  if (const Json* format = body.object("response_format")) {
+    take("response_format", grammar_of_format(*format, "response_format"));
+  }
+  if (const Json* schema = body.find("json_schema")) {
+    take("json_schema", compile("json_schema", [&] { return compile_json_schema(*schema); }));
+  }
+  if (const auto text = body.text("grammar")) {
+    take("grammar", compile("grammar", [&] { return compile_gbnf(*text); }));
+  }
+}
+
+// A grammar would keep the model from calling.
+void refuse_grammar_with_tools(const AnswerRequest& request) {
+  if (request.grammar != nullptr && !request.tools.is_null()) {
+    throw ApiError(400,
+                   "'tools' and a format for the answer exclude one another; set 'tool_choice' to \"none\"",
+                   "tools", "unsupported_value");
+  }
 }
 
 void read_tools(Body& body, AnswerRequest& request) {
@@ -267,15 +404,16 @@ AnswerRequest parse_chat(const Json& json, const RequestDefaults& defaults) {
   }
   request.max_tokens = tokens_of(new_name ? new_name : old_name, UINT32_MAX);
   request.answers = static_cast<uint32_t>(body.whole("n", 1, kMostAnswers).value_or(1));
-  read_stop(body, request.stop);
+  read_stop(body, defaults, request.stop);
   request.logprobs = body.boolean("logprobs").value_or(false);
   request.top_logprobs = static_cast<uint32_t>(body.whole("top_logprobs", 0, kMostTopLogprobs).value_or(0));
   if (request.top_logprobs > 0 && !request.logprobs) {
     throw ApiError(400, "'top_logprobs' goes with \"logprobs\": true only", "top_logprobs");
   }
   read_stream(body, request);
-  read_response_format(body);
+  read_grammar(body, request);
   read_tools(body, request);
+  refuse_grammar_with_tools(request);
   read_template(body, request);
   body.only("store", false, "nothing is stored");
   body.refuse_others();
@@ -305,13 +443,13 @@ AnswerRequest parse_completions(const Json& json, const RequestDefaults& default
   read_common(body, defaults, request);
   request.max_tokens = tokens_of(body.whole("max_tokens", 0, INT32_MAX), kCompletionTokens);
   request.answers = static_cast<uint32_t>(body.whole("n", 1, kMostAnswers).value_or(1));
-  read_stop(body, request.stop);
+  read_stop(body, defaults, request.stop);
   if (const auto logprobs = body.whole("logprobs", 0, kMostTopLogprobs)) {
     request.logprobs = true;
     request.top_logprobs = static_cast<uint32_t>(*logprobs);
   }
   read_stream(body, request);
-  read_response_format(body);
+  read_grammar(body, request);
   body.only("echo", false, "the prompt is not given back");
   body.only("best_of", 1, "all answers are given; see 'n'");
   request.split_reasoning = false;
@@ -347,9 +485,7 @@ AnswerRequest parse_responses(const Json& json, const RequestDefaults& defaults)
   if (const Json* text = body.object("text")) {
     Body inner(*text, "text.");
     if (const Json* format = inner.object("format")) {
-      Body format_body(*format, "text.format.");
-      format_body.only("type", "text", "this server cannot constrain answers");
-      format_body.refuse_others();
+      request.grammar = grammar_of_format(*format, "text.format");
     }
     inner.only("verbosity", "medium", "models here have no such setting");
     inner.refuse_others();
@@ -363,6 +499,7 @@ AnswerRequest parse_responses(const Json& json, const RequestDefaults& defaults)
   } else {
     read_tools(body, request);
   }
+  refuse_grammar_with_tools(request);
   read_template(body, request);
   body.only("store", false, "nothing is kept; give the whole conversation as 'input'");
   body.only("background", false, "answers are given while the connection lasts");

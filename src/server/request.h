@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "grammar/grammar.h"
 #include "runtime/sampler_options.h"
 #include "server/api_error.h"
 
@@ -24,6 +26,7 @@ struct AnswerRequest {
   std::optional<std::vector<uint32_t>> ids;  // these are given
 
   SamplerOptions sampler;
+  std::shared_ptr<const Grammar> grammar;  // that the answer follows; may be null
   uint32_t max_tokens = UINT32_MAX;
   uint32_t answers = 1;
   std::vector<std::string> stop;

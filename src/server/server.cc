@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <mutex>
 
@@ -235,10 +236,36 @@ httplib::Server::HandlerResponse Server::Handlers::before_routing(const Request&
   return Unhandled;
 }
 
+namespace {
+
+// What a request would say to get the option's value.
+Json setting(const SamplerOption& option, const SamplerOptions& options) {
+  if (option.decimal != nullptr) return options.*option.decimal;
+  if (option.count != nullptr) return options.*option.count;
+  if (option.integer != nullptr) return options.*option.integer;
+  if (option.number != nullptr) return options.*option.number;
+  if (option.flag != nullptr) return options.*option.flag;
+  Json list = Json::array();
+  if (option.biases != nullptr) {
+    for (const LogitBias& each : options.*option.biases) {
+      // JSON has no infinity; false forbids a token.
+      list.push_back({each.token, std::isfinite(each.bias) ? Json(each.bias) : Json(false)});
+    }
+  } else if (option.texts != nullptr) {
+    const StopTexts& texts = options.*option.texts;
+    for (uint32_t i = 0; i < texts.size(); ++i) list.push_back(texts[i]);
+  } else if (option.order != nullptr) {
+    for (const SamplerStageName stage : options.*option.order) list.push_back(name_of(stage));
+  }
+  return list;
+}
+
+}  // namespace
+
 Json Server::Handlers::default_settings() const {
   Json settings;
   for (const SamplerOption& option : kSamplerOptions) {
-    settings[key_of(option)] = value_of(option, options_.defaults.sampler);
+    settings[key_of(option)] = setting(option, options_.defaults.sampler);
   }
   if (options_.defaults.random_seed) settings["seed"] = nullptr;
   return settings;

@@ -91,7 +91,7 @@ std::string run(const std::string& prompt, const SamplerOptions& options, uint32
   Session session(model.executor(), model.tokenizer());
   std::vector<uint32_t> ids = model.text().encode_prompt(prompt, true);
   session.add(ids);
-  HostSampler sampler(options);
+  HostSampler sampler(options, model.tokenizer());
   const Generation result = session.generate(sampler, {.max_tokens = tokens});
   const size_t before = model.text().decode(ids).size();
   ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
@@ -316,6 +316,42 @@ struct Refusal {
   const char* says;
 };
 
+TEST(Server, AnswersFollowGrammarsAndSchemas) {
+  const Running server;
+  const auto text = [&](Json more) {
+    more.update({{"prompt", "ROMEO:"}, {"temperature", 1.0}, {"seed", 3}, {"max_tokens", 60}});
+    const auto reply = server.post("/v1/completions", more);
+    EXPECT_EQ(reply->status, 200) << reply->body;
+    return Json::parse(reply->body)["choices"][0];
+  };
+  EXPECT_EQ(text({{"grammar", R"(root ::= "yes" | "no")"}})["finish_reason"], "stop");
+  const Json schema = {{"type", "object"},
+                       {"properties", {{"n", {{"type", "integer"}, {"minimum", 0}, {"maximum", 9}}}}},
+                       {"required", {"n"}},
+                       {"additionalProperties", false}};
+  const Json choice = text(
+      {{"response_format", {{"type", "json_schema"}, {"json_schema", {{"name", "n"}, {"schema", schema}}}}}});
+  const Json answer = Json::parse(choice["text"].get<std::string>());
+  EXPECT_TRUE(answer.at("n").is_number_integer()) << answer;
+}
+
+TEST(Server, BiasesForbidTokens) {
+  const Running server;
+  const auto ids = [&](const Json& more) {
+    Json body = completion("ROMEO:", 1, 1);
+    body["temperature"] = 0;
+    body.update(more);
+    const auto reply = server.post("/v1/completions", body);
+    return Json::parse(reply->body)["choices"][0]["text"].get<std::string>();
+  };
+  const std::string first = ids({});
+  const auto tokens = server.post("/tokenize", {{"content", first}});
+  Json forbidden = Json::object();
+  for (const Json& id : Json::parse(tokens->body)["tokens"])
+    forbidden[std::to_string(id.get<uint32_t>())] = -100;
+  EXPECT_NE(ids({{"logit_bias", forbidden}}), first);
+}
+
 TEST(Server, RefusesBadRequestsInOpenAisForm) {
   const Running server;
   const std::string long_prompt = dump({{"prompt", std::string(2000, 'x')}});
@@ -326,10 +362,15 @@ TEST(Server, RefusesBadRequestsInOpenAisForm) {
            {"/v1/completions", "3", 400, "no JSON object"},
            {"/v1/completions", R"({"prompt": {}})", 400, "'prompt' must be"},
            {"/v1/completions", R"({"prompt": [70000]})", 400, "70000"},
-           {"/v1/completions", R"({"prompt": "a", "grammar": "root ::= \"a\""})", 400, "grammar"},
-           {"/v1/completions", R"({"prompt": "a", "response_format": {"type": "json_object"}})", 400,
-            "response_format"},
-           {"/v1/completions", R"({"prompt": "a", "frequency_penalty": 0.5})", 400, "frequency_penalty"},
+           {"/v1/completions", R"({"prompt": "a", "grammar": "root = 1"})", 400, "grammar"},
+           {"/v1/completions", R"({"prompt": "a", "response_format": {"type": "xml"}})", 400,
+            "response_format.type"},
+           {"/v1/completions", R"({"prompt": "a", "response_format": {"type": "json_schema", "json_schema":
+             {"name": "n", "schema": {"type": "object", "unevaluatedProperties": false}}}})",
+            400, "unevaluatedProperties"},
+           {"/v1/completions", R"({"prompt": "a", "frequency_penalty": 500})", 400, "frequency_penalty"},
+           {"/v1/completions", R"({"prompt": "a", "logit_bias": {"x": 1}})", 400, "logit_bias"},
+           {"/v1/completions", R"({"prompt": "a", "logit_bias": {"4000000": 1}})", 400, "4000000"},
            {"/v1/completions", R"({"prompt": "a", "model": "gpt-4"})", 404, "gpt-4"},
            {"/v1/completions", R"({"prompt": "a", "id_slot": 7})", 404, "slot 7"},
            {"/v1/completions", long_prompt, 400, "the context holds 256"},

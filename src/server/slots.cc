@@ -23,7 +23,9 @@ double seconds_since(Clock::time_point start) {
 // A HostSampler that remembers what it chose from.
 class ServerChooser {
  public:
-  ServerChooser(const SamplerOptions& options) : sampler_(options) {}
+  ServerChooser(const SamplerOptions& options, const Tokenizer& tokenizer) : sampler_(options, tokenizer) {}
+
+  void constrain(GrammarState grammar) { sampler_.constrain(std::move(grammar)); }
 
   uint32_t sample(std::span<const float> logits) {
     logits_ = logits;
@@ -220,6 +222,9 @@ void Slots::work(Slot& slot, Job& job) {
   } catch (const Cancelled&) {
     outcome = &SlotCounts::cancelled;
     end = ApiError(503, "the request was cancelled");
+  } catch (const ApiError& error) {
+    outcome = &SlotCounts::failed;
+    end = error;
   } catch (const std::exception& error) {
     outcome = &SlotCounts::failed;
     end = ApiError(500, error.what());
@@ -248,7 +253,16 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
 
   SamplerOptions sampler = request.sampler;
   sampler.seed += number;
-  ServerChooser chooser(sampler);
+  for (const LogitBias& each : sampler.logit_bias) {
+    if (each.token >= model_.executor().vocabulary()) {
+      throw ApiError(400,
+                     concat("'logit_bias' names the token ", each.token, "; the model has ",
+                            model_.executor().vocabulary()),
+                     "logit_bias");
+    }
+  }
+  ServerChooser chooser(sampler, tokenizer);
+  if (request.grammar != nullptr) chooser.constrain({request.grammar, vocabulary()});
   // A completion goes on in the middle of its prompt's text, an answer begins a text of its own.
   StreamDecoder decoder(tokenizer);
   std::string room(decoder.max_text_bytes(), '\0');
@@ -311,6 +325,12 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
   const bool ended = reason == StopReason::kEnd || stops.found();
   job.put(AnswerEnd{number, !ended ? "length" : called ? "tool_calls" : "stop", timings});
   return timings;
+}
+
+std::shared_ptr<const TokenTrie> Slots::vocabulary() {
+  std::call_once(vocabulary_made_,
+                 [&] { vocabulary_ = std::make_shared<const TokenTrie>(model_.tokenizer()); });
+  return vocabulary_;
 }
 
 void Slots::count(const Timings& timings) {

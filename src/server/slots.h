@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "grammar/token_trie.h"
 #include "runtime/conversation.h"
 #include "runtime/host_speculation.h"
 #include "runtime/joint_passes.h"
@@ -95,12 +96,16 @@ class Slots {
   void dispatch();
   Slot* slot_for(const Job& job);
   void count(const Timings& timings);
+  // For grammars; made when the first one comes.
+  std::shared_ptr<const TokenTrie> vocabulary();
 
   LoadedModel& model_;
   const SpecOptions spec_;
   const uint32_t queue_limit_;
   const AnswerFormat format_;
   std::vector<std::pair<uint32_t, std::string>> markers_;  // control tokens and their text
+  std::once_flag vocabulary_made_;
+  std::shared_ptr<const TokenTrie> vocabulary_;
   JointPasses passes_;
   std::vector<std::unique_ptr<Slot>> slots_;
 

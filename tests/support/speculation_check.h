@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "engine/executor.h"
@@ -24,6 +25,44 @@ struct SpeculationTotals {
   uint64_t tokens = 0, passes = 0, drafted = 0, accepted = 0;
 };
 
+// Another choice of options for each of six seeds, so that every stage is among them.
+inline SamplerOptions varied_options(uint32_t seed, float temperature) {
+  SamplerOptions options{.temperature = temperature, .seed = seed};
+  switch (seed % 6) {
+    case 1:
+      options.top_k = 20;
+      options.repeat_penalty = 1.3f;
+      options.repeat_last_n = 12;
+      break;
+    case 2:
+      options.top_p = 0.9f;
+      options.presence_penalty = 0.5f;
+      options.frequency_penalty = 0.25f;
+      options.repeat_last_n = -1;
+      break;
+    case 3:
+      options.min_p = 0.05f;
+      options.typical = 0.8f;
+      break;
+    case 4:  // with a grammar
+      options.frequency_penalty = 0.5f;
+      break;
+    case 5:
+      options.ignore_eos = true;
+      options.top_k = 30;
+      options.logit_bias.push({5, 2.0f});
+      options.logit_bias.push({7, -INFINITY});
+      options.samplers.clear();
+      for (const auto stage :
+           {SamplerStageName::kTemperature, SamplerStageName::kTopK, SamplerStageName::kPenalties})
+        options.samplers.push(stage);
+      break;
+    default:
+      break;
+  }
+  return options;
+}
+
 // For each of `prompts` seeds and each temperature: a prompt, two answers of `tokens`, and the ids and end of
 // both with lookup and without it. Prompts repeat some of their tokens, so that there is something to look
 // up.
@@ -31,6 +70,8 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
   const std::vector<uint8_t> blob = build_tokenizer_from_arrays(byte_tokenizer(259));
   Tokenizer tokenizer;
   EXPECT_EQ(tokenizer.attach(blob), "");
+  const auto grammar = compile_gbnf("root ::= ([a-h]{1,3} [0-9 ]* | \"(\" root \")\")*");
+  const auto vocabulary = std::make_shared<const TokenTrie>(tokenizer);
   SpeculationTotals totals;
   for (uint32_t seed = 0; seed < prompts; ++seed) {
     uint64_t state = seed;
@@ -40,10 +81,7 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
     prompt.insert(prompt.end(), prompt.begin(), prompt.begin() + 3);
     const std::vector<uint32_t> more = {prompt[1], prompt[2]};
     for (const float temperature : {0.0f, 0.7f, 1.3f}) {
-      SamplerOptions sampling{.temperature = temperature, .seed = seed};
-      if (seed % 4 == 1) sampling.top_k = 20;
-      if (seed % 4 == 2) sampling.top_p = 0.9f;
-      if (seed % 4 == 3) sampling.min_p = 0.05f;
+      const SamplerOptions sampling = varied_options(seed, temperature);
       std::vector<std::vector<uint32_t>> texts;
       std::vector<StopReason> reasons;
       std::vector<uint32_t> table(1024);
@@ -53,7 +91,8 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
       for (Speculation* with : {static_cast<Speculation*>(nullptr), &speculation}) {
         Session session(executor, tokenizer);
         session.speculate(with);
-        HostSampler sampler(sampling);
+        HostSampler sampler(sampling, tokenizer);
+        if (seed % 6 == 4) sampler.constrain(GrammarState(grammar, vocabulary));
         session.add(prompt);
         Generation result = session.generate(sampler, {.max_tokens = tokens});
         if (result.reason == StopReason::kLimit) {

@@ -1,0 +1,38 @@
+// A Sampler with what it needs on the host: memory, the text, and a grammar if there is one.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "grammar/grammar_state.h"
+#include "runtime/sampler.h"
+
+namespace brim {
+
+class HostSampler {
+ public:
+  // The tokenizer must outlive it. Throws Error if a logit bias is of no token.
+  HostSampler(const SamplerOptions& options, const Tokenizer& tokenizer);
+
+  // From now on every answer follows this grammar, which must be at its beginning.
+  void constrain(GrammarState grammar) { grammar_ = std::move(grammar); }
+
+  // A text begins; it goes on by a token. Those before the first sample() are the prompt, which no grammar
+  // constrains.
+  void forget();
+  void accept(uint32_t token);
+
+  // Throws Error if the vocabulary has no token that the grammar allows next.
+  uint32_t sample(std::span<const float> logits);
+
+  const SamplerOptions& options() const { return sampler_.options(); }
+
+ private:
+  Sampler sampler_;
+  std::vector<Candidate> scratch_;
+  std::vector<uint32_t> text_;
+  std::optional<GrammarState> grammar_;
+  bool answering_ = false;
+};
+
+}  // namespace brim
