@@ -93,7 +93,8 @@ class Chat {
     while (line_bytes_ > 0 && (line_bytes_ + markup > sizeof(chat_text) ||
                                tokenizer_.scratch_bytes(line_bytes_ + markup) > kScratchBytes))
       --line_bytes_;
-    return line_bytes_ > 0 && StreamDecoder(tokenizer_).max_text_bytes() + StopTexts::kMostBytes <= kTextBytes;
+    return line_bytes_ > 0 &&
+           StreamDecoder(tokenizer_).max_text_bytes() + StopTexts::kMostBytes <= kTextBytes;
   }
 
   void run() {
@@ -184,7 +185,8 @@ class Chat {
       if (bias.token >= tokenizer_.vocabulary_size()) problem = "there is no such token";
     }
     sampler_.set(settings_.sampler);
-    if (sampler_.needs_scratch() && !accelerator_.can_sample()) problem = "the image has no room for sampling";
+    if (sampler_.needs_scratch() && !accelerator_.can_sample())
+      problem = "the image has no room for sampling";
     if (!problem.empty()) {
       settings_.sampler = before;
       sampler_.set(settings_.sampler);

@@ -1,7 +1,8 @@
-// A Machine made deterministic as far as texts need it. A state is all places where a text may have come to, each
-// with all stacks of calls it may be in: a set of stacks is a graph whose nodes are shared (Tomita, "Efficient
-// Parsing for Natural Language", 1986), in one form only, so that equal sets have equal numbers. At most one node
-// stands in a set for each place, so that its size does not depend on how many ways there are to read a text.
+// A Machine made deterministic as far as texts need it. A state is all places where a text may have come to,
+// each with all stacks of calls it may be in: a set of stacks is a graph whose nodes are shared (Tomita,
+// "Efficient Parsing for Natural Language", 1986), in one form only, so that equal sets have equal numbers.
+// At most one node stands in a set for each place, so that its size does not depend on how many ways there
+// are to read a text.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ class Automaton {
   // The text may end here.
   bool can_end(StateId state) const { return states_[state].can_end; }
 
-  // The same places with nothing known of the calls that they are in; what may happen behind the end of those is
-  // left out, and a state in which such an end has been reached is open.
+  // The same places with nothing known of the calls that they are in; what may happen behind the end of those
+  // is left out, and a state in which such an end has been reached is open.
   StateId cut(StateId state);
   bool is_open(StateId state) const { return states_[state].open; }
 

@@ -1,5 +1,5 @@
-// A grammar as a recursive transition network over bytes (Woods, CACM 13(10), 1970): a finite automaton for each
-// rule, some of whose steps are calls of rules.
+// A grammar as a recursive transition network over bytes (Woods, CACM 13(10), 1970): a finite automaton for
+// each rule, some of whose steps are calls of rules.
 #pragma once
 
 #include <array>
@@ -25,15 +25,15 @@ class Machine {
     PlaceId next = 0;   // kBytes, kCall: where it goes on behind
   };
 
-  // Throws Error, naming the rule: left recursion, a rule that no text ends, a rule that is used and not defined;
-  // or the limit that the grammar exceeds.
+  // Throws Error, naming the rule: left recursion, a rule that no text ends, a rule that is used and not
+  // defined; or the limit that the grammar exceeds.
   explicit Machine(const Syntax& syntax);
 
   const Place& place(PlaceId place) const { return places_[place]; }
   uint32_t places() const { return static_cast<uint32_t>(places_.size()); }
 
-  // Where a text that has come to `place` can go on: places of kinds kBytes, kCall and kEnd, the latter only where
-  // the rule may end there. Only of places behind a byte or a call, and of starts.
+  // Where a text that has come to `place` can go on: places of kinds kBytes, kCall and kEnd, the latter only
+  // where the rule may end there. Only of places behind a byte or a call, and of starts.
   std::span<const PlaceId> leaves(PlaceId place) const {
     const Range range = leaf_ranges_[place];
     return std::span(leaves_).subspan(range.first, range.count);
@@ -70,7 +70,7 @@ class Machine {
   std::vector<Place> places_;
   std::vector<std::vector<PlaceId>> splits_;
   std::vector<PlaceId> starts_;
-  std::vector<PlaceId> ends_;  // of rules: their first places, each before all of its others
+  std::vector<PlaceId> ends_;       // of rules: their first places, each before all of its others
   std::vector<bool> may_be_empty_;  // of rules
   std::vector<uint32_t> ranks_;
   std::vector<RuleId> rules_of_ranks_;

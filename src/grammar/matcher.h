@@ -1,5 +1,5 @@
-// What is known of a grammar over a vocabulary, shared by all sequences that follow it: states of the automaton and
-// which tokens each of them allows.
+// What is known of a grammar over a vocabulary, shared by all sequences that follow it: states of the
+// automaton and which tokens each of them allows.
 #pragma once
 
 #include <memory>
@@ -21,8 +21,8 @@ class GrammarMatcher {
 
   const TokenTrie& vocabulary() const { return *vocabulary_; }
 
-  // Exclusive use, which every other call needs. Begins a new epoch if too much has been kept: states of another
-  // epoch mean nothing.
+  // Exclusive use, which every other call needs. Begins a new epoch if too much has been kept: states of
+  // another epoch mean nothing.
   std::unique_lock<std::mutex> enter();
   uint64_t epoch() const { return epoch_; }
 
@@ -36,15 +36,16 @@ class GrammarMatcher {
  private:
   using Words = std::vector<uint64_t>;
 
-  // What the places of a state allow whatever calls they are in, and nodes of the trie at which the calls matter.
+  // What the places of a state allow whatever calls they are in, and nodes of the trie at which the calls
+  // matter.
   struct Local {
     Words allowed;
     std::vector<uint32_t> open;
   };
 
   const Local& local(StateId cut);
-  // Adds the tokens below the nodes from `begin` to `end`, which follow `state` and have its depth. At an open
-  // state, on_open(node) instead of them.
+  // Adds the tokens below the nodes from `begin` to `end`, which follow `state` and have its depth. At an
+  // open state, on_open(node) instead of them.
   template <typename OnOpen>
   void add_tokens(StateId state, uint32_t begin, uint32_t end, Words& words, const OnOpen& on_open);
   void add_tokens_at(uint32_t node, Words& words) const;

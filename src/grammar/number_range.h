@@ -14,7 +14,8 @@ inline constexpr uint32_t kMostFractionDigits = 16;
 
 // Integers from `least` to `most`; without them as long as kMostIntegerDigits, or as the bound is. None where
 // least > most: the result is empty.
-std::optional<ExpressionId> integers_within(Syntax& syntax, std::optional<int64_t> least, std::optional<int64_t> most);
+std::optional<ExpressionId> integers_within(Syntax& syntax, std::optional<int64_t> least,
+                                            std::optional<int64_t> most);
 
 struct NumberBound {
   int64_t value;  // below kMostBound

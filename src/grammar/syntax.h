@@ -1,5 +1,5 @@
-// A grammar as its two languages write it: rules over expressions. Expressions live in the syntax and are known
-// by their number, so that no nesting of theirs is a nesting of calls when they are destroyed.
+// A grammar as its two languages write it: rules over expressions. Expressions live in the syntax and are
+// known by their number, so that no nesting of theirs is a nesting of calls when they are destroyed.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ class Syntax {
     std::string bytes = {};                   // kLiteral; empty: nothing
     std::vector<CodeRange> codes = {};        // kCharacter: one of these; normalised
     std::vector<ExpressionId> children = {};  // kSequence, kChoice, kRepeat (one)
-    uint32_t least = 0, most = 0;        // kRepeat: how often
-    RuleId rule = 0;                     // kRule
+    uint32_t least = 0, most = 0;             // kRepeat: how often
+    RuleId rule = 0;                          // kRule
   };
 
   struct Rule {

@@ -29,7 +29,8 @@ class TokenTrie {
   std::span<const Node> nodes() const { return nodes_; }
   // Tokens that end at node i: all but those of its children.
   std::span<const uint32_t> tokens_at(uint32_t i) const {
-    const uint32_t end = i + 1 < nodes_.size() ? nodes_[i + 1].first_token : static_cast<uint32_t>(tokens_.size());
+    const uint32_t end =
+        i + 1 < nodes_.size() ? nodes_[i + 1].first_token : static_cast<uint32_t>(tokens_.size());
     return std::span(tokens_).subspan(nodes_[i].first_token, end - nodes_[i].first_token);
   }
   // One of the tokens whose texts begin with the node's path.
@@ -37,7 +38,9 @@ class TokenTrie {
   uint32_t most_bytes() const { return most_bytes_; }  // of a token
   uint32_t vocabulary() const { return static_cast<uint32_t>(texts_.size()); }
   // Empty for tokens that have no text, and beyond the vocabulary.
-  std::string_view text(uint32_t token) const { return token < texts_.size() ? texts_[token] : std::string_view(); }
+  std::string_view text(uint32_t token) const {
+    return token < texts_.size() ? texts_[token] : std::string_view();
+  }
   // Tokens that end a text.
   std::span<const uint32_t> ends() const { return ends_; }
   bool is_end(uint32_t token) const;

@@ -20,8 +20,8 @@ class AnswerText {
   // Room that push and finish need.
   uint32_t max_text_bytes() const { return decoder_.max_text_bytes() + StopTexts::kMostBytes; }
 
-  // The text that may be shown now that `token` has come, in `room`: what may be the beginning of a stop text is
-  // kept back until it is known not to be one. Nothing once it has stopped.
+  // The text that may be shown now that `token` has come, in `room`: what may be the beginning of a stop text
+  // is kept back until it is known not to be one. Nothing once it has stopped.
   std::string_view push(uint32_t token, std::span<char> room) {
     return stopped_ ? std::string_view() : take(decoder_.push(token, behind_held(room)), room);
   }
@@ -50,7 +50,8 @@ class AnswerText {
     for (size_t end = held_bytes_ + 1; end <= text.size(); ++end) {
       size_t longest = 0;
       for (uint32_t i = 0; i < stop_.size(); ++i) {
-        if (std::string_view(text.data(), end).ends_with(stop_[i])) longest = std::max(longest, stop_[i].size());
+        if (std::string_view(text.data(), end).ends_with(stop_[i]))
+          longest = std::max(longest, stop_[i].size());
       }
       if (longest == 0) continue;
       stopped_ = true;
@@ -67,7 +68,8 @@ class AnswerText {
     uint32_t longest = 0;
     for (uint32_t i = 0; i < stop_.size(); ++i) {
       const std::string_view stop = stop_[i];
-      for (auto bytes = static_cast<uint32_t>(std::min(stop.size() - 1, text.size())); bytes > longest; --bytes) {
+      for (auto bytes = static_cast<uint32_t>(std::min(stop.size() - 1, text.size())); bytes > longest;
+           --bytes) {
         if (text.ends_with(std::string_view(stop.data(), bytes))) longest = bytes;
       }
     }

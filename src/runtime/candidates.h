@@ -31,8 +31,8 @@ class TokenSet {
 
 class Candidates {
  public:
-  // The tokens of `allowed`, all if it is empty, with their logits. `memory` holds as many candidates as there
-  // are logits.
+  // The tokens of `allowed`, all if it is empty, with their logits. `memory` holds as many candidates as
+  // there are logits.
   Candidates(std::span<const float> logits, TokenSet allowed, std::span<Candidate> memory) {
     size_t count = 0;
     for (uint32_t i = 0; i < logits.size(); ++i) {
@@ -49,7 +49,8 @@ class Candidates {
   // Brings them back into the order of their ids; whoever changes values works on these.
   std::span<Candidate> by_id() {
     if (order_ != Order::kId)
-      std::sort(all_.begin(), all_.end(), [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
+      std::sort(all_.begin(), all_.end(),
+                [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
     order_ = Order::kId;
     return all_;
   }
@@ -69,8 +70,8 @@ class Candidates {
     all_ = all_.first(static_cast<size_t>(end - all_.begin()));
   }
 
-  // Keeps the first candidates in the order of before(a, b), up to the one of which last(candidate) is true; they
-  // are asked one after the other. A few of many cost little more than one look at all.
+  // Keeps the first candidates in the order of before(a, b), up to the one of which last(candidate) is true;
+  // they are asked one after the other. A few of many cost little more than one look at all.
   template <typename Before, typename Last>
   void keep_first(const Before& before, const Last& last) {
     const auto later = [&](const Candidate& a, const Candidate& b) { return before(b, a); };
@@ -96,11 +97,9 @@ class Candidates {
       all_ = all_.first(kept);
       return;
     }
-    keep_first(
-        [](const Candidate& a, const Candidate& b) {
-          return a.value != b.value ? a.value > b.value : a.token < b.token;
-        },
-        last);
+    keep_first([](const Candidate& a,
+                  const Candidate& b) { return a.value != b.value ? a.value > b.value : a.token < b.token; },
+               last);
     order_ = Order::kValue;
   }
 

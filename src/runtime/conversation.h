@@ -17,8 +17,8 @@ namespace brim {
 
 enum class StopReason : uint8_t { kEnd, kLimit, kContextFull, kInterrupted, kFailed };
 
-// Chooses tokens from logits, and is told the text so that it can take it into account: a Sampler with what it
-// needs. Of drafts it is told only those that were chosen.
+// Chooses tokens from logits, and is told the text so that it can take it into account: a Sampler with what
+// it needs. Of drafts it is told only those that were chosen.
 template <typename C>
 concept TokenChooser = requires(C chooser, std::span<const float> logits, uint32_t token) {
   { chooser.sample(logits) } -> std::same_as<uint32_t>;

@@ -24,9 +24,9 @@ class Sampler {
   // `tokenizer` says which tokens end a text; without one, options.ignore_eos means nothing.
   explicit Sampler(const SamplerOptions& options, const Tokenizer* tokenizer = nullptr);
 
-  // The tokens that are allowed, with biases on their logits; the stages in the order of options.samplers; then
-  // one draw by weight. At temperature 0 the largest logit, the lowest id among equals, and no draw. `scratch`
-  // holds logits.size() candidates if needs_scratch().
+  // The tokens that are allowed, with biases on their logits; the stages in the order of options.samplers;
+  // then one draw by weight. At temperature 0 the largest logit, the lowest id among equals, and no draw.
+  // `scratch` holds logits.size() candidates if needs_scratch().
   uint32_t sample(const SamplerInput& input, std::span<Candidate> scratch);
   bool needs_scratch() const;
 

@@ -37,7 +37,8 @@ std::optional<LogitBias> parse_bias(std::string_view text) {
   const std::string_view bias(text.data() + sign, text.size() - sign);
   const auto token = parse_whole({text.data(), sign});
   if (!token || *token > UINT32_MAX || bias.empty()) return std::nullopt;
-  if (bias == "-inf") return LogitBias{static_cast<uint32_t>(*token), -std::numeric_limits<float>::infinity()};
+  if (bias == "-inf")
+    return LogitBias{static_cast<uint32_t>(*token), -std::numeric_limits<float>::infinity()};
   const auto value = parse_decimal(bias);
   constexpr double kMost = 1e6;  // beyond all logits
   if (!value || *value < -kMost || *value > kMost) return std::nullopt;
@@ -154,7 +155,8 @@ void write_expected(const SamplerOption& option, TextWriter& text) {
     text.add(StopTexts::kMost).add(" of them");
   } else if (option.order != nullptr) {
     text.add("a list of stages, each once, among ");
-    for (size_t i = 0; i < kSamplerStageNames.size(); ++i) text.add(i > 0 ? ";" : "").add(kSamplerStageNames[i]);
+    for (size_t i = 0; i < kSamplerStageNames.size(); ++i)
+      text.add(i > 0 ? ";" : "").add(kSamplerStageNames[i]);
   } else {
     text.add(option.decimal != nullptr ? "a number" : "a whole number");
     if (option.number != nullptr) return;

@@ -1,6 +1,6 @@
 // What can be said about choosing tokens: the one table from which the command line, the firmware's commands
-// and the server take names, ranges, defaults and help. Names and meanings are llama.cpp's. Freestanding. A new
-// option is a member here, a row here, and its arithmetic in sampler_stages.h.
+// and the server take names, ranges, defaults and help. Names and meanings are llama.cpp's. Freestanding. A
+// new option is a member here, a row here, and its arithmetic in sampler_stages.h.
 #pragma once
 
 #include <array>
@@ -155,8 +155,8 @@ inline constexpr auto kSamplerOptions = std::to_array<SamplerOption>({
      .number = &SamplerOptions::seed},
 });
 
-// Sets the option to what `text` says; a list gets it as one more element, or loses all by an empty text. False,
-// with nothing changed, if it is no value of this option.
+// Sets the option to what `text` says; a list gets it as one more element, or loses all by an empty text.
+// False, with nothing changed, if it is no value of this option.
 bool set_option(const SamplerOption& option, std::string_view text, SamplerOptions& options);
 
 // "a number from 0 to 1": what set_option() takes, for messages.

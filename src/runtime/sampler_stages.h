@@ -1,6 +1,6 @@
-// The steps between logits and a choice. Freestanding. Each is made from the options, says whether they ask for
-// it, and changes the candidates, of which it leaves at least one. Meanings are llama.cpp's; where two ways of
-// rounding are possible, ours are the ones below, the same on every machine.
+// The steps between logits and a choice. Freestanding. Each is made from the options, says whether they ask
+// for it, and changes the candidates, of which it leaves at least one. Meanings are llama.cpp's; where two
+// ways of rounding are possible, ours are the ones below, the same on every machine.
 #pragma once
 
 #include <concepts>
@@ -23,8 +23,8 @@ concept SamplerStage = std::constructible_from<S, const SamplerOptions&> &&
   stage.apply(candidates, text);
 };
 
-// Makes tokens that stand in the last text less probable: divides their logits, or multiplies negative ones (Keskar
-// et al., "CTRL", arXiv:1909.05858), and takes a constant from them, and another one for each time.
+// Makes tokens that stand in the last text less probable: divides their logits, or multiplies negative ones
+// (Keskar et al., "CTRL", arXiv:1909.05858), and takes a constant from them, and another one for each time.
 class Penalties {
  public:
   static constexpr SamplerStageName kName = SamplerStageName::kPenalties;
@@ -35,7 +35,8 @@ class Penalties {
         frequency_(options.frequency_penalty) {}
   bool active() const { return last_n_ != 0 && (repeat_ != 1 || presence_ != 0 || frequency_ != 0); }
   void apply(Candidates& candidates, std::span<const uint32_t> text) const {
-    if (last_n_ > 0 && static_cast<size_t>(last_n_) < text.size()) text = text.last(static_cast<size_t>(last_n_));
+    if (last_n_ > 0 && static_cast<size_t>(last_n_) < text.size())
+      text = text.last(static_cast<size_t>(last_n_));
     const std::span<Candidate> all = candidates.by_id();
     // What was seen is marked in its id, which has bits to spare (kMaxVocabulary).
     constexpr uint32_t kSeen = 1u << 31;
@@ -82,16 +83,16 @@ class TopK {
   bool active_;
 };
 
-// Keeps the fewest tokens that hold more than the share p, those first whose information is nearest to what is
-// expected of a token (Meister et al., "Locally Typical Sampling", arXiv:2202.00666).
+// Keeps the fewest tokens that hold more than the share p, those first whose information is nearest to what
+// is expected of a token (Meister et al., "Locally Typical Sampling", arXiv:2202.00666).
 class Typical {
  public:
   static constexpr SamplerStageName kName = SamplerStageName::kTypical;
   explicit Typical(const SamplerOptions& options) : p_(options.typical) {}
   bool active() const { return p_ < 1; }
   void apply(Candidates& candidates, std::span<const uint32_t>) const {
-    // A token's information is log(total) - (logit - highest), its expectation log(total) - mean: how far they
-    // are apart needs no logarithm.
+    // A token's information is log(total) - (logit - highest), its expectation log(total) - mean: how far
+    // they are apart needs no logarithm.
     const float highest = candidates.best().value;
     double total = 0, mean = 0;
     for (const Candidate& c : candidates.all()) {
@@ -161,8 +162,9 @@ class Temperature {
  public:
   static constexpr SamplerStageName kName = SamplerStageName::kTemperature;
   explicit Temperature(const SamplerOptions& options)
-      : inverse_(options.temperature > 0 ? std::min(1.0f / options.temperature, std::numeric_limits<float>::max())
-                                         : 1.0f) {}
+      : inverse_(options.temperature > 0
+                     ? std::min(1.0f / options.temperature, std::numeric_limits<float>::max())
+                     : 1.0f) {}
   bool active() const { return inverse_ != 1; }
   void apply(Candidates& candidates, std::span<const uint32_t>) const {
     const float highest = candidates.best().value;
@@ -179,7 +181,8 @@ using SamplerStages = std::tuple<Penalties, TopK, Typical, TopP, MinP, Temperatu
 template <typename Stages>
 inline constexpr bool kAllSamplerStages = false;
 template <SamplerStage... Stages>
-inline constexpr bool kAllSamplerStages<std::tuple<Stages...>> = sizeof...(Stages) == kSamplerStageNames.size();
+inline constexpr bool kAllSamplerStages<std::tuple<Stages...>> =
+    sizeof...(Stages) == kSamplerStageNames.size();
 static_assert(kAllSamplerStages<SamplerStages>);
 
 }  // namespace brim
