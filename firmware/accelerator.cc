@@ -32,7 +32,8 @@ constexpr uint32_t kMostRepairs = 32;
 
 }  // namespace
 
-bool Accelerator::attach(const ImageHeader& image) {
+bool Accelerator::attach(const ImageHeader& image, EmbeddingRows& rows) {
+  rows_ = &rows;
   switch (accelerator::look_for_accelerator(block)) {
     case accelerator::Presence::kPresent:
       break;
@@ -111,14 +112,20 @@ PassLogits Accelerator::run(const Pass& pass) {
   if (scratch_used_) flush_cache(reinterpret_cast<const void*>(logits_address_), logits_bytes_);
   scratch_used_ = false;
 
+  Pass as_slots = pass;
+  if (rows_->used()) {
+    as_slots.tokens = rows_->fetch(pass.tokens);
+    if (as_slots.tokens.empty()) return PassLogits::failure();
+  }
   uint64_t repaired[kMostRepairs];
   uint32_t repairs = 0;
   double start;
   while (true) {
-    accelerator::Request(program_address_, pass).write(block);
+    accelerator::Request(program_address_, as_slots).write(block);
     barrier();
     start = seconds_now();
     block.write(registers::kControl, registers::kStart);
+    if (rows_->used() && repairs == 0) rows_->prepare(pass.next);
     if (!wait_for_end(board::kPassSeconds)) return fail(pass, nullptr);
     const accelerator::Outcome outcome = accelerator::read_outcome(block);
     if (outcome.done) break;

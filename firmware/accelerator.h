@@ -8,6 +8,7 @@
 #include "accelerator/counters.h"
 #include "accelerator/driver.h"
 #include "engine/pass.h"
+#include "firmware/embedding_rows.h"
 #include "firmware/repair.h"
 #include "image/header.h"
 #include "isa/instruction.h"
@@ -28,7 +29,7 @@ class Accelerator final : public PassRunner {
  public:
   // Looks for the accelerator and takes the image's program into use. False, with what is wrong on the
   // console, where it is not there or cannot run the program.
-  bool attach(const ImageHeader& image);
+  bool attach(const ImageHeader& image, EmbeddingRows& rows);
 
   uint32_t vocabulary() const override { return program_->vocabulary; }
   uint32_t context() const override { return program_->context; }
@@ -52,7 +53,11 @@ class Accelerator final : public PassRunner {
 
   bool counts_stalls() const { return facts_.counts_stalls(); }
   const Work& work() const { return work_; }
-  void clear_work() { work_ = {}; }
+  const EmbeddingRows& rows() const { return *rows_; }
+  void clear_work() {
+    work_ = {};
+    rows_->clear();
+  }
   void set_work(const Work& work) { work_ = work; }
 
  private:
@@ -69,6 +74,7 @@ class Accelerator final : public PassRunner {
   uint32_t max_tokens_ = 0;
   uint32_t last_row_ = 0;  // of the last pass's logits
   bool scratch_used_ = false;
+  EmbeddingRows* rows_ = nullptr;
   Repairs repairs_;
   Work work_;
 };

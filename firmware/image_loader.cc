@@ -47,7 +47,9 @@ class ProgressLine {
 
 uint64_t content_bytes(const ImageHeader& header) {
   uint64_t total = 0;
-  for (uint32_t i = 0; i < header.region_count; ++i) total += header.regions[i].file_bytes;
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (header.regions[i].has_content()) total += header.regions[i].file_bytes;
+  }
   return total;
 }
 
@@ -103,6 +105,7 @@ bool all_regions_sound(const ImageHeader& header) {
   ProgressLine progress("checked", content_bytes(header));
   for (uint32_t i = 0; i < header.region_count; ++i) {
     const RegionEntry& region = header.regions[i];
+    if (!region.has_content()) continue;
     uint32_t crc = 0;
     for (uint64_t done = 0; done < region.file_bytes; done += kStep) {
       const uint64_t part = std::min<uint64_t>(kStep, region.file_bytes - done);
@@ -110,7 +113,7 @@ bool all_regions_sound(const ImageHeader& header) {
       progress.add(part);
       console::poll();
     }
-    if (region.file_bytes > 0 && !check_region(region, crc)) return false;
+    if (!check_region(region, crc)) return false;
   }
   return true;
 }
@@ -147,7 +150,7 @@ class ImageFiles {
       uint64_t bytes = 0;
       for (uint32_t i = 0; i < header.region_count; ++i) {
         const RegionEntry& region = header.regions[i];
-        if (region.address >= header.memory[m].base &&
+        if (region.has_content() && region.address >= header.memory[m].base &&
             region.address - header.memory[m].base < header.memory[m].bytes) {
           bytes += region.file_bytes;
         }
@@ -226,7 +229,7 @@ bool load_regions(ImageFiles& files, const ImageHeader& header) {
   uint8_t order[kMaxRegions];
   uint32_t count = 0;
   for (uint32_t i = 0; i < header.region_count; ++i) {
-    if (header.regions[i].file_bytes > 0) order[count++] = static_cast<uint8_t>(i);
+    if (header.regions[i].has_content()) order[count++] = static_cast<uint8_t>(i);
   }
   std::sort(order, order + count, [&](uint8_t a, uint8_t b) {
     return header.regions[a].file_offset < header.regions[b].file_offset;
@@ -277,7 +280,7 @@ Slot& slot() {
 
 }  // namespace
 
-const ImageHeader* load_image() {
+const ImageHeader* load_image(EmbeddingRows& rows) {
   const ImageHeader* resident = resident_image();
   auto& [card, volume, files, image_found] = slot();
   const ImageHeader* header = reinterpret_cast<const ImageHeader*>(header_page);
@@ -310,8 +313,9 @@ const ImageHeader* load_image() {
   }
   for (uint32_t i = 0; i < header->region_count; ++i) {
     const RegionEntry& region = header->regions[i];
-    if (region.file_bytes == 0 && region.kind != RegionKind::kReserved) clear_region(region);
+    if (!region.has_content() && region.kind != RegionKind::kReserved) clear_region(region);
   }
+  if (!rows.attach(*header, image_found ? &volume : nullptr)) return nullptr;
   return reinterpret_cast<const ImageHeader*>(ImageView(*header).header.address);
 }
 

@@ -236,10 +236,13 @@ module brim_top #(
   wire mcu_put, mcu_room, vpu_put, vpu_room, spu_put, spu_room;
   wire [255:0] dispatch_instruction;
   wire [7:0] dispatch_generation;
+  wire expert_valid, expert_ready, expert_end;
+  wire [6:0] expert;
   sequencer u_sequencer (
       .clk_i(aclk), .rst_ni(unit_rst_n), .start_i(fetch_start), .run_i(run), .limits_i(limits),
       .instruction_valid_i(instruction_valid), .instruction_ready_o(instruction_ready),
       .instruction_i(instruction), .address_i(instruction_address),
+      .expert_valid_i(expert_valid), .expert_ready_o(expert_ready), .expert_end_i(expert_end), .expert_i(expert),
       .mcu_valid_o(mcu_put), .mcu_ready_i(mcu_room), .vpu_valid_o(vpu_put), .vpu_ready_i(vpu_room),
       .spu_valid_o(spu_put), .spu_ready_i(spu_room), .instruction_o(dispatch_instruction),
       .generation_o(dispatch_generation), .ended_o(dispatched), .error_o(instruction_error),
@@ -317,7 +320,8 @@ module brim_top #(
       .vpu_generation_i(vpu_generation), .spu_valid_i(spu_valid), .spu_ready_o(spu_ready),
       .spu_instruction_i(spu_instruction), .spu_generation_i(spu_generation), .write_valid_o(write_valid),
       .write_ready_i(write_ready), .write_address_o(write_address), .write_data_o(write_data),
-      .write_strobe_o(write_strobe), .idle_o(compute_idle), .overflow_o(overflow),
+      .write_strobe_o(write_strobe), .expert_valid_o(expert_valid), .expert_ready_i(expert_ready),
+      .expert_end_o(expert_end), .expert_o(expert), .idle_o(compute_idle), .overflow_o(overflow),
       .damage_o(damage), .damage_load_o(damage_load), .damage_address_o(damage_address),
       .stall_activation_o(stall_activation), .stall_result_o(stall_result), .stall_softmax_o(stall_softmax),
       .stall_scores_o(stall_scores));

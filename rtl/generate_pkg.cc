@@ -178,7 +178,8 @@ std::string literal(uint32_t bits, uint64_t value) {
 uint64_t bounds_of(const Op& row, uint8_t flag) {
   uint64_t bounds = 0;
   for (const Operand& operand : row.operands) {
-    if (operand.flag == flag && operand.bound != Bound::kAny) {
+    const bool there = flag == 0 ? operand.flag == 0 : (operand.flag & flag) != 0;
+    if (there && operand.bound != Bound::kAny) {
       bounds |= uint64_t{1} << static_cast<uint32_t>(operand.bound);
     }
   }
@@ -194,10 +195,13 @@ void checks_and_generations() {
     integer(("BOUND_" + upper(bound_name(static_cast<Bound>(i)))).c_str(), i);
   }
   opcode_function("known_flags", 8, "", [](const Op& row) { return literal(8, row.flags); });
+  integer("EXPERT_STEPS", kExpertSteps);
   opcode_function("bounds_of", kBounds, ", input logic [7:0] flags", [](const Op& row) {
     const uint64_t flags = uint64_t{1} << static_cast<uint32_t>(kFlagsOperand.bound);
     std::string value = literal(kBounds, bounds_of(row, 0) | flags);
-    for (const auto& [flag, bit] : {std::pair{kFlagBias, "FLAG_BIAS_BIT"}, {kFlagNorm, "FLAG_NORM_BIT"}}) {
+    for (const auto& [flag, bit] : {std::pair{kFlagBias, "FLAG_BIAS_BIT"},
+                                    {kFlagNorm, "FLAG_NORM_BIT"},
+                                    {kFlagAllHeads, "FLAG_ALL_HEADS_BIT"}}) {
       const uint64_t bounds = bounds_of(row, flag);
       if (bounds != 0)
         value += std::string(" | (flags[") + bit + "] ? " + literal(kBounds, bounds) + " : '0)";
@@ -244,6 +248,9 @@ void package() {
   integer("OPCODES", kOpcodes);
   integer("FLAG_BIAS_BIT", std::countr_zero(kFlagBias));
   integer("FLAG_NORM_BIT", std::countr_zero(kFlagNorm));
+  integer("FLAG_EIGHT_BIT_BIT", std::countr_zero(kFlagEightBit));
+  integer("FLAG_CHOSEN_SOFTMAX_BIT", std::countr_zero(kFlagChosenSoftmax));
+  integer("FLAG_ALL_HEADS_BIT", std::countr_zero(kFlagAllHeads));
   word("BUFFER_NORMED", 8, static_cast<uint8_t>(ActivationBuffer::kNormed));
   word("BUFFER_ATTENTION", 8, static_cast<uint8_t>(ActivationBuffer::kAttention));
   word("BUFFER_HIDDEN", 8, static_cast<uint8_t>(ActivationBuffer::kHidden));
@@ -321,6 +328,8 @@ void package() {
   integer("MOST_DIM", kMostDim);
   integer("MOST_HIDDEN", kMostHidden);
   integer("MOST_VOCABULARY", kMostVocabulary);
+  integer("MOST_EXPERTS", kMostExperts);
+  integer("MOST_EXPERTS_PER_TOKEN", kMostExpertsPerToken);
   integer("MOST_HEADS", kMostHeads);
   integer("MOST_KV_HEADS", kMostKvHeads);
   integer("MOST_HEADS_PER_KV", kMostHeadsPerKv);

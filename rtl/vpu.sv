@@ -169,7 +169,8 @@ module vpu #(
   wire [3:0] refill_slot;
   wire [4:0] refill_word;
   activation_refill u_refill (
-      .clk_i, .rst_ni, .start_i(matvec_start), .groups_i(instruction.groups), .row_blocks_i(row_blocks),
+      .clk_i, .rst_ni, .start_i(matvec_start), .two_planes_i(instruction.flags[brim_pkg::FLAG_EIGHT_BIT_BIT]),
+      .groups_i(instruction.groups), .row_blocks_i(row_blocks),
       .buffer_i(instruction.buffer), .generation_i(generation), .generations_i, .blocks_i,
       .read_address_o(activation_address_o), .fill_valid_o(refill_valid), .fill_slot_o(refill_slot),
       .fill_word_o(refill_word), .claim_i(page_started_q), .claim_columns_i(page_columns), .release_i(page_end),

@@ -54,6 +54,8 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"pack", "model.bin"},
                                      {"pack", "model.bin", "-o"},
                                      {"pack", "model.bin", "-o", "x", "--embedding", "q5"},
+                                     {"pack", "model.bin", "-o", "x", "--kv", "5"},
+                                     {"pack", "model.bin", "-o", "x", "--embedding", "q8,disk"},
                                      {"pack", "model.bin", "-o", "x", "--context", "many"},
                                      {"pack", "model.bin", "-o", "x", "--context", "0"},
                                      {"run"},
@@ -164,6 +166,50 @@ TEST_F(CliStories, RunDecodesTheTextItReports) {
   const std::string text = report["text"];
   EXPECT_EQ(text.find("Once upon a time, there was a"), 0u) << text;
   EXPECT_EQ(output({"run", image_, "-p", "Once upon a time", "-n", "40"}), text + "\n");
+}
+
+TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
+  const std::string image = folder_.path() + "/kv4.brim";
+  const auto pack = [&](Arguments more) {
+    Arguments arguments = {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult result = brim(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.err;
+  };
+  const auto cache = [&] { return json_of({"inspect", image, "--json"})["model"]["kv_cache"]; };
+  EXPECT_NE(pack({"--kv", "4"}).find("the accelerator's RTL has no 4-bit KV cache yet"), std::string::npos);
+  EXPECT_EQ(cache(), "4 bit, rotated");
+  EXPECT_NE(output({"inspect", image}).find("KV cache 4 bit, rotated"), std::string::npos);
+  EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
+            output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
+  for (const Arguments& arguments : {Arguments{"run", image, "-n", "1", "--target", "rtl"},
+                                     {"board", image, "--no-card", "--firmware", image}}) {
+    expect_failure(brim(arguments), "a 4-bit KV cache, which the accelerator's RTL does not have yet");
+  }
+  pack({"--kv", "4", "--no-kv-rotation"});
+  EXPECT_EQ(cache(), "4 bit");
+  pack({"--kv", "k8v4"});
+  EXPECT_EQ(cache(), "keys 8 bit, values 4 bit");
+  // Eight bits hold the whole context.
+  EXPECT_EQ(pack({"--kv", "auto"}).find("4 bits"), std::string::npos);
+  EXPECT_EQ(cache(), "8 bit");
+}
+
+TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
+  const std::string image = folder_.path() + "/card.brim";
+  output(
+      {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn", "--embedding", "q8,card"});
+  const json report = json_of({"inspect", image, "--json"});
+  EXPECT_EQ(report["model"]["embedding"], "q8");
+  EXPECT_EQ(report["model"]["embedding_on_card"], true);
+  EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
+            output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
+  EXPECT_NE(output({"export", image, folder_.path() + "/sd"}).find("brimrows.img"), std::string::npos);
+  if (BRIM_HAS_RTL) {
+    EXPECT_EQ(output({"run", image, "-p", "Once", "-n", "3"}),
+              output({"run", image, "-p", "Once", "-n", "3", "--target", "rtl"}));
+  }
 }
 
 TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {

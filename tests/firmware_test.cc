@@ -133,6 +133,43 @@ TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
 }
 INSTANTIATE_TEST_SUITE_P(Targets, BoardTarget, testing::Values("cpu", "reference", "rtl"));
 
+class BoardRows : public BoardTest {
+ protected:
+  std::string image_with_rows_on_the_card() {
+    const std::string command = BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo -o " +
+                                file("rows.brim") + " --embedding q8,card >/dev/null 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    return file("rows.brim");
+  }
+};
+
+// The self test compares logits with those of the packer; the text is that of the host.
+TEST_F(BoardRows, OfAnEmbeddingOnTheCardAreReadBeforeEachPass) {
+  const std::string path = image_with_rows_on_the_card();
+  const std::string prompt = "ROMEO: Now is the winter of our discontent";  // some passes
+  const std::string command = BRIM_BINARY " run " + path + " -p '" + prompt + "\n' -n 12 > " + file("text");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::ifstream in(file("text"));
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  text = text.substr(prompt.size() + 1);  // the answer alone
+  text = text.substr(0, text.find('\n'));
+
+  Board board(file("tmp"), {path});
+  EXPECT_TRUE(board.shows("Self test passed"));
+  board.send("/tokens 12\n" + prompt + "\n/stats\n");
+  EXPECT_TRUE(board.shows(text));
+  EXPECT_TRUE(board.shows("rows of the embedding, waited for "));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardRows, ThatAreMissingOnTheCardAreAskedFor) {
+  const MappedImage image(image_with_rows_on_the_card());
+  std::vector<ImagePart> parts = image_parts(image);
+  ASSERT_EQ(parts.back().name, kRowsName);
+  parts.pop_back();
+  expect_halt({card(parts)}, "brimrows.img with the rows of the embedding is not on the card.");
+}
+
 class BoardTemplate : public BoardTest, public testing::WithParamInterface<std::string> {
  protected:
   // The demo model's image with a chat template of a family.

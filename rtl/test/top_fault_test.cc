@@ -6,6 +6,7 @@
 
 #include "Vsim_top1.h"
 #include "Vsim_top4.h"
+#include "base/concat.h"
 #include "base/crc32c.h"
 #include "engine/interpreter.h"
 #include "isa/damage.h"
@@ -110,7 +111,15 @@ const std::vector<BadHeader>& bad_headers() {
       {"keys of 4 bits", [](auto& h) { h.key_bits = 4; }},
       {"values of 4 bits", [](auto& h) { h.value_bits = 4; }},
       {"rotated vectors", [](auto& h) { h.kv_flags = 1; }},
-      {"experts", [](auto& h) { h.experts = 64; }},
+      {"experts of no width", [](auto& h) { h.experts = 64, h.experts_per_token = 8; }},
+      {"experts of which none is chosen", [](auto& h) { h.experts = 64, h.expert_hidden = 64; }},
+      {"a choice of no experts", [](auto& h) { h.experts_per_token = 2, h.expert_hidden = 64; }},
+      {"129 experts", [](auto& h) { h.experts = 129, h.experts_per_token = 8, h.expert_hidden = 64; }},
+      {"9 experts per token", [](auto& h) { h.experts = 64, h.experts_per_token = 9, h.expert_hidden = 64; }},
+      {"more experts per token than experts",
+       [](auto& h) { h.experts = 4, h.experts_per_token = 5, h.expert_hidden = 64; }},
+      {"experts of 14,337 hidden elements",
+       [](auto& h) { h.experts = 64, h.experts_per_token = 8, h.expert_hidden = 14337; }},
       {"no instructions", [](auto& h) { h.instructions = 0; }},
       {"head size 0", [](auto& h) { h.head_size = 0; }},
       {"odd head size", [](auto& h) { h.head_size = 7; }},
@@ -247,7 +256,7 @@ const std::vector<BadInstruction>& bad_instructions() {
   };
   // P holds 1,024 beats; the model has dim 64, hidden 172, 8 heads of 8, 4 KV heads, vocabulary 100.
   static const std::vector<BadInstruction> all = {
-      {"opcode 17", Opcode::kEnd, set_opcode(17)},
+      {"the first unknown opcode", Opcode::kEnd, set_opcode(kOpcodes)},
       {"opcode 255", Opcode::kEnd, set_opcode(255)},
       {"load of nothing", Opcode::kLoad, [](auto& in) { in.count = 0; }},
       {"load past P", Opcode::kLoad, [](auto& in) { in.param = 1021; }},
@@ -279,6 +288,11 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"no rows", Opcode::kMatvec, [](auto& in) { in.rows = 0; }},
       {"2^24 rows", Opcode::kMatvec, [](auto& in) { in.rows = 1u << 24; }},
       {"groups", Opcode::kMatvec, [](auto& in) { ++in.groups; }},
+      {"two planes of a plane's groups", Opcode::kMatvec, [](auto& in) { in.flags = kFlagEightBit; }},
+      {"two planes of odd groups", Opcode::kMatvec,
+       [](auto& in) { in.flags = kFlagEightBit, in.groups = 3, in.count *= 3; }},
+      {"two planes of two shapes", Opcode::kMatvec,
+       [](auto& in) { in.flags = kFlagEightBit, in.groups = 2, in.shape = 1, in.count *= 2; }},
       {"one page less", Opcode::kMatvec, [](auto& in) { --in.count; }},
       {"one page more", Opcode::kMatvec, [](auto& in) { ++in.count; }},
       {"pages that differ in the highest bit", Opcode::kMatvec, [](auto& in) { in.count |= 1u << 31; }},
@@ -302,6 +316,14 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"residual of too few rows", Opcode::kResidual, [](auto& in) { --in.rows; }},
       {"norm of a residual past P", Opcode::kResidual, [](auto& in) { in.param = 1021; }},
       {"swiglu of too many rows", Opcode::kSwiglu, [](auto& in) { in.rows += 2; }},
+      {"route in a model without experts", Opcode::kEnd, set_opcode(+static_cast<uint8_t>(Opcode::kRoute))},
+      {"flag of a route", Opcode::kEnd,
+       [](auto& in) { in.opcode = Opcode::kRoute, in.flags = 1, in.rows = 8; }},
+      {"experts of three steps", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kExperts, in.count = 3; }},
+      {"mix without experts", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kMix, in.rows = 64; }},
+      {"mix of too few rows", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kMix, in.rows = 63; }},
+      {"norm past P", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kNorm, in.param = 1021; }},
+      {"scale of KV head 4", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kKeyScale, in.head = 4; }},
       {"logits of too few rows", Opcode::kLogits, [](auto& in) { --in.rows; }},
   };
   return all;
@@ -330,6 +352,40 @@ TEST(TopFaults, RefuseABadInstructionBeforeAnyUnitSeesIt) {
       EXPECT_EQ(top.get(registers::kErrorAddress), first / kBeatBytes + before / 2);
       EXPECT_EQ(top.stream_transfers(), stream);
       EXPECT_EQ(top.write_transfers, written);
+      top.soft_reset();
+    }
+  }
+  top.restore_program();
+  top.expect_right_passes();
+}
+
+// Behind `experts` stand its four steps, and each only there; nothing is read for them before all are known.
+TEST(TopFaults, RefuseOtherInstructionsInThePlaceOfAnExpertsSteps) {
+  FourLanes top;
+  const std::vector<uint32_t> ids = {1};
+  const auto candidate = [&](Opcode opcode, ActivationBuffer buffer = ActivationBuffer::kNormed) {
+    for (const Instruction& in : top.program.instructions) {
+      if (in.opcode == opcode && (opcode != Opcode::kMatvec || in.buffer == buffer)) return in;
+    }
+    return Instruction{.opcode = opcode, .rows = top.program.header.dim, .count = kExpertSteps};
+  };
+  const Instruction right[] = {
+      candidate(Opcode::kExperts), candidate(Opcode::kMatvec), candidate(Opcode::kSwiglu),
+      candidate(Opcode::kMatvec, ActivationBuffer::kHidden), candidate(Opcode::kMix)};
+  for (uint32_t place = 1; place < std::size(right); ++place) {
+    for (const Opcode other :
+         {Opcode::kEnd, Opcode::kNorm, Opcode::kExperts, Opcode::kMix, Opcode::kSwiglu}) {
+      if (other == right[place].opcode) continue;
+      SCOPED_TRACE(concat("place ", place, ", opcode ", +static_cast<uint8_t>(other)));
+      const uint64_t first = top.program_address + sizeof(ProgramHeader);
+      for (uint32_t i = 0; i < std::size(right); ++i) {
+        top.memory.put(first + i * sizeof(Instruction), i == place ? candidate(other) : right[i]);
+      }
+      const uint64_t stream = top.stream_transfers();
+      ASSERT_TRUE(top.run(ids, 0, 0, 10000));
+      top.expect_error(ErrorCode::kBadInstruction);
+      EXPECT_EQ(top.get(registers::kErrorAddress), first / kBeatBytes + place / 2);
+      EXPECT_EQ(top.stream_transfers(), stream);
       top.soft_reset();
     }
   }
@@ -722,10 +778,13 @@ void expect_damage_is_reported(Top& top, uint32_t runs) {
 }
 
 TEST(TopFaults, EndAPassThatComesToDamageAndSayWhereItIs) {
-  OneLane one;
-  expect_damage_is_reported(one, 4);
-  FourLanes four({.min_latency = 10, .max_latency = 80});
-  expect_damage_is_reported(four, 4);
+  OneLane top;
+  expect_damage_is_reported(top, 8);
+}
+
+TEST(TopFaults, EndAPassOfFourTokensThatComesToDamageAndSayWhereItIs) {
+  FourLanes top({.min_latency = 10, .max_latency = 80});
+  expect_damage_is_reported(top, 4);
 }
 
 }  // namespace

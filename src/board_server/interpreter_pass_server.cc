@@ -7,6 +7,7 @@
 #include "accelerator/driver.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
+#include "compile/board_limits.h"
 #include "isa/check.h"
 #include "isa/damage.h"
 
@@ -49,6 +50,7 @@ PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_to
   interpreter_.reset();
   program_bytes_.assign(in_memory.begin(), in_memory.end());
   program_ = read_program(program_bytes_, address);
+  require_in_rtl("the board's program", program_.header);
   if (const auto fault = find_fault(program_); fault && fault->instruction) {
     const uint64_t at = address + sizeof(ProgramHeader) + *fault->instruction * sizeof(Instruction);
     return {ErrorCode::kBadInstruction, static_cast<uint32_t>(at / kBeatBytes), fault->what};
@@ -87,7 +89,8 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const auto counter = [&](uint32_t offset, double value) {
     block.write(offset, static_cast<uint32_t>(std::min(value, 4294967295.0)));
   };
-  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits);
+  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits,
+                                           interpreter_->experts_of_last_pass());
   // Cycles of the board's clock that went by while this machine computed.
   counter(registers::kCycles, seconds.count() * accelerator_.clock_mhz * 1e6);
   counter(registers::kBeatsRead, static_cast<double>(traffic.beats_read));

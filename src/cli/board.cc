@@ -22,6 +22,7 @@
 #include "board_server/rtl_pass_server.h"
 #include "board_server/shared_ddr.h"
 #include "cli/command.h"
+#include "compile/board_limits.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/card/sd_card.h"
@@ -138,6 +139,7 @@ void run_board(const Options& options) {
   std::string board_name = "kv260";
   if (is_image(options.source)) {
     const MappedImage image(options.source);
+    require_in_rtl(image.path(), image.runnable_program().header);
     board_name = image.header().board;
     if (options.preload) load_image(image, ddr, progress_bar("filling memory"));
     if (!options.preload && !options.no_card) {

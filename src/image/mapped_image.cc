@@ -18,7 +18,7 @@ namespace {
 bool is_large(RegionKind kind) { return kind == RegionKind::kWeights || kind == RegionKind::kEmbedding; }
 
 bool is_scratch(const RegionEntry& region) {
-  return region.file_bytes == 0 && region.kind != RegionKind::kReserved;
+  return !region.has_content() && region.kind != RegionKind::kReserved;
 }
 
 // Where in the weights the first wrong checksum of a page is, for people.
@@ -149,10 +149,16 @@ const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
 }
 
 const uint8_t* BoardMemory::read(uint64_t address, uint64_t bytes) const {
-  const RegionEntry& region = find(address, bytes);
-  if (region.file_bytes == 0)
-    throw Error(image_.path() + ": the program reads weights from region " + region.name);
   const std::span<const uint8_t> file = copy_.bytes().empty() ? image_.bytes() : copy_.bytes();
+  const RegionEntry& embedding = image_.view().embedding;
+  // The table of all rows, which on this machine need not be brought into slots.
+  if (embedding.on_card() && address == embedding.address && bytes > embedding.bytes &&
+      bytes <= embedding.file_bytes) {
+    return file.data() + embedding.file_offset;
+  }
+  const RegionEntry& region = find(address, bytes);
+  if (!region.has_content())
+    throw Error(image_.path() + ": the program reads weights from region " + region.name);
   return file.data() + region.file_offset + (address - region.address);
 }
 

@@ -19,6 +19,7 @@ struct Target {
   std::string board = {};             // that the RTL is simulated on, a name or a file; empty: the image's
   std::vector<std::string> set = {};  // changes of it, "KEY=VALUE"
   uint32_t tokens_per_pass = 0;       // 0: the executor's own choice
+  uint32_t caches = 1;                // texts that share passes; the RTL holds one
   uint32_t threads = 0;               // 0: one per physical core
   bool pin = false;                   // threads to CPUs
   Load load = Load::kMap;
