@@ -778,10 +778,13 @@ void expect_damage_is_reported(Top& top, uint32_t runs) {
 }
 
 TEST(TopFaults, EndAPassThatComesToDamageAndSayWhereItIs) {
-  OneLane one;
-  expect_damage_is_reported(one, 4);
-  FourLanes four({.min_latency = 10, .max_latency = 80});
-  expect_damage_is_reported(four, 4);
+  OneLane top;
+  expect_damage_is_reported(top, 8);
+}
+
+TEST(TopFaults, EndAPassOfFourTokensThatComesToDamageAndSayWhereItIs) {
+  FourLanes top({.min_latency = 10, .max_latency = 80});
+  expect_damage_is_reported(top, 4);
 }
 
 }  // namespace

@@ -137,8 +137,8 @@ TEST_F(AcceleratorServerTest, RefusesWhatTheRegistersCannotMean) {
   ask({1, 2}, 0, 3);
   expect_error(server, registers::ErrorCode::kBadPass);
   ask({1}, 0, 0);
-  word(registers::kProgram) = 12345;
-  expect_error(server, registers::ErrorCode::kBadProgram);
+  word(registers::kProgram) = 12345;  // what is no header is a damaged one
+  expect_error(server, registers::ErrorCode::kDamaged);
   word(registers::kProgram) = 0xFFFFFFFF;  // outside memory
   word(registers::kControl) = registers::kStart;
   expect_error(server, registers::ErrorCode::kBadProgram);
@@ -154,9 +154,34 @@ TEST_F(AcceleratorServerTest, SaysWhichInstructionIsBad) {
   const uint64_t address = program_address_ + sizeof(ProgramHeader) + index * sizeof(Instruction);
   auto& value = *reinterpret_cast<Instruction*>(ddr_->at(address, sizeof(Instruction)));
   value.flags = kFlagNorm;
+  value = sealed(value, static_cast<uint32_t>(index));
   ask({1}, 0, 0);
   expect_error(server, registers::ErrorCode::kBadInstruction);
   EXPECT_EQ(word(registers::kErrorAddress), address / kBeatBytes);
+}
+
+TEST_F(AcceleratorServerTest, SaysWhatIsDamagedAndWhere) {
+  AcceleratorServer server = this->server();
+  const auto expect_damage = [&](RegionKind kind, uint64_t address, uint64_t reported) {
+    *ddr_->at(address, 1) ^= 0x20;
+    ask({1}, 0, 0);
+    expect_error(server, registers::ErrorCode::kDamaged);
+    EXPECT_EQ(word(registers::kErrorRegion), static_cast<uint32_t>(kind));
+    EXPECT_EQ(word(registers::kErrorAddress), reported / kBeatBytes);
+    *ddr_->at(address, 1) ^= 0x20;
+    ask({1}, 0, 0);
+    EXPECT_TRUE(server.serve_once());
+    EXPECT_EQ(word(registers::kStatus), registers::kDone) << "it is repaired";
+    EXPECT_EQ(word(registers::kErrorRegion), 0u);
+  };
+  const ImageView view = image_->view();
+  for (const uint64_t page : {0, 1, 7}) {
+    const uint64_t address = view.weights.address + page * kPageBytes;
+    expect_damage(RegionKind::kWeights, address + 4000, address);
+  }
+  expect_damage(RegionKind::kParameters, view.parameters.address + 5, view.parameters.address);
+  expect_damage(RegionKind::kProgram, program_address_ + 20, program_address_);
+  expect_damage(RegionKind::kProgram, program_address_ + 64 + 3 * 32 + 9, program_address_ + 128);
 }
 
 TEST_F(AcceleratorServerTest, SoftResetClearsStatus) {
