@@ -8,6 +8,7 @@
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "engine/flush_to_zero.h"
+#include "engine/visit_cache.h"
 #include "isa/check.h"
 #include "numerics/fp16.h"
 #include "numerics/reciprocal.h"
@@ -136,6 +137,11 @@ void Interpreter::for_each(uint32_t count, uint32_t grain, const Body& body) {
     for (uint32_t unit = first; unit < last; ++unit) body(unit, &overflow);
     if (overflow) overflow_.store(true, std::memory_order_relaxed);
   });
+}
+
+void Interpreter::visit_cache(uint32_t positions, const CacheVisitor& visit) {
+  for (const LinkedStep& step : program_.steps)
+    brim::visit_cache(header_, step.instruction, *memory_, positions, visit);
 }
 
 void Interpreter::load(const LinkedStep& step) {

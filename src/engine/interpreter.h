@@ -50,6 +50,8 @@ class Interpreter : public Executor {
   // without the ones before it.
   void fill_cache();
 
+  void visit_cache(uint32_t positions, const CacheVisitor& visit) override;
+
  private:
   // What a thread needs for the attention of one KV head and token.
   struct AttentionScratch {

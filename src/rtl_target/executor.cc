@@ -8,6 +8,7 @@
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
+#include "engine/visit_cache.h"
 #include "isa/pass_limits.h"
 #include "rtl_target/does_not_fit.h"
 
@@ -41,6 +42,11 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
     throw DoesNotFit(error.what());
   }
   throw DoesNotFit(image.path() + ": no pass of the accelerator fits; pack with a smaller --context");
+}
+
+void RtlExecutor::visit_cache(uint32_t positions, const CacheVisitor& visit) {
+  for (const Instruction& in : program_.instructions)
+    brim::visit_cache(program_.header, in, memory_, positions, visit);
 }
 
 void RtlExecutor::fill_cache() {

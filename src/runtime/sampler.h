@@ -23,6 +23,10 @@ class Sampler {
   void forget();
   void accept(uint32_t token);
 
+  // Where its random numbers stand.
+  uint64_t state() const { return state_; }
+  void set_state(uint64_t state) { state_ = state; }
+
  private:
   double uniform();  // [0, 1)
 

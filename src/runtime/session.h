@@ -24,6 +24,8 @@ class HostSampler {
   }
   void forget() { sampler_.forget(); }
   void accept(uint32_t token) { sampler_.accept(token); }
+  uint64_t state() const { return sampler_.state(); }
+  void set_state(uint64_t state) { sampler_.set_state(state); }
 
  private:
   Sampler sampler_;
@@ -61,6 +63,10 @@ class Session {
   // the text as it was.
   void add(std::span<const uint32_t> tokens);
   void add_turns(std::span<const ChatTurn> turns);
+
+  // The text is `tokens`, of which the runner has the first `position` in its cache. Throws Error if it does
+  // not fit.
+  void restore(std::span<const uint32_t> tokens, uint32_t position);
 
   // Makes the text `tokens`, of which what is in the cache already is not run again. Throws as add() does.
   void become(std::span<const uint32_t> tokens);
