@@ -9,6 +9,7 @@
 #include "accelerator/driver.h"
 #include "engine/pass.h"
 #include "firmware/embedding_rows.h"
+#include "firmware/repair.h"
 #include "image/header.h"
 #include "isa/instruction.h"
 #include "runtime/candidates.h"
@@ -34,7 +35,8 @@ class Accelerator final : public PassRunner {
   uint32_t context() const override { return program_->context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
 
-  // If the pass fails, what happened is on the console, and the accelerator has been reset.
+  // A pass that comes to damaged memory is run again when that has been repaired. If it fails for good, what
+  // happened is on the console, and the accelerator has been reset.
   PassLogits run(const Pass& pass) override;
 
   // Memory for a Sampler, valid until the next pass: two rows of the logits region in which the last pass's
@@ -47,6 +49,8 @@ class Accelerator final : public PassRunner {
   // The row of the logits region for token t of a pass, as it is in memory.
   std::span<float> logits_row(uint32_t token);
 
+  Repairs& repairs() { return repairs_; }
+
   bool counts_stalls() const { return facts_.counts_stalls(); }
   const Work& work() const { return work_; }
   const EmbeddingRows& rows() const { return *rows_; }
@@ -54,9 +58,11 @@ class Accelerator final : public PassRunner {
     work_ = {};
     rows_->clear();
   }
+  void set_work(const Work& work) { work_ = work; }
 
  private:
   bool wait_for_end(double seconds);
+  bool reset();
   uint64_t logits_rows() const;
   PassLogits fail(const Pass& pass, const accelerator::Outcome* outcome);
 
@@ -69,6 +75,7 @@ class Accelerator final : public PassRunner {
   uint32_t last_row_ = 0;  // of the last pass's logits
   bool scratch_used_ = false;
   EmbeddingRows* rows_ = nullptr;
+  Repairs repairs_;
   Work work_;
 };
 

@@ -164,6 +164,18 @@ Fat32::Found Fat32::find(std::string_view name, FatFile* file) {
   return Found::kDamaged;
 }
 
+bool FatReader::skip(uint32_t bytes) {
+  if (bytes > left() || bytes % kSectorBytes != 0) return false;
+  const uint64_t cluster_bytes = uint64_t{volume_.sectors_per_cluster_} * kSectorBytes;
+  const uint64_t clusters = (offset_ % cluster_bytes + bytes) / cluster_bytes;
+  offset_ += bytes;
+  for (uint64_t i = 0; i < clusters; ++i) {
+    if (cluster_ == 0) return false;
+    cluster_ = volume_.next_cluster(cluster_);
+  }
+  return true;
+}
+
 bool FatReader::read(uint8_t* to, uint32_t bytes) {
   if (bytes > left() || (bytes % kSectorBytes != 0 && bytes != left())) return false;
   const uint32_t cluster_bytes = volume_.sectors_per_cluster_ * kSectorBytes;

@@ -59,6 +59,9 @@ class FatReader {
 
   uint32_t left() const { return file_.bytes - offset_; }
 
+  // Leaves out the next `bytes` bytes, a multiple of kSectorBytes. False as read().
+  bool skip(uint32_t bytes);
+
   // Reads the next `bytes` bytes: a multiple of kSectorBytes, or all that is left. False if the card or the
   // file's chain of clusters fails, or the file is shorter.
   bool read(uint8_t* to, uint32_t bytes);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/crc32c.h"
 #include "firmware/board.h"
 #include "firmware/cache.h"
 #include "firmware/console.h"
@@ -12,7 +13,6 @@
 #include "firmware/fat32.h"
 #include "firmware/sdhci.h"
 #include "firmware/timer.h"
-#include "image/crc32c.h"
 
 namespace brim {
 
@@ -180,6 +180,23 @@ class ImageFiles {
     return false;
   }
 
+  // Any bytes of the image, whole sectors within one file.
+  bool read_at(uint64_t offset, uint8_t* to, uint64_t bytes) {
+    for (uint32_t i = 0; i < count_; ++i) {
+      if (offset < files_[i].bytes) {
+        FatReader reader(volume_, files_[i]);
+        if (!reader.skip(static_cast<uint32_t>(offset))) return false;
+        for (uint64_t done = 0; done < bytes; done += kStep) {
+          if (!reader.read(to + done, static_cast<uint32_t>(std::min<uint64_t>(kStep, bytes - done))))
+            return false;
+        }
+        return true;
+      }
+      offset -= files_[i].bytes;
+    }
+    return false;
+  }
+
   uint32_t first_file_bytes() const { return files_[0].bytes; }
 
  private:
@@ -249,14 +266,23 @@ const ImageHeader* resident_image() {
   return ImageView(*header).header.address == board::kFirmwareEnd ? header : nullptr;
 }
 
+// The slot and what is in it, for as long as the program runs.
+struct Slot {
+  SdCard card;
+  Fat32 volume{card};
+  ImageFiles files{volume};
+  bool image_found = false;
+};
+Slot& slot() {
+  static Slot only;
+  return only;
+}
+
 }  // namespace
 
 const ImageHeader* load_image(EmbeddingRows& rows) {
   const ImageHeader* resident = resident_image();
-  static SdCard card;
-  static Fat32 volume(card);
-  bool mounted = false;
-  ImageFiles files(volume);
+  auto& [card, volume, files, image_found] = slot();
   const ImageHeader* header = reinterpret_cast<const ImageHeader*>(header_page);
   if (const char* problem = card.start()) {
     if (resident == nullptr) {
@@ -270,8 +296,8 @@ const ImageHeader* load_image(EmbeddingRows& rows) {
       print("Error: the SD card cannot be used: ", std::string_view(unusable), ".\n");
       return nullptr;
     }
-    mounted = true;
     if (!files.open() || !read_header(files)) return nullptr;
+    image_found = true;
     print("SD card: 4 bits at ", Fixed{card.hz() / 1e6, 0}, " MHz\n");
   }
 
@@ -289,8 +315,25 @@ const ImageHeader* load_image(EmbeddingRows& rows) {
     const RegionEntry& region = header->regions[i];
     if (!region.has_content() && region.kind != RegionKind::kReserved) clear_region(region);
   }
-  if (!rows.attach(*header, mounted ? &volume : nullptr)) return nullptr;
+  if (!rows.attach(*header, image_found ? &volume : nullptr)) return nullptr;
   return reinterpret_cast<const ImageHeader*>(ImageView(*header).header.address);
+}
+
+bool read_again(const ImageHeader& image, const RegionEntry& region, uint64_t address, uint64_t bytes) {
+  if (!slot().image_found) {
+    print("\nError: there is no card to read it from again. Load the image again.\n");
+    return false;
+  }
+  // The card may have been changed since.
+  alignas(kCacheLine) static uint8_t page[kImageHeaderBytes];
+  ImageFiles& files = slot().files;
+  if (!files.read_at(0, page, kImageHeaderBytes) || std::memcmp(page, &image, kImageHeaderBytes) != 0 ||
+      !files.read_at(region.file_offset + (address - region.address), memory_at(address), bytes)) {
+    print(
+        "\nError: the card cannot be read, or holds another image. Put the card back and reset the board.\n");
+    return false;
+  }
+  return true;
 }
 
 }  // namespace brim

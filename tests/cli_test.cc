@@ -470,6 +470,59 @@ TEST_F(CliStories, VerifyAcceptsAGoodImageAndNamesTheRegionOfABadOne) {
   expect_failure(brim({"export", bad, folder_.path() + "/sd"}), "weights.0");
 }
 
+TEST_F(CliStories, DamagedWeightsEndARunThatChecksItsStream) {
+  const std::vector<std::string> run = {"run", image_, "-p", "Once", "-n", "2"};
+  const auto with = [&](const std::string& image, std::vector<std::string> more) {
+    more.insert(more.begin(), run.begin(), run.end());
+    more[1] = image;
+    return more;
+  };
+  EXPECT_EQ(output(with(image_, {"--check", "stream"})), output(run));
+  std::string content = read_file(image_);
+  const json regions = json_of({"inspect", image_, "--json"})["regions"];
+  for (const json& region : regions) {
+    if (region["name"] == "weights.0") content[region["file_offset"].get<size_t>() + 20000] ^= 1;
+  }
+  const std::string bad = folder_.write("bad.brim", content);
+  expect_failure(brim(with(bad, {"--check", "stream"})), "weights are damaged at address 0x");
+  expect_failure(brim(with(bad, {"--target", "reference"})), "weights are damaged at address 0x");
+}
+
+TEST_F(CliStories, PackLeavesOutPagesThatAreToBeAvoided) {
+  const auto regions = [](const std::string& image) {
+    return json_of({"inspect", image, "--json"})["regions"];
+  };
+  uint64_t address = 0;
+  for (const json& region : regions(image_)) {
+    if (region["name"] == "weights.0") address = region["address"].get<uint64_t>() + 3 * 8192 + 77;
+  }
+  ASSERT_NE(address, 0u);
+  const std::string around = folder_.path() + "/around.brim";
+  const std::vector<std::string> pack = {"pack",        model_,     "-o",      around,
+                                         "--tokenizer", tokenizer_, "--quant", "rtn"};
+  const auto avoiding = [&](const std::string& addresses) {
+    auto arguments = pack;
+    arguments.insert(arguments.end(), {"--avoid", addresses});
+    return arguments;
+  };
+  ASSERT_EQ(brim(avoiding(std::to_string(address) + ",0x900000000")).exit_code, 0);
+  const uint64_t page = address / 8192 * 8192;
+  for (const json& region : regions(around)) {
+    const auto first = region["address"].get<uint64_t>();
+    EXPECT_TRUE(page + 8192 <= first || first + region["bytes"].get<uint64_t>() <= page) << region;
+  }
+  const std::vector<std::string> text = {"-p", "Once", "-n", "8"};
+  const auto run = [&](const std::string& image) {
+    std::vector<std::string> arguments = {"run", image};
+    arguments.insert(arguments.end(), text.begin(), text.end());
+    return output(arguments);
+  };
+  EXPECT_EQ(run(around), run(image_));
+  expect_failure(brim(avoiding("here")), "--avoid here: is no address");
+  expect_failure(brim(avoiding("0x700000000")), "the board has no memory there");
+  expect_failure(brim(avoiding("0x1000")), "the firmware stands there");
+}
+
 TEST_F(CliStories, PackedImagesCarryAKnownPassThatVerifyComparesWith) {
   EXPECT_NE(output({"verify", image_}).find("known pass: the logits that the image carries"),
             std::string::npos);

@@ -31,7 +31,8 @@ inline std::vector<ModelDescription> small_models() {
                               .rope_scaling = {},
                               .tied_embeddings = false,
                               .qkv_bias = false,
-                              .qk_norm = false};
+                              .qk_norm = false,
+                              .eight_bit = {}};
   std::vector<ModelDescription> models = {base};
 
   ModelDescription bias = base;  // one and two columns per page; half-split pairs

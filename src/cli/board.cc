@@ -196,9 +196,12 @@ void add_board(CLI::App& app) {
   command->add_option("--passes", options->passes, "Write every pass's position and token ids to this file");
   command
       ->add_option("--fault", options->fault,
-                   "What the accelerator does wrong, to see how the firmware takes it")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Fault>{
-          {"silent", Fault::kSilent}, {"bus-error", Fault::kBusError}, {"wrong-bit", Fault::kWrongBit}}));
+                   "What the accelerator or its memory does wrong, to see how the firmware takes it")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Fault>{{"silent", Fault::kSilent},
+                                                                       {"bus-error", Fault::kBusError},
+                                                                       {"wrong-bit", Fault::kWrongBit},
+                                                                       {"flipped-bit", Fault::kFlippedBit},
+                                                                       {"stuck-bit", Fault::kStuckBit}}));
   command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
       ->capture_default_str();
   command

@@ -14,6 +14,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "base/text_writer.h"
+#include "compile/matrix.h"
 
 namespace brim {
 
@@ -63,6 +64,21 @@ void PlacementOptions::add_to(CLI::App& command) {
           "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
       ->default_str("max")
       ->check(context_problem, "TOKENS|max");
+  command
+      .add_option_function<std::string>(
+          "--eight-bit", [this](const std::string& names) { eight_bit = roles_of_matrices(names); },
+          "Matrices to hold in eight bits instead of four, as lm_head,down: any of qkv, o, gate_up, down, "
+          "lm_head, "
+          "router (which always is), all. They take twice the memory and time")
+      ->type_name("NAME,...")
+      ->check([](const std::string& names) {
+        try {
+          roles_of_matrices(names);
+          return std::string();
+        } catch (const Error& error) {
+          return std::string(error.what());
+        }
+      });
   command
       .add_option_function<std::string>(
           "--embedding",
@@ -141,6 +157,13 @@ void add_target_options(CLI::App& command, Target& target) {
           "which takes as much memory again")
       ->check(CLI::IsMember({"map", "copy"}))
       ->default_str("map");
+  command
+      .add_option_function<std::string>(
+          "--check", [&target](const std::string& value) { target.check_stream = value == "stream"; },
+          "stream: compare the checksums of weights as they are used, which costs some speed; none: trust "
+          "memory and file. The reference and the RTL always compare them")
+      ->check(CLI::IsMember({"none", "stream"}))
+      ->default_str("none");
   command
       .add_option("--tokens-per-pass", target.tokens_per_pass,
                   "Prompt tokens per pass over the weights (default: 64, reference: 8)")

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "compile/planner.h"
 #include "isa/layout.h"
+#include "model/tensor_role.h"
 #include "runtime/host_speculation.h"
 #include "runtime/loaded_model.h"
 #include "runtime/sampler_options.h"
@@ -22,6 +23,7 @@ namespace brim {
 void add_pack(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_run(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_chat_prompt(CLI::App& app);
 void add_eval(CLI::App& app);
@@ -42,6 +44,7 @@ struct PlacementOptions {
   bool embedding_on_card = false;
   std::string kv = "8";  // 8, 4, k8v4 or auto
   bool kv_rotation = true;
+  RoleSet eight_bit;  // matrices with eight bits
 
   PlanOptions plan(uint64_t tokenizer_bytes = 0) const;
 

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/concat.h"
@@ -29,6 +31,7 @@ struct Options {
   std::string model;
   std::string output;
   PlacementOptions placement;
+  std::vector<std::string> avoid;  // addresses of memory that does not keep what is written
   std::string tokenizer;
   std::string quantiser = kDefault;
   std::string calibration;
@@ -60,10 +63,11 @@ constexpr uint64_t kBestByDefault = 500'000'000;
 // What --quant stands for where it was not given: `best` where it can be had without a wait that nobody
 // expects.
 std::string default_quantiser(const TensorSource& source, bool has_tokenizer, const Options& options) {
-  if (!options.calibration.empty()) return "best";
+  if (!options.calibration.empty()) return source.description().experts > 0 ? "awq" : "best";
+  if (source.description().experts > 0) return "rtn";
   if (options.model.starts_with("synthetic:") || !has_tokenizer) return "rtn";
   if (source.is_quantised({TensorRole::kQuery})) return "rtn";  // taken over as it is
-  if (streamed_weights(source.description()) <= kBestByDefault) return "best";
+  if (matrix_weights(source.description()) <= kBestByDefault) return "best";
   std::fprintf(stderr,
                "note: weights are rounded to nearest; --quant best keeps more of the model, and takes "
                "much longer\n");
@@ -92,8 +96,28 @@ std::unique_ptr<TensorSource> rotate_four_bit_values(const TensorSource& checkpo
   return nullptr;
 }
 
+// The board without the pages that hold the addresses to be avoided.
+Board board_of(const Options& options) {
+  Board board = load_board(options.placement.board, options.placement.set);
+  for (const std::string& text : options.avoid) {
+    char* end = nullptr;
+    const uint64_t address = std::strtoull(text.c_str(), &end, 0);
+    const auto refuse = [&](const char* why) -> void { throw Error("--avoid " + text + ": " + why); };
+    if (text.empty() || *end != '\0' || text.front() == '-') refuse("is no address, as 0x12340000");
+    const AddressRange page = {address / kPageBytes * kPageBytes, kPageBytes};
+    const auto holds = [&](const MemoryRegion& range) { return range.range().contains(page); };
+    if (std::ranges::none_of(board.regions, holds)) refuse("the board has no memory there");
+    if (board.firmware.bytes > 0 && holds(board.firmware)) {
+      refuse("the firmware stands there, which no image can help: the board needs other memory");
+    }
+    if (std::ranges::any_of(board.reserved, holds)) continue;
+    board.reserved.push_back({"avoided", page.base, page.bytes});
+  }
+  return board;
+}
+
 Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenizer, const Options& options) {
-  const Board board = load_board(options.placement.board, options.placement.set);
+  const Board board = board_of(options);
   // An hour's work should not end in an error that could have been told at once.
   const KvCache cache = plan_image(checkpoint.description(), board, options.placement.plan(tokenizer.size()))
                             .addresses.kv_cache;
@@ -109,6 +133,9 @@ Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenize
                            .kv_cache = cache,
                            .threads = options.threads,
                            .quantiser = name};
+  if ((name == "gptq" || name == "best") && source.description().experts > 0) {
+    throw Error(concat("--quant ", name, " does not know experts: choose --quant awq or rtn"));
+  }
   if (name == "rtn" && !options.calibration.empty()) {
     throw Error("--quant rtn looks at no text: leave out --calib, or choose --quant best");
   }
@@ -135,6 +162,12 @@ Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenize
                                                 .unfinished = unfinished,
                                                 .threads = thread_count(options.threads),
                                                 .progress = progress_bar});
+  if (quantised) {
+    const auto known = source.notes();
+    for (const std::string& note : quantised->notes()) {
+      if (std::ranges::find(known, note) == known.end()) std::fprintf(stderr, "note: %s\n", note.c_str());
+    }
+  }
   PackOptions packing = common;
   packing.progress = progress_bar("packing");
   packing.known_pass = [&](const std::string& file) {
@@ -161,7 +194,7 @@ std::vector<std::string> quantiser_names() {
 
 void pack(Options options) {
   options.model = local_path(options.model);
-  const auto source = open_model(options.model);
+  const auto source = with_eight_bits(open_model(options.model), options.placement.eight_bit);
   const ModelDescription& model = source->description();
   for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
   const std::vector<uint8_t> tokenizer = find_tokenizer(options, *source);
@@ -211,6 +244,12 @@ void add_pack(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", options->output, "The image file to write")->required();
   options->placement.add_to(*command);
+  command
+      ->add_option(
+          "--avoid", options->avoid,
+          "Addresses of memory that does not keep what is written to it, as the firmware reports them: the "
+          "image leaves out their pages")
+      ->delimiter(',');
   command->add_option("--tokenizer", options->tokenizer,
                       "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)");
   command->add_option("--quant", options->quantiser, quantiser_help())

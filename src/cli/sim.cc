@@ -39,8 +39,14 @@ bool is_image(const std::string& path) {
 }
 
 sim::Subject open_subject(const Options& options, const std::string& name, const Board& board) {
-  if (is_image(name)) return sim::subject_of(MappedImage(name), board);
-  return sim::subject_of(open_model(name)->description(), board, options.placement.plan());
+  if (is_image(name)) {
+    if (options.placement.eight_bit != RoleSet{}) {
+      throw Error(name + ": an image has its own bits; --eight-bit goes with a model, or with brim pack");
+    }
+    return sim::subject_of(MappedImage(name), board);
+  }
+  const auto source = with_eight_bits(open_model(name), options.placement.eight_bit);
+  return sim::subject_of(source->description(), board, options.placement.plan());
 }
 sim::Subject open_subject(const Options& options, const Board& board) {
   return open_subject(options, options.subject, board);
@@ -320,6 +326,15 @@ void add_sim(CLI::App& app) {
   command
       ->add_option("-t,--threads", options->run.threads, "Passes simulated at a time (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--route-seed", options->run.routing.seed,
+                   "Of the draw by which tokens choose experts, in a model that has some")
+      ->capture_default_str();
+  command
+      ->add_option("--route-skew", options->run.routing.skew,
+                   "How unevenly: the n-th most popular expert has a share of n^-SKEW; 0: all alike")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--trace", options->trace,
                       "Write a Chrome/Perfetto trace of a window of the first generated token's pass");

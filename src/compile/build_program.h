@@ -30,7 +30,8 @@ struct ProgramAddresses {
   uint32_t context = 0;      // positions, a multiple of kAttentionBlock
   std::vector<uint64_t> kv;  // [layer][kv head][K, V]: start of the pages
 
-  // Where a new run of weight chunks starts: before matrix `matrix` of matrices(model).
+  // Where a new run of weight chunks starts: before matrix `matrix` of matrices(model). Of a layer's experts
+  // only that of the first one is here.
   struct StreamStart {
     uint32_t matrix;
     uint64_t address;
@@ -43,7 +44,7 @@ ProgramHeader program_header(const ModelDescription& model, uint32_t context, co
 
 Program build_program(const ModelDescription& model, const ProgramAddresses& addresses);
 
-// Bytes of any program of this model whose weights stand in `streams` runs.
+// Bytes of any program of this model whose weights stand in `streams` regions.
 uint64_t program_bytes(const ModelDescription& model, uint64_t streams);
 
 }  // namespace brim

@@ -169,22 +169,35 @@ class Attempt {
            embedding_row_bytes(options_.embedding, model_.dim);
   }
 
-  // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region.
+  // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region,
+  // and with experts a further one behind those of each layer. A layer's experts stand in one region.
   bool place_weights() {
     const std::vector<Matrix> all = matrices(model_);
     uint32_t next = 0;
     for (size_t region = 0; region < allocator_.regions() && next < all.size(); ++region) {
       const uint32_t first = next;
-      uint64_t pages = 0;
-      while (next < all.size() && stream_bytes(pages + all[next].pages()) <= allocator_.room(region)) {
-        pages += all[next++].pages();
+      const uint64_t room = allocator_.room(region);
+      std::vector<ProgramAddresses::StreamStart> starts;  // addresses from the region's beginning
+      uint64_t done = 0;                                  // bytes of runs that are complete
+      uint64_t pages = 0;                                 // of the run under way
+      while (next < all.size()) {
+        const bool experts = is_of_expert(all[next].kind);
+        const uint32_t count = experts ? 2 * model_.experts : 1;
+        const uint64_t start = experts ? done + stream_bytes(pages) : done;
+        const uint64_t bytes = experts ? model_.experts * run_bytes(std::span(all).subspan(next, 2))
+                                       : stream_bytes(pages + all[next].pages());
+        if (start + bytes > room) break;
+        if (experts || pages == 0) starts.push_back({next, start});
+        done = experts ? start + bytes : done;
+        pages = experts ? 0 : pages + all[next].pages();
+        next += count;
       }
       if (next == first) continue;
-      const uint64_t bytes = stream_bytes(pages);
+      const uint64_t bytes = done + stream_bytes(pages);
       const uint64_t address = allocator_.take(region, bytes);
-      plan_.addresses.streams.push_back({first, address});
-      plan_.regions.push_back({RegionKind::kWeights,
-                               "weights." + std::to_string(plan_.addresses.streams.size() - 1), address,
+      for (const auto& [matrix, offset] : starts)
+        plan_.addresses.streams.push_back({matrix, address + offset});
+      plan_.regions.push_back({RegionKind::kWeights, "weights." + std::to_string(weight_regions_++), address,
                                bytes, true, 0, first, next - first});
     }
     return next == all.size();
@@ -216,17 +229,19 @@ class Attempt {
   const KvCache kv_;
   const uint32_t context_;
   Allocator allocator_;
+  uint32_t weight_regions_ = 0;
   Plan plan_;
 };
 
 uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, const KvCache& cache,
                       uint32_t context) {
-  uint64_t pages = 0;
-  for (const Matrix& matrix : matrices(model)) pages += matrix.pages();
+  uint64_t weights = 0;
+  const std::vector<Matrix> all = matrices(model);
+  for (const auto run : runs_of(all)) weights += run_bytes(run);
   uint64_t kv_bytes = 0;
   for (const KvFormat& kv : formats_of(model, cache))
     kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
-  return stream_bytes(pages) + (options.embedding_on_card ? 0 : embedding_bytes(model, options)) +
+  return weights + (options.embedding_on_card ? 0 : embedding_bytes(model, options)) +
          uint64_t{model.layers} * model.kv_heads * kv_bytes +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }

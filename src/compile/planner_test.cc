@@ -88,9 +88,11 @@ void expect_sound(const Plan& plan, const ModelDescription& model, const Board& 
   EXPECT_EQ(a.streams[0].matrix, 0u);
   for (size_t s = 0; s < a.streams.size(); ++s) {
     const size_t last = s + 1 < a.streams.size() ? a.streams[s + 1].matrix : all.size();
-    uint64_t pages = 0;
-    for (size_t m = a.streams[s].matrix; m < last; ++m) pages += all[m].pages();
-    EXPECT_TRUE(within(RegionKind::kWeights, a.streams[s].address, stream_bytes(pages)));
+    uint64_t bytes = 0;
+    for (const auto run : runs_of(std::span(all).subspan(a.streams[s].matrix, last - a.streams[s].matrix))) {
+      bytes += run_bytes(run);
+    }
+    EXPECT_TRUE(within(RegionKind::kWeights, a.streams[s].address, bytes));
   }
   EXPECT_LE(serialise(build_program(model, a)).size(), plan.region(RegionKind::kProgram).bytes);
 }

@@ -21,7 +21,10 @@ struct MatrixView {
   PageShape shape{4, 32};
   uint32_t rows = 0;
   uint32_t pages_per_block = 0;  // pages run through the columns of a block of shape.rows rows
+  uint32_t input_blocks = 0;     // A16 blocks of the input; in two planes they come round twice
 
+  // The block of the input that a column group is multiplied with.
+  uint32_t block(uint32_t group) const { return group < input_blocks ? group : group - input_blocks; }
   uint32_t row_blocks() const { return (rows + shape.rows - 1) / shape.rows; }
   const uint8_t* page(uint64_t i) const { return stream + page_offset(first_page + i); }
   const uint8_t* record(uint64_t i) const { return stream + metadata_offset(first_page + i); }

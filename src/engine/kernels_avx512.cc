@@ -321,13 +321,17 @@ class Avx512Kernels final : public SimdDot<Avx512> {
       for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
         const uint64_t index = uint64_t{block} * matrix.pages_per_block + p;
         unpack(matrix.page(index), matrix.record(index), page);
-        const A16Digits* digits = x.digits + p * columns;
+        uint32_t blocks[columns];
+        for (uint32_t column = 0; column < columns; ++column)
+          blocks[column] = matrix.block(p * columns + column);
+        const A16Digits* digits = x.digits;
         uint32_t t = 0;
         for (; t + kTokens <= x.tokens; t += kTokens) {
-          add_page<columns, kTokens>(page, digits + uint64_t{t} * x.blocks, x.blocks, &sums[t * kRows]);
+          add_page<columns, kTokens>(page, digits + uint64_t{t} * x.blocks, x.blocks, blocks,
+                                     &sums[t * kRows]);
         }
         for (; t < x.tokens; ++t) {
-          add_page<columns, 1>(page, digits + uint64_t{t} * x.blocks, x.blocks, &sums[t * kRows]);
+          add_page<columns, 1>(page, digits + uint64_t{t} * x.blocks, x.blocks, blocks, &sums[t * kRows]);
         }
       }
       for (uint32_t t = 0; t < x.tokens; ++t) {
@@ -337,14 +341,16 @@ class Avx512Kernels final : public SimdDot<Avx512> {
     }
   }
 
-  // sums[t][...] += the page times token t; the digits of the next token are `stride` blocks away.
+  // sums[t][...] += the page times token t; the digits of the next token are `stride` blocks away. The page's
+  // columns are multiplied with these blocks.
   template <uint32_t columns, uint32_t tokens>
-  static void add_page(const UnpackedPage& page, const A16Digits* digits, uint32_t stride, float* sums) {
+  static void add_page(const UnpackedPage& page, const A16Digits* digits, uint32_t stride,
+                       const uint32_t (&blocks)[columns], float* sums) {
     constexpr uint32_t kVectors = kGroupsPerPage / columns / 16;
     for (uint32_t v = 0; v < kVectors; v += 2) {
       __m512 c[tokens][2][columns];
       for (uint32_t column = 0; column < columns; ++column) {
-        add_column<columns, tokens>(page, column * kVectors + v, digits + column, stride, column, c);
+        add_column<columns, tokens>(page, column * kVectors + v, digits + blocks[column], stride, column, c);
       }
       for (uint32_t t = 0; t < tokens; ++t) {
         for (uint32_t half = 0; half < 2; ++half) {

@@ -40,15 +40,19 @@ int32_t group_dot(const uint8_t* packed, const A16Digits& x, int32_t zero) {
 }
 
 // Row `row` of a page: contributions of its column groups, added pairwise.
-float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint32_t row,
+float page_row(const MatrixView& matrix, uint64_t index, uint32_t first_column, uint32_t row,
                const A16Digits* x) {
+  const uint8_t* page = matrix.page(index);
+  const uint8_t* record = matrix.record(index);
+  const PageShape shape = matrix.shape;
   float c[4];
   for (uint32_t column = 0; column < shape.columns; ++column) {
     const uint32_t group = column * shape.rows + row;
     const int32_t zero = (record[group / 2] >> (group % 2 * 4)) & 15;
     const float scale = load_fp16(record + kMetadataZeroBytes + 2 * group);
-    const int32_t dot = group_dot(page + group * kGroupBytes, x[column], zero);
-    c[column] = fmul(fl(dot), fmul(scale, power_of_two(x[column].exponent)));
+    const A16Digits& block = x[matrix.block(first_column + column)];
+    const int32_t dot = group_dot(page + group * kGroupBytes, block, zero);
+    c[column] = fmul(fl(dot), fmul(scale, power_of_two(block.exponent)));
   }
   switch (shape.columns) {
     case 4:
@@ -74,8 +78,7 @@ class ReferenceKernels : public Kernels {
           float sum = 0;
           for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
             const uint64_t page = uint64_t{block} * matrix.pages_per_block + p;
-            sum = fadd(sum, page_row(matrix.page(page), matrix.record(page), matrix.shape, row,
-                                     x.row(t) + p * columns));
+            sum = fadd(sum, page_row(matrix, page, p * columns, row, x.row(t)));
           }
           out[t * out_stride + block * rows + row] = sum;
         }

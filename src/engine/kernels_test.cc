@@ -105,16 +105,19 @@ void expect_same(std::span<const A16Digits> expected, std::span<const A16Digits>
   }
 }
 
+// In one plane, and in two over the same inputs.
 TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesRowsAndTokens) {
-  for (const uint32_t groups : {1u, 2u, 3u, 4u, 6u, 8u}) {
-    const PageShape shape = page_shape(groups);
+  for (const auto& [planes, inputs] : std::initializer_list<std::pair<uint32_t, uint32_t>>{
+           {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 6}, {1, 8}, {2, 1}, {2, 2}, {2, 3}, {2, 6}}) {
+    const PageShape shape = page_shape(planes * inputs);
     for (const uint32_t rows : {1u, 16u, 31u, 129u, 200u}) {
-      MatrixView matrix{nullptr, 23, shape, rows, groups / shape.columns};  // crosses a metadata page
+      // crosses a metadata page
+      MatrixView matrix{nullptr, 23, shape, rows, planes * inputs / shape.columns, inputs};
       const auto bytes = stream(matrix.first_page + uint64_t{matrix.row_blocks()} * matrix.pages_per_block);
       matrix.stream = bytes.data();
       for (const uint32_t tokens : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u}) {
         for (const Extreme extreme : {Extreme::kNone, Extreme::kLargest, Extreme::kZero}) {
-          const Activations x = activations(tokens, groups, extreme);
+          const Activations x = activations(tokens, inputs, extreme);
           const uint64_t stride = rows + 3;
           std::vector<float> expected(tokens * stride, 7.0f), got(tokens * stride, 7.0f);
           reference_->matvec(matrix, x.view(0, tokens), 0, matrix.row_blocks(), expected.data(), stride);
@@ -122,8 +125,8 @@ TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesRowsAndTokens) {
           tested_->matvec(matrix, x.view(0, tokens), 0, middle, got.data(), stride);
           tested_->matvec(matrix, x.view(0, tokens), middle, matrix.row_blocks(), got.data(), stride);
           expect_same(expected, got,
-                      std::to_string(groups) + " groups, " + std::to_string(rows) + " rows, " +
-                          std::to_string(tokens) + " tokens");
+                      std::to_string(planes) + " planes of " + std::to_string(inputs) + " groups, " +
+                          std::to_string(rows) + " rows, " + std::to_string(tokens) + " tokens");
           if (HasFatalFailure()) return;
         }
       }

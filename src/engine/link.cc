@@ -25,6 +25,11 @@ class Linker {
     for (const MemoryRead& read : row.reads) resolve(read, step);
     for (const MemoryWrite& write : row.writes) resolve(write, step);
     if (in.opcode == Opcode::kStream) stream_ = {byte_address(in.address), 0};
+    if (in.opcode == Opcode::kExperts) {
+      stream_ = stream_of_expert(in, 0);
+      expert_stride_ = byte_address(in.address2);
+    }
+    if (in.opcode == Opcode::kMix) expert_stride_ = 0;
     if (in.opcode == Opcode::kRope) linked_.rope_beats = in.count;
 
     if (row.takes != Results::kNone && in.opcode != Opcode::kOutput) {
@@ -53,8 +58,15 @@ class Linker {
     switch (read.pattern) {
       case Pattern::kWeights: {
         const PageShape shape = page_shape(in.groups);
-        step.matrix = {memory_.read(stream_.start, stream_bytes(stream_.page + in.count)), stream_.page,
-                       shape, in.rows, in.groups / shape.columns};
+        step.expert_stride = expert_stride_;
+        const uint64_t before_last = expert_stride_ == 0 ? 0 : expert_stride_ * (header_.experts - 1u);
+        step.matrix = {memory_.read(stream_.start, before_last + stream_bytes(stream_.page + in.count)),
+                       stream_.page,
+                       shape,
+                       in.rows,
+                       in.groups / shape.columns,
+                       in.groups / planes_of(in)};
+        step.address = stream_.start;
         stream_.page += in.count;
         break;
       }
@@ -75,6 +87,7 @@ class Linker {
                                 : read.index == Index::kToken  ? header_.vocabulary
                                                                : 1;
           step.table = memory_.read(base, byte_address(in.count) * rows);
+          step.address = base;
         }
         break;
       }
@@ -92,6 +105,10 @@ class Linker {
     }
   }
 
+  // Of the steps that belong together.
+  static uint32_t steps_from(const LinkedStep& step) {
+    return step.instruction.opcode == Opcode::kExperts ? 1 + kExpertSteps : 1;
+  }
   static bool of_heads(const LinkedStep& step) {
     return is_head_vector(step.instruction.opcode) || is_attention(step.instruction.opcode);
   }
@@ -109,7 +126,8 @@ class Linker {
       if (last > first) {
         group_heads(first, last);
       } else {
-        linked_.sections.push_back({first, ++last});
+        last += steps_from(linked_.steps[last]);
+        linked_.sections.push_back({first, last});
       }
     }
   }
@@ -127,24 +145,33 @@ class Linker {
         head.keys = {step.pages, step.scales, key_format(header_)};
         head.values = {nullptr, step.value_scales, value_format(header_)};
       }
+      if (step.instruction.opcode == Opcode::kSoftmax) {
+        head.all_heads = (step.instruction.flags & kFlagAllHeads) != 0;
+      }
       if (step.instruction.opcode == Opcode::kValues) head.values.pages = step.pages;
     }
     const auto begin = linked_.steps.begin();
     const auto attention = std::stable_partition(begin + first, begin + last, [](const LinkedStep& step) {
       return is_head_vector(step.instruction.opcode);
     });
+    const auto scores = std::stable_partition(attention, begin + last, [](const LinkedStep& step) {
+      return step.instruction.opcode == Opcode::kKeyScale;
+    });
     const auto middle = static_cast<uint32_t>(attention - begin);
+    const auto scaled = static_cast<uint32_t>(scores - begin);
     linked_.sections.push_back({first, middle});
-    linked_.sections.push_back({middle, last, first_head});
+    if (scaled > middle) linked_.sections.push_back({middle, scaled});
+    linked_.sections.push_back({scaled, last, first_head});
   }
 
   const ProgramHeader& header_;
   PhysicalMemory& memory_;
   LinkedProgram linked_;
   WeightStream stream_;
-  uint32_t taken_ = 0;        // rows of the last matrix
-  size_t last_matrix_ = 0;    // its step
-  bool among_heads_ = false;  // since then some heads' vectors or attention, but not all
+  uint64_t expert_stride_ = 0;  // in the steps of an expert
+  uint32_t taken_ = 0;          // rows of the last matrix
+  size_t last_matrix_ = 0;      // its step
+  bool among_heads_ = false;    // since then some heads' vectors or attention, but not all
 };
 
 }  // namespace

@@ -146,7 +146,7 @@ class SimdDot : public SimdSpu<Simd> {
               __builtin_prefetch(at + kPrefetchBytes);
               return Simd::template unpack<kGroupBytes>(at);
             };
-            c[v][column] = contributions(weights, record, group, x[p * columns + column]);
+            c[v][column] = contributions(weights, record, group, x[matrix.block(p * columns + column)]);
           }
         }
         for (uint32_t v = 0; v < kVectors; ++v) sum[v] = Simd::add(sum[v], page_sum<columns>(c[v]));
@@ -181,8 +181,9 @@ class SimdDot : public SimdSpu<Simd> {
           for (uint32_t t = 0; t < x.tokens; ++t) {
             F c[columns];
             for (uint32_t column = 0; column < columns; ++column) {
-              c[column] = contributions([&](uint32_t row) { return unpacked[column][row]; }, record,
-                                        column * kRows + first_row, x.row(t)[p * columns + column]);
+              c[column] =
+                  contributions([&](uint32_t row) { return unpacked[column][row]; }, record,
+                                column * kRows + first_row, x.row(t)[matrix.block(p * columns + column)]);
             }
             float* sum = &sums[t * kRows + first_row];
             Simd::store(sum, Simd::add(Simd::load(sum), page_sum<columns>(c)));

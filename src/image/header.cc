@@ -1,6 +1,6 @@
 #include "image/header.h"
 
-#include "image/crc32c.h"
+#include "base/crc32c.h"
 
 namespace brim {
 

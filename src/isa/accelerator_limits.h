@@ -12,6 +12,8 @@ namespace brim {
 inline constexpr uint32_t kMostDim = 4096;
 inline constexpr uint32_t kMostHidden = 14336;
 inline constexpr uint32_t kMostVocabulary = (1u << 24) - 1;
+inline constexpr uint32_t kMostExperts = 128;        // of a layer
+inline constexpr uint32_t kMostExpertsPerToken = 8;  // that a token chooses
 inline constexpr uint32_t kMostHeads = 64;
 inline constexpr uint32_t kMostKvHeads = 32;
 inline constexpr uint32_t kMostHeadsPerKv = 8;
@@ -78,6 +80,9 @@ constexpr Excess excess_of(const ProgramHeader& program, const LargestModel& lar
       {"dim", program.dim, largest.dim, "dim"},
       {"hidden", program.hidden, largest.hidden, "hidden"},
       {"vocabulary", program.vocabulary, kMostVocabulary},
+      {"experts", program.experts, kMostExperts},
+      {"experts per token", program.experts_per_token, kMostExpertsPerToken},
+      {"expert_hidden", program.expert_hidden, largest.hidden, "hidden"},
       {"heads", program.heads, largest.heads, "heads"},
       {"kv_heads", program.kv_heads, largest.kv_heads, "kv_heads"},
       {"query heads per KV head", heads_per_kv(program), largest.heads_per_kv, "heads_per_kv"},

@@ -14,6 +14,12 @@ const char* name_of(Form form, uint32_t value) {
   return form == Form::kBuffer ? kBuffers[value] : kFormats[value];
 }
 
+// Flags whose meaning no operand shows.
+constexpr struct {
+  uint8_t flag;
+  const char* name;
+} kFlagNames[] = {{kFlagEightBit, "eight_bit"}, {kFlagChosenSoftmax, "chosen"}, {kFlagAllHeads, "all_heads"}};
+
 }  // namespace
 
 std::string disassemble(const Instruction& in) {
@@ -44,6 +50,9 @@ std::string disassemble(const Instruction& in) {
         out << value << 'x' << (value != 0 ? kGroupsPerPage / value : 0);
         break;
     }
+  }
+  for (const auto& [flag, name] : kFlagNames) {
+    if ((in.flags & op(in.opcode).flags & flag) != 0) out << ' ' << name;
   }
   return out.str();
 }

@@ -7,6 +7,7 @@
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
 #include "numerics/rotation.h"
+#include "numerics/route.h"
 #include "numerics/rsqrt.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"

@@ -8,7 +8,7 @@
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
-#include "engine/visit_cache.h"
+#include "isa/damage.h"
 #include "isa/pass_limits.h"
 #include "rtl_target/does_not_fit.h"
 
@@ -44,11 +44,6 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
   throw DoesNotFit(image.path() + ": no pass of the accelerator fits; pack with a smaller --context");
 }
 
-void RtlExecutor::visit_cache(uint32_t positions, const CacheVisitor& visit) {
-  for (const Instruction& in : program_.instructions)
-    brim::visit_cache(program_.header, in, memory_, positions, visit);
-}
-
 void RtlExecutor::fill_cache() {
   for (const Instruction& in : program_.instructions) brim::fill_cache(program_.header, in, memory_);
 }
@@ -80,6 +75,9 @@ PassLogits RtlExecutor::run(const Pass& pass) {
   const accelerator::Outcome outcome = accelerator::read_outcome(*accelerator_);
   if (!outcome.done) {
     accelerator_->soft_reset();
+    if (outcome.code == registers::ErrorCode::kDamaged) {
+      throw DamageError(image_.path(), {outcome.region, outcome.byte_address()});
+    }
     throw Error(concat(image_.path(), ": the accelerator ended the pass at position ", pass.position, ": ",
                        registers::describe(outcome.code), ", address 0x", std::hex, outcome.byte_address(),
                        "; pack the model again"));

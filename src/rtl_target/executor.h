@@ -40,8 +40,6 @@ class RtlExecutor final : public Executor {
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   PassLogits run(const Pass& pass) override;
 
-  void visit_cache(uint32_t positions, const CacheVisitor& visit) override;
-
   // As Interpreter::fill_cache, the same content.
   void fill_cache();
 

@@ -15,7 +15,8 @@ namespace {
 constexpr char kMagic[8] = {'B', 'R', 'I', 'M', 'C', 'T', 'X', '\0'};
 constexpr uint32_t kVersion = 1;
 
-// Little endian. Behind it the tokens, u32 each, then the cache's bytes in the order of visit_cache.
+// Little endian. Behind it the tokens, u32 each, then the cache's bytes in the order of
+// Executor::cache_memory.
 struct Header {
   char magic[8];
   uint32_t version;
@@ -33,7 +34,7 @@ constexpr size_t kChecked = offsetof(Header, image_crc);
 
 uint64_t cache_bytes(Executor& executor, uint32_t positions) {
   uint64_t bytes = 0;
-  executor.visit_cache(positions, [&](std::span<uint8_t> run) { bytes += run.size(); });
+  for (const std::span<uint8_t> part : executor.cache_memory(0, positions)) bytes += part.size();
   return bytes;
 }
 
@@ -46,6 +47,8 @@ std::span<const uint8_t> bytes_of(const T& values) {
 
 void save_context(const SavedContext& context, Executor& executor, const MappedImage& image,
                   const std::filesystem::path& path) {
+  if (context.position > 0 && executor.cache_memory(0, context.position).empty())
+    throw Error("the KV cache of " + executor.name() + " cannot be reached: save with another --target");
   Header header{.magic = {},
                 .version = kVersion,
                 .crc = 0,
@@ -66,11 +69,11 @@ void save_context(const SavedContext& context, Executor& executor, const MappedI
   uint32_t crc = crc32c(fields + kChecked, sizeof(Header) - kChecked);
   crc = crc32c(tokens.data(), tokens.size(), crc);
   file.write(sizeof(Header), tokens);
-  executor.visit_cache(context.position, [&](std::span<uint8_t> run) {
-    crc = crc32c(run.data(), run.size(), crc);
-    file.write(at, run);
-    at += run.size();
-  });
+  for (const std::span<uint8_t> part : executor.cache_memory(0, context.position)) {
+    crc = crc32c(part.data(), part.size(), crc);
+    file.write(at, part);
+    at += part.size();
+  }
   header.crc = crc;
   file.write(0, {fields, sizeof(Header)});
   file.commit();
@@ -107,10 +110,10 @@ SavedContext load_context(Executor& executor, const MappedImage& image, const st
   if (std::ranges::any_of(context.tokens, [&](uint32_t id) { return id >= executor.vocabulary(); }))
     refuse("has a token beyond the vocabulary");
   const uint8_t* at = bytes.data() + sizeof(header) + token_bytes;
-  executor.visit_cache(header.position, [&](std::span<uint8_t> run) {
-    std::memcpy(run.data(), at, run.size());
-    at += run.size();
-  });
+  for (const std::span<uint8_t> part : executor.cache_memory(0, header.position)) {
+    std::memcpy(part.data(), at, part.size());
+    at += part.size();
+  }
   return context;
 }
 

@@ -38,13 +38,16 @@ std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Ta
   return std::make_unique<Interpreter>(
       image, std::move(kernels),
       InterpreterOptions{.max_tokens_per_pass = target.tokens_per_pass ? target.tokens_per_pass : tokens,
+                         .caches = target.caches,
                          .threads = target.thread_count(),
                          .pin = target.pin,
-                         .load = target.load});
+                         .load = target.load,
+                         .check_stream = target.check_stream});
 }
 
 std::unique_ptr<Executor> make_executor(const MappedImage& image, const Target& target) {
   if (!target.is_rtl()) return make_interpreter(image, target);
+  if (target.caches > 1) throw Error("the RTL holds one KV cache; --parallel goes with kernels only");
   return std::make_unique<rtl_target::RtlExecutor>(
       image, board_of(image, target),
       rtl_target::RtlOptions{

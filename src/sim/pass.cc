@@ -44,8 +44,8 @@ class Accelerator {
         mcu_(board, program_, design, dispatch_, memory_, fifo_, trace),
         vpu_(board, program_, design, dispatch_, fifo_, buffers_, trace),
         spu_(program_, design, board.accelerator.tokens_per_pass, dispatch_, buffers_, writes_, trace),
-        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_,
-                   dispatch_, trace),
+        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, buffers_,
+                   memory_, dispatch_, trace),
         units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
                Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())},
         write_port_(writes_.run()) {

@@ -28,6 +28,8 @@ ReadList::ReadList(const Board& board, const PassProgram& program, const Design&
   for (const Step& step : program.steps) {
     if (step.instruction.opcode == Opcode::kStream)
       stream_sizes_.emplace_back(uint64_t{step.instruction.address} * kBeatBytes, 0);
+    if (step.instruction.opcode == Opcode::kExperts)
+      stream_sizes_.emplace_back(stream_of_expert(step.instruction, step.expert).start, 0);
     if (step.instruction.opcode == Opcode::kMatvec) stream_sizes_.back().second += step.instruction.count;
   }
   // Which rows of the embedding depends on the tokens; any rows far apart take the memory as long.
@@ -37,13 +39,14 @@ ReadList::ReadList(const Board& board, const PassProgram& program, const Design&
   }
 }
 
-void ReadList::start(const Instruction& in) {
+void ReadList::start(const Step& step) {
+  const Instruction& in = step.instruction;
   instruction_ = in;
   runs_.clear();
   run_ = 0;
   done_ = 0;
   metadata_read_ = false;
-  for_each_read(in, {program_.header, program_.pass.position, token_ids_}, stream_,
+  for_each_read(in, {program_.header, program_.pass.position, token_ids_, step.expert}, stream_,
                 [this](const ReadRun& run) { runs_.push_back(run); });
 }
 

@@ -34,8 +34,8 @@ class ReadList {
   // Throws Error for a board with more ports than kMaxAxiPorts.
   ReadList(const Board& board, const PassProgram& program, const Design& design);
 
-  // The instruction whose reads come next.
-  void start(const Instruction& instruction);
+  // The step whose reads come next.
+  void start(const Step& step);
   // The next read of that instruction; false after the last one. `read` is overwritten.
   bool next(Read& read);
 

@@ -20,6 +20,7 @@ struct RunRequest {
   uint32_t generate = 0;         // one pass each
   uint32_t tokens_per_pass = 0;  // of the prompt; 0: as many as the board takes
   uint32_t threads = 0;          // passes simulated at a time; 0: one per CPU
+  Routing routing = {};          // of a model with experts
 };
 
 // A sum over passes; fractional where interpolated.

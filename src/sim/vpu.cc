@@ -44,6 +44,7 @@ Task Vpu::run() {
     work(1);
     switch (in.opcode) {
       case Opcode::kStream:
+      case Opcode::kExperts:
         pages_of_run_ = 0;
         break;
       case Opcode::kLoad:
@@ -80,6 +81,7 @@ Task Vpu::matvec(const Step& step) {
   const Instruction& in = step.instruction;
   const uint32_t pages_per_block = in.groups / in.shape;
   const uint32_t block_rows = kGroupsPerPage / in.shape;
+  const uint32_t input_blocks = in.groups / planes_of(in);
   const Blocks& input = buffers_.generations[step.generation];
   refill_.start(cursor_ + kMatvecToRefill);
   for (uint32_t rows_left = in.rows; rows_left > 0;) {
@@ -88,7 +90,8 @@ Task Vpu::matvec(const Step& step) {
       if (pages_of_run_ % kPagesPerChunk == 0) co_await take(kPageBeats, 1);  // metadata
       ++pages_of_run_;
       Cycle ready = 0;
-      for (uint32_t block = page * in.shape; block < (page + 1) * in.shape; ++block) {
+      for (uint32_t group = page * in.shape; group < (page + 1) * in.shape; ++group) {
+        const uint32_t block = group % input_blocks;  // in two planes it comes round twice
         co_await until([&] { return input.size() > block; });
         ready = refill_.fetch(input[block]);
       }
