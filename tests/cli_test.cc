@@ -279,6 +279,28 @@ TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
   }
 }
 
+TEST_F(CliStories, ASavedTextGoesOnAsIfItHadNeverStopped) {
+  const std::string file = folder_.path() + "/context";
+  for (const Arguments& sampling : {Arguments{}, {"--temp", "0.9", "--seed", "3"}}) {
+    const auto with = [&](Arguments arguments) {
+      arguments.insert(arguments.end(), sampling.begin(), sampling.end());
+      return output(arguments);
+    };
+    const std::string whole = with({"run", image_, "-p", "Once upon a time", "-n", "24"});
+    with({"run", image_, "-p", "Once upon a time", "-n", "10", "--save", file});
+    EXPECT_EQ(with({"run", image_, "-n", "14", "--load", file}), whole);
+    EXPECT_EQ(with({"run", image_, "-n", "14", "--load", file, "--target", "reference"}), whole);
+    // Saved again, and with more text behind it.
+    with({"run", image_, "-n", "4", "--load", file, "--save", file});
+    EXPECT_EQ(with({"run", image_, "-n", "10", "--load", file}), whole);
+    EXPECT_NE(with({"run", image_, "-n", "1", "-p", " The end.", "--load", file}).find("The end."),
+              std::string::npos);
+  }
+  const ProcessResult other = brim({"run", image_, "-n", "1", "--load", tokenizer_});
+  expect_failure(other, "is no saved context (wrong magic)");
+  expect_failure(brim({"run", image_, "-n", "1", "--load", folder_.path() + "/absent"}), "absent");
+}
+
 TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {
   const std::string expected = output({"run", image_, "-p", "Lily and Ben", "-n", "8"});
   EXPECT_EQ(output({"run", image_, "--prompt-file", folder_.write("prompt", "Lily and Ben"), "-n", "8"}),

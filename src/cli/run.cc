@@ -13,6 +13,7 @@
 #include "rtl_target/totals.h"
 #include "runtime/answer_text.h"
 #include "runtime/chat.h"
+#include "runtime/context_file.h"
 #include "runtime/pass_log.h"
 #include "runtime/session.h"
 #include "sim/subject.h"
@@ -35,6 +36,7 @@ struct Options {
   SpecOptions spec;
   bool show_drafts = false;
   std::string passes;
+  std::string save, load;
   bool chat = false;
   std::string system;
   std::vector<std::string> template_variables;
@@ -132,9 +134,7 @@ void chat(const Options& options) {
 void run(const Options& options) {
   LoadedModel model(options.image, options.target);
   const Text& text = model.text();
-  std::vector<uint32_t> ids = text.encode_prompt(
-      options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file), options.special);
-  const size_t prompt_tokens = ids.size();
+  const std::string prompt = options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
 
   Executor* const executor = &model.executor();
   const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor);
@@ -143,9 +143,21 @@ void run(const Options& options) {
   HostSpeculation speculation(*executor, options.spec);
   Session session(log ? static_cast<PassRunner&>(*log) : *executor, text.tokenizer());
   session.speculate(speculation.get());
-  session.add(ids);  // throws before the prompt is shown
   HostSampler sampler(options.sampler, text.tokenizer());
   if (auto grammar = options.grammar.compile(text.tokenizer())) sampler.constrain(std::move(*grammar));
+  std::vector<uint32_t> ids;
+  if (options.load.empty()) {
+    ids = text.encode_prompt(prompt, options.special);
+    session.add(ids);  // throws before the prompt is shown
+  } else {
+    const SavedContext saved = load_context(*executor, model.image(), options.load);
+    sampler.set_state(saved.sampler);
+    ids = saved.tokens;
+    const auto more = prompt.empty() ? std::vector<uint32_t>{} : text.encode(prompt, false);
+    ids.insert(ids.end(), more.begin(), more.end());
+    session.restore(ids, saved.position);
+  }
+  const size_t prompt_tokens = ids.size();
   StreamDecoder decoder(text.tokenizer());
   std::string room(decoder.max_text_bytes(), '\0');
   std::string shown;
@@ -171,6 +183,13 @@ void run(const Options& options) {
   if (log) log->finish();
   show(answer.finish(room));
   const char* const reason = answer.stopped() ? "stop text" : describe(result.reason);
+  if (!options.save.empty()) {
+    const Conversation& conversation = session.conversation();
+    save_context({.tokens = {conversation.tokens().begin(), conversation.tokens().end()},
+                  .position = conversation.position(),
+                  .sampler = sampler.state()},
+                 *executor, model.image(), options.save);
+  }
   ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
   const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
 
@@ -232,6 +251,12 @@ void add_run(CLI::App& app) {
   auto* prompt = command->add_option("-p,--prompt", options->prompt, "Text to go on from");
   command->add_option("--prompt-file", options->prompt_file, "File with that text, - for standard input")
       ->excludes(prompt);
+  auto* save = command->add_option("--save", options->save,
+                                   "Keep text, KV cache and sampler in this file when done, for --load");
+  auto* load = command->add_option(
+      "--load", options->load,
+      "Go on from a saved text, without running it again, and with its random numbers (not --seed's); a "
+      "prompt is added behind it");
   command->add_option("-n,--tokens", options->tokens, "Most tokens to generate")->capture_default_str();
   add_sampler_options(*command, options->sampler);
   add_grammar_options(*command, options->grammar);
@@ -241,7 +266,7 @@ void add_run(CLI::App& app) {
                       "Write position, tokens and logits of every pass to this file, for brim sim --replay");
   auto* chat_flag = command->add_flag("--chat", options->chat,
                                       "Hold a conversation: turns from standard input, a line each");
-  chat_flag->excludes("--prompt")->excludes("--prompt-file");
+  chat_flag->excludes("--prompt")->excludes("--prompt-file")->excludes(save)->excludes(load);
   command
       ->add_option(
           "--template-var", options->template_variables,

@@ -77,6 +77,13 @@ class Conversation {
   // Whether the token chosen last is what was drafted for it.
   bool last_as_drafted() const { return as_drafted_; }
 
+  // Of what has been added to an empty text, the first `tokens` stand in the runner's cache already. The last
+  // one of all is run in any case, for its logits.
+  void skip(uint32_t tokens) {
+    position_ = std::min(tokens, count_ == 0 ? 0 : count_ - 1);
+    before_.count = position_;
+  }
+
   // Forgets everything from `position` on.
   void rewind(uint32_t position);
 

@@ -25,6 +25,10 @@ class HostSampler {
   // Throws Error if the vocabulary has no token that the grammar allows next.
   uint32_t sample(std::span<const float> logits);
 
+  // Of its random numbers, to go on with them another time.
+  uint64_t state() const { return sampler_.state(); }
+  void set_state(uint64_t state) { sampler_.set_state(state); }
+
   const SamplerOptions& options() const { return sampler_.options(); }
 
  private:

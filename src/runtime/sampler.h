@@ -32,6 +32,10 @@ class Sampler {
 
   const SamplerOptions& options() const { return options_; }
 
+  // Where its random numbers stand.
+  uint64_t state() const { return state_; }
+  void set_state(uint64_t state) { state_ = state; }
+
  private:
   void add_biases(Candidates& candidates) const;
   double uniform();  // [0, 1)

@@ -57,6 +57,12 @@ void Session::add_turns(std::span<const ChatTurn> turns) {
   }
 }
 
+void Session::restore(std::span<const uint32_t> tokens, uint32_t position) {
+  rewind(0);
+  add(tokens);
+  conversation_.skip(position);
+}
+
 void Session::become(std::span<const uint32_t> tokens) {
   if (tokens.size() > conversation_.context()) {
     throw Error(concat("the context holds ", conversation_.context(), " tokens, the conversation has ",

@@ -8,10 +8,10 @@ namespace {
 constexpr uint32_t kPageBeats = kPageBytes / kBeatBytes;
 constexpr uint32_t kWeightsPerBeat = 128;
 
-// In which the lanes take a record of K or V: as many elements at a time as there are weights in a beat, of
-// eight bits, or of V, half as many.
-Cycle record_cycles(const KvFormat& kv, bool values) {
-  const uint32_t at_a_time = kv.bits == 4 && !values ? kWeightsPerBeat : kWeightsPerBeat / 2;
+// In which the lanes take a record of K or V: as many elements of four bits at a time as there are weights in
+// a beat, of eight bits half as many.
+Cycle record_cycles(const KvFormat& kv) {
+  const uint32_t at_a_time = kv.bits == 4 ? kWeightsPerBeat : kWeightsPerBeat / 2;
   return (kv.elements() + at_a_time - 1) / at_a_time;
 }
 
@@ -138,7 +138,7 @@ Task Vpu::scores(const Step& step) {
   wait(load, Stall::kScores);
   wait(load + kRefill * pairs, Stall::kLocal);
 
-  co_await take_pages(keys, record_cycles(keys, false), 1);
+  co_await take_pages(keys, record_cycles(keys), 1);
   if (!ideal_) wait(round_ends_.back() + kScoresDrain, Stall::kLocal);
   buffers_.scores.push_back(cursor_);
 }
@@ -154,7 +154,7 @@ Task Vpu::values(const Step& step) {
   work(1 + rounds());
 
   const KvFormat kv = value_format(program_.header);
-  co_await take_pages(kv, record_cycles(kv, true), kAttentionBlock);
+  co_await take_pages(kv, record_cycles(kv), kAttentionBlock);
   for (uint32_t round = 0; round < rounds(); ++round) {
     const uint32_t lanes = std::min(lanes_, pairs - round * lanes_);
     buffers_.results.add(lanes * program_.header.head_size,
