@@ -250,6 +250,36 @@ void write_card() {
   write_seed("fat32", "card", records);
 }
 
+// The first byte is the endpoint's or the format's number, as in http_body.cc.
+void write_http_bodies() {
+  write_seed("http_body", "chat",
+             std::string(1, '\0') +
+                 R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+      {"role": "assistant", "tool_calls": [{"id": "c", "type": "function",
+        "function": {"name": "f", "arguments": "{\"a\": 1}"}}]}],
+      "temperature": 0.5, "top_k": 3, "seed": 1, "n": 2, "stop": ["a"], "logprobs": true, "top_logprobs": 2,
+      "stream": true, "stream_options": {"include_usage": true}, "response_format": {"type": "text"},
+      "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}], "tool_choice": "auto"})");
+  write_seed("http_body", "completions",
+             "\1"
+             R"({"prompt": [1, 2], "max_tokens": 5, "logprobs": 1})");
+  write_seed("http_body", "responses",
+             "\2"
+             R"({"input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+      {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+      {"type": "function_call_output", "call_id": "c", "output": "2"}], "text": {"format": {"type": "text"}},
+      "tools": [{"type": "function", "name": "f"}], "include": ["message.output_text.logprobs"]})");
+  const std::string call = R"({"name": "f", "arguments": {"a": 1}})";
+  write_seed("http_body", "thinking", "\3<think>\na\n</think>\n\nb");
+  write_seed("http_body", "tags", "\4<tool_call>" + call + "</tool_call>");
+  write_seed("http_body", "mistral", "\5[TOOL_CALLS][" + call + "]");
+  write_seed("http_body", "list", "\6<|tool_call|>[" + call + "]");
+  write_seed("http_body", "llama", "\7" + call);
+  write_seed("http_body", "deepseek",
+             "\10<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{}\n```"
+             "<｜tool▁call▁end｜><｜tool▁calls▁end｜>");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -258,6 +288,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   root = argv[1];
+  write_http_bodies();
   write_llama2c(*make_synthetic(tiny_model(8), kSyntheticSeed));
   write_gguf(*make_synthetic(tiny_model(32), kSyntheticSeed));
   write_hf();

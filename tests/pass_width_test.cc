@@ -58,6 +58,43 @@ TEST_P(PassWidth, LogitsAreTheSameBitsForAnyWidthAndAfterRewinding) {
   expect_no_dependence_on_pass_width(*make_synthetic(GetParam(), 11), EmbeddingFormat::kQ8);
 }
 
+// Three texts of different lengths, pieces of them in one pass, their tokens in no order.
+TEST_P(PassWidth, SeveralTextsInAPassGetTheLogitsThatEachHasAlone) {
+  const PackedModel packed(*make_synthetic(GetParam(), 11));
+  Interpreter alone(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+  Interpreter together(packed.image(), make_kernels(available_kernels().front()),
+                       {.max_tokens_per_pass = 16, .caches = 3, .threads = 2});
+  const auto all = some_ids(190, alone.vocabulary());
+  const std::vector<std::span<const uint32_t>> texts = {
+      std::span(all).first(77), std::span(all).subspan(77, 70), std::span(all).subspan(147, 43)};
+  std::vector<std::vector<uint32_t>> expected;
+  for (const auto text : texts) expected.push_back(logit_bits(alone, text, 8));
+
+  const uint32_t vocabulary = alone.vocabulary();
+  std::vector<uint32_t> done(texts.size());
+  for (uint32_t round = 0; done[0] < 77 || done[1] < 70 || done[2] < 43; ++round) {
+    std::vector<uint32_t> tokens;
+    std::vector<Place> places;
+    for (uint32_t text = 0; text < texts.size(); ++text) {
+      for (uint32_t i = 0; i < 1 + (round + text) % 5 && done[text] < texts[text].size(); ++i, ++done[text]) {
+        tokens.insert(tokens.begin() + static_cast<ptrdiff_t>(round % (tokens.size() + 1)),
+                      texts[text][done[text]]);
+        places.insert(places.begin() + static_cast<ptrdiff_t>(round % (places.size() + 1)),
+                      {text, done[text]});
+      }
+    }
+    const PassLogits logits = together.run({.tokens = tokens, .first_logits = 0, .places = places});
+    for (size_t t = 0; t < places.size(); ++t) {
+      const auto row = logits.row(t, vocabulary);
+      const auto* want = &expected[places[t].cache][uint64_t{places[t].position} * vocabulary];
+      ASSERT_TRUE(std::equal(row.begin(), row.end(), want,
+                             [](float a, uint32_t bits) { return std::bit_cast<uint32_t>(a) == bits; }))
+          << "position " << places[t].position << " of text " << places[t].cache << " in a pass of "
+          << tokens.size();
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, PassWidth, testing::ValuesIn(small_models()),
                          [](const auto& test) { return test.param.name; });
 
@@ -94,6 +131,27 @@ TEST(Pass, LogitsDoNotDependOnWhereInTheBoardsMemoryTheImageStands) {
   EXPECT_EQ(logit_bits(a, ids, 8), logit_bits(b, ids, 8));
 }
 
+TEST(Pass, LogitsDoNotDependOnWhetherTheEmbeddingIsOnTheCard) {
+  const auto source = make_synthetic(small_model("bias"), 3);
+  for (const EmbeddingFormat format : {EmbeddingFormat::kFp16, EmbeddingFormat::kQ8, EmbeddingFormat::kQ4}) {
+    const PackedModel memory(*source, format);
+    const PackedModel card(*source, {.board = load_board("kv260"),
+                                     .embedding = format,
+                                     .embedding_on_card = true,
+                                     .context = 128,
+                                     .threads = 2});
+    ASSERT_TRUE(card.image().view().embedding.on_card());
+    EXPECT_LT(card.plan().used_bytes, memory.plan().used_bytes);
+    EXPECT_NO_THROW(card.image().verify());
+    const auto ids = some_ids(20, source->description().vocabulary);
+    Interpreter a(memory.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+    for (const Load load : {Load::kMap, Load::kCopy}) {
+      Interpreter b(card.image(), make_reference_kernels(), {.max_tokens_per_pass = 8, .load = load});
+      EXPECT_EQ(logit_bits(a, ids, 8), logit_bits(b, ids, 8));
+    }
+  }
+}
+
 TEST(Pass, RefusesTokensPositionsAndWidthsOutOfRange) {
   const PackedModel packed(*make_synthetic(small_model("plain"), 3));
   Interpreter executor(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
@@ -108,6 +166,22 @@ TEST(Pass, RefusesTokensPositionsAndWidthsOutOfRange) {
   const uint32_t beyond = executor.vocabulary();
   EXPECT_REFUSED(executor.run({.tokens = {&beyond, 1}, .position = 0, .first_logits = 0}), "vocabulary");
   run(2, executor.context() - 2);  // the last position is usable
+}
+
+TEST(Pass, RefusesPlacesThatAreNotThereAndTwoTokensInOne) {
+  const PackedModel packed(*make_synthetic(small_model("plain"), 3));
+  Interpreter one(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+  Interpreter two(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8, .caches = 2});
+  const std::vector<uint32_t> ids = {1, 2};
+  const auto run = [&](Executor& executor, std::vector<Place> places) {
+    executor.run({.tokens = ids, .places = places});
+  };
+  run(two, {{1, 0}, {0, 0}});
+  EXPECT_REFUSED(run(one, {{0, 0}, {0, 1}}), "one text at a time");
+  EXPECT_REFUSED(run(two, {{0, 0}}), "2 tokens has 1 places");
+  EXPECT_REFUSED(run(two, {{2, 0}, {0, 0}}), "KV cache 2");
+  EXPECT_REFUSED(run(two, {{1, 128}, {0, 0}}), "position 128");
+  EXPECT_REFUSED(run(two, {{1, 3}, {1, 3}}), "two tokens");
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ struct Options {
   SpecOptions spec{.type = SpecType::kNone};
   SamplerOptions sampler;
   uint32_t text_tokens = 128;
+  uint32_t parallel = 1;
   bool json = false;
 };
 
@@ -48,6 +49,8 @@ struct Decode {
   uint64_t bytes;  // token_bytes
   Samples tokens_per_second;
   Samples read_bandwidth;  // measured before each decode
+  Samples together;        // token/s of all texts of --parallel
+  Samples ratio;           // to one, of a round
   double share() const {
     return tokens_per_second.median() * static_cast<double>(bytes) / read_bandwidth.median();
   }
@@ -145,17 +148,27 @@ void bench(const Options& options) {
   const MappedImage image(options.image);
   const Program program = image.program();
   ReadBandwidth bandwidth(options.target.thread_count(), options.target.pin);
-  const auto executor = make_interpreter(image, options.target);
+  Target target = options.target;
+  target.caches = options.parallel;
+  const auto executor = make_interpreter(image, target);
   executor->fill_cache();
   const uint32_t prompt_tokens = std::min(options.prompt_tokens, executor->context());
 
   std::vector<Decode> decodes;
   for (const uint32_t position : positions(options, executor->context())) {
-    decodes.push_back({position, token_bytes(program, position), {}, {}});
+    decodes.push_back({position, token_bytes(program, position), {}, {}, {}, {}});
   }
   uint32_t token = 1 % executor->vocabulary();
   const auto decode = [&](uint32_t position) {
     token = argmax(executor->run({.tokens = {&token, 1}, .position = position, .first_logits = 0}));
+  };
+
+  // One token of each of several texts, in a pass.
+  const std::vector<uint32_t> tokens(options.parallel, token);
+  const auto decode_together = [&](uint32_t position) {
+    std::vector<Place> places;
+    for (uint32_t cache = 0; cache < options.parallel; ++cache) places.push_back({cache, position});
+    executor->run({.tokens = tokens, .first_logits = 0, .places = places});
   };
 
   const Progress progress = progress_bar("measuring");
@@ -163,7 +176,12 @@ void bench(const Options& options) {
   for (uint32_t round = 0; round < options.rounds; ++round) {
     for (Decode& result : decodes) {
       result.read_bandwidth.add(bandwidth.measure());
-      result.tokens_per_second.add(1.0 / seconds([&] { decode(result.position); }));
+      const double one = 1.0 / seconds([&] { decode(result.position); });
+      result.tokens_per_second.add(one);
+      if (options.parallel == 1) continue;
+      const double all = options.parallel / seconds([&] { decode_together(result.position); });
+      result.together.add(all);
+      result.ratio.add(all / one);
     }
     if (progress) progress(round + 1, options.rounds);
   }
@@ -197,6 +215,12 @@ void bench(const Options& options) {
                                   {"read_bandwidth_least", result.read_bandwidth.least()},
                                   {"read_bandwidth_most", result.read_bandwidth.most()},
                                   {"bandwidth_share", result.share()}});
+      if (options.parallel == 1) continue;
+      report["decode"].back()["parallel"] = {{"texts", options.parallel},
+                                             {"tokens_per_second", result.together.median()},
+                                             {"ratio", result.ratio.median()},
+                                             {"ratio_least", result.ratio.least()},
+                                             {"ratio_most", result.ratio.most()}};
     }
     if (prompt_rounds != 0) {
       report["prompt_tokens"] = prompt_tokens;
@@ -229,6 +253,13 @@ void bench(const Options& options) {
   if (prompt_rounds != 0)
     rows.push_back({concat("prompt of ", prompt_tokens), spread(prompt, 1), "", "", ""});
   print_table(rows);
+  for (const Decode& result : decodes) {
+    if (options.parallel == 1) break;
+    std::printf("\n%u texts in a pass at %u: %.2f token/s, %.2f (%.2f - %.2f) times those of one",
+                options.parallel, result.position, result.together.median(), result.ratio.median(),
+                result.ratio.least(), result.ratio.most());
+  }
+  if (options.parallel > 1) std::printf("\n");
   if (text) {
     std::printf(
         "\nA text of up to %u tokens from the start, temperature %g, --spec-type %s against none:\n"
@@ -259,6 +290,11 @@ void add_bench(CLI::App& app) {
   add_sampler_options(*command, options->sampler);
   command->add_option("--text-tokens", options->text_tokens, "Length of the text for --spec-type")
       ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  command
+      ->add_option("--parallel", options->parallel,
+                   "Texts that share a pass, as in brim serve; measured in turns with one")
+      ->check(CLI::Range(1, 256))
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, command] {

@@ -17,6 +17,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "base/text_writer.h"
+#include "compile/matrix.h"
 #include "tokenizer/build.h"
 #include "tokenizer/printable.h"
 
@@ -42,6 +43,19 @@ CLI::Option* add_set(CLI::App& command, std::vector<std::string>& set) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+namespace {
+
+const std::map<std::string, EmbeddingFormat> kEmbeddings = {
+    {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}};
+
+std::string embedding_problem(const std::string& text) {
+  const std::string format = text.ends_with(",card") ? text.substr(0, text.size() - 5) : text;
+  return text == "card" || kEmbeddings.contains(format) ? ""
+                                                        : "must be fp16, q8 or q4, or card, or fp16,card ...";
+}
+
+}  // namespace
+
 void PlacementOptions::add_to(CLI::App& command) {
   board_ = command.add_option("--board", board, "Board name, or a JSON file that describes one")
                ->capture_default_str();
@@ -57,10 +71,50 @@ void PlacementOptions::add_to(CLI::App& command) {
               "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
           ->default_str("max")
           ->check(context_problem, "TOKENS|max"));
-  decided_.push_back(add_choice(
-      command, "--embedding", embedding,
-      {{"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}},
-      "How the embedding table is stored"));
+  decided_.push_back(command
+                         .add_option_function<std::string>(
+                             "--eight-bit",
+                             [this](const std::string& names) { eight_bit = roles_of_matrices(names); },
+                             "Matrices to hold in eight bits instead of four, as lm_head,down: any of qkv, "
+                             "o, gate_up, down, "
+                             "lm_head, "
+                             "router (which always is), all. They take twice the memory and time")
+                         ->type_name("NAME,...")
+                         ->check([](const std::string& names) {
+                           try {
+                             roles_of_matrices(names);
+                             return std::string();
+                           } catch (const Error& error) {
+                             return std::string(error.what());
+                           }
+                         }));
+  decided_.push_back(
+      command
+          .add_option_function<std::string>(
+              "--embedding",
+              [this](const std::string& text) {
+                const bool on_card = text.ends_with("card");
+                const std::string format =
+                    on_card && text.size() > 4 ? text.substr(0, text.size() - 5) : text;
+                embedding_on_card = on_card;
+                if (!on_card || text.size() > 4) embedding = kEmbeddings.at(format);
+              },
+              "How the embedding table is stored: fp16, q8 or q4; card, or fp16,card and so on: on the card, "
+              "from "
+              "which the rows of a pass's tokens are read before it, so that a longer context fits")
+          ->check(embedding_problem, "fp16|q8|q4[,card]")
+          ->default_str("q8"));
+  decided_.push_back(
+      command
+          .add_option(
+              "--kv", kv,
+              "Bits of the KV cache: 8, 4, k8v4 (keys 8, values 4), or auto: 4 where 8 do not hold the "
+              "context")
+          ->check(CLI::IsMember({"8", "4", "k8v4", "auto"}))
+          ->capture_default_str());
+  decided_.push_back(command.add_flag(
+      "!--no-kv-rotation", kv_rotation,
+      "Keep 4-bit keys and values as they are, and do not spread outliers by a rotation first"));
   decided_.push_back(
       command.add_option("--tokenizer", tokenizer,
                          "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)"));
@@ -95,6 +149,18 @@ void print_json(const nlohmann::json& json) {
   std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
+PlanOptions PlacementOptions::plan(uint64_t tokenizer_bytes) const {
+  const KvCache four{.key_bits = 4, .value_bits = 4, .rotated = kv_rotation};
+  PlanOptions options{.embedding = embedding,
+                      .embedding_on_card = embedding_on_card,
+                      .context = context,
+                      .tokenizer_bytes = tokenizer_bytes};
+  if (kv == "4") options.kv_cache = four;
+  if (kv == "k8v4") options.kv_cache = {.key_bits = 8, .value_bits = 4, .rotated = false};
+  if (kv == "auto") options.smaller_kv_cache = four;
+  return options;
+}
+
 namespace {
 
 CLI::Option* add_target(CLI::App& command, Target& target, std::vector<std::string> more,
@@ -126,6 +192,13 @@ void add_sizes(CLI::App& command, Target& target, const Added& added) {
                 "pages first, which takes as much memory again")
             ->check(CLI::IsMember({"map", "copy"}))
             ->default_str("map"));
+  added(command
+            .add_option_function<std::string>(
+                "--check", [&target](const std::string& value) { target.check_stream = value == "stream"; },
+                "stream: compare the checksums of weights as they are used, which costs some speed; none: "
+                "trust memory and file. The reference and the RTL always compare them")
+            ->check(CLI::IsMember({"none", "stream"}))
+            ->default_str("none"));
 }
 
 void add_tokens_per_pass(CLI::App& command, Target& target) {

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "compile/planner.h"
 #include "isa/layout.h"
+#include "model/tensor_role.h"
 #include "model/tensor_source.h"
 #include "runtime/host_speculation.h"
 #include "runtime/loaded_model.h"
@@ -24,6 +26,7 @@ namespace brim {
 void add_pack(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_run(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_chat_prompt(CLI::App& app);
 void add_eval(CLI::App& app);
@@ -41,7 +44,13 @@ struct PlacementOptions {
   std::vector<std::string> set;     // changes of it, "KEY=VALUE"
   std::optional<uint32_t> context;  // none: all that fits
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  bool embedding_on_card = false;
+  std::string kv = "8";  // 8, 4, k8v4 or auto
+  bool kv_rotation = true;
+  RoleSet eight_bit;      // matrices with eight bits
   std::string tokenizer;  // file; empty: the model's own
+
+  PlanOptions plan(uint64_t tokenizer_bytes = 0) const;
 
   // The command's callback must keep this object alive.
   void add_to(CLI::App& command);

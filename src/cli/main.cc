@@ -22,6 +22,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   brim::add_pack(app);
   brim::add_inspect(app);
   brim::add_run(app);
+  brim::add_serve(app);
   brim::add_tokenize(app);
   brim::add_chat_prompt(app);
   brim::add_eval(app);

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/sim_speculation.h"
 #include "image/is_image.h"
+#include "isa/disassemble.h"
 #include "model/hub.h"
 #include "model/tensor_source.h"
 #include "sim/limits.h"
@@ -40,11 +41,9 @@ struct Options {
 sim::Subject open_subject(const PlacementOptions& placement, const std::string& name, const Board& board) {
   if (is_image(name)) return sim::subject_of(MappedImage(name), board);
   const std::string path = local_path(name);
-  const auto model = open_model(path);
+  const auto model = with_eight_bits(open_model(path), placement.eight_bit);
   return sim::subject_of(model->description(), board,
-                         {.embedding = placement.embedding,
-                          .context = placement.context,
-                          .tokenizer_bytes = find_tokenizer(placement.tokenizer, path, *model).size()});
+                         placement.plan(find_tokenizer(placement.tokenizer, path, *model).size()));
 }
 sim::Subject open_subject(const Options& options, const Board& board) {
   return open_subject(options.placement, options.subject, board);
@@ -133,10 +132,12 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"generated_tokens", options.run.generate},
       {"tokens_per_pass", run.tokens_per_pass},
       {"context_tokens", subject.context()},
+      {"kv_cache", describe_kv_cache(subject.program.program.header)},
       {"seconds", shares.seconds},
       {"tokens_per_second", shares.tokens_per_second},
       {"decode_tokens_per_second", or_null(shares.decode_tokens_per_second)},
       {"ttft_seconds", shares.ttft_seconds},
+      {"card_seconds", shares.card_seconds},
       {"bytes_per_token", shares.bytes_per_token},
       {"peak_bytes_per_second", shares.peak_bytes_per_second},
       {"bandwidth_share", shares.bandwidth_share},
@@ -177,8 +178,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
   const sim::Totals all = run.all();
   const uint32_t prompt = options.run.prompt_tokens, generated = options.run.generate;
   std::printf("%s on %s, simulated (no board was measured)\n", subject.name.c_str(), board.name.c_str());
-  std::printf("  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u\n", prompt,
-              run.tokens_per_pass, generated, prompt + generated - 1, subject.context());
+  std::printf(
+      "  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u, KV cache %s\n",
+      prompt, run.tokens_per_pass, generated, prompt + generated - 1, subject.context(),
+      describe_kv_cache(subject.program.program.header).c_str());
   if (run.interpolated_passes > 0) {
     std::printf("  %zu passes exact, %llu interpolated: error at most about %.4f%%\n\n", run.samples.size(),
                 static_cast<unsigned long long>(run.interpolated_passes), 100 * shares.error_bound_share);
@@ -195,6 +198,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
     row("decoding", fixed(*shares.decode_tokens_per_second, 3) + " token/s", "generated tokens only");
   row("time to first token", with_unit(shares.ttft_seconds, "s"),
       "all prompt passes, logits of the last token included");
+  if (subject.program.card_row_bytes != 0) {
+    row("card", with_unit(shares.card_seconds, "s"),
+        "waiting for rows of the embedding, which are on the card");
+  }
   row("bytes per token", with_unit(shares.bytes_per_token, "B"),
       concat("read and written, mean of ", shares.counted, " tokens"));
   row("bandwidth_share", percent(shares.bandwidth_share),
@@ -374,6 +381,15 @@ void add_sim(CLI::App& app) {
   command
       ->add_option("-t,--threads", options->run.threads, "Passes simulated at a time (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--route-seed", options->run.routing.seed,
+                   "Of the draw by which tokens choose experts, in a model that has some")
+      ->capture_default_str();
+  command
+      ->add_option("--route-skew", options->run.routing.skew,
+                   "How unevenly: the n-th most popular expert has a share of n^-SKEW; 0: all alike")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   auto* trace =
       command->add_option("--trace", options->trace,

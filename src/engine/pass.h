@@ -8,12 +8,24 @@
 
 namespace brim {
 
-// One run of the program over the weights, for tokens at consecutive positions. The KV cache holds valid
-// entries for all positions below `position`.
+// Where a token stands: a position of one of the runner's KV caches.
+struct Place {
+  uint32_t cache = 0;
+  uint32_t position = 0;
+
+  bool operator==(const Place&) const = default;
+};
+
+// One run of the program over the weights. Its tokens stand at consecutive positions of cache 0, or, where
+// `places` says so, anywhere, in any order, each place once: several texts share the pass, and a token's
+// logits do not depend on which. The cache holds valid entries for all positions below a token's, or gets
+// them from this pass.
 struct Pass {
-  std::span<const uint32_t> tokens;  // 1 .. max_tokens_per_pass
-  uint32_t position = 0;             // of tokens[0]
-  uint32_t first_logits = 0;         // logits are wanted from this token on; tokens.size(): none
+  std::span<const uint32_t> tokens;     // 1 .. max_tokens_per_pass
+  uint32_t position = 0;                // of tokens[0]
+  uint32_t first_logits = 0;            // logits are wanted from this token on; tokens.size(): none
+  std::span<const Place> places = {};   // [tokens], in place of `position`; empty: consecutive
+  std::span<const uint32_t> next = {};  // of the pass that will follow, where they are known; a hint
 };
 
 // The logits of tokens first_logits ... of a pass, valid until the next pass; or word that the pass failed.
@@ -46,7 +58,8 @@ class PassLogits : public std::span<const float> {
 class PassRunner {
  public:
   virtual uint32_t vocabulary() const = 0;
-  virtual uint32_t context() const = 0;  // positions the KV cache holds
+  virtual uint32_t context() const = 0;          // positions a KV cache holds
+  virtual uint32_t caches() const { return 1; }  // only with more than one does a pass take places
   virtual uint32_t max_tokens_per_pass() const = 0;
 
   // Runs the pass and leaves the tokens' K and V in the cache. Freestanding runners tell of a failure in the

@@ -63,4 +63,10 @@ uint32_t Conversation::keep_prefix(std::span<const uint32_t> tokens) {
   return common;
 }
 
+void Conversation::assume(std::span<const uint32_t> tokens) {
+  rewind(0);
+  count_ = position_ = static_cast<uint32_t>(std::min<size_t>(tokens.size(), context()));
+  std::copy_n(tokens.begin(), count_, memory_.begin());
+}
+
 }  // namespace brim

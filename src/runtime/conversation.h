@@ -29,8 +29,8 @@ concept TokenChooser = requires(C chooser, std::span<const float> logits, uint32
 class Conversation {
  public:
   // `memory` holds the tokens of the text: runner.context() + 1 of them, or the context is shorter. Runner,
-  // tokenizer and memory outlive the conversation. Where several share a runner's KV cache, each has to be
-  // rewound to 0 after another one has run.
+  // tokenizer and memory outlive the conversation. Where several share a KV cache, each has to be rewound to
+  // 0 after another one has run.
   Conversation(PassRunner& runner, const Tokenizer& tokenizer, std::span<uint32_t> memory)
       : runner_(runner), tokenizer_(tokenizer), memory_(memory) {}
 
@@ -84,6 +84,9 @@ class Conversation {
   // last token if it is all of them, so that adding the others and reading gives their logits. Returns the
   // prefix's length.
   uint32_t keep_prefix(std::span<const uint32_t> tokens);
+
+  // Makes the text `tokens`, whose K and V have been put into the runner's KV cache.
+  void assume(std::span<const uint32_t> tokens);
 
  private:
   // The text before anything was added since the last read().

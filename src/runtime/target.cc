@@ -31,13 +31,16 @@ std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Ta
   return std::make_unique<Interpreter>(
       image, std::move(kernels),
       InterpreterOptions{.max_tokens_per_pass = target.tokens_per_pass ? target.tokens_per_pass : tokens,
+                         .caches = target.caches,
                          .threads = target.thread_count(),
                          .pin = target.pin,
-                         .load = target.load});
+                         .load = target.load,
+                         .check_stream = target.check_stream});
 }
 
 std::unique_ptr<Executor> make_executor(const MappedImage& image, const Target& target) {
   if (!target.is_rtl()) return make_interpreter(image, target);
+  if (target.caches > 1) throw Error("the RTL holds one KV cache; --parallel goes with kernels only");
   return std::make_unique<rtl_target::RtlExecutor>(
       image, load_board(target.board.empty() ? own_board(image) : target.board, target.set),
       rtl_target::RtlOptions{

@@ -19,9 +19,11 @@ struct Target {
   std::string board = {};             // that the RTL is simulated on, a name or a file; empty: the image's
   std::vector<std::string> set = {};  // changes of it, "KEY=VALUE"
   uint32_t tokens_per_pass = 0;       // 0: the executor's own choice
+  uint32_t caches = 1;                // texts that share passes; the RTL holds one
   uint32_t threads = 0;               // 0: one per physical core
   bool pin = false;                   // threads to CPUs
   Load load = Load::kMap;
+  bool check_stream = false;  // compare the checksums of weights as they are used
 
   bool is_rtl() const { return name == "rtl"; }
   uint32_t thread_count() const { return threads ? threads : physical_cores(); }

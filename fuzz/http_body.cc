@@ -1,0 +1,36 @@
+// Bodies of requests, and what a model answers.
+#include <string_view>
+
+#include "server/answer_parts.h"
+#include "server/body.h"
+#include "server/request.h"
+
+// The first byte chooses: an endpoint, or a format of answers.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace brim::server;
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
+  constexpr uint8_t kEndpoints = 3, kFormats = 6;
+  const uint8_t choice = data[0] % (kEndpoints + kFormats);
+  if (choice < kEndpoints) {
+    try {
+      const Json body = parse_object(text);
+      const RequestDefaults defaults{.sampler = {}, .random_seed = false};
+      if (choice == 0) parse_chat(body, defaults);
+      if (choice == 1) parse_completions(body, defaults);
+      if (choice == 2) parse_responses(body, defaults);
+    } catch (const ApiError& error) {
+      dump(error.json());
+    }
+    return 0;
+  }
+  AnswerSplitter answer({.format = {.thinks = true, .calls = static_cast<CallFormat>(choice - kEndpoints)},
+                         .functions = {"f"}});
+  StopStrings stops({"\n\n", "END"});
+  const size_t half = text.size() / 2;
+  answer.push(stops.push(text.substr(0, half)));
+  answer.push(stops.push(text.substr(half)));
+  answer.push(stops.finish());
+  answer.finish();
+  return 0;
+}

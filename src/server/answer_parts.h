@@ -1,0 +1,97 @@
+// The parts of an answer: what a model wrote, taken apart into thinking, text and calls of functions, as it
+// comes. Models write whatever they like: what does not fit the format stays text.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/api_error.h"
+#include "tokenizer/tokenizer.h"
+
+namespace brim::server {
+
+// How a model writes calls, told from its chat template.
+enum class CallFormat : uint8_t {
+  kNone,
+  kTags,      // <tool_call>{"name", "arguments"}</tool_call>: Hermes, Qwen
+  kMistral,   // [TOOL_CALLS] [{"name", "arguments"}, ...], or [TOOL_CALLS]name[ARGS]{...}
+  kList,      // <|tool_call|>[{"name", "arguments"}, ...]: Granite, Phi-4-mini
+  kLlama,     // the whole answer is {"name", "parameters"}
+  kDeepSeek,  // name and a block of JSON between markers of its own
+};
+
+struct AnswerFormat {
+  bool thinks = false;  // <think>...</think>
+  CallFormat calls = CallFormat::kNone;
+};
+
+// What the image's chat template shows.
+AnswerFormat answer_format(const Tokenizer& tokenizer);
+
+// Control tokens, which have no text of their own, that are part of a call.
+std::vector<std::string> call_markers(CallFormat format);
+
+struct ToolCall {
+  std::string id, name;
+  std::string arguments;  // JSON as text
+};
+
+struct AnswerParts {
+  std::string content, reasoning;
+  std::vector<ToolCall> calls;
+
+  bool empty() const { return content.empty() && reasoning.empty() && calls.empty(); }
+  AnswerParts& operator+=(const AnswerParts& more);
+};
+
+class AnswerSplitter {
+ public:
+  struct Options {
+    AnswerFormat format = {};              // of what is to be taken apart
+    bool thinking = false;                 // the prompt has begun the thinking already
+    std::set<std::string> functions = {};  // that may be called
+  };
+  explicit AnswerSplitter(Options options);
+
+  // What is certain after more text. Kept back: what may become a marker.
+  AnswerParts push(std::string_view text);
+  // The rest.
+  AnswerParts finish();
+
+ private:
+  enum class State : uint8_t { kStart, kThinking, kText, kCall };
+
+  bool step(AnswerParts& parts, bool last);
+  bool start(bool last);
+  bool thinking(AnswerParts& parts, bool last);
+  bool text(AnswerParts& parts, bool last);
+  bool call(AnswerParts& parts, bool last);
+
+  const Options options_;
+  const std::string open_, close_;  // of a call; empty: none, resp. the end of the answer
+  State state_;
+  bool drop_spaces_ = false;  // the next ones belong to a marker
+  bool wrote_ = false;        // some text of the answer has been given
+  std::string rest_;          // not taken apart yet
+};
+
+// Strings that end an answer, found where they stretch over several pieces of text.
+class StopStrings {
+ public:
+  explicit StopStrings(std::vector<std::string> strings) : strings_(std::move(strings)) {}
+
+  // What is certain not to be part of a stop string. After found() nothing more comes.
+  std::string push(std::string_view text);
+  std::string finish() { return std::exchange(rest_, {}); }
+  bool found() const { return found_; }
+
+ private:
+  std::vector<std::string> strings_;
+  std::string rest_;
+  bool found_ = false;
+};
+
+}  // namespace brim::server

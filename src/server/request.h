@@ -1,0 +1,62 @@
+// What is asked for: the bodies of the endpoints that answer, checked, as one structure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/sampler_options.h"
+#include "server/api_error.h"
+
+namespace brim::server {
+
+enum class Api : uint8_t { kChat, kCompletions, kResponses };
+
+struct AnswerRequest {
+  Api api = Api::kChat;
+  std::optional<std::string> model;
+
+  Json messages;                             // chats
+  Json tools = nullptr;                      // a list of functions, or null
+  Json template_variables = nullptr;         // an object or null
+  std::string prompt;                        // completions, unless
+  std::optional<std::vector<uint32_t>> ids;  // these are given
+
+  SamplerOptions sampler;
+  uint32_t max_tokens = UINT32_MAX;
+  uint32_t answers = 1;
+  std::vector<std::string> stop;
+  bool logprobs = false;
+  uint32_t top_logprobs = 0;
+
+  bool stream = false;
+  bool include_usage = false;
+  bool cache_prompt = true;
+  std::optional<uint32_t> slot;
+  bool split_reasoning = true;
+};
+
+// What a request does not say. `seed` is taken where a request gives none.
+struct RequestDefaults {
+  SamplerOptions sampler;
+  bool random_seed = true;
+};
+
+inline constexpr uint32_t kMostAnswers = 16;
+inline constexpr uint32_t kMostTopLogprobs = 20;
+inline constexpr uint32_t kMostStops = 16;
+
+// Throw ApiError naming the key that is wrong.
+AnswerRequest parse_chat(const Json& body, const RequestDefaults& defaults);
+AnswerRequest parse_completions(const Json& body, const RequestDefaults& defaults);
+AnswerRequest parse_responses(const Json& body, const RequestDefaults& defaults);
+
+// A sampler option's key in a body, as llama.cpp and OpenAI name it: "temperature", "min_p".
+std::string key_of(const SamplerOption& option);
+
+// Messages as templates take them: parts of text become one string. Throws ApiError naming the message that
+// is wrong.
+Json normal_messages(const Json& messages);
+
+}  // namespace brim::server

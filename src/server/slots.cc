@@ -1,0 +1,368 @@
+#include "server/slots.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/concat.h"
+#include "base/error.h"
+#include "runtime/session.h"
+#include "server/slot_file.h"
+#include "server/token_chances.h"
+#include "tokenizer/decoder.h"
+
+namespace brim::server {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// A HostSampler that remembers what it chose from.
+class ServerChooser {
+ public:
+  ServerChooser(const SamplerOptions& options) : sampler_(options) {}
+
+  uint32_t sample(std::span<const float> logits) {
+    logits_ = logits;
+    return sampler_.sample(logits);
+  }
+  void forget() { sampler_.forget(); }
+  void accept(uint32_t token) { sampler_.accept(token); }
+
+  // Of the last token, until the next pass.
+  std::span<const float> logits() const { return logits_; }
+
+ private:
+  HostSampler sampler_;
+  std::span<const float> logits_;
+};
+
+}  // namespace
+
+// Keeps a slot that is free from being given a job.
+class Slots::Reservation {
+ public:
+  Reservation(Slots& slots, uint32_t id) : slots_(slots) {
+    const std::lock_guard lock(slots.mutex_);
+    if (id >= slots.slots_.size()) {
+      throw ApiError(404, concat("there is no slot ", id, "; the last one is ", slots.slots_.size() - 1),
+                     "id_slot");
+    }
+    if (!slots.slots_[id]->free()) {
+      throw ApiError(409, concat("slot ", id, " is answering; try again when it is idle"), "id_slot");
+    }
+    slot_ = slots.slots_[id].get();
+    slot_->reserved = true;
+  }
+  ~Reservation() {
+    const std::lock_guard lock(slots_.mutex_);
+    slot_->positions = slot_->conversation.position();
+    slot_->reserved = false;
+    slots_.dispatch();
+  }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  Slot& slot() { return *slot_; }
+
+ private:
+  Slots& slots_;
+  Slot* slot_;
+};
+
+Slots::Slot::Slot(Slots& slots, uint32_t number)
+    : id(number),
+      runner(slots.passes_, number),
+      memory(size_t{runner.context()} + 1),
+      conversation(runner, slots.model_.tokenizer(), memory),
+      speculation(slots.model_.executor(), slots.spec_) {
+  conversation.speculate(speculation.get());
+}
+
+Slots::Slots(LoadedModel& model, const SpecOptions& spec, uint32_t queue)
+    : model_(model),
+      spec_(spec),
+      queue_limit_(queue),
+      format_(answer_format(model.tokenizer())),
+      passes_(model.executor()) {
+  for (std::string& marker : call_markers(format_.calls)) {
+    const uint32_t id = model.tokenizer().find(marker);
+    if (id != kNoToken && model.tokenizer().tables().type(id) == TokenType::kControl) {
+      markers_.emplace_back(id, std::move(marker));
+    }
+  }
+  for (uint32_t i = 0; i < model.executor().caches(); ++i) slots_.push_back(std::make_unique<Slot>(*this, i));
+  for (auto& slot : slots_) slot->thread = std::thread([this, one = slot.get()] { serve(*one); });
+}
+
+Slots::~Slots() {
+  stop();
+  for (auto& slot : slots_) slot->thread.join();
+}
+
+void Slots::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  for (const auto& job : queue_) job->put(ApiError(503, "the server is stopping"));
+  queue_.clear();
+  for (auto& slot : slots_) {
+    if (slot->job) slot->job->cancelled = true;
+    slot->runner.cancel();
+    slot->given.notify_one();
+  }
+}
+
+void Slots::submit(const std::shared_ptr<Job>& job) {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) throw ApiError(503, "the server is stopping");
+  if (job->request.slot && *job->request.slot >= slots_.size()) {
+    throw ApiError(404,
+                   concat("there is no slot ", *job->request.slot, "; the last one is ", slots_.size() - 1),
+                   "id_slot");
+  }
+  queue_.push_back(job);
+  dispatch();
+  // What was given to a slot at once did not have to wait.
+  if (queue_.size() <= queue_limit_) return;
+  queue_.pop_back();
+  ++counts_.refused;
+  throw ApiError(503, concat("all ", slots_.size(), " slots are answering and ", queue_limit_,
+                             " requests wait already; come again later"));
+}
+
+void Slots::cancel(Job& job) {
+  const std::lock_guard lock(mutex_);
+  job.cancelled = true;
+  const auto waiting = std::ranges::find(queue_, &job, [](const auto& other) { return other.get(); });
+  if (waiting != queue_.end()) {
+    queue_.erase(waiting);
+    ++counts_.cancelled;
+  }
+  for (auto& slot : slots_) {
+    if (slot->job.get() == &job) slot->runner.cancel();
+  }
+}
+
+uint32_t Slots::retry_seconds() const {
+  const std::lock_guard lock(mutex_);
+  const double wait =
+      job_seconds_ * static_cast<double>(queue_.size() + 1) / static_cast<double>(slots_.size());
+  return static_cast<uint32_t>(std::clamp(std::ceil(wait), 1.0, 600.0));
+}
+
+// Under the lock: gives jobs to slots, in the order in which they came.
+void Slots::dispatch() {
+  for (auto job = queue_.begin(); job != queue_.end() && !stopping_;) {
+    Slot* const slot = slot_for(**job);
+    if (slot == nullptr) {
+      ++job;
+      continue;
+    }
+    slot->job = *job;
+    slot->last_used = ++clock_;
+    slot->answered = 0;
+    slot->given.notify_one();
+    job = queue_.erase(job);
+  }
+}
+
+// The free slot that loses least: what of its text the prompt begins with stays, the rest is forgotten. Where
+// all would lose more than is kept, the one that was used longest ago.
+Slots::Slot* Slots::slot_for(const Job& job) {
+  Slot* best = nullptr;
+  int64_t best_gain = 0;
+  Slot* oldest = nullptr;
+  for (auto& one : slots_) {
+    Slot* const slot = one.get();
+    if (!slot->free() || (job.request.slot && *job.request.slot != slot->id)) continue;
+    if (oldest == nullptr || slot->last_used < oldest->last_used) oldest = slot;
+    const auto text = slot->conversation.tokens().first(slot->conversation.position());
+    const auto [here, there] = std::ranges::mismatch(text, job.prompt);
+    const int64_t gain = (here - text.begin()) - (text.end() - here);
+    if (gain > best_gain) {
+      best = slot;
+      best_gain = gain;
+    }
+  }
+  return best != nullptr ? best : oldest;
+}
+
+void Slots::serve(Slot& slot) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    slot.given.wait(lock, [&] { return slot.job || stopping_; });
+    if (!slot.job) return;
+    const std::shared_ptr<Job> job = slot.job;
+    lock.unlock();
+    const auto start = Clock::now();
+    work(slot, *job);
+    lock.lock();
+    job_seconds_ += (seconds_since(start) - job_seconds_) / 8;
+    slot.job = nullptr;
+    if (stopping_) return;
+    dispatch();
+  }
+}
+
+void Slots::work(Slot& slot, Job& job) {
+  uint64_t SlotCounts::*outcome = &SlotCounts::jobs;
+  Event end = JobEnd();
+  try {
+    const JointPasses::Member::Turn turn(slot.runner);
+    if (!job.request.cache_prompt) slot.conversation.rewind(0);
+    for (uint32_t i = 0; i < job.request.answers; ++i) {
+      if (job.cancelled) throw Cancelled();
+      count(answer(slot, job, i));
+    }
+  } catch (const Cancelled&) {
+    outcome = &SlotCounts::cancelled;
+    end = ApiError(503, "the request was cancelled");
+  } catch (const std::exception& error) {
+    outcome = &SlotCounts::failed;
+    end = ApiError(500, error.what());
+  }
+  slot.positions = slot.conversation.position();
+  {
+    const std::lock_guard lock(mutex_);
+    ++(counts_.*outcome);
+  }
+  job.put(std::move(end));
+}
+
+Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
+  Conversation& conversation = slot.conversation;
+  const Tokenizer& tokenizer = model_.tokenizer();
+  const AnswerRequest& request = job.request;
+  Timings timings;
+
+  timings.cached_tokens = conversation.keep_prefix(job.prompt);
+  timings.prompt_tokens = static_cast<uint32_t>(job.prompt.size()) - timings.cached_tokens;
+  slot.speculation.clear_counts();
+  const auto prompt_start = Clock::now();
+  conversation.add(std::span(job.prompt).subspan(timings.cached_tokens));
+  conversation.read();
+  timings.prompt_seconds = seconds_since(prompt_start);
+
+  SamplerOptions sampler = request.sampler;
+  sampler.seed += number;
+  ServerChooser chooser(sampler);
+  // A completion goes on in the middle of its prompt's text, an answer begins a text of its own.
+  StreamDecoder decoder(tokenizer);
+  std::string room(decoder.max_text_bytes(), '\0');
+  if (request.api == Api::kCompletions) {
+    for (const uint32_t id : job.prompt) decoder.push(id, room);
+  }
+  StopStrings stops(request.stop);
+  AnswerSplitter::Options options;
+  if (request.split_reasoning) options.format.thinks = format_.thinks;
+  options.thinking = options.format.thinks && job.thinking;
+  if (!request.tools.is_null()) {
+    options.format.calls = format_.calls;
+    for (const Json& tool : request.tools)
+      options.functions.insert(tool["function"]["name"].get<std::string>());
+  }
+  AnswerSplitter text(options);
+  AnswerPiece piece;
+  piece.answer = number;
+  bool called = false;
+  // Tokens whose text is kept back wait for it.
+  const auto give = [&](const AnswerParts& parts) {
+    piece.parts += parts;
+    called |= !parts.calls.empty();
+    if (piece.parts.empty()) return;
+    job.put(std::exchange(piece, {}));
+    piece.answer = number;
+  };
+
+  const auto answer_start = Clock::now();
+  const StopReason reason = conversation.generate(chooser, request.max_tokens, [&](uint32_t token) {
+    ++timings.answer_tokens;
+    slot.answered.fetch_add(1, std::memory_order_relaxed);
+    slot.positions.store(conversation.position(), std::memory_order_relaxed);
+    if (request.logprobs) {
+      piece.tokens.push_back(token_info(tokenizer, token, chooser.logits(), request.top_logprobs));
+    }
+    piece.drafted = conversation.last_as_drafted();
+    std::string_view written = decoder.push(token, room);
+    if (options.format.calls != CallFormat::kNone) {
+      const auto marker = std::ranges::find(markers_, token, &std::pair<uint32_t, std::string>::first);
+      if (marker != markers_.end()) written = marker->second;
+    }
+    give(text.push(stops.push(written)));
+    return !stops.found() && !job.cancelled;
+  });
+  timings.answer_seconds = seconds_since(answer_start);
+  timings.drafted = slot.speculation.counts().drafted;
+  timings.accepted = slot.speculation.counts().accepted;
+  if (job.cancelled) throw Cancelled();
+
+  AnswerParts rest;
+  if (!stops.found()) {
+    rest += text.push(stops.push(decoder.finish(room)));
+    rest += text.push(stops.finish());
+  }
+  rest += text.finish();
+  give(rest);
+  if (!stops.found() && !piece.tokens.empty()) job.put(std::move(piece));
+  const bool ended = reason == StopReason::kEnd || stops.found();
+  job.put(AnswerEnd{number, !ended ? "length" : called ? "tool_calls" : "stop", timings});
+  return timings;
+}
+
+void Slots::count(const Timings& timings) {
+  const std::lock_guard lock(mutex_);
+  counts_.prompt_tokens += timings.prompt_tokens;
+  counts_.cached_tokens += timings.cached_tokens;
+  counts_.answer_tokens += timings.answer_tokens;
+  counts_.prompt_seconds += timings.prompt_seconds;
+  counts_.answer_seconds += timings.answer_seconds;
+  counts_.drafted += timings.drafted;
+  counts_.accepted += timings.accepted;
+}
+
+uint32_t Slots::save(uint32_t id, const std::string& path) {
+  Reservation reservation(*this, id);
+  const auto text =
+      reservation.slot().conversation.tokens().first(reservation.slot().conversation.position());
+  save_slot(path, model_, id, text);
+  return static_cast<uint32_t>(text.size());
+}
+
+uint32_t Slots::restore(uint32_t id, const std::string& path) {
+  Reservation reservation(*this, id);
+  Conversation& conversation = reservation.slot().conversation;
+  const std::vector<uint32_t> tokens = restore_slot(path, model_, id);
+  conversation.assume(tokens);
+  return static_cast<uint32_t>(tokens.size());
+}
+
+uint32_t Slots::erase(uint32_t id) {
+  Reservation reservation(*this, id);
+  const uint32_t tokens = reservation.slot().conversation.position();
+  reservation.slot().conversation.rewind(0);
+  return tokens;
+}
+
+SlotCounts Slots::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+std::vector<SlotState> Slots::states() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SlotState> states;
+  for (const auto& slot : slots_) {
+    states.push_back({slot->id, slot->job ? slot->job->id : 0, slot->positions, slot->answered});
+  }
+  return states;
+}
+
+uint32_t Slots::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<uint32_t>(queue_.size());
+}
+
+}  // namespace brim::server
