@@ -81,7 +81,7 @@ TEST(Pass, ReadsExactlyTheBytesOfTheImageLayoutWithAFourBitCache) {
 
 // A model with experts, norms over all heads and a matrix in eight bits.
 ModelDescription model_with_experts() {
-  ModelDescription model = test_model("experts", 8, 8, 128);
+  ModelDescription model = test_model("experts", {8, 8, 128});
   model.hidden = 0;
   model.experts = 16;
   model.experts_per_token = 4;
