@@ -7,6 +7,7 @@
 
 #include "isa/layout.h"
 #include "model/description.h"
+#include "tests/support/model_shape.h"
 
 namespace brim::test {
 
@@ -23,25 +24,17 @@ inline void PrintTo(const ExecutorShape& shape, std::ostream* out) { *out << sha
 // Grouped queries, biases, head norms, tied embeddings, all embedding formats, head sizes 8 to 128, all page
 // shapes; the Qkv matrix in one part (the first two), and in parts of one and of two KV heads.
 inline std::vector<ExecutorShape> executor_shapes() {
-  const auto shape = [](const char* name, uint32_t dim, uint32_t heads, uint32_t kv_heads, uint32_t head_size,
-                        uint32_t hidden, EmbeddingFormat embedding) {
-    ExecutorShape result{.name = name, .model = {}, .embedding = embedding};
-    result.model.name = name;
-    result.model.dim = dim;
-    result.model.layers = 2;
-    result.model.heads = heads;
-    result.model.kv_heads = kv_heads;
-    result.model.head_size = head_size;
-    result.model.hidden = hidden;
-    result.model.vocabulary = 100;
-    result.model.trained_context = kExecutorContext;
-    return result;
+  const auto shape = [](const char* name, uint32_t dim, Heads heads, uint32_t hidden,
+                        EmbeddingFormat embedding) {
+    return ExecutorShape{.name = name,
+                         .model = model_shape(name, dim, heads, hidden, 100, kExecutorContext),
+                         .embedding = embedding};
   };
   std::vector<ExecutorShape> shapes = {
-      shape("one_group_gqa_heads_of_8", 64, 8, 4, 8, 172, EmbeddingFormat::kQ8),
-      shape("one_column_pages_heads_of_64_bias", 384, 6, 2, 64, 640, EmbeddingFormat::kFp16),
-      shape("two_column_pages_heads_of_128_qk_norm", 256, 2, 2, 128, 768, EmbeddingFormat::kQ4),
-      shape("four_column_pages_heads_of_96_tied", 512, 4, 4, 96, 1024, EmbeddingFormat::kQ8)};
+      shape("one_group_gqa_heads_of_8", 64, {8, 4, 8}, 172, EmbeddingFormat::kQ8),
+      shape("one_column_pages_heads_of_64_bias", 384, {6, 2, 64}, 640, EmbeddingFormat::kFp16),
+      shape("two_column_pages_heads_of_128_qk_norm", 256, {2, 2, 128}, 768, EmbeddingFormat::kQ4),
+      shape("four_column_pages_heads_of_96_tied", 512, {4, 4, 96}, 1024, EmbeddingFormat::kQ8)};
   shapes[1].model.qkv_bias = true;
   shapes[2].model.qk_norm = true;
   shapes[3].model.tied_embeddings = true;

@@ -270,13 +270,20 @@ TEST_F(BoardTest, SamplesTheSameTextForTheSameSeed) {
 TEST_F(BoardTest, DraftsGiveTheSameTextInFewerPasses) {
   // Four texts: greedy and sampled, with drafts and without; each fills most of the context.
   std::vector<std::string> texts;
-  Board board(file("tmp"), {image()});
+  std::vector<size_t> passes;  // of each, its prompt's among them
+  Board board(file("tmp"), {image(), "--passes", file("passes")});
+  const auto passes_so_far = [&] {
+    const std::string log = read_file(file("passes"));
+    return static_cast<size_t>(std::ranges::count(log, '\n'));
+  };
   EXPECT_TRUE(board.shows("> "));
   for (const char* settings : {"/temp 0", "/temp 0.8\n/seed 7\n/min-p 0.1"}) {
     for (const char* spec : {"none", "ngram"}) {
+      const size_t before = passes_so_far();
       board.send(std::string("/reset\n") + settings + "\n/spec " + spec + "\n/tokens 200\nROMEO:\n");
       ASSERT_TRUE(board.shows("> ROMEO:"));
       ASSERT_TRUE(board.shows("[200 tokens;", 100));
+      passes.push_back(passes_so_far() - before);
       const size_t begin = board.console().rfind("> ROMEO:");
       texts.push_back(board.console().substr(begin, board.console().find("[200 tokens;", begin) - begin));
     }
@@ -287,6 +294,8 @@ TEST_F(BoardTest, DraftsGiveTheSameTextInFewerPasses) {
   EXPECT_EQ(texts[1], texts[0]);
   EXPECT_EQ(texts[3], texts[2]);
   EXPECT_NE(texts[2], texts[0]);
+  EXPECT_LT(passes[1], passes[0]) << "greedy";
+  EXPECT_LT(passes[3], passes[2]) << "sampled";
 }
 
 TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
@@ -294,6 +303,18 @@ TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
   EXPECT_TRUE(board.shows("The image is in memory already"));
   EXPECT_TRUE(board.shows("Self test passed"));
   EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, EndsWithOneObjectOfJson) {
+  const std::string command = "printf '/quit\\n' | TMPDIR=" + file("tmp") +
+                              " " BRIM_BINARY " board -t 1 --json " + image() + " >" + file("out") + " 2>" +
+                              file("err");
+  EXPECT_EQ(std::system(command.c_str()), 0);
+  const auto report = nlohmann::json::parse(read_file(file("out")));
+  EXPECT_EQ(report["exit_code"], 0);
+  EXPECT_EQ(report["ended"], true);
+  EXPECT_GE(report["passes"], 2) << "those of the self test";
+  EXPECT_NE(read_file(file("err")).find("Self test passed"), std::string::npos);
 }
 
 TEST_F(BoardTest, ShowsNoneOfQemusOwnMessages) {

@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/support/process.h"
+#include "tests/support/trace_check.h"
 
 namespace brim::test {
 namespace {
@@ -47,11 +50,57 @@ TEST(CliSim, TakesAnImageByItsContentAndWritesTraceAndReport) {
     EXPECT_NE(result.out.find(part), std::string::npos) << part;
   }
   std::ifstream trace_file(trace);
-  EXPECT_FALSE(json::parse(trace_file)["traceEvents"].empty());
+  const json events = json::parse(trace_file);
+  EXPECT_FALSE(events["traceEvents"].empty());
+  EXPECT_EQ(trace_problem(events), "");
   std::ifstream report_file(report);
   const std::string html((std::istreambuf_iterator<char>(report_file)), {});
   EXPECT_NE(html.find("</html>"), std::string::npos);
   expect_failure(sim({image, "--board", "lpddr4-made-up"}), "lpddr4-made-up");
+}
+
+// What the report says to have been simulated by gives its numbers again.
+TEST(CliSim, TheReportsCommandIsWhole) {
+  const TemporaryFolder folder;
+  const std::string report = folder.path() + "/report.html";
+  const std::vector<std::string> arguments = {
+      "synthetic:smollm2-135m",    "--context",       "256", "--embedding", "q4", "--generate", "2", "--set",
+      "axi.fabric_latency_ns=300", "--prompt-tokens", "3"};
+  std::vector<std::string> with_report = arguments;
+  with_report.insert(with_report.end(), {"--report", report, "--json"});
+  const json first = json::parse(sim(with_report).out);
+  const std::string html = read_file(report);
+  const size_t from = html.find("<code>brim sim ") + std::string("<code>brim sim ").size();
+  std::istringstream words(html.substr(from, html.find("</code>", from) - from));
+  std::vector<std::string> again{std::istream_iterator<std::string>(words), {}};
+  again.push_back("--json");
+  const ProcessResult result = sim(again);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(json::parse(result.out), first);
+}
+
+TEST(CliSim, WithoutGeneratedTokensTheirSpeedIsNull) {
+  const ProcessResult result = sim({"synthetic:smollm2-135m", "--context", "256", "--generate", "0", "--json",
+                                    "--sweep", "axi.fabric_latency_ns=150,400"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const json points = json::parse(result.out)["points"];
+  ASSERT_EQ(points.size(), 2u);
+  for (const json& point : points) {
+    EXPECT_TRUE(point["decode_tokens_per_second"].is_null());
+    EXPECT_EQ(point["interpolated_passes"], 0);
+  }
+  EXPECT_EQ(points[1]["sweep"]["axi.fabric_latency_ns"], "400");
+  const std::string text = sim({"synthetic:smollm2-135m", "--context", "256", "--generate", "0"}).out;
+  EXPECT_NE(text.find("passes exact"), std::string::npos) << text;
+  EXPECT_EQ(text.find("error at most"), std::string::npos) << text;
+}
+
+TEST(CliSim, ASweepPrintsARowForEveryPoint) {
+  const ProcessResult result = sim({"synthetic:smollm2-135m", "--context", "256", "--sweep",
+                                    "board=kv260,kv260-400", "--sweep", "axi.fabric_latency_ns=150,800"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2 + 2 + 4) << result.out;
+  EXPECT_NE(result.out.find("| kv260-400 | 800 |"), std::string::npos) << result.out;
 }
 
 TEST(CliSim, RefusesWhatDoesNotFitInOneLine) {

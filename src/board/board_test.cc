@@ -144,6 +144,45 @@ TEST(Board, ImpossibleValuesAreRefusedByName) {
   EXPECT_NE(refusal("/accelerator/clock_mhz", 0).find("accelerator.clock_mhz"), std::string::npos);
 }
 
+// File, key, value and what would be right, whatever is wrong with whichever number.
+void every_number_is_refused_with_its_value(const Json& node, const std::string& pointer, std::string key) {
+  if (node.is_structured()) {
+    for (const auto& item : node.items()) {
+      const std::string child = node.is_array() ? concat(key, "[", item.key(), "]")
+                                                : concat(key, key.empty() ? "" : ".", item.key());
+      every_number_is_refused_with_its_value(item.value(), concat(pointer, "/", item.key()), child);
+    }
+  } else if (node.is_number()) {
+    for (const Json& wrong : {Json(-1), Json(1e18), Json("many"), Json(), Json::array(), Json::object()}) {
+      const std::string message = refusal(pointer.c_str(), wrong);
+      const std::string expected = concat("test.json: ", key, " is ", wrong.dump(), ", but must be ");
+      EXPECT_EQ(message.substr(0, expected.size()), expected) << message;
+    }
+  }
+}
+
+TEST(Board, RefusalsNameFileKeyValueAndRemedy) {
+  every_number_is_refused_with_its_value(kv260_json(), "", "");
+  EXPECT_EQ(refusal("/firmware/base", "12"),
+            "test.json: firmware.base is \"12\", but must be 64 bits in hexadecimal, like \"0x80000000\"");
+  EXPECT_EQ(refusal("/firmware/base", "0x1001"),
+            "test.json: firmware.base is 0x1001, but must be a multiple of 8 KiB");
+  EXPECT_EQ(refusal("/ddr/address_map/column", "13-7"),
+            "test.json: ddr.address_map.column is \"13-7\", but must list bits 0..63, like \"31:16\" or "
+            "\"17,13:7\"");
+}
+
+TEST(Board, NamesAreNearestWhereTheyAreMisspelt) {
+  EXPECT_EQ(refusal("/axi/burst_byte", 1),
+            "test.json: axi.burst_byte is not a known key; did you mean burst_bytes?");
+}
+
+TEST(Board, TextWithControlCharactersIsRefused) {
+  EXPECT_EQ(refusal("/name", "a\x1B[2J"), "test.json: name has control characters; take them out: \"a?[2J\"");
+  EXPECT_NE(refusal("/regions/0/name", "a\nb").find("regions[0].name has control characters"),
+            std::string::npos);
+}
+
 TEST(Board, AddressMapMustCoverEachBitExactlyOnce) {
   EXPECT_EQ(refusal("/ddr/address_map/bank", "15:15"),
             "test.json: ddr.address_map.bank has 1 bits, but this memory needs 2");
@@ -243,10 +282,10 @@ TEST(BoardSettings, RefusalsNameKeyAndValueAndWhatThereIs) {
       refused({"accelerator.clock_mhz.x=1"}),
       "--set accelerator.clock_mhz.x=1: the board has no accelerator.clock_mhz.x; accelerator.clock_mhz "
       "is a value");
-  EXPECT_EQ(
-      refused({"axi.switch.clock_mhz=fast"}),
-      "kv260.json with --set axi.switch.clock_mhz=fast: axi.switch.clock_mhz must be a number from 1 to "
-      "10000");
+  EXPECT_EQ(refused({"axi.switch.clock_mhz=fast"}),
+            "kv260.json with --set axi.switch.clock_mhz=fast: axi.switch.clock_mhz is \"fast\", but must be "
+            "a number from 1 to "
+            "10000");
   EXPECT_EQ(refused({"fast"}), "--set fast: must be KEY=VALUE, like axi.fabric_latency_ns=400");
   EXPECT_NE(refused({"=1"}).find("must be KEY=VALUE"), std::string::npos);
   EXPECT_NE(refused({".=1"}).find("a board has accelerator"), std::string::npos);

@@ -6,6 +6,8 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "base/nearest.h"
 #include "board/board.h"
 #include "board/builtin.h"
 
@@ -25,18 +27,22 @@ Json parse_without_duplicates(std::string_view text, const std::string& file) {
     }
     return true;
   };
-  try {
-    return Json::parse(text, check);
-  } catch (const Json::parse_error& error) {
-    throw Error(concat(file, ": not valid JSON at byte ", error.byte));
-  }
+  return parse_json(text, file, check);
 }
 
-std::string keys_of(const Json& node) {
-  if (node.is_array()) return concat("0 to ", node.size() - 1);
-  std::string keys;
-  for (const auto& item : node.items()) keys += (keys.empty() ? "" : ", ") + item.key();
+std::vector<std::string> keys_of(const Json& object) {
+  std::vector<std::string> keys;
+  for (const auto& item : object.items()) keys.push_back(item.key());
   return keys;
+}
+
+// "has x, y and what else there is", for a message about what is not there.
+std::string what_has(const std::string& name, const Json& node, const std::string& wrong) {
+  if (!node.is_structured()) return name + " is a value";
+  if (node.is_array()) return node.empty() ? name + " is empty" : concat(name, " has 0 to ", node.size() - 1);
+  std::string list;
+  for (const std::string& key : keys_of(node)) list += (list.empty() ? "" : ", ") + key;
+  return concat(name, " has ", list, did_you_mean(wrong, keys_of(node)));
 }
 
 // What `key`, a dotted path, names in the board; `origin` begins the message if there is nothing.
@@ -56,9 +62,8 @@ Json& find(Json& board, const std::string& key, const std::string& origin) {
     }
     if (next == nullptr) {
       const std::string parent = from == 0 ? "a board" : key.substr(0, from - 1);
-      throw Error(concat(
-          origin, ": the board has no ", key.substr(0, dot), "; ",
-          node->is_structured() ? concat(parent, " has ", keys_of(*node)) : concat(parent, " is a value")));
+      throw Error(
+          concat(origin, ": the board has no ", key.substr(0, dot), "; ", what_has(parent, *node, part)));
     }
     if (dot == key.size()) return *next;
     node = next;

@@ -6,8 +6,10 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/nearest.h"
 #include "board/board.h"
 #include "board/json.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 namespace {
@@ -15,6 +17,13 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint32_t kMaxCount = 1u << 24;
+
+// A value as the file has it, for a message.
+std::string shown(const Json& value) {
+  constexpr size_t kMost = 40;
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= kMost ? text : text.substr(0, kMost) + "...";
+}
 
 // One object of the file. Every read names its key; `finish` refuses keys that
 // nobody read, so a misspelt key can never be silently ignored.
@@ -40,15 +49,20 @@ class Section {
 
   std::string text(const std::string& key) {
     const Json& value = at(key);
-    if (!value.is_string()) refuse(key, "must be a string");
-    return value.get<std::string>();
+    if (!value.is_string()) refuse(key, concat("is ", shown(value), ", but must be a string"));
+    std::string text = value.get<std::string>();
+    // Names go to terminals, the board's own among them.
+    if (!is_printable(std::string_view(text))) {
+      refuse(key, concat("has control characters; take them out: ", shown(printable(text))));
+    }
+    return text;
   }
 
   // An integer in [low, high].
   uint32_t integer(const std::string& key, uint32_t low, uint32_t high) {
     const Json& value = at(key);
     if (!value.is_number_unsigned() || value.get<uint64_t>() < low || value.get<uint64_t>() > high) {
-      refuse(key, concat("must be an integer from ", low, " to ", high));
+      refuse(key, concat("is ", shown(value), ", but must be an integer from ", low, " to ", high));
     }
     return value.get<uint32_t>();
   }
@@ -63,7 +77,7 @@ class Section {
   double number(const std::string& key, double low, double high) {
     const Json& value = at(key);
     if (!value.is_number() || !(value.get<double>() >= low && value.get<double>() <= high)) {
-      refuse(key, concat("must be a number from ", low, " to ", high));
+      refuse(key, concat("is ", shown(value), ", but must be a number from ", low, " to ", high));
     }
     return value.get<double>();
   }
@@ -73,15 +87,20 @@ class Section {
     const std::string digits = text(key);
     uint64_t value = 0;
     const char* end = digits.data() + digits.size();
-    if (!digits.starts_with("0x") || digits.size() == 2) refuse(key, "must be a string like \"0x80000000\"");
-    const auto [stop, error] = std::from_chars(digits.data() + 2, end, value, 16);
-    if (error != std::errc() || stop != end) refuse(key, "must be a string like \"0x80000000\"");
+    const bool prefixed = digits.starts_with("0x") && digits.size() > 2;
+    const auto [stop, error] = prefixed ? std::from_chars(digits.data() + 2, end, value, 16)
+                                        : std::from_chars_result{end, std::errc::invalid_argument};
+    if (error != std::errc() || stop != end) {
+      refuse(key, concat("is \"", digits, "\", but must be 64 bits in hexadecimal, like \"0x80000000\""));
+    }
     return value;
   }
 
   void finish() const {
     for (const auto& [key, value] : json_.items()) {
-      if (!seen_.contains(key)) refuse(key, "is not a known key");
+      if (seen_.contains(key)) continue;
+      const std::vector<std::string> known(seen_.begin(), seen_.end());
+      refuse(key, "is not a known key" + did_you_mean(key, known));
     }
   }
 
@@ -103,11 +122,13 @@ std::vector<uint8_t> parse_bits(Section& map, const std::string& key) {
   std::vector<uint8_t> bits;
   const char* at = text.data();
   const char* const end = at + text.size();
+  const auto refuse = [&] {
+    map.refuse(key, concat("is \"", text, "\", but must list bits 0..63, like \"31:16\" or \"17,13:7\""));
+  };
   const auto bit_number = [&] {
     uint32_t bit = 0;
     const auto [stop, error] = std::from_chars(at, end, bit);
-    if (error != std::errc() || bit > 63)
-      map.refuse(key, "must list bits 0..63, like \"31:16\" or \"17,13:7\"");
+    if (error != std::errc() || bit > 63) refuse();
     at = stop;
     return bit;
   };
@@ -122,7 +143,7 @@ std::vector<uint8_t> parse_bits(Section& map, const std::string& key) {
     for (uint32_t bit = high + 1; bit-- > low;) bits.push_back(static_cast<uint8_t>(bit));
     if (bits.size() > 64) map.refuse(key, "lists more than 64 bits");
     if (at != end && (*at++ != ',' || at == end)) {
-      map.refuse(key, "must list bits 0..63, like \"31:16\" or \"17,13:7\"");
+      refuse();
     }
   }
   std::ranges::reverse(bits);
@@ -234,11 +255,14 @@ DdrDescription parse_ddr(Section section) {
 }
 
 void require_pages(const Section& section, const MemoryRegion& region) {
-  if (region.base % kRegionAlignment != 0) section.refuse("base", "must be a multiple of 8 KiB");
+  const auto hex = [](uint64_t value) { return concat("is 0x", std::hex, value); };
+  if (region.base % kRegionAlignment != 0)
+    section.refuse("base", hex(region.base) + ", but must be a multiple of 8 KiB");
   if (region.bytes % kRegionAlignment != 0 || region.bytes == 0) {
-    section.refuse("bytes", "must be a multiple of 8 KiB, and not 0");
+    section.refuse("bytes", hex(region.bytes) + ", but must be a multiple of 8 KiB, and not 0");
   }
-  if (region.bytes > UINT64_MAX - region.base) section.refuse("bytes", "goes beyond the last address");
+  if (region.bytes > UINT64_MAX - region.base)
+    section.refuse("bytes", hex(region.bytes) + ", which goes beyond the last address; make it smaller");
 }
 
 std::vector<MemoryRegion> parse_regions(Section& root, const std::string& file, uint64_t capacity) {

@@ -11,6 +11,7 @@
 #include "board_server/pass_traffic.h"
 #include "image/pack.h"
 #include "model/synthetic.h"
+#include "tests/support/model_shape.h"
 #include "tests/support/temporary_folder.h"
 
 namespace brim {
@@ -18,19 +19,7 @@ namespace {
 
 constexpr uint64_t kRegisters = 0x1F0000;
 
-ModelDescription small_model() {
-  ModelDescription model;
-  model.name = "small";
-  model.dim = 128;
-  model.layers = 2;
-  model.heads = 4;
-  model.kv_heads = 2;
-  model.head_size = 32;
-  model.hidden = 256;
-  model.vocabulary = 96;
-  model.trained_context = 128;
-  return model;
-}
+ModelDescription small_model() { return test::model_shape("small", 128, {4, 2, 32}, 256, 96); }
 
 class AcceleratorServerTest : public testing::Test {
  protected:

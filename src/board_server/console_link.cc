@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <string>
 
+#include "base/concat.h"
 #include "base/error.h"
 
 namespace brim {
@@ -43,21 +45,27 @@ class RawTerminal {
   bool active_;
 };
 
-void write_all(std::string text, bool keep_returns) {
+// False if nobody reads it.
+bool write_all(int file, std::string text, bool keep_returns) {
   if (!keep_returns) std::erase(text, '\r');
   for (size_t done = 0; done < text.size();) {
-    const ssize_t part = ::write(STDOUT_FILENO, text.data() + done, text.size() - done);
+    const ssize_t part = ::write(file, text.data() + done, text.size() - done);
     if (part < 0 && errno == EINTR) continue;
-    if (part < 0) throw Error("cannot write to standard output");
+    if (part < 0 && errno == EPIPE) return false;
+    if (part < 0) throw Error("cannot write what the console says");
     done += static_cast<size_t>(part);
   }
+  return true;
 }
 
 }  // namespace
 
-bool link_console(Qemu& board, const std::function<bool()>& stopped) {
+bool link_console(Qemu& board, int output, const std::function<bool()>& stopped) {
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kPatience = std::chrono::seconds(60);  // far more than any start takes
+  const auto start = Clock::now();
   const RawTerminal terminal;
-  const bool keep_returns = isatty(STDOUT_FILENO) != 0;
+  const bool keep_returns = isatty(output) != 0;
   std::string waiting;  // typed, not yet taken by the board
   bool input_open = true;
   bool awake = false;  // before the board has switched its UART on, what is sent to it is lost
@@ -73,11 +81,16 @@ bool link_console(Qemu& board, const std::function<bool()>& stopped) {
     if (poll(files, std::size(files), kMilliseconds) < 0 && errno != EINTR)
       throw Error("cannot wait for the console");
 
+    if (!awake && Clock::now() - start > kPatience) {
+      throw Error(concat("the firmware has said nothing for ", kPatience.count(),
+                         " s; is it one for this board? --firmware chooses"));
+    }
     if (files[0].revents != 0) {
       const ssize_t bytes = read(board.output(), buffer.data(), buffer.size());
       if (bytes == 0) return true;
       awake = true;
-      if (bytes > 0) write_all({buffer.data(), static_cast<size_t>(bytes)}, keep_returns);
+      if (bytes > 0 && !write_all(output, {buffer.data(), static_cast<size_t>(bytes)}, keep_returns))
+        return false;
     }
     if (files[1].revents != 0) {
       const ssize_t bytes = read(STDIN_FILENO, buffer.data(), buffer.size());

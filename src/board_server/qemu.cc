@@ -56,9 +56,9 @@ std::vector<std::string> arguments(const QemuOptions& options) {
   return list;
 }
 
-// What QEMU wrote to its standard error, but for what it says at every start: modules of its own that are not
-// installed, and warnings about devices that the firmware does not use.
-void print_problems(int file) {
+// The first line that QEMU wrote to its standard error, but for what it says at every start: modules of its
+// own that are not installed, and warnings about devices that the firmware does not use.
+std::string first_problem(int file) {
   std::string text;
   std::array<char, 4096> buffer;
   lseek(file, 0, SEEK_SET);
@@ -70,8 +70,9 @@ void print_problems(int file) {
         line.find("terminating on signal") != std::string::npos) {
       continue;
     }
-    std::fprintf(stderr, "%s\n", line.c_str());
+    return line.substr(line.starts_with(kProgram) ? line.find(": ") + 2 : 0);
   }
+  return "";
 }
 
 }  // namespace
@@ -137,7 +138,7 @@ int Qemu::wait() {
   while (waitpid(process_, &status, 0) < 0 && errno == EINTR) {
   }
   process_ = -1;
-  if (errors_ >= 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) print_problems(errors_);
+  if (errors_ >= 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) problem_ = first_problem(errors_);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

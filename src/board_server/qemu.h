@@ -32,11 +32,16 @@ class Qemu {
   // Waits for the end of the process, and returns its exit code; 128 + the signal if it was killed.
   int wait();
 
+  // After it: what QEMU itself had to say of its failure; empty if it did not fail, or has only said what the
+  // program that it ran did.
+  const std::string& problem() const { return problem_; }
+
  private:
   pid_t process_ = -1;
   int input_ = -1;
   int output_ = -1;
-  int errors_ = -1;  // what it writes to its standard error, shown if it fails
+  int errors_ = -1;  // what it writes to its standard error
+  std::string problem_;
 };
 
 }  // namespace brim

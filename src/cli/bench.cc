@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/concat.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "engine/read_bandwidth.h"
 #include "engine/token_bytes.h"
@@ -66,7 +68,7 @@ double seconds(const Work& work) {
 std::vector<uint32_t> positions(const Options& options, uint32_t context) {
   constexpr uint32_t kLong = 1023;
   if (options.positions.empty()) return {0, std::min(kLong, context - 1)};
-  std::vector<uint32_t> result = parse_ids(options.positions);
+  std::vector<uint32_t> result = parse_list(options.positions, "position");
   for (const uint32_t position : result) {
     if (position < context) continue;
     throw Error("position " + std::to_string(position) + " is outside the image's context of " +
@@ -112,6 +114,34 @@ TextBench bench_text(Executor& executor, const Text& text, const Options& option
     result.ratio.add(rates[1] / rates[0]);
   }
   return result;
+}
+
+std::string fixed(double value, int digits) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+// "5.26 (5.20 - 5.31)", in so many units.
+std::string spread(const Samples& samples, double unit) {
+  return concat(fixed(samples.median() / unit, 2), " (", fixed(samples.least() / unit, 2), " - ",
+                fixed(samples.most() / unit, 2), ")");
+}
+
+// Columns as wide as what stands in them; the first row is their names.
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i)
+      std::printf("| %-*s ", static_cast<int>(widths[i]), row[i].c_str());
+    std::printf("|\n");
+    if (&row != &rows.front()) continue;
+    for (const size_t width : widths) std::printf("|%s", std::string(width + 2, '-').c_str());
+    std::printf("|\n");
+  }
 }
 
 void bench(const Options& options) {
@@ -214,23 +244,16 @@ void bench(const Options& options) {
   std::printf("%s: %s kernels, %u thread%s, --load %s; medians (least - most) of %u rounds\n\n",
               image.header().model.name, executor->name().c_str(), options.target.thread_count(),
               options.target.thread_count() == 1 ? "" : "s", load, options.rounds);
-  std::printf(
-      "| test               | token/s                | MB/token | read GB/s              | share of read "
-      "|\n");
-  std::printf(
-      "|--------------------|------------------------|----------|------------------------|---------------|"
-      "\n");
+  std::vector<std::vector<std::string>> rows = {
+      {"test", "token/s", "a token reads", "read GB/s", "share of read"}};
   for (const Decode& result : decodes) {
-    std::printf("| decode at %-8u | %6.2f (%6.2f - %6.2f) | %8.1f | %6.2f (%6.2f - %6.2f) | %13.3f |\n",
-                result.position, result.tokens_per_second.median(), result.tokens_per_second.least(),
-                result.tokens_per_second.most(), static_cast<double>(result.bytes) / 1e6,
-                result.read_bandwidth.median() / 1e9, result.read_bandwidth.least() / 1e9,
-                result.read_bandwidth.most() / 1e9, result.share());
+    rows.push_back({concat("decode at ", result.position), spread(result.tokens_per_second, 1),
+                    with_unit(static_cast<double>(result.bytes), "B"), spread(result.read_bandwidth, 1e9),
+                    fixed(result.share(), 3)});
   }
-  if (prompt_rounds != 0) {
-    std::printf("| prompt of %-8u | %6.2f (%6.2f - %6.2f) | %8s | %22s | %13s |\n", prompt_tokens,
-                prompt.median(), prompt.least(), prompt.most(), "", "", "");
-  }
+  if (prompt_rounds != 0)
+    rows.push_back({concat("prompt of ", prompt_tokens), spread(prompt, 1), "", "", ""});
+  print_table(rows);
   for (const Decode& result : decodes) {
     if (options.parallel == 1) break;
     std::printf("\n%u texts in a pass at %u: %.2f token/s, %.2f (%.2f - %.2f) times those of one",
@@ -263,7 +286,7 @@ void add_bench(CLI::App& app) {
   command->add_option("--rounds", options->rounds, "Rounds; medians are reported")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  add_target_options(*command, options->target);
+  add_interpreter_options(*command, options->target);
   add_spec_options(*command, options->spec);  // given: a text is decoded with drafts and without, too
   add_sampler_options(*command, options->sampler);
   command->add_option("--text-tokens", options->text_tokens, "Length of the text for --spec-type")
@@ -275,7 +298,16 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] { bench(*options); });
+  command->callback([options, command] {
+    if (options->spec.type == SpecType::kNone) {
+      std::vector<std::string> unused = {"--text-tokens", "--spec-draft-n-max"};
+      for (const SamplerOption& option : kSamplerOptions) unused.push_back(concat("--", option.name));
+      for (const std::string& name : unused) {
+        if (command->count(name) > 0) print_note(name + " has no effect without --spec-type");
+      }
+    }
+    bench(*options);
+  });
 }
 
 }  // namespace brim

@@ -2,19 +2,20 @@
 
 #include <unistd.h>
 
+#include <bit>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "base/program_files.h"
 #include "board_server/accelerator_server.h"
 #include "board_server/console_link.h"
@@ -27,6 +28,7 @@
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/card/sd_card.h"
+#include "image/is_image.h"
 #include "rtl_target/model.h"
 
 namespace brim {
@@ -51,6 +53,7 @@ struct Options {
   std::string target = "cpu";
   std::optional<uint32_t> rtl_tokens;  // none: the smallest one built
   uint32_t threads = 0;                // 0: one per physical core
+  bool json = false;
 };
 
 // RAII: a new directory, removed with all that is in it.
@@ -96,12 +99,39 @@ class PassLog {
   std::ofstream file_;
 };
 
-bool is_image(const std::string& path) {
-  char magic[sizeof(kImageMagic)] = {};
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error("cannot read " + path + ": " + std::strerror(errno));
-  file.read(magic, sizeof(magic));
-  return std::memcmp(magic, kImageMagic, sizeof(magic)) == 0;
+// The first bytes of a file, fewer if it is shorter. Throws Error if it cannot be read.
+std::string beginning(const std::string& path, size_t bytes) {
+  const MappedFile file(path);
+  const size_t there = std::min<size_t>(bytes, file.bytes().size());
+  return {reinterpret_cast<const char*>(file.bytes().data()), there};
+}
+
+// A program for a Cortex-A53: QEMU would load anything else as bytes and run into them.
+void require_firmware(const std::string& path) {
+  if (!std::filesystem::exists(path)) {
+    throw Error("no firmware at '" + path +
+                "'; install g++-aarch64-linux-gnu and build again, or give one with --firmware");
+  }
+  // ELF64, little-endian; e_type ET_EXEC; e_machine EM_AARCH64.
+  constexpr std::string_view kIdentity(
+      "\x7F"
+      "ELF\x02\x01",
+      6),
+      kKind("\x02\0\xB7\0", 4);
+  const std::string head = beginning(path, 20);
+  if (head.size() < 20 || !head.starts_with(kIdentity) || head.substr(16) != kKind)
+    throw Error(path +
+                " is no firmware: it is not an ELF program for AArch64; leave out --firmware for brim's own");
+}
+
+// A card that the board can start from, as brim export --sd writes it.
+void require_card(const std::string& path) {
+  const uint64_t bytes = MappedFile(path).bytes().size();
+  const std::string sector = beginning(path, 512);
+  if (sector.size() < 512 || !sector.ends_with("\x55\xAA") || !std::has_single_bit(bytes)) {
+    throw Error(path +
+                " is neither an image nor an SD card; brim pack makes the one, brim export --sd the other");
+  }
 }
 
 std::vector<AddressRange> memory_ranges(uint64_t bytes) {
@@ -113,6 +143,7 @@ std::vector<AddressRange> memory_ranges(uint64_t bytes) {
 std::unique_ptr<PassServer> make_pass_server(const Options& options, const Board& board, SharedDdr& ddr) {
   if (options.target == "rtl") {
     const auto folder = rtl_target::model_folder();
+    if (options.threads != 0) print_note("--threads has no effect with --target rtl");
     const std::vector<uint32_t> built = rtl_target::built_models(folder);
     const uint32_t tokens = options.rtl_tokens.value_or(built.empty() ? 1 : built.front());
     return std::make_unique<RtlPassServer>(ddr, board, rtl_target::load_model(folder, tokens));
@@ -125,10 +156,7 @@ std::unique_ptr<PassServer> make_pass_server(const Options& options, const Board
 }
 
 void run_board(const Options& options) {
-  if (!std::filesystem::exists(options.firmware)) {
-    throw Error("no firmware at '" + options.firmware +
-                "'; install g++-aarch64-linux-gnu and build again, or give one with --firmware");
-  }
+  require_firmware(options.firmware);
   const TemporaryDirectory directory;
   SharedDdr ddr(directory / "ddr", memory_ranges(uint64_t{options.memory_mib} << 20));
 
@@ -149,18 +177,25 @@ void run_board(const Options& options) {
     }
   } else if (options.preload) {
     throw Error(options.source + " is no image; --preload needs one");
-  } else if (!options.no_card) {
-    qemu.card = options.source;
+  } else {
+    require_card(options.source);
+    if (!options.no_card) qemu.card = options.source;
   }
 
   const std::unique_ptr<PassServer> passes = make_pass_server(options, load_board(board_name), ddr);
   PassLog log(options.passes);
+  uint64_t count = 0, tokens_run = 0;  // by the thread that serves
   AcceleratorServer server(
       ddr, *passes,
       {.registers = kRegisters,
        .fault = options.fault,
        .fault_after = options.fault_after,
-       .on_pass = [&](uint32_t position, std::span<const uint32_t> tokens) { log.write(position, tokens); },
+       .on_pass =
+           [&](uint32_t position, std::span<const uint32_t> tokens) {
+             log.write(position, tokens);
+             ++count;
+             tokens_run += tokens.size();
+           },
        .on_problem = [](const std::string& text) { std::fprintf(stderr, "brim: %s\n", text.c_str()); }});
 
   struct sigaction action = {};
@@ -169,11 +204,24 @@ void run_board(const Options& options) {
   std::signal(SIGPIPE, SIG_IGN);
 
   Qemu board(qemu);
-  const std::jthread serving([&](const std::stop_token& stop) { server.run(stop); });
-  if (!link_console(board, [] { return stopped != 0; })) return;
-  if (const int code = board.wait(); code != 0) {
-    throw Error(concat("the board halted (exit code ", code, "); its console says why"));
+  std::jthread serving([&](const std::stop_token& stop) { server.run(stop); });
+  const bool ended =
+      link_console(board, options.json ? STDERR_FILENO : STDOUT_FILENO, [] { return stopped != 0; });
+  const int code = ended ? board.wait() : 0;
+  serving = std::jthread();  // stops and joins the one before
+  if (const std::string problem = ended ? board.problem() : ""; !problem.empty())
+    throw Error(concat("QEMU cannot run this board: ", problem));
+  if (options.json) {
+    print_json({{"image", options.source},
+                {"board", board_name},
+                {"target", options.target},
+                {"passes", count},
+                {"tokens", tokens_run},
+                {"ended", ended},
+                {"exit_code", code}});
+    finish_output();
   }
+  if (code != 0) throw Error(concat("the board halted (exit code ", code, "); its console says why"));
 }
 
 }  // namespace
@@ -195,16 +243,17 @@ void add_board(CLI::App& app) {
                     "Put the image into memory beforehand instead of on a card");
   command->add_flag("--no-card", options->no_card, "Leave the card slot empty");
   command->add_option("--passes", options->passes, "Write every pass's position and token ids to this file");
-  command
-      ->add_option("--fault", options->fault,
-                   "What the accelerator or its memory does wrong, to see how the firmware takes it")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Fault>{{"silent", Fault::kSilent},
-                                                                       {"bus-error", Fault::kBusError},
-                                                                       {"wrong-bit", Fault::kWrongBit},
-                                                                       {"flipped-bit", Fault::kFlippedBit},
-                                                                       {"stuck-bit", Fault::kStuckBit}}));
+  CLI::Option* fault =
+      add_choice(*command, "--fault", options->fault,
+                 {{"silent", Fault::kSilent},
+                  {"bus-error", Fault::kBusError},
+                  {"wrong-bit", Fault::kWrongBit},
+                  {"flipped-bit", Fault::kFlippedBit},
+                  {"stuck-bit", Fault::kStuckBit}},
+                 "What the accelerator or its memory does wrong, to see how the firmware takes it");
   command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->needs(fault);
   command
       ->add_option("--target", options->target,
                    "What computes: cpu (the fastest kernels of this processor), reference, or rtl (the "
@@ -217,6 +266,8 @@ void add_board(CLI::App& app) {
       ->check(CLI::IsMember({1, 4, 8}));
   command->add_option("-t,--threads", options->threads, "Threads (default: one per physical core)")
       ->check(CLI::Range(1, 1024));
+  command->add_flag("--json", options->json,
+                    "Print one JSON object when done; the console is on standard error, then");
   command->callback([options] { run_board(*options); });
 }
 

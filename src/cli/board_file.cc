@@ -1,8 +1,9 @@
+#include "memtest/board_file.h"
+
 #include <iostream>
 
 #include "base/error.h"
 #include "cli/command.h"
-#include "memtest/board_file.h"
 
 namespace brim {
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "runtime/answer_text.h"
 #include "runtime/known_pass.h"
 #include "runtime/passes.h"
@@ -144,11 +145,11 @@ class ChatLoop {
     std::printf("context      %u of %u tokens used\n", session.position(),
                 session.position() + session.room());
     if (last_.prompt_tokens == 0) return;
-    std::printf("prompt       %zu tokens, first token after %.3f s\n", last_.prompt_tokens,
-                last_.prompt_seconds);
+    std::printf("prompt       %zu tokens, first token after %s\n", last_.prompt_tokens,
+                with_unit(last_.prompt_seconds, "s").c_str());
     const size_t decoded = last_.tokens.empty() ? 0 : last_.tokens.size() - 1;
-    std::printf("decoded      %zu tokens in %.3f s: %.2f token/s\n", decoded, last_.decode_seconds,
-                rate(decoded, last_.decode_seconds));
+    std::printf("decoded      %zu tokens in %s: %.2f token/s\n", decoded,
+                with_unit(last_.decode_seconds, "s").c_str(), rate(decoded, last_.decode_seconds));
     if (last_.passes == 0) return;
     const SpeculationCounts& counts = speculation_.counts();
     std::printf("passes       %llu, %.2f tokens each; %llu of %llu drafted tokens accepted\n",

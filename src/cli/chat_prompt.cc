@@ -3,6 +3,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "tokenizer/chat_program.h"
 
@@ -21,11 +22,7 @@ struct Options {
   bool json = false;
 };
 
-Json read_json(const std::string& path) {
-  Json json = Json::parse(read_text(path), nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) throw Error(path + ": is no valid JSON");
-  return json;
-}
+Json read_json(const std::string& path) { return parse_json<Json>(read_text(path), path); }
 
 // A list of messages, or an object with "messages" and, if wanted, "tools", as chat servers take it.
 void chat_prompt(const Options& options) {

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,14 +8,18 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/concat.h"
 #include "base/error.h"
 #include "base/text_writer.h"
 #include "compile/matrix.h"
+#include "tokenizer/build.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 
@@ -28,8 +33,6 @@ std::string context_problem(const std::string& text) {
 
 }  // namespace
 
-namespace {
-
 // One value per --set, so that what follows is not taken for another one.
 CLI::Option* add_set(CLI::App& command, std::vector<std::string>& set) {
   return command
@@ -39,6 +42,8 @@ CLI::Option* add_set(CLI::App& command, std::vector<std::string>& set) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
+
+namespace {
 
 const std::map<std::string, EmbeddingFormat> kEmbeddings = {
     {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}};
@@ -52,55 +57,96 @@ std::string embedding_problem(const std::string& text) {
 }  // namespace
 
 void PlacementOptions::add_to(CLI::App& command) {
-  command.add_option("--board", board, "Board name, or a JSON file that describes one")
-      ->capture_default_str();
+  board_ = command.add_option("--board", board, "Board name, or a JSON file that describes one")
+               ->capture_default_str();
   add_set(command, set);
-  command
-      .add_option_function<std::string>(
-          "--context",
-          [this](const std::string& text) {
-            context = text == "max" ? std::nullopt : std::optional(static_cast<uint32_t>(std::stoul(text)));
-          },
-          "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
-      ->default_str("max")
-      ->check(context_problem, "TOKENS|max");
-  command
-      .add_option_function<std::string>(
-          "--eight-bit", [this](const std::string& names) { eight_bit = roles_of_matrices(names); },
-          "Matrices to hold in eight bits instead of four, as lm_head,down: any of qkv, o, gate_up, down, "
-          "lm_head, "
-          "router (which always is), all. They take twice the memory and time")
-      ->type_name("NAME,...")
-      ->check([](const std::string& names) {
-        try {
-          roles_of_matrices(names);
-          return std::string();
-        } catch (const Error& error) {
-          return std::string(error.what());
-        }
-      });
-  command
-      .add_option_function<std::string>(
-          "--embedding",
-          [this](const std::string& text) {
-            const bool on_card = text.ends_with("card");
-            const std::string format = on_card && text.size() > 4 ? text.substr(0, text.size() - 5) : text;
-            embedding_on_card = on_card;
-            if (!on_card || text.size() > 4) embedding = kEmbeddings.at(format);
-          },
-          "How the embedding table is stored: fp16, q8 or q4; card, or fp16,card and so on: on the card, "
-          "from "
-          "which the rows of a pass's tokens are read before it, so that a longer context fits")
-      ->check(embedding_problem, "fp16|q8|q4[,card]")
-      ->default_str("q8");
-  command
-      .add_option("--kv", kv,
-                  "Bits of the KV cache: 8, 4, k8v4 (keys 8, values 4), or auto: 4 where 8 do not hold the "
-                  "context")
-      ->check(CLI::IsMember({"8", "4", "k8v4", "auto"}))
-      ->capture_default_str();
-  command.add_flag("!--no-kv-rotation", kv_rotation,
-                   "Keep 4-bit keys and values as they are, and do not spread outliers by a rotation first");
+  decided_.push_back(
+      command
+          .add_option_function<std::string>(
+              "--context",
+              [this](const std::string& text) {
+                context =
+                    text == "max" ? std::nullopt : std::optional(static_cast<uint32_t>(std::stoul(text)));
+              },
+              "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
+          ->default_str("max")
+          ->check(context_problem, "TOKENS|max"));
+  decided_.push_back(command
+                         .add_option_function<std::string>(
+                             "--eight-bit",
+                             [this](const std::string& names) { eight_bit = roles_of_matrices(names); },
+                             "Matrices to hold in eight bits instead of four, as lm_head,down: any of qkv, "
+                             "o, gate_up, down, "
+                             "lm_head, "
+                             "router (which always is), all. They take twice the memory and time")
+                         ->type_name("NAME,...")
+                         ->check([](const std::string& names) {
+                           try {
+                             roles_of_matrices(names);
+                             return std::string();
+                           } catch (const Error& error) {
+                             return std::string(error.what());
+                           }
+                         }));
+  decided_.push_back(
+      command
+          .add_option_function<std::string>(
+              "--embedding",
+              [this](const std::string& text) {
+                const bool on_card = text.ends_with("card");
+                const std::string format =
+                    on_card && text.size() > 4 ? text.substr(0, text.size() - 5) : text;
+                embedding_on_card = on_card;
+                if (!on_card || text.size() > 4) embedding = kEmbeddings.at(format);
+              },
+              "How the embedding table is stored: fp16, q8 or q4; card, or fp16,card and so on: on the card, "
+              "from "
+              "which the rows of a pass's tokens are read before it, so that a longer context fits")
+          ->check(embedding_problem, "fp16|q8|q4[,card]")
+          ->default_str("q8"));
+  decided_.push_back(
+      command
+          .add_option(
+              "--kv", kv,
+              "Bits of the KV cache: 8, 4, k8v4 (keys 8, values 4), or auto: 4 where 8 do not hold the "
+              "context")
+          ->check(CLI::IsMember({"8", "4", "k8v4", "auto"}))
+          ->capture_default_str());
+  decided_.push_back(command.add_flag(
+      "!--no-kv-rotation", kv_rotation,
+      "Keep 4-bit keys and values as they are, and do not spread outliers by a rotation first"));
+  decided_.push_back(
+      command.add_option("--tokenizer", tokenizer,
+                         "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)"));
+}
+
+void PlacementOptions::refuse_beside_image(const std::string& image) const {
+  for (const CLI::Option* option : decided_) {
+    if (option->count() > 0)
+      throw CLI::ValidationError(option->get_name(), image + " is an image, which was packed with its own");
+  }
+}
+
+std::vector<uint8_t> find_tokenizer(const std::string& given, const std::string& model,
+                                    const TensorSource& source) {
+  const bool is_folder = std::filesystem::is_directory(model);
+  const uint32_t vocabulary = source.description().vocabulary;
+  if (!given.empty()) return build_tokenizer(given, is_folder ? model : "", vocabulary);
+  if (const auto embedded = source.embedded_tokenizer()) return build_tokenizer_from_arrays(*embedded);
+  if (!is_folder) return {};
+  for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
+    if (std::filesystem::exists(std::filesystem::path(model) / name))
+      return build_tokenizer(model, {}, vocabulary);
+  }
+  return {};
+}
+
+nlohmann::json or_null(const std::optional<double>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
+
+void print_json(const nlohmann::json& json) {
+  std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 PlanOptions PlacementOptions::plan(uint64_t tokenizer_bytes) const {
@@ -115,18 +161,64 @@ PlanOptions PlacementOptions::plan(uint64_t tokenizer_bytes) const {
   return options;
 }
 
+namespace {
+
+CLI::Option* add_target(CLI::App& command, Target& target, std::vector<std::string> more,
+                        const std::string& what_more) {
+  std::vector<std::string> names = {"cpu", "reference", "avx512", "avx2", "neon"};
+  names.insert(names.end(), more.begin(), more.end());
+  return command
+      .add_option("--target", target.name,
+                  "What runs the program: cpu (the fastest kernels this processor has), one of reference, "
+                  "avx512, avx2, neon" +
+                      what_more)
+      ->check(CLI::IsMember(names))
+      ->capture_default_str();
+}
+
+// What sizes kernels on this machine; `add_size(option)` is told of each.
+template <typename Added>
+void add_sizes(CLI::App& command, Target& target, const Added& added) {
+  added(command.add_option("-t,--threads", target.threads, "Threads (default: one per physical core)")
+            ->check(CLI::Range(1, 1024)));
+  added(command.add_flag("--pin", target.pin, "Tie each thread to a CPU"));
+  added(command
+            .add_option_function<std::string>(
+                "--load",
+                [&target](const std::string& value) {
+                  target.load = value == "copy" ? Load::kCopy : Load::kMap;
+                },
+                "map: use the file as the system caches it, which starts at once. copy: read it into huge "
+                "pages first, which takes as much memory again")
+            ->check(CLI::IsMember({"map", "copy"}))
+            ->default_str("map"));
+  added(command
+            .add_option_function<std::string>(
+                "--check", [&target](const std::string& value) { target.check_stream = value == "stream"; },
+                "stream: compare the checksums of weights as they are used, which costs some speed; none: "
+                "trust memory and file. The reference and the RTL always compare them")
+            ->check(CLI::IsMember({"none", "stream"}))
+            ->default_str("none"));
+}
+
+void add_tokens_per_pass(CLI::App& command, Target& target) {
+  command
+      .add_option("--tokens-per-pass", target.tokens_per_pass,
+                  "Prompt tokens per pass over the weights (default: 64, reference: 8)")
+      ->check(CLI::Range(1, 1024));
+}
+
+}  // namespace
+
+void add_interpreter_options(CLI::App& command, Target& target) {
+  add_target(command, target, {}, "");
+  add_sizes(command, target, [](const CLI::Option*) {});
+  add_tokens_per_pass(command, target);
+}
+
 void add_target_options(CLI::App& command, Target& target) {
-  auto* name = command
-                   .add_option("--target", target.name,
-                               "What runs the program: cpu (the fastest kernels this processor has), one of "
-                               "reference, avx512, avx2, neon, or rtl (the accelerator's RTL on the board's "
-                               "memory, simulated)")
-                   ->check(CLI::IsMember({"cpu", "reference", "avx512", "avx2", "neon", "rtl"}))
-                   ->capture_default_str();
-  const auto with_rtl_only = [&target](const CLI::Option* option) {
-    if (option->count() > 0 && !target.is_rtl())
-      throw CLI::ValidationError(option->get_name(), "goes with --target rtl only");
-  };
+  auto* name = add_target(command, target, {"rtl"},
+                          ", or rtl (the accelerator's RTL on the board's memory, simulated)");
   const CLI::Option* rtl_tokens =
       command
           .add_option("--rtl-tokens", target.rtl_tokens,
@@ -140,34 +232,19 @@ void add_target_options(CLI::App& command, Target& target) {
               "Board, by name or JSON file, whose memory the RTL is simulated on (default: the image's)")
           ->needs(name);
   const CLI::Option* set = add_set(command, target.set);
-  command.parse_complete_callback([=] {
-    with_rtl_only(rtl_tokens);
-    with_rtl_only(board);
-    with_rtl_only(set);
+  std::vector<const CLI::Option*> sizes;
+  add_sizes(command, target, [&](const CLI::Option* option) { sizes.push_back(option); });
+  add_tokens_per_pass(command, target);
+  command.parse_complete_callback([=, &target] {
+    for (const CLI::Option* option : {rtl_tokens, board, set}) {
+      if (option->count() > 0 && !target.is_rtl())
+        throw CLI::ValidationError(option->get_name(), "goes with --target rtl only");
+    }
+    for (const CLI::Option* option : sizes) {
+      if (option->count() > 0 && target.is_rtl())
+        print_note(option->get_name() + " has no effect with --target rtl");
+    }
   });
-  command.add_option("-t,--threads", target.threads, "Threads (default: one per physical core)")
-      ->check(CLI::Range(1, 1024));
-  command.add_flag("--pin", target.pin, "Tie each thread to a CPU");
-  command
-      .add_option_function<std::string>(
-          "--load",
-          [&target](const std::string& value) { target.load = value == "copy" ? Load::kCopy : Load::kMap; },
-          "map: use the file as the system caches it, which starts at once. copy: read it into huge pages "
-          "first, "
-          "which takes as much memory again")
-      ->check(CLI::IsMember({"map", "copy"}))
-      ->default_str("map");
-  command
-      .add_option_function<std::string>(
-          "--check", [&target](const std::string& value) { target.check_stream = value == "stream"; },
-          "stream: compare the checksums of weights as they are used, which costs some speed; none: trust "
-          "memory and file. The reference and the RTL always compare them")
-      ->check(CLI::IsMember({"none", "stream"}))
-      ->default_str("none");
-  command
-      .add_option("--tokens-per-pass", target.tokens_per_pass,
-                  "Prompt tokens per pass over the weights (default: 64, reference: 8)")
-      ->check(CLI::Range(1, 1024));
 }
 
 void add_spec_options(CLI::App& command, SpecOptions& options) {
@@ -293,22 +370,26 @@ std::string read_text(const std::string& path) {
 
 void finish_output() {
   std::cout.flush();
-  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    throw Error("cannot write to standard output");
+  if (std::cout && std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  pollfd file = {STDOUT_FILENO, POLLOUT, 0};
+  if (poll(&file, 1, 0) == 1 && (file.revents & POLLERR) != 0) throw ReaderGone();
+  throw Error("cannot write to standard output");
 }
 
-std::vector<uint32_t> parse_ids(const std::string& list) {
+void print_note(const std::string& text) { std::fprintf(stderr, "note: %s\n", printable(text).c_str()); }
+
+std::vector<uint32_t> parse_list(const std::string& list, const std::string& what) {
   std::vector<uint32_t> ids;
   std::istringstream in(list);
   for (std::string part; std::getline(in, part, ',');) {
     uint32_t id = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), id);
     if (error != std::errc() || end != part.data() + part.size()) {
-      throw Error("'" + part + "' is no token id; give ids as 1,2,3");
+      throw Error("'" + part + "' is no " + what + "; give " + what + "s as 1,2,3");
     }
     ids.push_back(id);
   }
-  if (ids.empty()) throw Error("no token ids; give them as 1,2,3");
+  if (ids.empty()) throw Error("no " + what + "s; give them as 1,2,3");
   return ids;
 }
 

@@ -90,10 +90,14 @@ void print_tokenizer(const Tokenizer& tokenizer) {
   std::string templates;
   for (const std::string& name : summary.templates)
     templates += (templates.empty() ? "" : ", ") + shown(name);
-  std::printf("template %s; %s\n", templates.empty() ? "none" : templates.c_str(),
-              !table.has(kHasChatTable) ? "no table for the board: turns are plain lines there"
-              : table.has(kTakesSystem) ? "a table for the board, with a system prompt"
-                                        : "a table for the board, without a system prompt");
+  if (templates.empty() && !table.has(kHasChatTable)) {
+    std::printf("template none: turns of a chat are plain lines\n");
+  } else {
+    std::printf("template %s; %s\n", templates.empty() ? "none" : templates.c_str(),
+                !table.has(kHasChatTable) ? "no table for the board: turns are plain lines there"
+                : table.has(kTakesSystem) ? "a table for the board, with a system prompt"
+                                          : "a table for the board, without a system prompt");
+  }
   if (table.has(kHasChatTable)) {
     std::printf("chat     %s{question}%s{answer}%s\n", shown(std::string(table[kChatBegin])).c_str(),
                 shown(std::string(table[kChatAnswerPrompt])).c_str(),
@@ -215,8 +219,8 @@ void add_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("inspect", "Show what an image holds and where");
   command->add_option("IMAGE", options->image, "Image file")->required();
-  command->add_flag("--json", options->json, "Print JSON");
-  command->add_flag("--program", options->program, "Print the decode program");
+  auto* json = command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--program", options->program, "Print the decode program")->excludes(json);
   command->add_option("--svg", options->svg, "Draw the memory map into this file");
   command->callback([options] { inspect(*options); });
 }

@@ -19,15 +19,14 @@ struct Options {
 // Logits at every position, [ids][vocabulary].
 std::vector<std::vector<float>> all_logits(Executor& executor, std::span<const uint32_t> ids) {
   std::vector<std::vector<float>> result;
-  run_passes(executor, ids, 0, 0, [&](size_t, std::span<const float> row) {
-    result.emplace_back(row.begin(), row.end());
-  });
+  run_passes(executor, ids, 0, 0,
+             [&](size_t, std::span<const float> row) { result.emplace_back(row.begin(), row.end()); });
   return result;
 }
 
 void logits(const Options& options) {
   const MappedImage image(options.image);
-  const auto ids = parse_ids(options.ids);
+  const auto ids = parse_list(options.ids, "token id");
   const auto executor = make_executor(image, options.target);
   const auto result = all_logits(*executor, ids);
   if (options.json) {

@@ -4,8 +4,9 @@
 #include <exception>
 #include <new>
 
-#include "base/error.h"
 #include "cli/command.h"
+#include "cli/usage_error.h"
+#include "tokenizer/printable.h"
 
 // What may throw outside `try` is the set-up of the command line, whose errors are ours.
 int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
@@ -16,9 +17,8 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
       "  brim inspect demo.brim                    see what is in it\n"};
   app.set_version_flag("--version", "brim " BRIM_VERSION);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("brim: ") + error.what() + "; `brim --help` and `brim COMMAND --help` say more\n";
-  });
+  app.failure_message(
+      [](const CLI::App* root, const CLI::Error& error) { return brim::usage_message(*root, error); });
   brim::add_pack(app);
   brim::add_inspect(app);
   brim::add_run(app);
@@ -35,7 +35,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   brim::add_board_file(app);
   brim::add_completions(app);
 
-  // A closed pipe is an output that cannot be written, like a full disk.
+  // Who reads may stop reading: that is no reason to die, where there is more to do than to print.
   std::signal(SIGPIPE, SIG_IGN);
   try {
     app.parse(argc, argv);
@@ -45,10 +45,12 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   } catch (const CLI::ParseError& error) {
     app.exit(error);
     return 2;
+  } catch (const brim::ReaderGone&) {
+    return 0;
   } catch (const std::bad_alloc&) {
     std::fputs("brim: out of memory\n", stderr);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "brim: %s\n", error.what());
+    std::fprintf(stderr, "brim: %s\n", brim::printable(error.what()).c_str());
   }
   return 1;
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/concat.h"
 #include "base/error.h"
@@ -32,29 +33,11 @@ struct Options {
   std::string output;
   PlacementOptions placement;
   std::vector<std::string> avoid;  // addresses of memory that does not keep what is written
-  std::string tokenizer;
   std::string quantiser = kDefault;
   std::string calibration;
   uint32_t threads = 0;
+  bool json = false;
 };
-
-// --tokenizer, else the one in the checkpoint, else what stands beside it in its directory, else none.
-std::vector<uint8_t> find_tokenizer(const Options& options, const TensorSource& source) {
-  const bool is_folder = std::filesystem::is_directory(options.model);
-  const uint32_t vocabulary = source.description().vocabulary;
-  if (!options.tokenizer.empty()) {
-    return build_tokenizer(options.tokenizer, is_folder ? options.model : "", vocabulary);
-  }
-  if (const auto embedded = source.embedded_tokenizer()) return build_tokenizer_from_arrays(*embedded);
-  if (is_folder) {
-    for (const char* name : {"tokenizer.json", "tokenizer.model"}) {
-      if (std::filesystem::exists(std::filesystem::path(options.model) / name)) {
-        return build_tokenizer(options.model, {}, vocabulary);
-      }
-    }
-  }
-  return {};
-}
 
 // Up to so many weights `best` is done in a few minutes on a small machine; a larger model waits for being
 // asked.
@@ -68,19 +51,21 @@ std::string default_quantiser(const TensorSource& source, bool has_tokenizer, co
   if (options.model.starts_with("synthetic:") || !has_tokenizer) return "rtn";
   if (source.is_quantised({TensorRole::kQuery})) return "rtn";  // taken over as it is
   if (matrix_weights(source.description()) <= kBestByDefault) return "best";
-  std::fprintf(stderr,
-               "note: weights are rounded to nearest; --quant best keeps more of the model, and takes "
-               "much longer\n");
+  print_note("weights are rounded to nearest; --quant best keeps more of the model, and takes much longer");
   return "rtn";
 }
 
 // The text that --calib names, or the one that comes with the program.
 std::string calibration_of(const Options& options, const std::string& quantiser) {
-  if (!options.calibration.empty()) return read_text(options.calibration);
-  std::fprintf(stderr,
-               "note: %s calibrates with a short text of its own; --calib FILE takes one of the model's "
-               "kind\n",
-               quantiser.c_str());
+  if (!options.calibration.empty()) {
+    std::string text = read_text(options.calibration);
+    if (text.find_first_not_of(" \t\r\n") == std::string::npos)
+      throw Error(options.calibration +
+                  " has no text to calibrate with; leave out --calib to use brim's own");
+    return text;
+  }
+  print_note(quantiser +
+             " calibrates with a short text of its own; --calib FILE takes one of the model's kind");
   return std::string(calibration_text());
 }
 
@@ -192,14 +177,28 @@ std::vector<std::string> quantiser_names() {
   return names;
 }
 
+nlohmann::json report(const Options& options, const ModelDescription& model, const Plan& plan,
+                      bool has_tokenizer) {
+  return {{"image", options.output},
+          {"model", model.name},
+          {"board", options.placement.board},
+          {"context_tokens", plan.addresses.context},
+          {"context_limited_by", describe(plan.limited_by)},
+          {"tokens_per_pass", plan.tokens_per_pass},
+          {"capacity_bytes", plan.capacity_bytes},
+          {"used_bytes", plan.used_bytes},
+          {"file_bytes", plan.file_bytes},
+          {"tokenizer", has_tokenizer}};
+}
+
 void pack(Options options) {
   options.model = local_path(options.model);
   const auto source = with_eight_bits(open_model(options.model), options.placement.eight_bit);
   const ModelDescription& model = source->description();
-  for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
-  const std::vector<uint8_t> tokenizer = find_tokenizer(options, *source);
+  for (const std::string& note : source->notes()) print_note(note);
+  const std::vector<uint8_t> tokenizer = find_tokenizer(options.placement.tokenizer, options.model, *source);
   if (TokenizerTables tables; tables.attach(tokenizer).empty()) {
-    for (const std::string& note : tokenizer_notes(tables)) std::fprintf(stderr, "note: %s\n", note.c_str());
+    for (const std::string& note : tokenizer_notes(tables)) print_note(note);
   }
   if (!tokenizer.empty() && vocabulary_size(tokenizer) > model.vocabulary) {
     throw Error("the tokenizer has " + std::to_string(vocabulary_size(tokenizer)) + " tokens, " +
@@ -208,7 +207,11 @@ void pack(Options options) {
   }
   const Plan plan = pack_with(*source, tokenizer, options);
   if (const std::string note = context_note(model, plan.addresses.context); !note.empty()) {
-    std::fprintf(stderr, "note: %s\n", note.c_str());
+    print_note(note);
+  }
+  if (options.json) {
+    print_json(report(options, model, plan, !tokenizer.empty()));
+    return finish_output();
   }
   const KvCache& cache = plan.addresses.kv_cache;
   if (cache != KvCache{}) {
@@ -250,8 +253,6 @@ void add_pack(CLI::App& app) {
           "Addresses of memory that does not keep what is written to it, as the firmware reports them: the "
           "image leaves out their pages")
       ->delimiter(',');
-  command->add_option("--tokenizer", options->tokenizer,
-                      "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)");
   command->add_option("--quant", options->quantiser, quantiser_help())
       ->check(CLI::IsMember(quantiser_names()))
       ->capture_default_str();
@@ -260,6 +261,7 @@ void add_pack(CLI::App& app) {
                       "comes with the program)");
   command->add_option("-t,--threads", options->threads, "Threads that quantise (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
+  command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { pack(*options); });
 }
 

@@ -74,6 +74,11 @@ double rate(uint64_t tokens, double seconds) {
   return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
 }
 
+// What is not measured without a token or a pass.
+std::optional<double> ratio(uint64_t count, double of) {
+  return count > 0 && of > 0 ? std::optional(static_cast<double>(count) / of) : std::nullopt;
+}
+
 // What the accelerator's RTL counted in all passes.
 accelerator::Counters total_of(const rtl_target::RtlExecutor& rtl) {
   accelerator::Counters total;
@@ -98,7 +103,7 @@ nlohmann::json report(const rtl_target::RtlExecutor& rtl, const MappedImage& ima
           {"beats_read", total.beats_read},
           {"beats_written", total.beats_written},
           {"tokens_per_second", shares.tokens_per_second},
-          {"decode_tokens_per_second", shares.decode_tokens_per_second},
+          {"decode_tokens_per_second", or_null(shares.decode_tokens_per_second)},
           {"bandwidth_share", shares.bandwidth_share},
           {"limit_share", shares.limit_share},
           {"stall_cycles", stalls},
@@ -110,7 +115,7 @@ void chat(const Options& options) {
   LoadedModel model(options.image, options.target);
   Session session(model.executor(), model.tokenizer());
   for (const std::string& note : tokenizer_notes(model.tokenizer().tables())) {
-    std::fprintf(stderr, "note: %s\n", note.c_str());
+    print_note(note);
   }
   std::optional<ChatProgram> program;
   try {
@@ -203,25 +208,28 @@ void run(const Options& options) {
         {"prompt_seconds", result.prompt_seconds},
         {"decode_seconds", result.decode_seconds},
         {"prompt_tokens_per_second", rate(prompt_tokens, result.prompt_seconds)},
-        {"decode_tokens_per_second", rate(decoded, result.decode_seconds)},
+        {"decode_tokens_per_second", or_null(ratio(decoded, result.decode_seconds))},
         {"stop_reason", reason},
         {"target", executor->name()},
         {"passes", result.passes},
-        {"tokens_per_pass", result.passes > 0 ? static_cast<double>(decoded) / result.passes : 0.0},
+        {"tokens_per_pass", or_null(ratio(decoded, static_cast<double>(result.passes)))},
         {"drafted", {{"ngram", speculation.counts().drafted}}},
         {"accepted", {{"ngram", speculation.counts().accepted}}},
     };
     if (rtl != nullptr)
       summary["accelerator"] = report(*rtl, model.image(), static_cast<uint32_t>(prompt_tokens), decoded);
-    std::cout << summary.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    print_json(summary);
     finish_output();
     return;
   }
   std::cout << '\n';
   finish_output();
   if (result.reason == StopReason::kContextFull) {
-    std::fprintf(stderr, "brim: the context of %u tokens is full; pack with a larger --context to go on\n",
-                 executor->context());
+    std::fprintf(
+        stderr,
+        "brim: the context of %u tokens is full after %zu of the %u tokens of -n; pack with a larger "
+        "--context to go on\n",
+        executor->context(), result.tokens.size(), options.tokens);
   }
   if (isatty(STDERR_FILENO)) {
     std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",
@@ -262,20 +270,22 @@ void add_run(CLI::App& app) {
   add_grammar_options(*command, options->grammar);
   add_target_options(*command, options->target);
   add_spec_options(*command, options->spec);
-  command->add_option("--passes", options->passes,
-                      "Write position, tokens and logits of every pass to this file, for brim sim --replay");
+  auto* passes = command->add_option(
+      "--passes", options->passes,
+      "Write position, tokens and logits of every pass to this file, for brim sim --replay");
   auto* chat_flag = command->add_flag("--chat", options->chat,
                                       "Hold a conversation: turns from standard input, a line each");
-  chat_flag->excludes("--prompt")->excludes("--prompt-file")->excludes(save)->excludes(load);
+  chat_flag->excludes("--prompt")->excludes("--prompt-file")->excludes(passes)->excludes(save)->excludes(load);
   command
       ->add_option(
           "--template-var", options->template_variables,
           "NAME=VALUE that the chat template sees, as enable_thinking=false; can be given several times")
       ->needs(chat_flag);
-  command->add_flag(
-      "--special,!--no-special", options->special,
-      "Take special tokens that the prompt writes out, as <|eot_id|>, for those tokens (default); "
-      "--no-special for texts that are not trusted. In a chat they never are");
+  command
+      ->add_flag("--special,!--no-special", options->special,
+                 "Take special tokens that the prompt writes out, as <|eot_id|>, for those tokens (default); "
+                 "--no-special for texts that are not trusted. In a chat they never are")
+      ->excludes(chat_flag);
   command->add_option("--system", options->system, "What opens the conversation")->needs(chat_flag);
   auto* json = command->add_flag("--json", options->json, "Print one JSON object when done");
   json->excludes(chat_flag);

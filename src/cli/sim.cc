@@ -1,16 +1,19 @@
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "cli/sim_speculation.h"
+#include "image/is_image.h"
 #include "isa/disassemble.h"
+#include "model/hub.h"
 #include "model/tensor_source.h"
+#include "sim/limits.h"
 #include "sim/report.h"
 #include "sim/run.h"
 #include "sim/sweep.h"
@@ -21,45 +24,59 @@ namespace {
 
 struct Options {
   std::string subject;
-  PlacementOptions placement;  // of a MODEL; an image has its own
+  PlacementOptions placement;  // of a MODEL; an image has its own, but for the board
+  const CLI::App* command = nullptr;
   sim::RunRequest run{.prompt_tokens = 15, .generate = 1};
   bool json = false;
   std::string trace;
   uint64_t trace_from = 0;
   uint64_t trace_cycles = 20000;
   std::string report;
+  std::string picture;
   std::vector<std::string> sweep;  // "KEY=v1,v2"
   SimulatedSpeculation speculation;
 };
 
-bool is_image(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  char magic[sizeof kImageMagic] = {};
-  return file.read(magic, sizeof magic) && std::memcmp(magic, kImageMagic, sizeof magic) == 0;
-}
-
-sim::Subject open_subject(const Options& options, const std::string& name, const Board& board) {
-  if (is_image(name)) {
-    if (options.placement.eight_bit != RoleSet{}) {
-      throw Error(name + ": an image has its own bits; --eight-bit goes with a model, or with brim pack");
-    }
-    return sim::subject_of(MappedImage(name), board);
-  }
-  const auto source = with_eight_bits(open_model(name), options.placement.eight_bit);
-  return sim::subject_of(source->description(), board, options.placement.plan());
+// An image as it is, a model as it is packed with the same options.
+sim::Subject open_subject(const PlacementOptions& placement, const std::string& name, const Board& board) {
+  if (is_image(name)) return sim::subject_of(MappedImage(name), board);
+  const std::string path = local_path(name);
+  const auto model = with_eight_bits(open_model(path), placement.eight_bit);
+  return sim::subject_of(model->description(), board,
+                         placement.plan(find_tokenizer(placement.tokenizer, path, *model).size()));
 }
 sim::Subject open_subject(const Options& options, const Board& board) {
-  return open_subject(options, options.subject, board);
+  return open_subject(options.placement, options.subject, board);
 }
 
+// An image is simulated on the board that it was packed for, unless another is given.
+std::string board_name(const Options& options) {
+  if (!is_image(options.subject)) return options.placement.board;
+  options.placement.refuse_beside_image(options.subject);
+  if (options.placement.board_given()) return options.placement.board;
+  return own_board(MappedImage(options.subject));
+}
+
+// As a shell takes it.
+std::string quoted(const std::string& word) {
+  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+-@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+// The command again, but for what it writes: with it the same numbers come out.
 std::string command_line(const Options& options) {
-  std::string settings;
-  for (const std::string& setting : options.placement.set) settings += " --set " + setting;
-  for (const std::string& axis : options.sweep) settings += " --sweep " + axis;
-  return concat(
-      "brim sim ", options.subject, " --board ", options.placement.board, settings, " --prompt-tokens ",
-      options.run.prompt_tokens, " --generate ", options.run.generate,
-      options.run.tokens_per_pass != 0 ? concat(" --tokens-per-pass ", options.run.tokens_per_pass) : "");
+  std::string line = concat("brim sim ", quoted(options.subject));
+  for (const CLI::Option* option : options.command->get_options()) {
+    const std::string name = option->get_name();
+    const bool output =
+        name == "--report" || name == "--svg" || name == "--json" || name.starts_with("--trace");
+    if (option->count() == 0 || option->get_positional() || output) continue;
+    for (const std::string& value : option->results()) line += concat(" ", name, " ", quoted(value));
+  }
+  return line;
 }
 
 std::string limit_definition(const sim::Subject& subject, const sim::Shares& shares) {
@@ -72,12 +89,18 @@ std::string limit_definition(const sim::Subject& subject, const sim::Shares& sha
 
 constexpr const char* kBandwidthDefinition = "bytes read and written / time / peak";
 constexpr const char* kDdrLimitedDefinition =
-    "time that the same requests take with a consumer that is always ready / time";
+    "time that the path to memory needs for the same requests, with a consumer that is always ready / time";
 
 uint64_t peak_of(const sim::RunResult& run) {
   uint64_t peak = 0;
   for (const sim::Sample& sample : run.samples) peak = std::max(peak, sample.result.fifo_peak_beats);
   return peak;
+}
+
+std::string fixed(double value, int digits) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
 }
 
 const char* cause_name(sim::Stall cause) { return name_of(cause).data(); }
@@ -87,6 +110,14 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
   const sim::Shares shares = sim::shares_of(board, subject, run);
   const sim::Totals all = run.all();
   const sim::Sample& worst = run.samples[run.worst];
+  const sim::Limit limit = sim::limit_of(board, run);
+  nlohmann::json ceilings = nlohmann::json::array();
+  for (const sim::Ceiling& ceiling : sim::ceilings_of(board)) {
+    ceilings.push_back({{"name", ceiling.name},
+                        {"meaning", ceiling.meaning},
+                        {"bytes_per_second", ceiling.bytes_per_second},
+                        {"share", sim::share_of(ceiling, board, run)}});
+  }
   nlohmann::json stalls, regions = nlohmann::json::array();
   for (uint32_t i = 0; i < sim::kStalls; ++i) stalls[std::string(registers::kStalls[i].name)] = all.stalls[i];
   for (const PlannedRegion& region : subject.regions) {
@@ -104,7 +135,7 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"kv_cache", describe_kv_cache(subject.program.program.header)},
       {"seconds", shares.seconds},
       {"tokens_per_second", shares.tokens_per_second},
-      {"decode_tokens_per_second", shares.decode_tokens_per_second},
+      {"decode_tokens_per_second", or_null(shares.decode_tokens_per_second)},
       {"ttft_seconds", shares.ttft_seconds},
       {"card_seconds", shares.card_seconds},
       {"bytes_per_token", shares.bytes_per_token},
@@ -113,7 +144,10 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"limit_tokens_per_second", shares.limit_tokens_per_second},
       {"limit_share", shares.limit_share},
       {"ddr_limited_share", shares.ddr_limited_share},
+      {"limit", {{"name", limit.name}, {"reason", limit.reason}}},
+      {"ceilings", ceilings},
       {"error_bound_share", shares.error_bound_share},
+      {"interpolated_passes", run.interpolated_passes},
       {"exact_passes", run.samples.size()},
       {"cycles", all.cycles},
       {"stall_cycles", stalls},
@@ -138,10 +172,6 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
   };
 }
 
-void print(const nlohmann::json& json) {
-  std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-}
-
 void print_summary(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
                    const Options& options) {
   const sim::Shares shares = sim::shares_of(board, subject, run);
@@ -152,26 +182,35 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
       "  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u, KV cache %s\n",
       prompt, run.tokens_per_pass, generated, prompt + generated - 1, subject.context(),
       describe_kv_cache(subject.program.program.header).c_str());
-  std::printf("  %zu passes exact, the others interpolated: error at most about %.4f%%\n\n",
-              run.samples.size(), 100 * shares.error_bound_share);
-  std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed",
-              shares.tokens_per_second, shares.seconds);
-  if (generated > 0)
-    std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", shares.decode_tokens_per_second);
-  std::printf("%-20s %9.3f s        all prompt passes, logits of the last token included\n",
-              "time to first token", shares.ttft_seconds);
-  if (subject.program.card_row_bytes != 0) {
-    std::printf("%-20s %9.3f s        waiting for rows of the embedding, which are on the card\n", "card",
-                shares.card_seconds);
+  if (run.interpolated_passes > 0) {
+    std::printf("  %zu passes exact, %llu interpolated: error at most about %.4f%%\n\n", run.samples.size(),
+                static_cast<unsigned long long>(run.interpolated_passes), 100 * shares.error_bound_share);
+  } else {
+    std::printf("  all %zu passes exact\n\n", run.samples.size());
   }
-  std::printf("%-20s %9.3f e9 B     read and written, mean of %s tokens\n", "bytes per token",
-              shares.bytes_per_token / 1e9, shares.counted);
-  std::printf("%-20s %9.2f %%        %s (%.3fe9 B/s)\n", "bandwidth_share", 100 * shares.bandwidth_share,
-              kBandwidthDefinition, shares.peak_bytes_per_second / 1e9);
-  std::printf("%-20s %9.2f %%        %s\n", "limit_share", 100 * shares.limit_share,
-              limit_definition(subject, shares).c_str());
-  std::printf("%-20s %9.2f %%        %s\n\n", "ddr_limited_share", 100 * shares.ddr_limited_share,
-              kDdrLimitedDefinition);
+  const auto row = [](const char* name, const std::string& value, const std::string& meaning) {
+    std::printf("%-20s %17s  %s\n", name, value.c_str(), meaning.c_str());
+  };
+  const auto percent = [](double share) { return fixed(100 * share, 2) + " %"; };
+  row("speed", fixed(shares.tokens_per_second, 3) + " token/s",
+      "prompt and generated tokens / " + with_unit(shares.seconds, "s"));
+  if (shares.decode_tokens_per_second)
+    row("decoding", fixed(*shares.decode_tokens_per_second, 3) + " token/s", "generated tokens only");
+  row("time to first token", with_unit(shares.ttft_seconds, "s"),
+      "all prompt passes, logits of the last token included");
+  if (subject.program.card_row_bytes != 0) {
+    row("card", with_unit(shares.card_seconds, "s"),
+        "waiting for rows of the embedding, which are on the card");
+  }
+  row("bytes per token", with_unit(shares.bytes_per_token, "B"),
+      concat("read and written, mean of ", shares.counted, " tokens"));
+  row("bandwidth_share", percent(shares.bandwidth_share),
+      concat(kBandwidthDefinition, " (", with_unit(shares.peak_bytes_per_second, "B/s"), ")"));
+  row("limit_share", percent(shares.limit_share), limit_definition(subject, shares));
+  row("ddr_limited_share", percent(shares.ddr_limited_share), kDdrLimitedDefinition);
+  const sim::Limit limit = sim::limit_of(board, run);
+  row("limit", limit.name, limit.reason);
+  std::printf("\n");
 
   const sim::Sample& worst = run.samples[run.worst];
   std::printf("worst bubble %llu cycles (%s, at position %u, before '%s'); the prefetch FIFO bridges %u\n\n",
@@ -200,7 +239,8 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
               100.0 * static_cast<double>(subject.used_bytes) / static_cast<double>(subject.capacity_bytes));
 }
 
-// The first generated token's pass, or that of the first prompt tokens.
+// The first generated token's pass, or that of the first prompt tokens. Throws Error if the window begins
+// behind its end.
 void write_trace(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
                  const Options& options) {
   sim::Trace trace(board, options.trace_from, options.trace_cycles);
@@ -209,14 +249,18 @@ void write_trace(const Board& board, const sim::Subject& subject, const sim::Run
     pass = {
         .position = 0, .tokens = std::min(options.run.prompt_tokens, run.tokens_per_pass), .logits = true};
   }
-  sim::simulate_pass(board, subject.program, pass, {}, &trace);
+  const sim::PassResult result = sim::simulate_pass(board, subject.program, pass, {}, &trace);
+  if (options.trace_from >= result.cycles) {
+    throw Error(concat("--trace-from ", options.trace_from, ": the pass that is traced, at position ",
+                       pass.position, ", ends at cycle ", result.cycles, "; begin earlier"));
+  }
   trace.write(options.trace);
 }
 
-void write_page(const std::string& path, const std::string& html) {
+void write_page(const std::string& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary);
-  file << html;
-  if (!file.flush()) throw Error("cannot write the report to " + path);
+  file << text;
+  if (!file.flush()) throw Error("cannot write " + path);
 }
 
 void write_report(const Board& board, const sim::Subject& subject, const sim::RunResult& run,
@@ -243,15 +287,18 @@ void print_sweep(const std::vector<sim::SweepAxis>& axes, const std::vector<sim:
   std::printf("%s, simulated (no board was measured); %u prompt tokens, %u generated\n\n",
               points.front().subject.name.c_str(), options.run.prompt_tokens, options.run.generate);
   for (const sim::SweepAxis& axis : axes) std::printf("| %s ", axis.key.c_str());
-  std::printf("| token/s | decoding, token/s | first token, s | bandwidth_share | ddr_limited_share |\n");
-  for (size_t i = 0; i < axes.size() + 5; ++i) std::printf("|---");
+  std::printf(
+      "| token/s | decoding, token/s | first token | bandwidth_share | ddr_limited_share | limit |\n");
+  for (size_t i = 0; i < axes.size() + 6; ++i) std::printf("|---");
   std::printf("|\n");
   for (const sim::SweepPoint& point : points) {
     const sim::Shares shares = sim::shares_of(point.board, point.subject, point.run);
     for (const std::string& value : point.values) std::printf("| %s ", value.c_str());
-    std::printf("| %.3f | %.3f | %.3f | %.2f%% | %.2f%% |\n", shares.tokens_per_second,
-                shares.decode_tokens_per_second, shares.ttft_seconds, 100 * shares.bandwidth_share,
-                100 * shares.ddr_limited_share);
+    const auto& decoding = shares.decode_tokens_per_second;
+    std::printf("| %.3f | %s | %s | %.2f%% | %.2f%% | %s |\n", shares.tokens_per_second,
+                decoding ? fixed(*decoding, 3).c_str() : "-", with_unit(shares.ttft_seconds, "s").c_str(),
+                100 * shares.bandwidth_share, 100 * shares.ddr_limited_share,
+                sim::limit_of(point.board, point.run).name.c_str());
   }
 }
 
@@ -259,8 +306,11 @@ void sweep(const Options& options) {
   if (!options.trace.empty())
     throw CLI::ValidationError("--trace", "shows one board; take the point with --set instead of --sweep");
   sim::SweepRequest request{
-      .axes = {}, .board = options.placement.board, .settings = options.placement.set, .run = options.run};
+      .axes = {}, .board = board_name(options), .settings = options.placement.set, .run = options.run};
   for (const std::string& axis : options.sweep) request.axes.push_back(sim::parse_sweep_axis(axis));
+  if (options.placement.board_given() &&
+      std::ranges::any_of(request.axes, [](const sim::SweepAxis& axis) { return axis.key == "board"; }))
+    throw CLI::ValidationError("--board", "has no effect beside --sweep board=...; leave it out");
   const auto points = sim::simulate_sweep(
       request, [&](const Board& board) { return open_subject(options, board); }, progress_bar("simulating"));
   if (!options.report.empty()) {
@@ -273,7 +323,7 @@ void sweep(const Options& options) {
       for (size_t a = 0; a < point.values.size(); ++a) json["sweep"][request.axes[a].key] = point.values[a];
       list.push_back(std::move(json));
     }
-    print({{"simulated", true}, {"points", list}});
+    print_json({{"simulated", true}, {"points", list}});
   } else {
     print_sweep(request.axes, points, options);
   }
@@ -282,21 +332,23 @@ void sweep(const Options& options) {
 
 void simulate(const Options& options) {
   if (!options.sweep.empty()) return sweep(options);
-  const Board board = load_board(options.placement.board, options.placement.set);
+  const Board board = load_board(board_name(options), options.placement.set);
   const sim::Subject subject = open_subject(options, board);
   const SimulatedSpeculation& speculation = options.speculation;
   if (!speculation.replay.empty())
     return replay(board, subject, speculation, options.run.threads, options.json);
   if (speculation.accept) {
     std::optional<sim::Subject> draft;
-    if (!speculation.draft_model.empty()) draft = open_subject(options, speculation.draft_model, board);
+    if (!speculation.draft_model.empty()) draft = open_subject({}, speculation.draft_model, board);
     return simulate_speculation(board, subject, draft, speculation, options.run, options.json);
   }
   const sim::RunResult run = sim::simulate_run(board, subject, options.run, {}, progress_bar("simulating"));
   if (!options.trace.empty()) write_trace(board, subject, run, options);
   if (!options.report.empty()) write_report(board, subject, run, options);
+  if (!options.picture.empty())
+    write_page(options.picture, sim::bandwidth_picture({board, subject, run, "", {}}));
   if (options.json) {
-    print(json_of(board, subject, run, options));
+    print_json(json_of(board, subject, run, options));
   } else {
     print_summary(board, subject, run, options);
   }
@@ -312,17 +364,20 @@ void add_sim(CLI::App& app) {
       ->add_option("IMAGE|MODEL", options->subject,
                    "An image, or a model as for pack (its weights are not read), e.g. synthetic:llama2-7b")
       ->required();
+  options->command = command;
   options->placement.add_to(*command);
-  command->add_option("--prompt-tokens", options->run.prompt_tokens, "Tokens of the prompt")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 24));
-  command->add_option("--generate", options->run.generate, "Tokens to generate, each a pass of its own")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 24));
-  command
-      ->add_option("--tokens-per-pass", options->run.tokens_per_pass,
-                   "Prompt tokens per pass over the weights (default: as many as the board takes)")
-      ->check(CLI::Range(1, 64));
+  auto* prompt = command->add_option("--prompt-tokens", options->run.prompt_tokens, "Tokens of the prompt")
+                     ->capture_default_str()
+                     ->check(CLI::Range(1, 1 << 24));
+  auto* generate =
+      command->add_option("--generate", options->run.generate, "Tokens to generate, each a pass of its own")
+          ->capture_default_str()
+          ->check(CLI::Range(0, 1 << 24));
+  auto* width =
+      command
+          ->add_option("--tokens-per-pass", options->run.tokens_per_pass,
+                       "Prompt tokens per pass over the weights (default: as many as the board takes)")
+          ->check(CLI::Range(1, 64));
   command
       ->add_option("-t,--threads", options->run.threads, "Passes simulated at a time (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
@@ -336,19 +391,25 @@ void add_sim(CLI::App& app) {
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
-  command->add_option("--trace", options->trace,
-                      "Write a Chrome/Perfetto trace of a window of the first generated token's pass");
+  auto* trace =
+      command->add_option("--trace", options->trace,
+                          "Write a Chrome/Perfetto trace of a window of the first generated token's pass");
   command->add_option("--trace-from", options->trace_from, "First cycle of the window")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->needs(trace);
   command->add_option("--trace-cycles", options->trace_cycles, "Cycles in the window")
       ->capture_default_str()
-      ->check(CLI::Range(1, 10000000));
+      ->check(CLI::Range(1, 10000000))
+      ->needs(trace);
   command->add_option("--report", options->report, "Write an HTML page with charts");
+  auto* picture =
+      command->add_option("--svg", options->picture, "Draw the bandwidth over a pass into this file");
   command
       ->add_option(
           "--sweep", options->sweep,
           "Simulate for each of these values of the board file, as axi.fabric_latency_ns=150,400, or "
           "board=kv260,kv260-400; given again: for every combination")
+      ->excludes(picture)
       ->type_name("KEY=VALUE,...")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -358,6 +419,7 @@ void add_sim(CLI::App& app) {
                      ->check(CLI::Range(0.0, 1.0))
                      ->excludes("--trace")
                      ->excludes("--report")
+                     ->excludes(picture)
                      ->excludes("--sweep");
   command->add_option("--spec-draft-n-max", options->speculation.drafts, "Tokens that are drafted for a pass")
       ->check(CLI::Range(uint32_t{1}, Speculation::kMostDrafts))
@@ -374,7 +436,11 @@ void add_sim(CLI::App& app) {
       ->excludes(accept)
       ->excludes("--trace")
       ->excludes("--report")
-      ->excludes("--sweep");
+      ->excludes(picture)
+      ->excludes("--sweep")
+      ->excludes(prompt)  // the file says it all
+      ->excludes(generate)
+      ->excludes(width);
   command->callback([options] { simulate(*options); });
 }
 

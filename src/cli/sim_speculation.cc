@@ -7,6 +7,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "runtime/pass_log.h"
 #include "sim/replay.h"
@@ -32,10 +33,6 @@ void require_width(const Board& board, const sim::Subject& subject, uint32_t wid
   if (width <= most) return;
   throw Error(concat(what, " needs passes of ", width, " tokens; board ", board.name, " takes at most ", most,
                      " of this model at a context of ", subject.context()));
-}
-
-void print(const nlohmann::json& report) {
-  std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 // Those of the log, which must be layers and experts of the program.
@@ -78,29 +75,34 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
   const uint32_t decoded =
       decode_passes == 0 ? 0 : passes.back().position + 1 - (first.position + first.tokens);
   const double decode_seconds = seconds - prompt_seconds;
-  const double rate = decode_passes == 0 ? 0 : decoded / decode_seconds;
-  const double per_pass =
-      decode_passes == 0 ? 0 : static_cast<double>(decoded) / static_cast<double>(decode_passes);
+  std::optional<double> rate, per_pass;  // none: no token was decoded
+  if (decode_passes > 0) {
+    rate = decoded / decode_seconds;
+    per_pass = static_cast<double>(decoded) / static_cast<double>(decode_passes);
+  }
   if (json) {
-    print({{"simulated", true},
-           {"model", subject.name},
-           {"board", board.name},
-           {"replay", speculation.replay},
-           {"passes", passes.size()},
-           {"decode_passes", decode_passes},
-           {"decoded_tokens", decoded},
-           {"tokens_per_pass", per_pass},
-           {"seconds", seconds},
-           {"ttft_seconds", prompt_seconds},
-           {"decode_tokens_per_second", rate},
-           {"bytes", bytes_of(costs)}});
+    print_json({{"simulated", true},
+                {"model", subject.name},
+                {"board", board.name},
+                {"replay", speculation.replay},
+                {"passes", passes.size()},
+                {"decode_passes", decode_passes},
+                {"decoded_tokens", decoded},
+                {"tokens_per_pass", or_null(per_pass)},
+                {"seconds", seconds},
+                {"ttft_seconds", prompt_seconds},
+                {"decode_tokens_per_second", or_null(rate)},
+                {"bytes", bytes_of(costs)}});
     return finish_output();
   }
   std::printf("%s on %s, simulated (no board was measured): the passes of %s\n", subject.name.c_str(),
               board.name.c_str(), speculation.replay.c_str());
-  std::printf("%-20s %9.3f s        %zu passes\n", "time to first token", prompt_seconds, prompt_passes);
-  std::printf("%-20s %9.3f token/s  %u tokens by %zu passes, %.3f each, in %.3f s\n", "decoding", rate,
-              decoded, decode_passes, per_pass, decode_seconds);
+  std::printf("%-20s %17s  %zu passes\n", "time to first token", with_unit(prompt_seconds, "s").c_str(),
+              prompt_passes);
+  if (rate) {
+    std::printf("%-20s %9.3f token/s  %u tokens by %zu passes, %.3f each, in %s\n", "decoding", *rate,
+                decoded, decode_passes, *per_pass, with_unit(decode_seconds, "s").c_str());
+  }
   finish_output();
 }
 
@@ -159,21 +161,21 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
                              {"decode_tokens_per_second", rate},
                              {"bytes", bytes_of(costs) + draft_bytes}};
     if (draft) report["draft_model"] = draft->name;
-    print(report);
+    print_json(report);
     return finish_output();
   }
   std::printf("%s on %s, simulated (no board was measured), with drafts that are assumed to be right\n",
               subject.name.c_str(), board.name.c_str());
   std::printf("  %u prompt tokens, %u generated; %u drafts for each pass, each right with probability %g\n\n",
               request.prompt_tokens, request.generate, speculation.drafts, *speculation.accept);
-  std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed", all,
-              ttft + decode_seconds);
+  std::printf("%-20s %9.3f token/s  prompt and generated tokens / %s\n", "speed", all,
+              with_unit(ttft + decode_seconds, "s").c_str());
   std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", rate);
-  std::printf("%-20s %9.3f s        all prompt passes\n", "time to first token", ttft);
-  std::printf("%-20s %9.3f          %zu passes of up to %u tokens, %.3f s\n", "tokens per pass", expected,
-              passes.size(), speculation.drafts + 1, verify_seconds);
+  std::printf("%-20s %17s  all prompt passes\n", "time to first token", with_unit(ttft, "s").c_str());
+  std::printf("%-20s %9.3f          %zu passes of up to %u tokens, %s\n", "tokens per pass", expected,
+              passes.size(), speculation.drafts + 1, with_unit(verify_seconds, "s").c_str());
   if (draft) {
-    std::printf("%-20s %9.3f s        %s, a pass for each draft\n", "drafting", draft_seconds,
+    std::printf("%-20s %17s  %s, a pass for each draft\n", "drafting", with_unit(draft_seconds, "s").c_str(),
                 draft->name.c_str());
   } else {
     std::printf("%-20s                  counted as taking no time: looked up in the text\n", "drafting");

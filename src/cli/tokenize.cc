@@ -22,7 +22,7 @@ void tokenize(const Options& options) {
   const MappedImage image(options.image);
   const Text text(image);
   if (!options.decode.empty()) {
-    const auto ids = parse_ids(options.decode);
+    const auto ids = parse_list(options.decode, "token id");
     for (const uint32_t id : ids) {
       if (id < text.tokenizer().vocabulary_size()) continue;
       throw Error("token id " + std::to_string(id) + " is outside the tokenizer's vocabulary of " +
@@ -61,12 +61,13 @@ void add_tokenize(CLI::App& app) {
   auto* input = command->add_option_group("input", "What to convert");
   input->add_option("-p,--prompt", options->text, "Text");
   input->add_option("--file", options->file, "File with text, - for standard input");
-  input->add_option("--decode", options->decode, "Ids as 1,2,3, to turn into text");
+  auto* decode = input->add_option("--decode", options->decode, "Ids as 1,2,3, to turn into text");
   input->require_option(1);
-  command->add_flag(
-      "--special,!--no-special", options->special,
-      "Take special tokens that the text writes out, as <|eot_id|>, for those tokens (default); "
-      "--no-special for texts that are not trusted");
+  command
+      ->add_flag("--special,!--no-special", options->special,
+                 "Take special tokens that the text writes out, as <|eot_id|>, for those tokens (default); "
+                 "--no-special for texts that are not trusted")
+      ->excludes(decode);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { tokenize(*options); });
 }

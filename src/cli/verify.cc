@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "cli/command.h"
 #include "engine/kernels.h"
@@ -9,6 +11,7 @@
 #include "rtl_target/model.h"
 #include "runtime/known_pass.h"
 #include "runtime/passes.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 
@@ -17,6 +20,31 @@ namespace {
 struct Options {
   std::string image;
   uint32_t tokens = 12;
+  std::string board;             // of the RTL; empty: the image's
+  std::vector<std::string> set;  // changes of it
+  bool json = false;
+};
+
+// What was found, told as it is found: a pipe's reader wants to see that something is going on.
+class Findings {
+ public:
+  explicit Findings(bool json) : json_(json) {}
+
+  // Of an executor: "same", "reference" or "not compared".
+  void executor(const std::string& name, const char* result, const std::string& text) {
+    executors_.push_back({{"name", name}, {"result", result}});
+    say(name + ": " + text);
+  }
+  void say(const std::string& text) const {
+    if (json_) return;
+    std::printf("%s\n", printable(text).c_str());
+    std::fflush(stdout);
+  }
+  const nlohmann::json& executors() const { return executors_; }
+
+ private:
+  const bool json_;
+  nlohmann::json executors_ = nlohmann::json::array();
 };
 
 // One way to run the image.
@@ -30,7 +58,7 @@ constexpr uint64_t kMostBytesForRtl = 32 << 20;
 
 // All kernels of this processor, one and several tokens per pass, one and two threads; the plainest first.
 // Then the RTL in all the sizes that are built.
-std::vector<Variant> variants(bool with_rtl) {
+std::vector<Variant> variants(const Options& options, bool with_rtl) {
   std::vector<Variant> result;
   std::vector<std::string_view> kernels = available_kernels();
   std::rotate(kernels.begin(), kernels.end() - 1, kernels.end());
@@ -52,6 +80,8 @@ std::vector<Variant> variants(bool with_rtl) {
     Variant variant{"rtl, " + std::to_string(tokens) + " per pass", {}};
     variant.target.name = "rtl";
     variant.target.rtl_tokens = tokens;
+    variant.target.board = options.board;
+    variant.target.set = options.set;
     result.push_back(variant);
   }
   return result;
@@ -69,7 +99,8 @@ std::vector<float> run_all(Executor& executor, std::span<const uint32_t> ids) {
 void verify(const Options& options) {
   const MappedImage image(options.image);
   image.verify(progress_bar("checksums"));
-  std::printf("checksums: all regions are right\n");
+  Findings findings(options.json);
+  findings.say("checksums: all regions are right");
 
   // A spread of ids; any will do, since all executors get the same.
   const uint32_t vocabulary = image.header().model.vocabulary;
@@ -81,12 +112,12 @@ void verify(const Options& options) {
   const KnownPass& known = image.header().known_pass;
   std::vector<float> expected;
   const bool with_rtl = image.bytes().size() <= kMostBytesForRtl;
-  for (const Variant& variant : variants(with_rtl)) {
+  for (const Variant& variant : variants(options, with_rtl)) {
     std::unique_ptr<Executor> executor;
     try {
       executor = make_executor(image, variant.target);
     } catch (const rtl_target::DoesNotFit& reason) {
-      std::printf("%s: not compared, %s\n", variant.name.c_str(), reason.what());
+      findings.executor(variant.name, "not compared", std::string("not compared, ") + reason.what());
       continue;
     }
     if (known.tokens > 0 && !gives_known_logits(*executor, known)) {
@@ -97,7 +128,8 @@ void verify(const Options& options) {
     const std::vector<float> logits = run_all(*executor, ids);
     if (expected.empty()) {
       expected = logits;
-      std::printf("%s: logits of %u positions taken as the reference\n", variant.name.c_str(), count);
+      findings.executor(variant.name, "reference",
+                        concat("logits of ", count, " positions taken as the reference"));
       continue;
     }
     for (size_t i = 0; i < expected.size(); ++i) {
@@ -107,15 +139,23 @@ void verify(const Options& options) {
                   ", the reference gives " + std::to_string(expected[i]) +
                   "; this is a fault of brim, please report it");
     }
-    std::printf("%s: the same bits\n", variant.name.c_str());
+    findings.executor(variant.name, "same", "the same bits");
   }
   if (!with_rtl) {
-    std::printf("rtl: not compared, a model of this size takes too long; see --target rtl of brim logits\n");
+    findings.executor("rtl", "not compared",
+                      "not compared, a model of this size takes too long; brim logits --target rtl runs it");
   } else if (rtl_target::built_models(rtl_target::model_folder()).empty()) {
-    std::printf("rtl: not compared, it is not built; run make rtl\n");
+    findings.executor("rtl", "not compared", "not compared, it is not built; run make rtl");
   }
-  std::printf("known pass: %s\n",
-              known.tokens > 0 ? "the logits that the image carries" : "the image carries none");
+  findings.say(std::string("known pass: ") +
+               (known.tokens > 0 ? "the logits that the image carries" : "the image carries none"));
+  if (options.json) {
+    print_json({{"image", options.image},
+                {"checksums", "right"},
+                {"positions", count},
+                {"executors", findings.executors()},
+                {"known_pass", known.tokens > 0}});
+  }
   finish_output();
 }
 
@@ -129,6 +169,11 @@ void add_verify(CLI::App& app) {
   command->add_option("-n,--tokens", options->tokens, "Positions to compare")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  command->add_option(
+      "--board", options->board,
+      "Board, by name or JSON file, whose memory the RTL is compared on (default: the image's)");
+  add_set(*command, options->set);
+  command->add_flag("--json", options->json, "Print JSON");
   command->callback([options] { verify(*options); });
 }
 

@@ -5,22 +5,12 @@
 #include <set>
 
 #include "isa/layout.h"
+#include "tests/support/model_shape.h"
 
 namespace brim {
 namespace {
 
-ModelDescription small_model() {
-  ModelDescription model;
-  model.name = "small";
-  model.dim = 96;
-  model.layers = 2;
-  model.heads = 6;
-  model.kv_heads = 2;
-  model.head_size = 16;
-  model.hidden = 200;
-  model.vocabulary = 100;
-  return model;
-}
+ModelDescription small_model() { return test::model_shape("small", 96, {6, 2, 16}, 200, 100, 0); }
 
 TEST(PageShape, IsTheWidestThatWastesNoColumn) {
   EXPECT_EQ(page_shape(32), (PageShape{4, 32}));

@@ -287,10 +287,14 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
     }
     return plan;
   };
-  const auto does_not_fit = [&](uint32_t context, const std::string& advice) {
+  // Advises what can help only: no shorter context where none fits, no smaller embedding than the smallest.
+  const auto does_not_fit = [&](uint32_t context) {
+    const bool shorter = context > kAttentionBlock && attempt(1, ContextLimit::kAsked);
+    const bool smaller = options.embedding != EmbeddingFormat::kQ4;
     return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
                  megabytes(bytes_needed(model, options, kv, context)) + ", board " + board.name + " has " +
-                 megabytes(free_bytes(board)) + " for it; " + advice);
+                 megabytes(free_bytes(board)) + " for it; try " + (shorter ? "--context max, " : "") +
+                 (smaller ? "a smaller embedding (--embedding q4) or " : "") + "another --board");
   };
 
   if (options.context) {
@@ -298,8 +302,7 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
     require(static_cast<uint32_t>(blocks * kAttentionBlock));
     check_context(model, blocks * kAttentionBlock);
     if (auto plan = attempt(blocks, ContextLimit::kAsked)) return std::move(*plan);
-    throw does_not_fit(*options.context,
-                       "ask for --context max, a smaller embedding (--embedding q4) or another --board");
+    throw does_not_fit(*options.context);
   }
 
   // The longest context: every block adds bytes, so bisection finds it.
@@ -317,8 +320,7 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
     const uint64_t middle = (fits + fails) / 2;
     (attempt(middle, limit) ? fits : fails) = middle;
   }
-  if (fits == 0)
-    throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
+  if (fits == 0) throw does_not_fit(kAttentionBlock);
   return std::move(*attempt(fits, fits == most ? limit : ContextLimit::kMemory));
 }
 

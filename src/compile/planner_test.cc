@@ -290,6 +290,18 @@ TEST(Planner, ARefusalNamesModelContextNeedAndRoomAndSaysWhatToDo) {
   EXPECT_NE(too_long.find("--context max"), std::string::npos) << too_long;
 }
 
+TEST(Planner, ARefusalAdvisesOnlyWhatCanHelp) {
+  const auto refusal = [](PlanOptions options) {
+    return error_of([&] { plan_image(published("llama3-8b"), load_board("ultra96-v2"), options); });
+  };
+  EXPECT_TRUE(
+      refusal({.context = 10}).ends_with("; try a smaller embedding (--embedding q4) or another --board"));
+  EXPECT_TRUE(
+      refusal({.context = 4096}).ends_with("; try a smaller embedding (--embedding q4) or another --board"))
+      << "no context fits";
+  EXPECT_TRUE(refusal({.embedding = EmbeddingFormat::kQ4}).ends_with("; try another --board"));
+}
+
 TEST(Planner, RefusesContextsThatNoImageCanHave) {
   for (const uint32_t context : {0u, (1u << 24) + 1, UINT32_MAX - 10, UINT32_MAX}) {
     EXPECT_REFUSED(plan_image(small_model("plain"), load_board("kv260"), {.context = context}), "context");

@@ -1,6 +1,9 @@
 #include "image/header.h"
 
+#include <string_view>
+
 #include "base/crc32c.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 
@@ -13,6 +16,9 @@ bool terminated(const char (&text)[N]) {
   }
   return false;
 }
+
+// Of a terminated text. Names are printed as they are, on a board's console, too.
+bool printable(const char* text) { return is_printable(std::string_view(text)); }
 
 bool in_memory(const ImageHeader& header, const RegionEntry& region) {
   for (uint32_t i = 0; i < header.memory_count; ++i) {
@@ -38,6 +44,7 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   const auto kind = static_cast<uint32_t>(region.kind);
   if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kReserved)) return "a region has an unknown kind";
   if (!terminated(region.name)) return "a region's name is not terminated";
+  if (!printable(region.name)) return "a region's name has control characters";
   if (region.bytes == 0) return "a region is empty";
   if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
   if (!in_memory(header, region)) return "a region lies outside the board's memory";
@@ -111,6 +118,8 @@ const char* check_known_pass(const KnownPass& known, uint32_t context, uint32_t 
 const char* check_model(const ImageModel& model) {
   if (!terminated(model.name)) return "the model's name is not terminated";
   if (!terminated(model.quantiser)) return "the quantiser's name is not terminated";
+  if (!printable(model.name)) return "the model's name has control characters";
+  if (!printable(model.quantiser)) return "the quantiser's name has control characters";
   if (static_cast<uint32_t>(model.embedding) > 2) return "the embedding format is unknown";
   return nullptr;
 }
@@ -142,6 +151,7 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   }
   if (header.region_count == 0 || header.region_count > kMaxRegions) return "region_count is out of range";
   if (!terminated(header.board)) return "the board's name is not terminated";
+  if (!printable(header.board)) return "the board's name has control characters";
   if (const char* problem = check_model(header.model)) return problem;
   for (uint32_t i = 0; i < header.region_count; ++i) {
     if (const char* problem = check_region(header, i, file_bytes)) return problem;

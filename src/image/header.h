@@ -92,9 +92,9 @@ struct ImageHeader {
 static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 
 // Null when `page` (kImageHeaderBytes bytes) is a sound header, else what is wrong with which field. Checks
-// magic, version, checksum, that every string is terminated, that the regions every image has are there, and
-// that regions are aligned, lie inside the board's memory and the file, and do not overlap, and that the
-// known pass can be run. Zeros behind the last field are not asked for: a later field may stand there.
+// magic, version, checksum, that strings are terminated and printable, that the regions every image has are
+// there, that regions are aligned, lie inside the board's memory and the file, and do not overlap, and that
+// the known pass can be run. Zeros behind the last field are not asked for: a later field may stand there.
 const char* check_header(const void* page, uint64_t file_bytes);
 
 // One model in an image, by its regions. All but the tokenizer are in every sound image.

@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
+#include "image/is_image.h"
 #include "isa/check.h"
 #include "isa/damage.h"
 #include "isa/stream_checks.h"
@@ -44,14 +45,30 @@ LargestModel largest_model(const ImageLargestModel& said) {
           .heads_per_kv = or_rtl(said.heads_per_kv, rtl.heads_per_kv)};
 }
 
+// Of what was given in an image's place, most often a checkpoint.
+Error no_image(const std::string& path, const char* what) {
+  return Error(concat(path, ": is ", what,
+                      ", no Brim image; if it is a model, make an image of it: brim pack ", path,
+                      " -o FILE"));
+}
+
+const std::filesystem::path& refuse_folder(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw no_image(path.string(), "a folder");
+  return path;
+}
+
 }  // namespace
 
-MappedImage::MappedImage(const std::filesystem::path& path) : path_(path.string()), file_(path) {
+MappedImage::MappedImage(const std::filesystem::path& path)
+    : path_(path.string()), file_(refuse_folder(path)) {
+  const auto bytes = file_.bytes();
+  if (bytes.size() >= sizeof kImageMagic && !is_image(path)) throw no_image(path_, "a file of another kind");
   const auto refuse = [&](const std::string& why) -> void {
     throw Error(path_ + ": " + why + "; pack the model again or copy the image again");
   };
-  if (file_.bytes().size() < kImageHeaderBytes) refuse("too short for an image header");
-  if (const char* problem = check_header(file_.bytes().data(), file_.bytes().size())) refuse(problem);
+  if (bytes.size() < kImageHeaderBytes) refuse("too short for an image header");
+  if (const char* problem = check_header(bytes.data(), bytes.size())) refuse(problem);
   for (const RegionEntry& region : regions()) {
     if (!is_large(region.kind)) check_region(region, 0, 0, {});
   }

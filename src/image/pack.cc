@@ -22,6 +22,7 @@
 #include "numerics/fp16.h"
 #include "quantize/nibbles.h"
 #include "quantize/rtn.h"
+#include "tokenizer/utf8.h"
 
 namespace brim {
 
@@ -531,9 +532,12 @@ class Packer {
     return model;
   }
 
+  // Whole characters, as many as there is room for.
   template <size_t N>
   static void copy_name(char (&out)[N], const std::string& name) {
-    std::memcpy(out, name.data(), std::min(name.size(), N - 1));
+    size_t bytes = std::min(name.size(), N - 1);
+    while (bytes < name.size() && bytes > 0 && is_utf8_trail(name[bytes])) --bytes;
+    std::memcpy(out, name.data(), bytes);
   }
 
   const TensorSource& source_;

@@ -58,7 +58,7 @@ struct StallCounter {
   std::string_view meaning;
 };
 inline constexpr auto kStalls = std::to_array<StallCounter>({
-    {"empty", kStallEmpty, "the FIFO is empty: the memory is the limit"},
+    {"empty", kStallEmpty, "the FIFO is empty: the stream has not come from memory"},
     {"activation", kStallActivation, "a block of activations is not in the lanes"},
     {"result", kStallResult, "the result buffer is full"},
     {"softmax", kStallSoftmax, "attention weights are not ready"},

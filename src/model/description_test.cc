@@ -7,22 +7,12 @@
 
 #include "base/error.h"
 #include "model/synthetic.h"
+#include "tests/support/model_shape.h"
 
 namespace brim {
 namespace {
 
-ModelDescription small_model() {
-  ModelDescription model;
-  model.name = "small";
-  model.dim = 64;
-  model.layers = 2;
-  model.heads = 4;
-  model.kv_heads = 2;
-  model.head_size = 16;
-  model.hidden = 96;
-  model.vocabulary = 100;
-  return model;
-}
+ModelDescription small_model() { return test::model_shape("small", 64, {4, 2, 16}, 96, 100, 0); }
 
 std::string refusal(const ModelDescription& model) {
   try {

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "model/gguf_metadata.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 namespace {
@@ -178,7 +179,7 @@ class GgufCheckpoint final : public TensorSource {
       throw Error(concat(path, ": ", tokenizer_->tokens.size(), " tokens, but ", model.vocabulary,
                          " rows in the embedding"));
     }
-    if (model.name.empty()) model.name = std::filesystem::path(path).stem().string();
+    if (model.name.empty()) model.name = printable(std::filesystem::path(path).stem().string());
     std::set<std::string_view> unclaimed;
     for (const auto& [name, tensor] : gguf_.tensors) unclaimed.insert(name);
     unclaimed.erase(kRopeDivisors);
@@ -355,7 +356,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   GgufDescription result{
       .family = family, .model = {}, .multipliers = multipliers(metadata, *family, arch), .tied = false};
   ModelDescription& model = result.model;
-  model.name = metadata.text("general.name").value_or("");
+  model.name = printable(metadata.text("general.name").value_or(""));
   model.vocabulary = static_cast<uint32_t>(vocabulary);
   model.dim = size(metadata, key("embedding_length"));
   model.layers = size(metadata, key("block_count"));

@@ -9,6 +9,7 @@
 #include "model/fp32_forward.h"
 #include "model/synthetic.h"
 #include "numerics/fp16.h"
+#include "tests/support/model_shape.h"
 
 namespace brim {
 namespace {
@@ -18,19 +19,7 @@ using test::TemporaryFolder;
 using test::tensor_of;
 using enum TensorRole;
 
-ModelDescription small_model() {
-  ModelDescription model;
-  model.name = "small";
-  model.dim = 64;
-  model.layers = 2;
-  model.heads = 2;
-  model.kv_heads = 1;
-  model.head_size = 32;
-  model.hidden = 96;
-  model.vocabulary = 40;
-  model.trained_context = 64;
-  return model;
-}
+ModelDescription small_model() { return test::model_shape("small", 64, {2, 1, 32}, 96, 40, 64); }
 
 // Spelled out once more, so that a slip in the reader's table shows.
 std::string gguf_name(TensorId id) {

@@ -12,6 +12,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mapped_file.h"
 #include "model/family.h"
 #include "model/float_formats.h"
@@ -20,6 +21,7 @@
 #include "model/packed_matrix.h"
 #include "model/safetensors.h"
 #include "numerics/fp16.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 namespace {
@@ -80,12 +82,7 @@ class SafetensorsFiles {
 
   static std::vector<fs::path> shards_of(const fs::path& index) {
     const MappedFile file(index.string());
-    json document;
-    try {
-      document = json::parse(text_of(file));
-    } catch (const json::exception& error) {
-      throw Error(concat(file.path(), ": no valid JSON: ", error.what()));
-    }
+    const json document = parse_json(text_of(file), file.path());
     const json* map =
         document.is_object() && document.contains("weight_map") ? &document["weight_map"] : nullptr;
     if (map == nullptr || !map->is_object() || map->empty()) throw Error(file.path() + ": has no weight_map");
@@ -287,7 +284,7 @@ class HfCheckpoint final : public TensorSource {
     }
     const MappedFile file(path.string());
     HfConfig config = parse_hf_config(text_of(file), file.path());
-    config.model.name = model_name_of(directory.string());
+    config.model.name = printable(model_name_of(directory.string()));
     return config;
   }
 

@@ -12,6 +12,7 @@
 #include "model/synthetic.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "tests/support/model_shape.h"
 
 namespace brim {
 namespace {
@@ -22,16 +23,7 @@ using test::tensor_of;
 using enum TensorRole;
 
 ModelDescription small_model() {
-  ModelDescription model;
-  model.name = "small";
-  model.dim = 24;
-  model.layers = 2;
-  model.heads = 2;
-  model.kv_heads = 1;
-  model.head_size = 8;
-  model.hidden = 32;
-  model.vocabulary = 40;
-  model.trained_context = 64;
+  ModelDescription model = test::model_shape("small", 24, {2, 1, 8}, 32, 40, 64);
   model.rope_pairing = RopePairing::kHalfSplit;
   return model;
 }
@@ -275,7 +267,8 @@ TEST(HfCheckpoint, MissingMisshapenAndUnknownTensorsAreNamed) {
   EXPECT_NE(shape.find("'model.layers.1.post_attention_layernorm.weight' has shape [1, 24]"),
             std::string::npos);
   EXPECT_NE(shape.find("implies [24]"), std::string::npos) << shape;
-  EXPECT_NE(refusal_of(norm, "F64", {24}, std::string(192, 'x')).find("is F64; F32, F16, BF16 and F8_E4M3 are read"),
+  EXPECT_NE(refusal_of(norm, "F64", {24}, std::string(192, 'x'))
+                .find("is F64; F32, F16, BF16 and F8_E4M3 are read"),
             std::string::npos);
 
   const TemporaryFolder folder;

@@ -8,6 +8,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/json.h"
 
 namespace brim {
 namespace {
@@ -479,12 +480,7 @@ HfConfig describe(const Fields& config) {
 }  // namespace
 
 HfConfig parse_hf_config(std::string_view text, const std::string& origin) {
-  json document;
-  try {
-    document = json::parse(text);
-  } catch (const json::exception& error) {
-    throw Error(concat(origin, ": no valid JSON: ", error.what()));
-  }
+  const json document = parse_json(text, origin);
   if (!document.is_object()) throw Error(origin + ": no JSON object");
   const Fields config(document, origin + ": ");
 

@@ -240,7 +240,7 @@ TEST(HfConfig, MalformedFieldsAreNamed) {
   EXPECT_CONFIG_REFUSED((json{{"num_key_value_heads", 3}}), "kv_heads (3) must divide heads (4)");
   EXPECT_CONFIG_REFUSED((json{{"tie_word_embeddings", 1}}), "tie_word_embeddings must be true or false");
   EXPECT_CONFIG_REFUSED((json{{"rope_scaling", 3}}), "rope_scaling must be an object");
-  EXPECT_REFUSED(parse_hf_config("{", "config.json"), "config.json: no valid JSON");
+  EXPECT_REFUSED(parse_hf_config("{", "config.json"), "config.json: is not whole JSON");
   EXPECT_REFUSED(parse_hf_config("[]", "config.json"), "config.json: no JSON object");
   EXPECT_REFUSED(parse_hf_config("{}", "config.json"), "model_type is missing");
 }

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "tokenizer/printable.h"
 
 namespace brim {
 namespace {
@@ -41,7 +42,7 @@ ModelDescription read_header(const MappedFile& file) {
     throw Error(file.path() + ": not a llama2.c checkpoint: its header holds impossible sizes");
   }
   ModelDescription model;
-  model.name = std::filesystem::path(file.path()).stem().string();
+  model.name = printable(std::filesystem::path(file.path()).stem().string());
   model.dim = static_cast<uint32_t>(dim);
   model.hidden = static_cast<uint32_t>(hidden);
   model.layers = static_cast<uint32_t>(layers);

@@ -8,6 +8,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "model/file_checks.h"
 
 namespace brim {
@@ -54,12 +55,7 @@ json parse_header(std::string_view text, const std::string& origin) {
     }
     return true;
   };
-  json header;
-  try {
-    header = json::parse(text, refuse_duplicates);
-  } catch (const json::exception& error) {
-    throw Error(concat(origin, ": its header is no valid JSON: ", error.what()));
-  }
+  const json header = parse_json(text, origin + ": its header", refuse_duplicates);
   if (!header.is_object()) throw Error(origin + ": its header is no JSON object");
   return header;
 }

@@ -1,7 +1,6 @@
 #include "quantize/layerwise.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -79,16 +78,7 @@ TEST_P(OfEveryShape, TheBatchComputesWhatTheForwardPassTokenByTokenDoes) {
 // A run of a quantiser in a folder of its own.
 class Trial {
  public:
-  Trial(const ModelDescription& model, std::string name)
-      : source_(make_synthetic(model, 3)),
-        folder_(std::filesystem::temp_directory_path() /
-                ("brim_layerwise." + std::to_string(getpid()) + "." + name)),
-        ids_(some_ids(model)) {
-    std::filesystem::remove_all(folder_);
-  }
-  ~Trial() { std::filesystem::remove_all(folder_); }
-  Trial(const Trial&) = delete;
-  Trial& operator=(const Trial&) = delete;
+  explicit Trial(const ModelDescription& model) : source_(make_synthetic(model, 3)), ids_(some_ids(model)) {}
 
   std::unique_ptr<TensorSource> start(const std::string& quantiser_name, uint32_t threads = 2,
                                       const Progress& progress = {}) const {
@@ -110,7 +100,8 @@ class Trial {
 
  private:
   std::unique_ptr<TensorSource> source_;
-  std::filesystem::path folder_;
+  const test::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = std::filesystem::path(temporary_.path()) / "unfinished";
   std::vector<uint32_t> ids_;
 };
 
@@ -139,7 +130,7 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 
 TEST_P(OfEveryShape, WhatIsQuantisedComputesAlmostWhatTheCheckpointDoes) {
   const ModelDescription& model = GetParam();
-  Trial run(model, model.name);
+  Trial run(model);
   const auto exact = batch_logits(run.source(), run.ids(), {30, 30});
   const double size = distance(exact, std::vector<float>(exact.size()));
   for (const std::string name : {"gptq", "best"}) {
@@ -174,9 +165,9 @@ struct Stopped {};
 
 TEST(Layerwise, ARunThatWasEndedGoesOnBehindItsLastLayerToTheSameResult) {
   const ModelDescription model = test::small_models().front();
-  const Trial whole(model, "whole");
+  const Trial whole(model);
   const auto expected = contents(*whole.start("best"));
-  const Trial ended(model, "ended");
+  const Trial ended(model);
   // Ends within the second layer.
   EXPECT_THROW(ended.start("best", 1,
                            [](uint64_t done, uint64_t total) {
@@ -196,7 +187,7 @@ TEST(Layerwise, ARunThatWasEndedGoesOnBehindItsLastLayerToTheSameResult) {
 
 TEST(Layerwise, LayersOfAnotherTextOrQuantiserAndDamagedOnesAreMadeAgain) {
   const ModelDescription model = test::small_models().front();
-  Trial run(model, "other");
+  Trial run(model);
   const auto gptq = contents(*run.start("gptq"));
   const auto best = contents(*run.start("best"));
   EXPECT_NE(best, gptq);
@@ -209,7 +200,7 @@ TEST(Layerwise, LayersOfAnotherTextOrQuantiserAndDamagedOnesAreMadeAgain) {
 
 TEST(Layerwise, AFolderThatCannotBeMadeIsToldByName) {
   const ModelDescription model = test::small_models().front();
-  const Trial run(model, "file");
+  const Trial run(model);
   std::ofstream(run.folder()) << "a file";
   try {
     run.start("best");

@@ -10,20 +10,13 @@
 
 namespace brim {
 
-namespace {
-
-// The board that was named, else the one that the image was packed for.
-Board board_of(const MappedImage& image, const Target& target) {
-  if (!target.board.empty()) return load_board(target.board, target.set);
+std::string own_board(const MappedImage& image) {
   const auto names = builtin_board_names();
-  if (std::ranges::find(names, std::string_view(image.header().board)) == names.end()) {
-    throw rtl_target::DoesNotFit(image.path() + ": was packed for board " + image.header().board +
-                                 ", which is none of brim's own; give its description with --board FILE");
-  }
-  return load_board(image.header().board, target.set);
+  if (std::ranges::find(names, std::string_view(image.header().board)) != names.end())
+    return image.header().board;
+  throw rtl_target::DoesNotFit(image.path() + ": was packed for board " + image.header().board +
+                               ", which is none of brim's own; give its description with --board FILE");
 }
-
-}  // namespace
 
 std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Target& target) {
   if (target.is_rtl()) {
@@ -49,7 +42,7 @@ std::unique_ptr<Executor> make_executor(const MappedImage& image, const Target& 
   if (!target.is_rtl()) return make_interpreter(image, target);
   if (target.caches > 1) throw Error("the RTL holds one KV cache; --parallel goes with kernels only");
   return std::make_unique<rtl_target::RtlExecutor>(
-      image, board_of(image, target),
+      image, load_board(target.board.empty() ? own_board(image) : target.board, target.set),
       rtl_target::RtlOptions{
           .models = rtl_target::model_folder(),
           .tokens = target.rtl_tokens,

@@ -29,6 +29,10 @@ struct Target {
   uint32_t thread_count() const { return threads ? threads : physical_cores(); }
 };
 
+// The board that an image was packed for, for load_board. Throws rtl_target::DoesNotFit if it is none of
+// brim's own: its file must be given, then.
+std::string own_board(const MappedImage& image);
+
 // Kernels on this machine. Throws Error if this processor cannot run them, or the target is the RTL.
 std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Target& target);
 

@@ -133,7 +133,19 @@ void Chart::label(Point at, std::string_view text, std::string_view anchor, doub
 }
 
 std::string Chart::svg() const {
-  std::string svg = concat("<svg viewBox=\"0 0 ", kWidth, " ", kHeight, "\" role=\"img\">\n");
+  return concat("<svg viewBox=\"0 0 ", kWidth, " ", kHeight, "\" role=\"img\">\n", drawing(), "</svg>\n");
+}
+
+std::string Chart::document() const {
+  return concat("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ", kWidth, " ", kHeight,
+                "\" role=\"img\">\n<style>text { font: 12px system-ui, sans-serif; fill: #1c2430; } "
+                "text.tick { fill: #56606c; } line.grid { stroke: #e4e8ed; }</style>\n"
+                "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+                drawing(), "</svg>\n");
+}
+
+std::string Chart::drawing() const {
+  std::string svg;
   for (const double value : ticks(y_)) {
     svg +=
         concat("<line class=\"grid\" x1=\"", kLeft, "\" x2=\"", kWidth - kRight, "\" y1=\"", fixed(y(value)),
@@ -149,7 +161,7 @@ std::string Chart::svg() const {
   svg += concat("<text text-anchor=\"middle\" x=\"", (kLeft + kWidth - kRight) / 2, "\" y=\"", kHeight - 8,
                 "\">", escaped(x_.label), "</text>\n<text text-anchor=\"middle\" transform=\"translate(16 ",
                 (kTop + kHeight - kBottom) / 2, ") rotate(-90)\">", escaped(y_.label), "</text>\n");
-  return svg + body_ + "</svg>\n";
+  return svg + body_;
 }
 
 }  // namespace brim::sim

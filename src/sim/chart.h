@@ -40,11 +40,13 @@ class Chart {
   // Text beside a point; `anchor` is start, middle or end.
   void label(Point at, std::string_view text, std::string_view anchor, double shift_y);
 
-  std::string svg() const;
+  std::string svg() const;       // within an HTML page, which has the style
+  std::string document() const;  // a file of its own
 
  private:
   double x(double value) const;
   double y(double value) const;
+  std::string drawing() const;
   std::string path(const std::vector<Point>& points) const;
 
   Axis x_;

@@ -61,7 +61,7 @@ class Accelerator {
     for (bool flushed = false; !write_port_.done(); cycle += step) {
       const uint64_t moved = memory_.counters().reads + memory_.counters().writes;
       memory_.advance(cycle);
-      result_.moved.add(cycle, memory_.counters().reads + memory_.counters().writes - moved);
+      result_.moved.add(cycle - step, cycle, memory_.counters().reads + memory_.counters().writes - moved);
       const bool progress = advance_units();
       check_progress(progress);
       if (!flushed && done()) {
@@ -144,17 +144,23 @@ void check_fits(const Board& board, const ProgramHeader& header, const PassReque
 
 }  // namespace
 
-void Histogram::add(Cycle cycle, uint64_t moved) {
-  while (cycle / cycles_per_bin >= kMaxBins) {
+void Histogram::add(Cycle from, Cycle to, uint64_t moved) {
+  while ((to - 1) / cycles_per_bin >= kMaxBins) {
     for (size_t i = 0; i < beats.size(); i += 2) {
       beats[i / 2] = beats[i] + (i + 1 < beats.size() ? beats[i + 1] : 0);
     }
     beats.resize((beats.size() + 1) / 2);
     cycles_per_bin *= 2;
   }
-  const size_t bin = cycle / cycles_per_bin;
-  if (beats.size() <= bin) beats.resize(bin + 1);
-  beats[bin] += static_cast<uint32_t>(moved);
+  beats.resize(std::max<size_t>(beats.size(), (to - 1) / cycles_per_bin + 1));
+  while (from < to) {
+    const size_t bin = from / cycles_per_bin;
+    const Cycle end = std::min(to, (bin + 1) * cycles_per_bin);
+    const uint64_t share = moved * (end - from) / (to - from);
+    beats[bin] += static_cast<uint32_t>(share);
+    moved -= share;
+    from = end;
+  }
 }
 
 uint32_t max_tokens_per_pass(const Board& board, const ProgramHeader& header) {

@@ -19,8 +19,8 @@ struct Histogram {
   std::vector<uint32_t> beats;
 
   static constexpr size_t kMaxBins = 1024;
-  // Adds beats moved just before `cycle`; neighbouring bins are merged when there are too many.
-  void add(Cycle cycle, uint64_t moved);
+  // Adds beats moved evenly in cycles [from, to); neighbouring bins are merged when there are too many.
+  void add(Cycle from, Cycle to, uint64_t moved);
 };
 
 struct PassResult {

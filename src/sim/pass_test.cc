@@ -16,6 +16,7 @@
 #include "compile/planner.h"
 #include "model/synthetic.h"
 #include "sim/test_models.h"
+#include "tests/support/trace_check.h"
 
 namespace brim::sim {
 namespace {
@@ -80,7 +81,7 @@ TEST(Pass, ReadsExactlyTheBytesOfTheImageLayoutWithAFourBitCache) {
 
 // A model with experts, norms over all heads and a matrix in eight bits.
 ModelDescription model_with_experts() {
-  ModelDescription model = test_model("experts", 8, 8, 128);
+  ModelDescription model = test_model("experts", {8, 8, 128});
   model.hidden = 0;
   model.experts = 16;
   model.experts_per_token = 4;
@@ -324,6 +325,84 @@ TEST(Pass, TraceIsValidJsonWithATrackForEveryUnitPortAndBank) {
       EXPECT_GT(spans[track], 0u) << name;
     }
   }
+}
+
+nlohmann::json trace_of(const Board& board, Cycle first, Cycle count, const PassRequest& pass) {
+  Trace trace(board, first, count);
+  const Plan plan = plan_image(test_models()[0], board, {.context = 256});
+  simulate_pass(board, loaded(test_models()[0], plan), pass, {}, &trace);
+  return nlohmann::json::parse(trace.json());
+}
+
+TEST(Trace, SlicesOfATrackNestOrDoNotTouch) {
+  for (const std::string_view name : builtin_board_names()) {
+    const Board board = load_board(std::string(name));
+    for (const auto& [first, count] : {std::pair<Cycle, Cycle>{0, 20000}, {1000, 8000}, {12345, 777}}) {
+      for (const PassRequest& pass : {PassRequest{100, 1, true}, PassRequest{64, 4, true}}) {
+        EXPECT_EQ(test::trace_problem(trace_of(board, first, count, pass)), "") << name << ' ' << first;
+      }
+    }
+  }
+}
+
+TEST(Trace, TheCheckFindsWhatIsDropped) {
+  const auto slice = [](double from, double length) {
+    return nlohmann::json{{"ph", "X"}, {"pid", 1}, {"tid", 1}, {"name", "x"}, {"ts", from}, {"dur", length}};
+  };
+  const auto problem = [](const nlohmann::json& a, const nlohmann::json& b) {
+    return test::trace_problem({{"traceEvents", {a, b}}});
+  };
+  EXPECT_EQ(problem(slice(1, 2), slice(3, 2)), "");
+  EXPECT_EQ(problem(slice(1, 4), slice(2, 1)), "");
+  EXPECT_NE(problem(slice(1, 2), slice(2.999, 2)), "");
+  EXPECT_NE(problem(slice(1, 2), slice(2, 2)), "");
+}
+
+TEST(Trace, ARefreshLastsItsTrfc) {
+  const Board board = load_board("kv260");
+  const nlohmann::json json = trace_of(board, 0, 20000, {100, 1, true});
+  size_t refreshes = 0;
+  for (const auto& event : json["traceEvents"]) {
+    if (event["name"] != "refresh" || event["ph"] != "X") continue;
+    ++refreshes;
+    EXPECT_NEAR(event["dur"].get<double>(), board.ddr.timing.trfc / board.ddr.clock_mhz, 0.002);
+  }
+  EXPECT_GE(refreshes, 4u);  // one per 7.8 us, of 66
+}
+
+// All bursts that were asked for are there, if in more than one track.
+TEST(Trace, APortsBurstsAreAllShown) {
+  const Board board = load_board("kv260");
+  const nlohmann::json json = trace_of(board, 0, 20000, {100, 1, true});
+  std::set<int> lanes;
+  size_t bursts = 0;
+  for (const auto& event : json["traceEvents"]) {
+    if (event["ph"] == "M" && event["name"] == "thread_name" &&
+        event["args"]["name"].get<std::string>().starts_with("port 0"))
+      lanes.insert(event["tid"].get<int>());
+  }
+  for (const auto& event : json["traceEvents"]) {
+    if (event["ph"] == "X" && lanes.contains(event["tid"].get<int>())) ++bursts;
+  }
+  EXPECT_GT(lanes.size(), 1u);
+  EXPECT_LE(lanes.size(), board.axi.max_outstanding_bursts);
+  EXPECT_GT(bursts, 100u);
+}
+
+TEST(Histogram, KeepsEveryBeatAndNoBinHasMoreThanItsTime) {
+  Histogram histogram;
+  uint64_t sum = 0;
+  for (Cycle from = 0; from < 5'000'000; from += 700) {  // a beat per cycle; bins are merged on the way
+    histogram.add(from, from + 700, 700);
+    sum += 700;
+  }
+  uint64_t kept = 0;
+  for (const uint32_t beats : histogram.beats) {
+    kept += beats;
+    EXPECT_LE(beats, histogram.cycles_per_bin);
+  }
+  EXPECT_EQ(kept, sum);
+  EXPECT_LE(histogram.beats.size(), Histogram::kMaxBins);
 }
 
 }  // namespace

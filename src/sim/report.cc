@@ -5,7 +5,9 @@
 #include <map>
 
 #include "base/concat.h"
+#include "base/units.h"
 #include "sim/chart.h"
+#include "sim/limits.h"
 
 namespace brim::sim {
 namespace {
@@ -112,21 +114,29 @@ const Sample& shown_pass(const RunResult& run) {
   return run.samples.back();
 }
 
-std::string bandwidth(const ReportInput& input, const Sample& sample) {
+std::string described(const Sample& sample) {
+  const uint32_t tokens = sample.request.tokens;
+  return concat("a pass of ", tokens, tokens == 1 ? " token" : " tokens", " at position ",
+                sample.request.position);
+}
+
+Chart bandwidth(const ReportInput& input, const Sample& sample) {
   const Histogram& moved = sample.result.moved;
   const double clock = input.board.accelerator.clock_mhz * 1e6;
   const double seconds = static_cast<double>(moved.cycles_per_bin) / clock;
   const double peak = input.board.ddr.peak_bytes_per_second() / 1e9;
   std::vector<Point> points;
   for (size_t i = 0; i + 1 < moved.beats.size(); ++i) {  // the last bin is not full
-    points.push_back({(static_cast<double>(i) + 0.5) * seconds * 1e3, moved.beats[i] * 64.0 / seconds / 1e9});
+    // A burst counts where its command is, so a bin may have part of one too much.
+    const double rate = std::min(peak, moved.beats[i] * 64.0 / seconds / 1e9);
+    points.push_back({(static_cast<double>(i) + 0.5) * seconds * 1e3, rate});
   }
   const double end = static_cast<double>(sample.result.cycles) / clock * 1e3;
   Chart chart({"time since the start of the pass, ms", 0, end}, {"1e9 bytes per second", 0, peak * 1.08});
   chart.area(points, kBlue);
   chart.dashed({0, peak}, {end, peak}, kRed);
   chart.label({end, peak}, concat("peak ", short_number(peak)), "end", -5);
-  return chart.svg();
+  return chart;
 }
 
 std::string cycles(const Sample& sample) {
@@ -189,39 +199,48 @@ std::string roofline(const ReportInput& input) {
   const double peak = input.board.ddr.peak_bytes_per_second() / 1e9;
   const double lanes =
       static_cast<double>(input.board.accelerator.vpu_lanes) * 2 * clock / 1e9;  // of one token
-  const double tokens = input.run.tokens_per_pass;
-  std::vector<std::pair<Point, uint32_t>> points;
-  double widest = 8 * tokens;
+  std::map<uint32_t, Point> points;                                              // by tokens of the pass
+  double widest = 8;
   for (const Sample& sample : input.run.samples) {
     const uint32_t t = sample.request.tokens;
     // Prompt passes without logits leave lm_head out: not comparable.
-    if (!sample.request.logits || std::ranges::any_of(points, [&](const auto& p) { return p.second == t; }))
-      continue;
+    if (!sample.request.logits || points.contains(t)) continue;
     const double operations = 2.0 * static_cast<double>(input.subject.streamed_weights) * t;
     const double seconds = static_cast<double>(sample.result.cycles) / clock;
     const double intensity = operations / static_cast<double>(sample.result.beats() * kBeatBytes);
-    points.push_back({{intensity, operations / seconds / 1e9}, t});
-    widest = std::max(widest, intensity * 2);
+    points[t] = {intensity, operations / seconds / 1e9};
+    widest = std::max({widest, 8.0 * t, intensity * 2});
   }
   const double low = 1, high = std::max(32.0, widest);
   Chart chart({"operations per byte moved", low, high, true},
-              {"1e9 operations per second", peak * low / 2, lanes * tokens * 2, true});
-  for (const double t : {1.0, tokens}) {
+              {"1e9 operations per second", peak * low / 2, lanes * points.rbegin()->first * 2, true});
+  // A roof for every point: what the VPU does for so many tokens at once.
+  for (const auto& [t, point] : points) {
     const double roof = lanes * t;
     const double ridge = std::clamp(roof / peak, low, high);
-    chart.line({{low, peak * low}, {ridge, peak * ridge}, {high, roof}}, t == 1.0 ? kGrey : kRed);
-    chart.label({high, roof}, concat("VPU, T = ", t), "end", t == 1.0 && tokens > 1 ? 16 : -6);
-    if (tokens == 1) break;
+    chart.line({{low, peak * low}, {ridge, peak * ridge}, {high, roof}}, t == 1 ? kGrey : kRed);
+    chart.label({high, roof}, concat("VPU, T = ", t), "end", -6);
   }
   chart.label({low, peak * low}, concat("memory, ", short_number(peak), "e9 B/s"), "start", 18);
-  for (const auto& [point, t] : points) {
+  for (const auto& [t, point] : points) {
     chart.mark(point, kBlue);
     chart.label(point, concat("T = ", t, ": ", short_number(point.y)), "start", 16);
   }
   return chart.svg();
 }
 
-std::string summary_table(const ReportInput& input, const Shares& shares) {
+std::string ceilings(const ReportInput& input) {
+  std::string table =
+      "<table><tr><th>at most</th><th class=\"number\">1e9 B/s</th><th class=\"number\">used</th></tr>\n";
+  for (const Ceiling& ceiling : ceilings_of(input.board)) {
+    table += concat("<tr><td>", escaped(ceiling.meaning), "</td><td class=\"number\">",
+                    number(ceiling.bytes_per_second / 1e9, 2), "</td><td class=\"number\">",
+                    percent(share_of(ceiling, input.board, input.run)), "</td></tr>\n");
+  }
+  return table + "</table>\n";
+}
+
+std::string summary_table(const ReportInput& input, const Shares& shares, const Limit& limit) {
   const RunResult& run = input.run;
   const PassResult& worst = run.samples[run.worst].result;
   std::string table = "<table>\n";
@@ -229,12 +248,14 @@ std::string summary_table(const ReportInput& input, const Shares& shares) {
     table += concat("<tr><td>", escaped(name), "</td><td class=\"number\">", escaped(value), "</td><td>",
                     escaped(meaning), "</td></tr>\n");
   };
-  row("time", number(shares.seconds, 3) + " s",
-      concat("all passes; interpolated between ", run.samples.size(), " exact ones, off by at most about ",
-             number(100 * shares.error_bound_share, 4), "%"));
-  row("time to first token", number(shares.ttft_seconds, 3) + " s",
+  row("time", with_unit(shares.seconds, "s"),
+      run.interpolated_passes > 0
+          ? concat("all passes; interpolated between ", run.samples.size(),
+                   " exact ones, off by at most about ", number(100 * shares.error_bound_share, 4), "%")
+          : "all passes, each of them exact");
+  row("time to first token", with_unit(shares.ttft_seconds, "s"),
       concat("prompt in passes of up to ", run.tokens_per_pass, " tokens, logits of the last included"));
-  row("bytes per token", short_number(shares.bytes_per_token),
+  row("bytes per token", with_unit(shares.bytes_per_token, "B"),
       concat("read and written, mean of the ", shares.counted, " tokens"));
   row("bandwidth_share", percent(shares.bandwidth_share), "bytes moved / time / peak");
   row("limit_share", percent(shares.limit_share),
@@ -242,7 +263,9 @@ std::string summary_table(const ReportInput& input, const Shares& shares) {
              short_number(static_cast<double>(input.subject.streamed_weights)),
              " weights = ", number(shares.limit_tokens_per_second, 3), " token/s)"));
   row("ddr_limited_share", percent(shares.ddr_limited_share),
-      "time of the same requests with a consumer that is always ready / time");
+      "time that the path to memory needs for the same requests, with a consumer that is always ready / "
+      "time");
+  row("limit", limit.name, limit.reason);
   row("worst bubble", short_number(static_cast<double>(worst.worst_bubble.cycles)) + " cycles",
       concat(name_of(worst.worst_bubble.cause), ", at position ", run.samples[run.worst].request.position,
              "; the prefetch FIFO bridges ", input.board.accelerator.prefetch_fifo_beats));
@@ -255,6 +278,7 @@ std::string html_report(const ReportInput& input) {
   const Shares shares = shares_of(input.board, input.subject, input.run);
   const Sample& shown = shown_pass(input.run);
   const Totals all = input.run.all();
+  const Limit limit = limit_of(input.board, input.run);
   std::string html = concat("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>",
                             escaped(input.subject.name), " on ", escaped(input.board.name), "</title><style>",
                             kStyle, "</style></head><body>\n");
@@ -263,24 +287,42 @@ std::string html_report(const ReportInput& input) {
                  escaped(input.command), "</code>; no board was measured.</p>\n<div class=\"cards\">\n");
   html += card(number(shares.tokens_per_second, 2),
                concat("tokens per second over all ", all.tokens, " tokens, prompt included"));
-  html += card(number(shares.ttft_seconds, 2) + " s",
+  html += card(with_unit(shares.ttft_seconds, "s"),
                concat("to the first token after ", input.run.prompt.tokens, " of prompt"));
   html += card(percent(shares.bandwidth_share), "of the memory's peak bandwidth");
-  html += card(percent(shares.ddr_limited_share), "of what this memory can do at all");
-  html += "</div>\n" + summary_table(input, shares);
-  const std::string pass_name =
-      concat("a pass of ", shown.request.tokens, shown.request.tokens == 1 ? " token" : " tokens",
-             " at position ", shown.request.position);
-  html += concat("<h2>Bandwidth over ", pass_name, "</h2>\n", bandwidth(input, shown));
+  html += card(percent(shares.ddr_limited_share), "of what the path to memory can do for this stream");
+  html += card(escaped(limit.name), "limits the speed");
+  html += "</div>\n" + summary_table(input, shares, limit);
+  const std::string pass_name = described(shown);
+  html += concat("<h2>Bandwidth over ", pass_name, "</h2>\n", bandwidth(input, shown).svg());
   html += concat("<h2>Where the cycles of ", pass_name, " go</h2>\n", cycles(shown));
   html += concat("<h2>Speed over the context</h2>\n", over_context(input));
   html += concat("<h2>Roofline</h2>\n", roofline(input));
+  html += concat(
+      "<h2>Ceilings</h2>\n<p class=\"note\">What the parts of this board let through, and how much of "
+      "it the run used. The limit: ",
+      escaped(limit.reason), ".</p>\n", ceilings(input));
   html += concat("<h2>Memory map</h2>\n<p class=\"note\">",
                  percent(static_cast<double>(input.subject.used_bytes) /
                          static_cast<double>(input.subject.capacity_bytes)),
                  " of ", input.subject.capacity_bytes >> 20, " MiB used; context of ",
                  input.subject.context(), " tokens.</p>\n", memory_map(input));
   return html + "</body></html>\n";
+}
+
+std::string bandwidth_picture(const ReportInput& input) {
+  const Sample& shown = shown_pass(input.run);
+  Chart chart = bandwidth(input, shown);
+  const double peak = input.board.ddr.peak_bytes_per_second() / 1e9;
+  chart.label({0, 0},
+              concat(input.subject.name, " on ", input.board.name,
+                     ", simulated: bytes that the memory moves in ", described(shown), ", ",
+                     percent(static_cast<double>(shown.result.beats() * kBeatBytes) *
+                             input.board.accelerator.clock_mhz * 1e6 /
+                             static_cast<double>(shown.result.cycles) / (peak * 1e9)),
+                     " of the peak"),
+              "start", -8);
+  return chart.document();
 }
 
 }  // namespace brim::sim

@@ -22,4 +22,7 @@ struct ReportInput {
 
 std::string html_report(const ReportInput& input);
 
+// Its first chart, the bandwidth over a pass, as an SVG file that says what it shows.
+std::string bandwidth_picture(const ReportInput& input);
+
 }  // namespace brim::sim

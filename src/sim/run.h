@@ -28,9 +28,11 @@ struct Totals {
   double passes = 0;
   double tokens = 0;
   double cycles = 0;
-  double memory_cycles = 0;  // with a consumer that is always ready
-  double card_cycles = 0;    // before passes, waiting for rows of an embedding on the card
-  double bytes = 0;          // read and written
+  // That the memory needs: with a consumer that is always ready, at most `cycles`.
+  double memory_cycles = 0;
+  double card_cycles = 0;   // before passes, waiting for rows of an embedding on the card
+  double bytes = 0;         // read and written
+  double stream_bytes = 0;  // read through the stream's ports
   double fifo_full_cycles = 0;
   double memory_idle_cycles = 0;
   std::array<double, kStalls> stalls{};
@@ -42,8 +44,9 @@ struct Totals {
 // What is summed and interpolated, besides the stalls. A further sum is a member, a row here, and a line in
 // totals_of (run.cc).
 inline constexpr double Totals::*kTotals[] = {
-    &Totals::passes,      &Totals::tokens, &Totals::cycles,           &Totals::memory_cycles,
-    &Totals::card_cycles, &Totals::bytes,  &Totals::fifo_full_cycles, &Totals::memory_idle_cycles};
+    &Totals::passes,        &Totals::tokens,           &Totals::cycles,
+    &Totals::memory_cycles, &Totals::card_cycles,      &Totals::bytes,
+    &Totals::stream_bytes,  &Totals::fifo_full_cycles, &Totals::memory_idle_cycles};
 
 struct Sample {
   PassRequest request;
@@ -55,7 +58,8 @@ struct RunResult {
   Totals decode;
   double error_bound_cycles = 0;  // of the cycles of prompt and decode together, from the extra samples
   std::vector<Sample> samples;    // exact passes, in order of position
-  size_t worst = 0;               // sample with the longest bubble
+  uint64_t interpolated_passes = 0;
+  size_t worst = 0;  // sample with the longest bubble
   uint32_t tokens_per_pass = 0;
 
   Totals all() const {

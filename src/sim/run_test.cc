@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/error.h"
 #include "model/synthetic.h"
+#include "sim/limits.h"
 #include "sim/report.h"
 #include "sim/shares.h"
+#include "sim/sweep.h"
 #include "sim/test_models.h"
 
 namespace brim::sim {
@@ -74,6 +77,135 @@ TEST(Run, SharesFollowFromTheirDefinitions) {
   EXPECT_GT(shares.ddr_limited_share, 0.5);
   EXPECT_LE(shares.ddr_limited_share, 1.0);
   EXPECT_LT(shares.bandwidth_share, shares.ddr_limited_share);
+}
+
+TEST(Run, WithoutGeneratedTokensNoSpeedOfDecodingIsClaimed) {
+  const Board board = load_board("kv260");
+  const Subject subject = subject_on(board);
+  EXPECT_FALSE(shares_of(board, subject, simulate_run(board, subject, {.prompt_tokens = 3}))
+                   .decode_tokens_per_second.has_value());
+}
+
+TEST(Run, SaysHowManyPassesItInterpolated) {
+  const Board board = load_board("kv260");
+  const Subject subject = subject_on(board);
+  EXPECT_EQ(simulate_run(board, subject, {.prompt_tokens = 1, .generate = 3}).interpolated_passes, 0u);
+  EXPECT_EQ(simulate_run(board, subject, {.prompt_tokens = 1, .generate = 30}).interpolated_passes, 26u)
+      << "four of the thirty are exact";
+}
+
+// A short read queue makes a consumer that asks early lose by it.
+TEST(Run, NoShareOfTheMemoryIsAboveOne) {
+  for (const uint32_t queue : {1u, 2u, 3u, 8u}) {
+    Board board = load_board("kv260");
+    board.ddr.controller.read_queue = queue;
+    const Subject subject = subject_on(board);
+    const Shares shares =
+        shares_of(board, subject, simulate_run(board, subject, {.prompt_tokens = 1, .generate = 2}));
+    EXPECT_LE(shares.ddr_limited_share, 1.0) << queue;
+  }
+}
+
+// A layer of LLaMA2-7B, beside which the start of a pass is nothing.
+Subject layer_on(const Board& board) {
+  ModelDescription model = open_synthetic("llama2-7b")->description();
+  model.vocabulary = 1000;
+  model.layers = 1;
+  return subject_of(model, board, {.context = 256});
+}
+
+// The limit of a board on which all but one part are fast.
+std::string limit_with(const std::vector<std::string>& settings) {
+  const Board board = load_board("kv260", settings);
+  const Subject subject = layer_on(board);
+  return limit_of(board, simulate_run(board, subject, {.prompt_tokens = 1, .generate = 2})).name;
+}
+
+TEST(Limits, TheTrueOneIsNamed) {
+  EXPECT_EQ(limit_with({}), "dram");
+  EXPECT_EQ(limit_with({"axi.data_width_bits=32", "axi.burst_bytes=1024"}), "ports");
+  EXPECT_EQ(limit_with({"axi.switch.clock_mhz=100"}), "inputs");
+  EXPECT_EQ(limit_with({"ddr.clock_mhz=2400", "axi.data_width_bits=256"}), "stream");
+  EXPECT_EQ(limit_with({"accelerator.vpu_lanes=32"}), "lanes");
+  EXPECT_EQ(limit_with({"axi.fabric_latency_ns=20000"}), "requests");
+}
+
+TEST(Limits, OnePortIsNoMemory) {
+  Board board = load_board("kv260");
+  board.axi.ports.resize(1);
+  const Subject subject = layer_on(board);
+  const RunResult run = simulate_run(board, subject, {.prompt_tokens = 1, .generate = 2});
+  EXPECT_EQ(limit_of(board, run).name, "ports");
+  EXPECT_NE(limit_of(board, run).reason.find("1 port, 128 bit at 300 MHz"), std::string::npos)
+      << limit_of(board, run).reason;
+}
+
+TEST(Limits, NoRunIsAboveACeiling) {
+  for (const std::string_view name : builtin_board_names()) {
+    const Board board = load_board(std::string(name));
+    const Subject subject = subject_on(board);
+    const RunResult run = simulate_run(board, subject, {.prompt_tokens = 9, .generate = 2});
+    const double seconds = run.all().cycles / (board.accelerator.clock_mhz * 1e6);
+    double last = 0;
+    for (const Ceiling& ceiling : ceilings_of(board)) {
+      EXPECT_LE(last, ceiling.bytes_per_second) << name << ": the lowest comes first";
+      last = ceiling.bytes_per_second;
+      EXPECT_LE((ceiling.of_all_traffic ? run.all().bytes : run.all().stream_bytes) / seconds, last)
+          << name << ": " << ceiling.name;
+    }
+  }
+}
+
+TEST(Sweep, AxesAreKeysWithValues) {
+  const SweepAxis axis = parse_sweep_axis("axi.fabric_latency_ns=150,400");
+  EXPECT_EQ(axis.key, "axi.fabric_latency_ns");
+  EXPECT_EQ(axis.values, (std::vector<std::string>{"150", "400"}));
+  for (const char* wrong : {"", "x", "=1", "x=", "x=1,", "x=,1"})
+    EXPECT_THROW(parse_sweep_axis(wrong), Error) << wrong;
+}
+
+TEST(Sweep, APointIsTheRunOfItsBoard) {
+  const SweepRequest request{.axes = {parse_sweep_axis("axi.fabric_latency_ns=150,800"),
+                                      parse_sweep_axis("accelerator.prefetch_fifo_beats=256,4096")},
+                             .board = "kv260",
+                             .settings = {"axi.switch.clock_mhz=400"},
+                             .run = {.prompt_tokens = 2, .generate = 1}};
+  const auto points = simulate_sweep(request, subject_on);
+  ASSERT_EQ(points.size(), 4u);
+  EXPECT_EQ(points[1].values, (std::vector<std::string>{"150", "4096"})) << "the last axis changes first";
+  for (const SweepPoint& point : points) {
+    const std::vector<std::string> settings = {"axi.switch.clock_mhz=400",
+                                               "axi.fabric_latency_ns=" + point.values[0],
+                                               "accelerator.prefetch_fifo_beats=" + point.values[1]};
+    const Board board = load_board("kv260", settings);
+    EXPECT_EQ(point.board, board);
+    const RunResult alone = simulate_run(board, subject_on(board), request.run);
+    EXPECT_EQ(point.run.all().cycles, alone.all().cycles);
+    EXPECT_EQ(point.run.all().memory_cycles, alone.all().memory_cycles);
+  }
+}
+
+TEST(Sweep, BoardsAreAnAxisAndWrongValuesAreRefusedBeforeAnythingIsSimulated) {
+  SweepRequest request{.axes = {parse_sweep_axis("board=kv260,kv260-400")},
+                       .board = "nonesuch",
+                       .settings = {},
+                       .run = {.prompt_tokens = 1}};
+  EXPECT_EQ(simulate_sweep(request, subject_on)[1].board.name, "kv260-400");
+  request = {.axes = {parse_sweep_axis("axi.fabric_latency_ns=150,fast")},
+             .board = "kv260",
+             .settings = {},
+             .run = {.prompt_tokens = 1}};
+  EXPECT_THROW(simulate_sweep(request, subject_on), Error);
+}
+
+TEST(Sweep, TheReportHasARowForEveryPoint) {
+  const std::vector<SweepAxis> axes = {parse_sweep_axis("board=kv260,kv260-400,ultra96-v2")};
+  const auto points =
+      simulate_sweep({.axes = axes, .board = "", .settings = {}, .run = {.prompt_tokens = 1}}, subject_on);
+  const std::string html = sweep_report(axes, points, "brim sim <x>");
+  EXPECT_EQ(html.find("nan"), std::string::npos);
+  for (const char* part : {"<td>kv260-400</td>", "<td>ultra96-v2</td>", "brim sim &lt;x&gt;", "</svg>"})
+    EXPECT_NE(html.find(part), std::string::npos) << part;
 }
 
 TEST(Run, WaitsForTheRowsOfAnEmbeddingOnTheCardUnlessAPassHidesThem) {
@@ -144,6 +276,24 @@ TEST(Report, IsSelfContainedAndBalanced) {
   EXPECT_EQ(count("<script"), 0u);
   EXPECT_EQ(count("nan"), 0u);
   EXPECT_NE(html.find("brim sim &lt;x&gt; &amp; &quot;y&quot;"), std::string::npos);
+}
+
+// The y of every point of the first chart's curve, and of its dashed line.
+TEST(Report, TheBandwidthCurveStaysBelowThePeak) {
+  for (const std::string_view name : builtin_board_names()) {
+    const Board board = load_board(std::string(name));
+    const Subject subject = subject_on(board);
+    const RunResult run = simulate_run(board, subject, {.prompt_tokens = 1, .generate = 1});
+    const std::string html = html_report({board, subject, run, "", {}});
+    const size_t dashed = html.find("stroke-dasharray");
+    const double peak = std::stod(html.substr(html.find("y1=\"", dashed) + 4));
+    const size_t curve = html.find("<polyline");
+    std::istringstream points(html.substr(html.find("points=\"", curve) + 8));
+    ASSERT_LT(curve, dashed);
+    size_t count = 0;
+    for (double x, y; points >> x && points.ignore() && points >> y; ++count) EXPECT_GE(y, peak) << name;
+    EXPECT_GT(count, 20u) << name;
+  }
 }
 
 }  // namespace

@@ -9,8 +9,8 @@ Shares shares_of(const Board& board, const Subject& subject, const RunResult& ru
   Shares shares;
   shares.seconds = all.all_cycles() / clock;
   shares.tokens_per_second = all.tokens / shares.seconds;
-  shares.decode_tokens_per_second =
-      run.decode.tokens > 0 ? run.decode.tokens / (run.decode.all_cycles() / clock) : 0;
+  if (run.decode.tokens > 0)
+    shares.decode_tokens_per_second = run.decode.tokens / (run.decode.all_cycles() / clock);
   shares.ttft_seconds = run.prompt.all_cycles() / clock;
   shares.card_seconds = all.card_cycles / clock;
   shares.counted = run.decode.tokens > 0 ? "generated" : "prompt";

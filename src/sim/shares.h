@@ -1,6 +1,8 @@
 // What a run comes to: rates, and shares of what board and memory could do.
 #pragma once
 
+#include <optional>
+
 #include "board/board.h"
 #include "sim/run.h"
 #include "sim/subject.h"
@@ -10,8 +12,8 @@ namespace brim::sim {
 // The shares of a run, each as docs/simulator.md defines it.
 struct Shares {
   double seconds = 0;
-  double tokens_per_second = 0;         // of prompt and output
-  double decode_tokens_per_second = 0;  // 0 without any
+  double tokens_per_second = 0;                    // of prompt and output
+  std::optional<double> decode_tokens_per_second;  // none: no token was decoded
   double ttft_seconds = 0;
   double card_seconds = 0;  // of `seconds`, waiting for rows from the card
   // Whose tokens the shares of a token count: the generated ones, without any the prompt's.

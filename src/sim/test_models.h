@@ -7,28 +7,20 @@
 #include "compile/build_program.h"
 #include "compile/planner.h"
 #include "sim/pass.h"
+#include "tests/support/model_shape.h"
 
 namespace brim::sim {
 
-inline ModelDescription test_model(const char* name, uint32_t heads, uint32_t kv_heads, uint32_t head_size) {
-  ModelDescription model;
-  model.name = name;
-  model.dim = 1024;
-  model.layers = 2;
-  model.heads = heads;
-  model.kv_heads = kv_heads;
-  model.head_size = head_size;
-  model.hidden = 2816;  // 22 groups: pages of 2 x 64
-  model.vocabulary = 1000;
-  model.trained_context = 256;
-  return model;
+inline ModelDescription test_model(const char* name, test::Heads heads) {
+  // Of hidden 22 groups: pages of 2 x 64.
+  return test::model_shape(name, 1024, heads, 2816, 1000, 256);
 }
 
 // Multi-head attention; grouped queries with norms; short heads in an odd number, with biases.
 inline std::vector<ModelDescription> test_models() {
-  std::vector<ModelDescription> models = {test_model("multi-head", 8, 8, 128),
-                                          test_model("grouped", 8, 2, 128),
-                                          test_model("short heads", 15, 5, 64)};
+  std::vector<ModelDescription> models = {test_model("multi-head", {8, 8, 128}),
+                                          test_model("grouped", {8, 2, 128}),
+                                          test_model("short heads", {15, 5, 64})};
   models[1].qk_norm = true;
   models[2].qkv_bias = true;
   return models;

@@ -1,5 +1,6 @@
 // Records what happens in a window of a pass and writes it as a Chrome trace (chrome://tracing, Perfetto):
-// one track per unit, AXI port and DRAM bank.
+// a track per unit, AXI port and DRAM bank; further ones where a port's bursts overlap, as viewers take
+// slices of one track to be disjoint or nested.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +38,11 @@ class Trace final : public ddr4::CommandObserver {
   struct Span {
     uint32_t track;
     std::string name;
-    double from;  // microseconds
-    double to;
+    uint64_t from;  // nanoseconds
+    uint64_t to;
   };
   struct Level {
-    double at;
+    uint64_t at;
     uint64_t beats;
   };
   struct OpenRow {
@@ -52,11 +53,15 @@ class Trace final : public ddr4::CommandObserver {
   };
 
   void close_row(uint32_t bank, uint64_t at);
+  std::string track_name(uint32_t track) const;
+  uint64_t ns_of_cycle(Cycle cycle) const;
+  uint64_t ns_of_nck(uint64_t nck) const;
   bool wants_nck(uint64_t at) const;
 
   const Clocks clocks_;
-  const double cycle_us_;
-  const double nck_us_;
+  const double cycle_ns_;
+  const double nck_ns_;
+  const uint32_t refresh_nck_;
   const uint32_t ports_;
   const uint32_t banks_per_group_;
   const Cycle first_;

@@ -6,7 +6,6 @@ namespace brim::sim {
 namespace {
 
 constexpr uint32_t kPageBeats = kPageBytes / kBeatBytes;
-constexpr uint32_t kWeightsPerBeat = 128;
 
 // In which the lanes take a record of K or V: as many elements of four bits at a time as there are weights in
 // a beat, of eight bits half as many.
@@ -25,7 +24,7 @@ Vpu::Vpu(const Board& board, const PassProgram& program, const Design& design, c
       buffers_(buffers),
       trace_(trace),
       ideal_(design.ready_consumer),
-      weight_beat_cycles_(ideal_ ? 1 : std::max(1u, kWeightsPerBeat / board.accelerator.vpu_lanes)),
+      weight_beat_cycles_(ideal_ ? 1 : weight_beat_cycles(board.accelerator)),
       lanes_(board.accelerator.tokens_per_pass) {}
 
 Task Vpu::run() {

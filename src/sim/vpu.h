@@ -17,6 +17,12 @@
 
 namespace brim::sim {
 
+// That the lanes take to multiply a beat of weights.
+inline Cycle weight_beat_cycles(const AcceleratorDescription& accelerator) {
+  constexpr uint32_t kWeightsPerBeat = 128;
+  return std::max(1u, kWeightsPerBeat / accelerator.vpu_lanes);
+}
+
 // A pause of the stream for other reasons than an empty FIFO.
 struct Bubble {
   Cycle cycles = 0;

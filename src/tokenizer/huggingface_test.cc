@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "tests/support/temporary_folder.h"
 #include "tokenizer/build.h"
 #include "tokenizer/pretokenize.h"
 #include "tokenizer/recognise.h"
@@ -297,20 +298,18 @@ TEST_F(TinyLlama, KnowsItsFirstAndLastTokens) {
 }
 
 TEST_F(TinyLlama, IsFoundInADirectoryWithItsChatTemplate) {
-  const auto folder = std::filesystem::temp_directory_path() / ("brim_hf_" + std::to_string(::getpid()));
-  std::filesystem::create_directories(folder);
+  const test::TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary.path();
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"}) {
-    std::filesystem::copy_file(test::shared_data(std::string("tokenizer/tinyllama_") + file), folder / file,
-                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(test::shared_data(std::string("tokenizer/tinyllama_") + file), folder / file);
   }
   const TestTokenizer tokenizer(build_tokenizer(folder));
-  std::filesystem::remove_all(folder);
   const ChatTable table = tokenizer.get().chat_table();
   EXPECT_TRUE(table.has(kHasChatTable) && table.has(kTakesSystem));
   EXPECT_EQ(table[kChatBegin], "<|user|>\n");
   EXPECT_EQ(table[kChatAnswerPrompt], "</s>\n<|assistant|>\n");
   EXPECT_EQ(vocabulary_size(tokenizer.blob()), 32000u);
-  EXPECT_THROW(build_tokenizer(std::filesystem::temp_directory_path() / "brim_no_such"), Error);
+  EXPECT_THROW(build_tokenizer(folder / "absent"), Error);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/error.h"
+#include "base/json.h"
 
 namespace brim {
 
@@ -25,13 +25,6 @@ inline std::string text_or(const Json& json, const std::string& fallback) {
 
 inline bool flag_or(const Json& json, bool fallback) {
   return json.is_boolean() ? json.get<bool>() : fallback;
-}
-
-// Throws Error naming the file.
-inline Json parse_json(std::string_view text, const std::string& name) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) throw Error(name + ": is no valid JSON; fetch the file again");
-  return json;
 }
 
 }  // namespace brim

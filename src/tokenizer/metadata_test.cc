@@ -1,13 +1,13 @@
 // What tokenizer files say besides their vocabulary: added, first and last tokens, defaults of absent keys,
 // chat templates, and what is told because it is not followed.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "tests/support/temporary_folder.h"
 #include "tokenizer/build.h"
 #include "tokenizer/chat_program.h"
 #include "tokenizer/recognise.h"
@@ -22,17 +22,9 @@ using Ids = std::vector<uint32_t>;
 using OrderedJson = nlohmann::ordered_json;
 using test::TestTokenizer;
 
-// A folder with the files of a tokenizer, removed at the end.
+// A folder with the files of a tokenizer.
 class Folder {
  public:
-  Folder()
-      : path_(std::filesystem::temp_directory_path() / concat("brim_metadata_", ::getpid(), "_", ++count_)) {
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
   Folder& with(const std::string& file, const std::string& content) {
     std::filesystem::create_directories((path_ / file).parent_path());
     std::ofstream(path_ / file, std::ios::binary) << content;
@@ -50,8 +42,8 @@ class Folder {
   }
 
  private:
-  static inline int count_ = 0;
-  std::filesystem::path path_;
+  const test::TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_.path();
 };
 
 // The letters of a small vocabulary of characters, ids 3 on; <unk>, <s>, </s> before them.

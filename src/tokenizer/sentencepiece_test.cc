@@ -5,6 +5,7 @@
 
 #include <unordered_map>
 
+#include "tests/support/temporary_folder.h"
 #include "tokenizer/build.h"
 #include "tokenizer/sources.h"
 #include "tokenizer/test_texts.h"
@@ -79,11 +80,9 @@ std::string training_text() {
 }
 
 // A small BPE model with the given options besides the usual ones.
-std::string train(const std::string& name, std::unordered_map<std::string, std::string> options) {
-  const auto path = std::filesystem::temp_directory_path() /
-                    ("brim_spm_" + std::to_string(::getpid()) + "_" + name + ".txt");
-  std::ofstream(path, std::ios::binary) << training_text();
-  options.insert({{"input", path.string()},
+std::string train(std::unordered_map<std::string, std::string> options) {
+  const test::TemporaryFolder folder;
+  options.insert({{"input", folder.write("text", training_text())},
                   {"model_type", "bpe"},
                   {"vocab_size", "600"},
                   {"character_coverage", "0.98"},
@@ -91,7 +90,6 @@ std::string train(const std::string& name, std::unordered_map<std::string, std::
                   {"minloglevel", "2"}});
   std::string model;
   const auto status = sentencepiece::SentencePieceTrainer::Train(options, nullptr, &model);
-  std::filesystem::remove(path);
   EXPECT_TRUE(status.ok()) << status.ToString();
   return model;
 }
@@ -149,7 +147,7 @@ void PrintTo(const TrainedModel& model, std::ostream* out) { *out << model.name;
 class TrainedModels : public testing::TestWithParam<TrainedModel> {};
 
 TEST_P(TrainedModels, GiveSentencePiecesIdsAndTexts) {
-  expect_same_everywhere(train(GetParam().name, GetParam().options), 2000);
+  expect_same_everywhere(train(GetParam().options), 2000);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -195,7 +193,7 @@ std::string with_unused_pieces(const std::string& model, uint32_t step) {
 
 TEST(SentencePiece, SplitsUnusedPiecesIntoTheirParts) {
   for (const uint32_t step : {2u, 3u, 7u}) {
-    const std::string model = with_unused_pieces(train("Unused" + std::to_string(step), {}), step);
+    const std::string model = with_unused_pieces(train({}), step);
     ASSERT_TRUE(ours(model).get().tables().has_unused());
     expect_same_everywhere(model, 2000);
   }
@@ -203,7 +201,7 @@ TEST(SentencePiece, SplitsUnusedPiecesIntoTheirParts) {
 
 TEST(SentencePiece, RefusesOtherModelTypesByName) {
   for (const std::string type : {"unigram", "char", "word"}) {
-    const std::string model = train("type_" + type, {{"model_type", type}, {"vocab_size", "400"}});
+    const std::string model = train({{"model_type", type}, {"vocab_size", "400"}});
     try {
       ours(model);
       FAIL() << type << " was taken";
@@ -214,7 +212,7 @@ TEST(SentencePiece, RefusesOtherModelTypesByName) {
 }
 
 TEST(SentencePiece, RefusesModelsThatAreCutOffAnywhere) {
-  const std::string model = train("truncated", {{"vocab_size", "150"}});
+  const std::string model = train({{"vocab_size", "150"}});
   for (size_t bytes = 0; bytes < model.size(); bytes += bytes < 4000 ? 1 : 97) {
     // Cut between two fields a model stays well-formed, so that only a throw or a sound blob will do.
     try {
@@ -226,7 +224,7 @@ TEST(SentencePiece, RefusesModelsThatAreCutOffAnywhere) {
 }
 
 TEST(SentencePiece, SurvivesDamagedModels) {
-  const std::string model = train("damaged", {{"vocab_size", "150"}});
+  const std::string model = train({{"vocab_size", "150"}});
   std::mt19937 random(3);
   for (int i = 0; i < 400; ++i) {
     std::string damaged = model;
