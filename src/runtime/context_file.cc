@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
-#include "base/crc32c.h"
 #include "image/output_file.h"
 
 namespace brim {
