@@ -302,12 +302,18 @@ std::vector<uint32_t> members(std::span<const uint64_t> mask) {
 // The token that leads to the end soonest, by a simple view of JSON: close what is open, else as little as
 // possible.
 uint32_t closing(const TokenTrie& vocabulary, const std::vector<uint32_t>& allowed) {
+  const auto may_come = [&](std::string_view text) {
+    return std::any_of(allowed.begin(), allowed.end(),
+                       [&](uint32_t token) { return vocabulary.text(token) == text; });
+  };
+  // Both braces: within a string, where they close nothing.
+  const bool in_string = may_come("{") && may_come("}");
+  const std::string_view order = in_string ? "\"" : "}]\":0123456789nabcdefghijklmopqrstuvwxyz-.TZ,";
   const auto cost = [&](uint32_t token) -> size_t {
     if (vocabulary.is_end(token)) return 0;
     const std::string_view text = vocabulary.text(token);
     if (text.size() > 1) return 1000;
-    constexpr std::string_view kOrder = "}]\":0123456789nabcdefghijklmopqrstuvwxyz-.TZ,";
-    return 1 + std::min(kOrder.find(text[0]), kOrder.size());
+    return 1 + std::min(order.find(text[0]), order.size());
   };
   return *std::min_element(allowed.begin(), allowed.end(),
                            [&](uint32_t a, uint32_t b) { return cost(a) < cost(b); });
