@@ -2,7 +2,7 @@
 BRIM := build/release/brim
 JOBS := $(shell nproc)
 
-.PHONY: build install deb rtl synth coverage demo test test-web test-long bench format lint clean
+.PHONY: build install deb rtl synth coverage demo test test-web test-long fuzz bench format lint clean
 
 build:
 	@scripts/setup build
@@ -46,8 +46,13 @@ test-long:
 	cmake --build --preset release -j $(JOBS)
 	cmake --build --preset debug -j $(JOBS)
 	ctest --preset debug -j $(JOBS) -LE long
-	fuzz/run 30
+	fuzz/run 600
 	ctest --preset release -j $(JOBS)
+
+# Ten minutes per target; what is found is put into fuzz/seeds.
+fuzz:
+	@scripts/setup all
+	KEEP=1 fuzz/run 600
 
 synth:
 	@scripts/setup test

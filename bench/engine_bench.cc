@@ -52,14 +52,16 @@ void matvec(benchmark::State& state, const std::string& name) {
       static_cast<double>(pages * kPageBytes * 2 * tokens * state.iterations()), benchmark::Counter::kIsRate);
 }
 
-// Args: head size, positions.
+// Args: head size, positions, bits of K and V.
 void attention(benchmark::State& state, const std::string& name) {
   const auto kernels = make_kernels(name);
-  const KvFormat format = kv_format(static_cast<uint32_t>(state.range(0)));
+  const KvFormat format =
+      kv_format(static_cast<uint32_t>(state.range(0)), static_cast<uint32_t>(state.range(2)));
   const auto positions = static_cast<uint32_t>(state.range(1));
   const std::vector<uint8_t> keys = random_bytes(uint64_t{positions} * format.record_bytes);
   const std::vector<uint8_t> values = random_bytes(uint64_t{positions} * format.record_bytes);
-  const std::vector<uint8_t> scales(2 * positions, 0x11);
+  const std::vector<uint8_t> scales(format.scale_bytes * positions, 0x11);
+  const KvView v{values.data(), scales.data(), format};
   int16_t q[kA16Block] = {100, -200, 300};
   std::vector<float> scores(positions);
   std::vector<int16_t> mantissas(positions);
@@ -70,14 +72,12 @@ void attention(benchmark::State& state, const std::string& name) {
     bool overflow = false;
     kernels->scores({keys.data(), scales.data(), format}, q, -16, 0.1f, 0, positions, scores.data());
     kernels->softmax(scores.data(), positions);
-    kernels->attention_weights(scores.data(), scales.data(), positions, mantissas.data(), exponents.data(),
-                               &overflow);
-    kernels->values({values.data(), scales.data(), format}, mantissas.data(), exponents.data(), positions,
-                    out);
+    kernels->attention_weights(scores.data(), v, positions, mantissas.data(), exponents.data(), &overflow);
+    kernels->values(v, mantissas.data(), exponents.data(), positions, out);
     benchmark::DoNotOptimize(out);
   }
   state.SetBytesProcessed(
-      static_cast<int64_t>(state.iterations() * positions * 2 * (format.record_bytes + 2)));
+      static_cast<int64_t>(state.iterations() * positions * 2 * (format.record_bytes + format.scale_bytes)));
 }
 
 void swiglu(benchmark::State& state, const std::string& name) {
@@ -122,7 +122,8 @@ void register_all() {
     if (name == "reference") continue;
     one->Args({32, 4096, 1});
     for (const int64_t groups : {32, 86, 43}) one->Args({groups, 2, 64});
-    add("attention", attention)->ArgNames({"head_size", "positions"})->Args({64, 1024})->Args({128, 1024});
+    auto* heads = add("attention", attention)->ArgNames({"head_size", "positions", "bits"});
+    for (const int64_t bits : {8, 4}) heads->Args({64, 1024, bits})->Args({128, 1024, bits});
     add("swiglu", swiglu);
   }
   benchmark::RegisterBenchmark("hand_over", hand_over)->ArgName("threads")->Arg(2)->UseRealTime();

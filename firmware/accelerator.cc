@@ -27,9 +27,13 @@ void barrier() { asm volatile("dsb sy" ::: "memory"); }
 
 constexpr double kResetSeconds = 1.0;
 
+// Of one pass; more is no accident.
+constexpr uint32_t kMostRepairs = 32;
+
 }  // namespace
 
-bool Accelerator::attach(const ImageHeader& image) {
+bool Accelerator::attach(const ImageHeader& image, EmbeddingRows& rows) {
+  rows_ = &rows;
   switch (accelerator::look_for_accelerator(block)) {
     case accelerator::Presence::kPresent:
       break;
@@ -49,6 +53,7 @@ bool Accelerator::attach(const ImageHeader& image) {
     print("Error: the image's program is too short. Pack the model again.\n");
     return false;
   }
+  repairs_.attach(image);
   program_address_ = view.program.address;
   program_ = reinterpret_cast<const ProgramHeader*>(program_address_);
   logits_address_ = view.logits.address;
@@ -107,13 +112,33 @@ PassLogits Accelerator::run(const Pass& pass) {
   if (scratch_used_) flush_cache(reinterpret_cast<const void*>(logits_address_), logits_bytes_);
   scratch_used_ = false;
 
-  accelerator::Request(program_address_, pass).write(block);
-  barrier();
-  const double start = seconds_now();
-  block.write(registers::kControl, registers::kStart);
-  if (!wait_for_end(board::kPassSeconds)) return fail(pass, nullptr);
-  const accelerator::Outcome outcome = accelerator::read_outcome(block);
-  if (!outcome.done) return fail(pass, &outcome);
+  Pass as_slots = pass;
+  if (rows_->used()) {
+    as_slots.tokens = rows_->fetch(pass.tokens);
+    if (as_slots.tokens.empty()) return PassLogits::failure();
+  }
+  uint64_t repaired[kMostRepairs];
+  uint32_t repairs = 0;
+  double start;
+  while (true) {
+    accelerator::Request(program_address_, as_slots).write(block);
+    barrier();
+    start = seconds_now();
+    block.write(registers::kControl, registers::kStart);
+    if (rows_->used() && repairs == 0) rows_->prepare(pass.next);
+    if (!wait_for_end(board::kPassSeconds)) return fail(pass, nullptr);
+    const accelerator::Outcome outcome = accelerator::read_outcome(block);
+    if (outcome.done) break;
+    if (outcome.code != registers::ErrorCode::kDamaged || repairs == kMostRepairs)
+      return fail(pass, &outcome);
+    const uint64_t address = outcome.byte_address();
+    if (std::find(repaired, repaired + repairs, address) != repaired + repairs) {
+      report_stuck(address);
+      return fail(pass, &outcome);
+    }
+    if (!reset() || !repairs_.repair(outcome.region, address)) return fail(pass, &outcome);
+    repaired[repairs++] = address;
+  }
   work_.tokens += tokens;
   work_.seconds += seconds_now() - start;
   work_.counters += accelerator::read_counters(block);
@@ -129,6 +154,11 @@ PassLogits Accelerator::run(const Pass& pass) {
   return {{first.data(), bytes / sizeof(float)}, program_->logits_stride * kFloatsPerBeat};
 }
 
+bool Accelerator::reset() {
+  block.write(registers::kControl, registers::kSoftReset);
+  return wait_for_end(kResetSeconds);
+}
+
 PassLogits Accelerator::fail(const Pass& pass, const accelerator::Outcome* outcome) {
   if (outcome != nullptr) {
     print("\nError: accelerator: ", registers::describe(outcome->code), " (code ",
@@ -138,9 +168,7 @@ PassLogits Accelerator::fail(const Pass& pass, const accelerator::Outcome* outco
     print("\nError: the accelerator did not finish a pass of ", pass.tokens.size(), " tokens at position ",
           pass.position, " within ", board::kPassSeconds, " s.");
   }
-  block.write(registers::kControl, registers::kSoftReset);
-  print(wait_for_end(kResetSeconds) ? " It has been reset.\n"
-                                    : " It does not react to a reset either: reset the board.\n");
+  print(reset() ? " It has been reset.\n" : " It does not react to a reset either: reset the board.\n");
   return PassLogits::failure();
 }
 

@@ -8,6 +8,8 @@
 #include "accelerator/counters.h"
 #include "accelerator/driver.h"
 #include "engine/pass.h"
+#include "firmware/embedding_rows.h"
+#include "firmware/repair.h"
 #include "image/header.h"
 #include "isa/instruction.h"
 #include "runtime/candidates.h"
@@ -27,13 +29,14 @@ class Accelerator final : public PassRunner {
  public:
   // Looks for the accelerator and takes the image's program into use. False, with what is wrong on the
   // console, where it is not there or cannot run the program.
-  bool attach(const ImageHeader& image);
+  bool attach(const ImageHeader& image, EmbeddingRows& rows);
 
   uint32_t vocabulary() const override { return program_->vocabulary; }
   uint32_t context() const override { return program_->context; }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
 
-  // If the pass fails, what happened is on the console, and the accelerator has been reset.
+  // A pass that comes to damaged memory is run again when that has been repaired. If it fails for good, what
+  // happened is on the console, and the accelerator has been reset.
   PassLogits run(const Pass& pass) override;
 
   // Memory for a Sampler, valid until the next pass: two rows of the logits region in which the last pass's
@@ -46,12 +49,20 @@ class Accelerator final : public PassRunner {
   // The row of the logits region for token t of a pass, as it is in memory.
   std::span<float> logits_row(uint32_t token);
 
+  Repairs& repairs() { return repairs_; }
+
   bool counts_stalls() const { return facts_.counts_stalls(); }
   const Work& work() const { return work_; }
-  void clear_work() { work_ = {}; }
+  const EmbeddingRows& rows() const { return *rows_; }
+  void clear_work() {
+    work_ = {};
+    rows_->clear();
+  }
+  void set_work(const Work& work) { work_ = work; }
 
  private:
   bool wait_for_end(double seconds);
+  bool reset();
   uint64_t logits_rows() const;
   PassLogits fail(const Pass& pass, const accelerator::Outcome* outcome);
 
@@ -63,6 +74,8 @@ class Accelerator final : public PassRunner {
   uint32_t max_tokens_ = 0;
   uint32_t last_row_ = 0;  // of the last pass's logits
   bool scratch_used_ = false;
+  EmbeddingRows* rows_ = nullptr;
+  Repairs repairs_;
   Work work_;
 };
 

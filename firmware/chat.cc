@@ -9,11 +9,14 @@
 #include "firmware/image_loader.h"
 #include "firmware/line_editor.h"
 #include "firmware/processing_system.h"
+#include "firmware/scrub.h"
+#include "firmware/self_test.h"
 #include "firmware/timer.h"
 #include "isa/layout.h"
 #include "runtime/chat_command.h"
 #include "runtime/conversation.h"
 #include "runtime/ngram_drafter.h"
+#include "runtime/passes.h"
 #include "runtime/sampler.h"
 #include "tokenizer/decoder.h"
 
@@ -26,6 +29,7 @@ constexpr uint32_t kMarkupBytes = 2048;         // for what the chat table puts 
 constexpr uint32_t kScratchBytes = 480 * 1024;  // LLaMA-2's tokenizer takes some 150 bytes per byte of text
 constexpr uint32_t kMostTokens = 32768;         // of a conversation
 constexpr uint32_t kTextBytes = 2048;           // of one token
+constexpr uint32_t kTokensPerCheck = 4096;      // decoded between repetitions of the known pass
 constexpr uint32_t kNgrams = 16384;             // that drafts are looked up in
 
 char line_buffer[kLineBytes];
@@ -66,8 +70,10 @@ class RegionSampler {
 
 class Chat {
  public:
-  Chat(Accelerator& accelerator, const Tokenizer& tokenizer)
+  Chat(Accelerator& accelerator, const Tokenizer& tokenizer, const ImageHeader& image)
       : accelerator_(accelerator),
+        image_(image),
+        scrubber_(image, accelerator.repairs()),
         tokenizer_(tokenizer),
         conversation_(accelerator, tokenizer, tokens),
         sampler_(settings_.sampler, accelerator),
@@ -99,7 +105,10 @@ class Chat {
         print("^C\n> ");
       }
       const int byte = console::take();
-      if (byte < 0) continue;
+      if (byte < 0) {
+        if (!scrubber_.step()) return;
+        continue;
+      }
       const LineEditor::Event event = editor.feed(static_cast<char>(byte));
       print(editor.echo());
       switch (event) {
@@ -116,6 +125,7 @@ class Chat {
           break;
         case LineEditor::Event::kLine:
           if (!editor.line().empty() && !take(editor.line())) return;
+          if (tokens_since_check_ >= kTokensPerCheck && !self_check()) return;
           break;
       }
       print("> ");
@@ -149,6 +159,8 @@ class Chat {
         speculate();
         print(read.text, "\n");
         return true;
+      case ChatAction::kSelfCheck:
+        return self_check();
       case ChatAction::kTokens:
         print(read.text, "\n");
         return true;
@@ -173,6 +185,19 @@ class Chat {
     conversation_.speculate(settings_.spec == SpecType::kNone ? nullptr : &speculation_);
     speculation_.set_max_drafts(sampler_.needs_scratch() ? accelerator_.sampled_tokens() - 1
                                                          : Speculation::kMostDrafts);
+  }
+
+  // The known pass stands at the first positions. What the conversation has there is run again, which gives
+  // the same K and V.
+  bool self_check() {
+    tokens_since_check_ = 0;
+    const Work work = accelerator_.work();
+    if (!self_test(accelerator_, image_.known_pass)) return false;
+    const uint32_t spoilt = std::min(image_.known_pass.tokens, conversation_.position());
+    const bool whole = run_passes(accelerator_, conversation_.tokens().first(spoilt), 0, spoilt,
+                                  [](size_t, std::span<const float>) {});
+    accelerator_.set_work(work);
+    return whole;
   }
 
   void refuse(std::string_view what) { print("Error: ", what, ".\n"); }
@@ -211,6 +236,7 @@ class Chat {
     });
     decode_seconds_ = seconds_now() - decode_start;
     decoded_tokens_ = conversation_.position() - before;
+    tokens_since_check_ += decoded_tokens_;
     passes_ = conversation_.passes() - passes;
     print(decoder.finish(token_text), "\n");
     if (reason == StopReason::kInterrupted) print("[stopped]\n");
@@ -224,6 +250,11 @@ class Chat {
   void stats() {
     const Work& work = accelerator_.work();
     print("context      ", conversation_.position(), " of ", conversation_.context(), " tokens used\n");
+    const Repairs& repairs = accelerator_.repairs();
+    print("integrity    ", repairs.count(), " repairs");
+    if (repairs.count() > 0) print(", the last at ", Hex{repairs.last()});
+    print("; ", scrubber_.bytes() >> 20, " MiB read between turns, the whole image ", scrubber_.rounds(),
+          " times\n");
     if (prompt_tokens_ == 0) return;
     print("prompt       ", prompt_tokens_, " tokens, first token after ", Fixed{first_token_seconds_, 3},
           " s\n");
@@ -237,6 +268,10 @@ class Chat {
           Fixed{memory_peak_bytes_per_second() / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
           "accelerator  ", Fixed{static_cast<double>(work.counters.cycles) / count, 0},
           " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
+    if (const EmbeddingRows& rows = accelerator_.rows(); rows.used()) {
+      print("card         ", rows.rows(), " rows of the embedding, waited for ", Fixed{rows.seconds(), 3},
+            " s\n");
+    }
     const SpeculationCounts& spec = speculation_.counts();
     print("passes       ", passes_, ", ",
           Fixed{count / static_cast<double>(std::max<uint64_t>(passes_, 1)), 2}, " tokens each; ",
@@ -257,6 +292,8 @@ class Chat {
   }
 
   Accelerator& accelerator_;
+  const ImageHeader& image_;
+  Scrubber scrubber_;
   const Tokenizer& tokenizer_;
   Conversation conversation_;
   ChatSettings settings_;
@@ -270,6 +307,7 @@ class Chat {
   double first_token_seconds_ = 0;
   double decode_seconds_ = 0;
   uint32_t decoded_tokens_ = 0;
+  uint32_t tokens_since_check_ = 0;
   uint64_t passes_ = 0;
 };
 
@@ -292,7 +330,7 @@ bool chat(Accelerator& accelerator, const ImageHeader& image) {
           accelerator.vocabulary(), ". Pack with the model's own --tokenizer.\n");
     return false;
   }
-  Chat session(accelerator, tokenizer);
+  Chat session(accelerator, tokenizer, image);
   if (!session.prepare()) {
     print("Error: this tokenizer needs more memory than the firmware has.\n");
     return false;

@@ -164,6 +164,18 @@ Fat32::Found Fat32::find(std::string_view name, FatFile* file) {
   return Found::kDamaged;
 }
 
+bool FatReader::skip(uint32_t bytes) {
+  if (bytes > left() || bytes % kSectorBytes != 0) return false;
+  const uint64_t cluster_bytes = uint64_t{volume_.sectors_per_cluster_} * kSectorBytes;
+  const uint64_t clusters = (offset_ % cluster_bytes + bytes) / cluster_bytes;
+  offset_ += bytes;
+  for (uint64_t i = 0; i < clusters; ++i) {
+    if (cluster_ == 0) return false;
+    cluster_ = volume_.next_cluster(cluster_);
+  }
+  return true;
+}
+
 bool FatReader::read(uint8_t* to, uint32_t bytes) {
   if (bytes > left() || (bytes % kSectorBytes != 0 && bytes != left())) return false;
   const uint32_t cluster_bytes = volume_.sectors_per_cluster_ * kSectorBytes;
@@ -195,6 +207,44 @@ bool FatReader::read(uint8_t* to, uint32_t bytes) {
     cluster_ = last;
     if (part == run) cluster_ = after != 0 ? after : volume_.next_cluster(last);
   }
+  return true;
+}
+
+ResolvedFile::Resolved ResolvedFile::resolve(Fat32& volume, const FatFile& file) {
+  volume_ = &volume;
+  bytes_ = file.bytes;
+  runs_ = 0;
+  const uint32_t cluster_sectors = volume.sectors_per_cluster_;
+  const auto sectors = static_cast<uint32_t>((uint64_t{file.bytes} + kSectorBytes - 1) / kSectorBytes);
+  uint32_t cluster = file.first_cluster, before = 0;
+  for (uint32_t at = 0; at < sectors; at += cluster_sectors) {
+    if (at > 0) cluster = volume.next_cluster(before);
+    if (!volume.valid(cluster)) return Resolved::kDamaged;
+    if (at == 0 || cluster != before + 1) {
+      if (runs_ == kMostRuns) return Resolved::kScattered;
+      run_[runs_++] = {at, volume.first_sector(cluster)};
+    }
+    before = cluster;
+  }
+  return Resolved::kYes;
+}
+
+bool ResolvedFile::read(uint32_t offset, uint32_t bytes, uint8_t* to) {
+  if (bytes > kMostBytes || offset > bytes_ || bytes > bytes_ - offset) return false;
+  if (bytes == 0) return true;
+  const uint32_t first = offset / kSectorBytes;
+  const uint32_t end = (offset + bytes - 1) / kSectorBytes + 1;
+  uint32_t run = runs_ - 1;
+  while (run_[run].first_sector_of_file > first) --run;
+  for (uint32_t sector = first; sector < end; ++run) {
+    const uint32_t run_end = run + 1 < runs_ ? run_[run + 1].first_sector_of_file : end;
+    const uint32_t count = (run_end < end ? run_end : end) - sector;
+    const uint64_t from = run_[run].sector + (sector - run_[run].first_sector_of_file);
+    if (!volume_->device_.read(from, count, sectors_ + (sector - first) * kSectorBytes)) return false;
+    sector += count;
+  }
+  const uint8_t* part = sectors_ + offset % kSectorBytes;
+  for (uint32_t i = 0; i < bytes; ++i) to[i] = part[i];
   return true;
 }
 

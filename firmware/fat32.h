@@ -29,6 +29,7 @@ class Fat32 {
 
  private:
   friend class FatReader;
+  friend class ResolvedFile;
 
   // The cluster after `cluster`; 0: an error, or the end.
   uint32_t next_cluster(uint32_t cluster);
@@ -58,6 +59,9 @@ class FatReader {
 
   uint32_t left() const { return file_.bytes - offset_; }
 
+  // Leaves out the next `bytes` bytes, a multiple of kSectorBytes. False as read().
+  bool skip(uint32_t bytes);
+
   // Reads the next `bytes` bytes: a multiple of kSectorBytes, or all that is left. False if the card or the
   // file's chain of clusters fails, or the file is shorter.
   bool read(uint8_t* to, uint32_t bytes);
@@ -67,6 +71,34 @@ class FatReader {
   FatFile file_;
   uint32_t offset_ = 0;
   uint32_t cluster_ = 0;  // that holds offset_; 0 before the chain has been followed that far
+};
+
+// A file whose clusters have been looked up once, so that any part of it is read with one look at the card
+// for each run of neighbouring clusters that it is in.
+class ResolvedFile {
+ public:
+  static constexpr uint32_t kMostRuns = 256;
+  static constexpr uint32_t kMostBytes = 16384;  // of a part
+
+  enum class Resolved : uint8_t { kYes, kDamaged, kScattered };
+
+  // kDamaged: the card or the file's chain of clusters fails; kScattered: it is in more than kMostRuns runs.
+  Resolved resolve(Fat32& volume, const FatFile& file);
+
+  // Any `bytes` <= kMostBytes of the file from `offset` on. False if they go beyond it or the card fails.
+  bool read(uint32_t offset, uint32_t bytes, uint8_t* to);
+
+ private:
+  struct Run {
+    uint32_t first_sector_of_file;
+    uint64_t sector;  // of the device
+  };
+
+  Fat32* volume_ = nullptr;
+  uint32_t bytes_ = 0;
+  uint32_t runs_ = 0;
+  Run run_[kMostRuns] = {};
+  alignas(64) uint8_t sectors_[kMostBytes + 2 * kSectorBytes] = {};
 };
 
 }  // namespace brim

@@ -81,6 +81,8 @@ class FatCard : public testing::Test {
     return out;
   }
 
+  static void scatter(MemoryCard& card);
+
   static std::vector<uint8_t>* first_;
   static std::vector<uint8_t>* second_;
   static std::vector<uint8_t>* card_;
@@ -115,9 +117,8 @@ TEST_F(FatCard, ReadsNeighbouringClustersWithOneTransfer) {
   EXPECT_LE(card.reads - before, 3u) << "the table, the whole sectors, the last one";
 }
 
-TEST_F(FatCard, FollowsFragmentedFiles) {
-  MemoryCard card(*card_);
-  // The file's second cluster trades places with one far away.
+// brim.img's second cluster trades places with one far away.
+void FatCard::scatter(MemoryCard& card) {
   const uint64_t here = 4, there = 900;
   uint8_t* entries = &card.bytes[table()];
   std::swap_ranges(&card.bytes[data(here)], &card.bytes[data(here)] + cluster_bytes(),
@@ -125,6 +126,49 @@ TEST_F(FatCard, FollowsFragmentedFiles) {
   put32(entries + 4 * there, get32(entries + 4 * here));
   put32(entries + 4 * (here - 1), there);
   put32(entries + 4 * here, 0);
+}
+
+TEST_F(FatCard, ResolvedFilesAreReadAnywhereWithoutLookingIntoTheTable) {
+  for (const bool scattered : {false, true}) {
+    MemoryCard card(*card_);
+    if (scattered) scatter(card);
+    Fat32 volume(card);
+    ASSERT_EQ(volume.mount(), nullptr);
+    FatFile file;
+    ASSERT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes);
+    ResolvedFile resolved;
+    ASSERT_EQ(resolved.resolve(volume, file), ResolvedFile::Resolved::kYes);
+    for (const uint32_t bytes : {1u, 64u, 512u, 700u, 4160u}) {
+      std::vector<uint8_t> part(bytes);
+      for (uint32_t at = 0; at + bytes <= file.bytes; at += 97) {
+        const uint64_t before = card.reads;
+        ASSERT_TRUE(resolved.read(at, bytes, part.data()));
+        ASSERT_TRUE(std::equal(part.begin(), part.end(), first_->begin() + at)) << bytes << " at " << at;
+        ASSERT_LE(card.reads - before, scattered ? 3u : 1u);
+      }
+    }
+    uint8_t byte;
+    EXPECT_TRUE(resolved.read(file.bytes - 1, 1, &byte));
+    EXPECT_FALSE(resolved.read(file.bytes, 1, &byte));
+    EXPECT_FALSE(resolved.read(UINT32_MAX, 2, &byte));
+    EXPECT_FALSE(resolved.read(0, ResolvedFile::kMostBytes + 1, &byte));
+  }
+}
+
+TEST_F(FatCard, ResolvingAFileWhoseChainEndsTooSoonFails) {
+  MemoryCard card(*card_);
+  put32(&card.bytes[table() + 4 * 3], 0);
+  Fat32 volume(card);
+  ASSERT_EQ(volume.mount(), nullptr);
+  FatFile file;
+  ASSERT_EQ(volume.find("brim.img", &file), Fat32::Found::kYes);
+  ResolvedFile resolved;
+  EXPECT_EQ(resolved.resolve(volume, file), ResolvedFile::Resolved::kDamaged);
+}
+
+TEST_F(FatCard, FollowsFragmentedFiles) {
+  MemoryCard card(*card_);
+  scatter(card);
   Fat32 volume(card);
   ASSERT_EQ(volume.mount(), nullptr);
   FatFile file;

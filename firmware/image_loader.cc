@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/crc32c.h"
 #include "firmware/board.h"
 #include "firmware/cache.h"
 #include "firmware/console.h"
@@ -12,7 +13,6 @@
 #include "firmware/fat32.h"
 #include "firmware/sdhci.h"
 #include "firmware/timer.h"
-#include "image/crc32c.h"
 
 namespace brim {
 
@@ -47,7 +47,9 @@ class ProgressLine {
 
 uint64_t content_bytes(const ImageHeader& header) {
   uint64_t total = 0;
-  for (uint32_t i = 0; i < header.region_count; ++i) total += header.regions[i].file_bytes;
+  for (uint32_t i = 0; i < header.region_count; ++i) {
+    if (header.regions[i].has_content()) total += header.regions[i].file_bytes;
+  }
   return total;
 }
 
@@ -103,6 +105,7 @@ bool all_regions_sound(const ImageHeader& header) {
   ProgressLine progress("checked", content_bytes(header));
   for (uint32_t i = 0; i < header.region_count; ++i) {
     const RegionEntry& region = header.regions[i];
+    if (!region.has_content()) continue;
     uint32_t crc = 0;
     for (uint64_t done = 0; done < region.file_bytes; done += kStep) {
       const uint64_t part = std::min<uint64_t>(kStep, region.file_bytes - done);
@@ -110,7 +113,7 @@ bool all_regions_sound(const ImageHeader& header) {
       progress.add(part);
       console::poll();
     }
-    if (region.file_bytes > 0 && !check_region(region, crc)) return false;
+    if (!check_region(region, crc)) return false;
   }
   return true;
 }
@@ -147,7 +150,7 @@ class ImageFiles {
       uint64_t bytes = 0;
       for (uint32_t i = 0; i < header.region_count; ++i) {
         const RegionEntry& region = header.regions[i];
-        if (region.address >= header.memory[m].base &&
+        if (region.has_content() && region.address >= header.memory[m].base &&
             region.address - header.memory[m].base < header.memory[m].bytes) {
           bytes += region.file_bytes;
         }
@@ -174,6 +177,23 @@ class ImageFiles {
     if (reader_->read(to, bytes)) return true;
     print("Error: the card cannot be read (", std::string_view(kPartNames[current_]),
           "). Check the card, or copy the image to it again.\n");
+    return false;
+  }
+
+  // Any bytes of the image, whole sectors within one file.
+  bool read_at(uint64_t offset, uint8_t* to, uint64_t bytes) {
+    for (uint32_t i = 0; i < count_; ++i) {
+      if (offset < files_[i].bytes) {
+        FatReader reader(volume_, files_[i]);
+        if (!reader.skip(static_cast<uint32_t>(offset))) return false;
+        for (uint64_t done = 0; done < bytes; done += kStep) {
+          if (!reader.read(to + done, static_cast<uint32_t>(std::min<uint64_t>(kStep, bytes - done))))
+            return false;
+        }
+        return true;
+      }
+      offset -= files_[i].bytes;
+    }
     return false;
   }
 
@@ -209,7 +229,7 @@ bool load_regions(ImageFiles& files, const ImageHeader& header) {
   uint8_t order[kMaxRegions];
   uint32_t count = 0;
   for (uint32_t i = 0; i < header.region_count; ++i) {
-    if (header.regions[i].file_bytes > 0) order[count++] = static_cast<uint8_t>(i);
+    if (header.regions[i].has_content()) order[count++] = static_cast<uint8_t>(i);
   }
   std::sort(order, order + count, [&](uint8_t a, uint8_t b) {
     return header.regions[a].file_offset < header.regions[b].file_offset;
@@ -246,13 +266,23 @@ const ImageHeader* resident_image() {
   return ImageView(*header).header.address == board::kFirmwareEnd ? header : nullptr;
 }
 
+// The slot and what is in it, for as long as the program runs.
+struct Slot {
+  SdCard card;
+  Fat32 volume{card};
+  ImageFiles files{volume};
+  bool image_found = false;
+};
+Slot& slot() {
+  static Slot only;
+  return only;
+}
+
 }  // namespace
 
-const ImageHeader* load_image() {
+const ImageHeader* load_image(EmbeddingRows& rows) {
   const ImageHeader* resident = resident_image();
-  static SdCard card;
-  static Fat32 volume(card);
-  ImageFiles files(volume);
+  auto& [card, volume, files, image_found] = slot();
   const ImageHeader* header = reinterpret_cast<const ImageHeader*>(header_page);
   if (const char* problem = card.start()) {
     if (resident == nullptr) {
@@ -267,6 +297,7 @@ const ImageHeader* load_image() {
       return nullptr;
     }
     if (!files.open() || !read_header(files)) return nullptr;
+    image_found = true;
     print("SD card: 4 bits at ", Fixed{card.hz() / 1e6, 0}, " MHz\n");
   }
 
@@ -282,9 +313,27 @@ const ImageHeader* load_image() {
   }
   for (uint32_t i = 0; i < header->region_count; ++i) {
     const RegionEntry& region = header->regions[i];
-    if (region.file_bytes == 0 && region.kind != RegionKind::kReserved) clear_region(region);
+    if (!region.has_content() && region.kind != RegionKind::kReserved) clear_region(region);
   }
+  if (!rows.attach(*header, image_found ? &volume : nullptr)) return nullptr;
   return reinterpret_cast<const ImageHeader*>(ImageView(*header).header.address);
+}
+
+bool read_again(const ImageHeader& image, const RegionEntry& region, uint64_t address, uint64_t bytes) {
+  if (!slot().image_found) {
+    print("\nError: there is no card to read it from again. Load the image again.\n");
+    return false;
+  }
+  // The card may have been changed since.
+  alignas(kCacheLine) static uint8_t page[kImageHeaderBytes];
+  ImageFiles& files = slot().files;
+  if (!files.read_at(0, page, kImageHeaderBytes) || std::memcmp(page, &image, kImageHeaderBytes) != 0 ||
+      !files.read_at(region.file_offset + (address - region.address), memory_at(address), bytes)) {
+    print(
+        "\nError: the card cannot be read, or holds another image. Put the card back and reset the board.\n");
+    return false;
+  }
+  return true;
 }
 
 }  // namespace brim

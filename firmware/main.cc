@@ -36,8 +36,9 @@ extern "C" [[noreturn]] void firmware_main() {
   if (memory_tester_present()) halt(!test_memory());
 
   static Accelerator accelerator;
-  const ImageHeader* image = load_image();
-  const bool talked = image != nullptr && accelerator.attach(*image) &&
+  static EmbeddingRows rows;
+  const ImageHeader* image = load_image(rows);
+  const bool talked = image != nullptr && accelerator.attach(*image, rows) &&
                       self_test(accelerator, image->known_pass) && chat(accelerator, *image);
   halt(!talked);
 }

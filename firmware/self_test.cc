@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <span>
 
+#include "base/crc32c.h"
 #include "firmware/cache.h"
 #include "firmware/console.h"
 #include "firmware/timer.h"
-#include "image/crc32c.h"
 #include "numerics/fp32.h"
 #include "runtime/passes.h"
 

@@ -53,5 +53,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                              in_parts.left() < brim::kSectorBytes ? in_parts.left() : brim::kSectorBytes);
   }
   if (ok != parts_ok || (ok && whole != parts)) std::abort();
+  // And anywhere, where its clusters have been looked up.
+  static brim::ResolvedFile resolved;
+  if (resolved.resolve(volume, file) != brim::ResolvedFile::Resolved::kYes) return 0;
+  for (uint32_t at = 0; ok && at < file.bytes; at += 1000) {
+    const uint32_t bytes = file.bytes - at < 1500 ? file.bytes - at : 1500;
+    if (!resolved.read(at, bytes, parts.data())) std::abort();
+    if (std::memcmp(parts.data(), &whole[at], bytes) != 0) std::abort();
+  }
   return 0;
 }

@@ -16,6 +16,7 @@ module a16_progress (
     input wire       block_i,
     input wire [1:0] block_to_i,
     input wire       attention_block_i,
+    input wire       query_head_i,       // likewise all of a head that its scores need
 
     output wire [23:0] generations_o,  // of normed, attention, hidden
     output wire [23:0] blocks_o,
@@ -30,7 +31,7 @@ module a16_progress (
     if (activation_block && !hidden_q) normed_q <= normed_q + 1;
     if (activation_block && hidden_q) hidden_blocks_q <= hidden_blocks_q + 1;
     if (attention_block_i) attention_q <= attention_q + 1;
-    if (block_i && block_to_i == spu_pkg::A16_QUERIES) q_heads_q <= q_heads_q + 1;
+    if (query_head_i) q_heads_q <= q_heads_q + 1;
     if (start_normed_i) begin
       normed_generation_q <= generation_i;
       normed_q            <= '0;

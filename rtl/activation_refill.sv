@@ -1,12 +1,14 @@
-// Brings the activation blocks of a matrix to the lanes, for every row block anew, in a ring of 16 slots. A
-// block is fetched when it is complete and a slot is free: 32 words of four mantissas.
+// Brings the activation blocks of a matrix to the lanes, for every row block anew, in a ring of 16 slots; for a
+// matrix in two planes twice for every row block. A block is fetched when it is complete and a slot is free: 32 words
+// of four mantissas.
 `default_nettype none
 module activation_refill (
     input wire clk_i,
     input wire rst_ni,
 
     input wire        start_i,
-    input wire [15:0] groups_i,
+    input wire        two_planes_i,
+    input wire [15:0] groups_i,      // of a row, of both planes
     input wire [19:0] row_blocks_i,
     input wire [ 7:0] buffer_i,
     input wire [ 7:0] generation_i,
@@ -32,7 +34,7 @@ module activation_refill (
     output wire [3:0] claim_slot_o   // of its first column
 );
   logic [7:0] group_q, next_group_q, last_group_q;
-  logic [19:0] row_blocks_q;
+  logic [20:0] rounds_q;  // of all blocks that are still to come
   logic [1:0] buffer_q;
   logic [7:0] generation_q;
   logic [4:0] word_q;
@@ -66,8 +68,8 @@ module activation_refill (
     if (start_i) begin
       busy_q       <= 1'b1;
       group_q      <= '0;
-      last_group_q <= groups_i[7:0] - 8'd1;
-      row_blocks_q <= row_blocks_i;
+      last_group_q <= (two_planes_i ? groups_i[8:1] : groups_i[7:0]) - 8'd1;
+      rounds_q     <= two_planes_i ? {row_blocks_i, 1'b0} : {1'b0, row_blocks_i};
       buffer_q     <= buffer_i[1:0];
       generation_q <= generation_i;
       word_q       <= '0;
@@ -77,8 +79,8 @@ module activation_refill (
         fetched_q <= fetched_q + 1;
         group_q   <= next_group_q;
         if (group_q == last_group_q) begin
-          row_blocks_q <= row_blocks_q - 1;
-          if (row_blocks_q == 1) busy_q <= 1'b0;
+          rounds_q <= rounds_q - 1;
+          if (rounds_q == 1) busy_q <= 1'b0;
         end
       end
     end
@@ -101,6 +103,6 @@ module activation_refill (
 
   assign ready_o = in_place_q >= {2'b0, claim_columns_i};
   assign claim_slot_o = claimed_q;
-  wire unused = &{1'b0, groups_i[15:8], buffer_i[7:2]};
+  wire unused = &{1'b0, groups_i[15:9], buffer_i[7:2]};
 endmodule
 `default_nettype wire

@@ -132,6 +132,7 @@ module brim_top #(
   wire [1:0] control, ended;
   wire [2:0] status;
   wire [3:0] error_code;
+  wire [3:0] error_region;
   wire [31:0] error_address, watchdog, program_address, position, tokens, first_logits;
   wire [511:0] token_ids, counts;
   registers #(.TOKENS(TOKENS), .SCORE_BYTES(SCORE_BYTES), .CONTEXT(CONTEXT), .CLOCK_KHZ(CLOCK_KHZ)) u_registers (
@@ -142,8 +143,8 @@ module brim_top #(
       .araddr_i(s_axi_araddr), .arvalid_i(s_axi_arvalid), .arready_o(s_axi_arready),
       .rdata_o(s_axi_rdata), .rresp_o(s_axi_rresp), .rvalid_o(s_axi_rvalid), .rready_i(s_axi_rready),
       .start_o(start), .soft_reset_o(soft_reset), .control_i(control), .status_i(status),
-      .error_code_i(error_code), .error_address_i(error_address), .ended_i(ended), .watchdog_o(watchdog),
-      .program_o(program_address), .position_o(position), .tokens_o(tokens), .first_logits_o(first_logits),
+      .error_code_i(error_code), .error_address_i(error_address),
+      .error_region_i(error_region), .ended_i(ended), .watchdog_o(watchdog), .program_o(program_address), .position_o(position), .tokens_o(tokens), .first_logits_o(first_logits),
       .token_ids_o(token_ids), .counters_i(counts), .interrupt_o(interrupt));
 
   wire beat_valid, beat_ready, stream_empty, no_more, blocked, port_idle;
@@ -160,16 +161,20 @@ module brim_top #(
   wire fetch_start, header_valid, check_start, checked, bad_program, bad_pass, run, dispatched, flush;
   wire fetch_idle, mcu_idle, writes_idle, compute_idle, mcu_empty, vpu_empty, spu_empty;
   wire fetch_error, mcu_error, write_error, instruction_error, overflow;
+  wire damaged_program, damage, damage_load;
+  wire [31:0] damaged_program_address, damage_address;
   wire [31:0] fetch_error_address, mcu_error_address, write_error_address, bad_instruction_address;
   logic units_idle_q, compute_idle_q, reads_idle_q, writes_idle_q, progress_q;
   pass_control u_control (
       .clk_i(aclk), .rst_ni(aresetn), .start_i(start), .soft_reset_i(soft_reset), .watchdog_i(watchdog),
       .program_i(program_address), .control_o(control), .status_o(status), .error_code_o(error_code),
-      .error_address_o(error_address), .ended_o(ended), .clear_o(clear), .counting_o(counting),
+      .error_address_o(error_address), .error_region_o(error_region), .ended_o(ended), .clear_o(clear), .counting_o(counting),
       .progress_i(progress_q), .unit_rst_no(unit_rst_n), .stop_o(stop), .fetch_o(fetch_start),
       .header_i(header_valid), .check_o(check_start), .checked_i(checked), .bad_program_i(bad_program),
       .bad_pass_i(bad_pass), .run_o(run), .dispatched_i(dispatched), .units_idle_i(units_idle_q && compute_idle_q),
       .flush_o(flush), .reads_idle_i(reads_idle_q), .writes_idle_i(writes_idle_q),
+      .damaged_program_i(damaged_program), .damaged_program_address_i(damaged_program_address),
+      .damage_i(damage), .damage_load_i(damage_load), .damage_address_i(damage_address),
       .fetch_error_i(fetch_error), .fetch_error_address_i(fetch_error_address), .mcu_error_i(mcu_error),
       .mcu_error_address_i(mcu_error_address), .write_error_i(write_error),
       .write_error_address_i(write_error_address), .instruction_error_i(instruction_error),
@@ -204,6 +209,7 @@ module brim_top #(
       .stop_i(stop || dispatched), .idle_o(fetch_idle), .header_valid_o(header_valid), .header_o(header),
       .instruction_valid_o(instruction_valid), .instruction_ready_i(instruction_ready),
       .instruction_o(instruction), .instruction_address_o(instruction_address),
+      .damage_o(damaged_program), .damage_address_o(damaged_program_address),
       .error_o(fetch_error), .error_address_o(fetch_error_address),
       .araddr_o(fetch_araddr), .arlen_o(fetch_arlen), .arvalid_o(fetch_arvalid), .arready_i(fetch_arready),
       .rdata_i(fetch_rdata), .rresp_i(fetch_rresp), .rlast_i(fetch_rlast), .rvalid_i(fetch_rvalid),
@@ -230,10 +236,13 @@ module brim_top #(
   wire mcu_put, mcu_room, vpu_put, vpu_room, spu_put, spu_room;
   wire [255:0] dispatch_instruction;
   wire [7:0] dispatch_generation;
+  wire expert_valid, expert_ready, expert_end;
+  wire [6:0] expert;
   sequencer u_sequencer (
       .clk_i(aclk), .rst_ni(unit_rst_n), .start_i(fetch_start), .run_i(run), .limits_i(limits),
       .instruction_valid_i(instruction_valid), .instruction_ready_o(instruction_ready),
       .instruction_i(instruction), .address_i(instruction_address),
+      .expert_valid_i(expert_valid), .expert_ready_o(expert_ready), .expert_end_i(expert_end), .expert_i(expert),
       .mcu_valid_o(mcu_put), .mcu_ready_i(mcu_room), .vpu_valid_o(vpu_put), .vpu_ready_i(vpu_room),
       .spu_valid_o(spu_put), .spu_ready_i(spu_room), .instruction_o(dispatch_instruction),
       .generation_o(dispatch_generation), .ended_o(dispatched), .error_o(instruction_error),
@@ -311,7 +320,9 @@ module brim_top #(
       .vpu_generation_i(vpu_generation), .spu_valid_i(spu_valid), .spu_ready_o(spu_ready),
       .spu_instruction_i(spu_instruction), .spu_generation_i(spu_generation), .write_valid_o(write_valid),
       .write_ready_i(write_ready), .write_address_o(write_address), .write_data_o(write_data),
-      .write_strobe_o(write_strobe), .idle_o(compute_idle), .overflow_o(overflow),
+      .write_strobe_o(write_strobe), .expert_valid_o(expert_valid), .expert_ready_i(expert_ready),
+      .expert_end_o(expert_end), .expert_o(expert), .idle_o(compute_idle), .overflow_o(overflow),
+      .damage_o(damage), .damage_load_o(damage_load), .damage_address_o(damage_address),
       .stall_activation_o(stall_activation), .stall_result_o(stall_result), .stall_softmax_o(stall_softmax),
       .stall_scores_o(stall_scores));
   wire [39:0] awaddr;

@@ -34,8 +34,17 @@ module compute #(
     output wire [511:0] write_data_o,
     output wire [ 63:0] write_strobe_o,
 
+    // Experts that a token of the pass has chosen, ascending, and an end behind them; after each `route`.
+    output wire       expert_valid_o,
+    input  wire       expert_ready_i,
+    output wire       expert_end_o,
+    output wire [6:0] expert_o,
+
     output wire idle_o,
     output wire overflow_o,
+    output wire        damage_o,          // for one cycle: a checksum of the stream was wrong
+    output wire        damage_load_o,     // of parameters, else of weights
+    output wire [31:0] damage_address_o,  // in beats
     output wire stall_activation_o,
     output wire stall_result_o,
     output wire stall_softmax_o,
@@ -100,7 +109,7 @@ module compute #(
       .exponent_data_i(exponent_data), .scores_done_o(scores_done), .score_we_o(score_we),
       .score_address_o(score_address), .score_o(score), .max_read_i(max_read), .max_o(largest),
       .lane_tokens_o(lane_tokens), .result_valid_o(result_valid), .result_ready_i(result_ready), .result_o(result),
-      .idle_o(vpu_idle), .stall_activation_o, .stall_result_o, .stall_softmax_o, .stall_scores_o);
+      .damage_o, .damage_load_o, .damage_address_o, .idle_o(vpu_idle), .stall_activation_o, .stall_result_o, .stall_softmax_o, .stall_scores_o);
 
   spu #(.TOKENS(TOKENS), .SCORES(Scores)) u_spu (
       .clk_i, .rst_ni, .header_i, .heads_per_kv_i(heads_per_kv_q), .position_i, .tokens_i, .first_logits_i,
@@ -117,7 +126,7 @@ module compute #(
       .exponent_address_i(exponent_address), .exponent_data_o(exponent_data), .local_address_i(local_address),
       .local_data_o(local_data), .local_scale_address_i(local_scale_address), .local_scale_o(local_scale),
       .generations_o(generations), .blocks_o(blocks), .q_generation_o(q_generation), .q_heads_o(q_heads),
-      .write_valid_o, .write_ready_i, .write_address_o, .write_data_o, .write_strobe_o, .idle_o(spu_idle),
+      .expert_valid_o, .expert_ready_i, .expert_end_o, .expert_o, .write_valid_o, .write_ready_i, .write_address_o, .write_data_o, .write_strobe_o, .idle_o(spu_idle),
       .overflow_o);
 
   assign idle_o = vpu_idle && spu_idle;

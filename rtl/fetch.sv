@@ -18,6 +18,9 @@ module fetch (
     output wire brim_pkg::instruction_t instruction_o,
     output wire [                 31:0] instruction_address_o,  // of its beat
 
+    output wire        damage_o,          // a checksum was wrong (one cycle)
+    output wire [31:0] damage_address_o,  // of the beat
+
     output wire        error_o,          // a response was not OKAY (one cycle)
     output wire [31:0] error_address_o,  // of its burst, in beats
 
@@ -177,6 +180,51 @@ module fetch (
   assign header_valid_o  = header_new_q;
   assign error_o         = error_q;
   assign error_address_o = error_address_q;
+
+  // ------------------------------------------------------------------ checksums
+  // Of the header, and of each instruction and its index, as their transfers go by. What is damaged goes on to the
+  // sequencer meanwhile: the pass is over before it has done anything.
+  logic data_q, data_header_q, data_first_q, data_last_q;  // what half_q holds
+  logic [31:0] index_q, unchecked_q;                       // of the next instruction; instructions from there on
+  logic [31:0] data_index_q, first_beat_q;                 // of half_q; of instructions
+  logic share_valid_q, share_first_q, share_last_q, sum_last_q, damage_q;
+  logic [31:0] share_q, before_q, sum_q;                   // the transfer's CRC; the state before a first one
+  logic [31:0] share_address_q, sum_address_q, damage_address_q;
+  wire [31:0] seed = brim_pkg::crc_after_word(32'hFFFFFFFF ^ data_index_q);
+  always_ff @(posedge clk_i) begin
+    data_q        <= take && !bad && !bad_q && (!header_q || unchecked_q != '0) && rst_ni;
+    data_header_q <= !header_q;
+    data_first_q  <= header_q ? !transfer_q[0] : transfer_q == 2'd0;
+    data_last_q   <= header_q ? transfer_q[0] : transfer_q == 2'd3;
+    data_index_q  <= index_q;
+    first_beat_q  <= program_i + 32'd1;
+    if (header_new_q) unchecked_q <= header.instructions;
+    // The header's number is there before the first instruction is over.
+    if (take && header_q && transfer_q[0]) begin
+      index_q <= index_q + 1;
+      if (unchecked_q != '0) unchecked_q <= unchecked_q - 1;
+    end
+
+    share_q         <= brim_pkg::crc_of_quarter3(half_q);
+    before_q        <= data_header_q ? 32'hFFFFFFFF : seed;
+    share_valid_q   <= data_q && rst_ni;
+    share_first_q   <= data_first_q;
+    share_last_q    <= data_last_q;
+    share_address_q <= data_header_q ? program_i : first_beat_q + {1'b0, data_index_q[31:1]};
+
+    if (share_valid_q) sum_q <= share_q ^ brim_pkg::crc_after_quarter(share_first_q ? before_q : sum_q);
+    sum_last_q    <= share_valid_q && share_last_q && rst_ni;
+    sum_address_q <= share_address_q;
+
+    damage_q         <= sum_last_q && ~sum_q != brim_pkg::CRC_RESIDUE && rst_ni;
+    damage_address_q <= sum_address_q;
+    if (start_i) begin
+      index_q     <= '0;
+      unchecked_q <= '1;
+    end
+  end
+  assign damage_o         = damage_q;
+  assign damage_address_o = damage_address_q;
 
   // ------------------------------------------------------------------ instructions
   wire ready, empty;

@@ -12,10 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "isa/accelerator_limits.h"
 #include "isa/instruction.h"
 #include "isa/layout.h"
 #include "isa/ops.h"
+#include "isa/regions.h"
 #include "isa/registers.h"
 #include "numerics/a16.h"
 #include "numerics/exp.h"
@@ -106,6 +108,54 @@ void register_map() {
   error("ERROR_WRITE_ERROR", ErrorCode::kWriteError);
   error("ERROR_NO_PROGRESS", ErrorCode::kNoProgress);
   error("ERROR_OVERFLOW", ErrorCode::kOverflow);
+  error("ERROR_DAMAGED", ErrorCode::kDamaged);
+}
+
+// The state of a CRC that was 0 after the bytes; CRCs are linear, so bits can be taken one by one.
+uint32_t crc_state_after(const std::vector<uint8_t>& bytes) {
+  return ~crc32c_portable(bytes.data(), bytes.size(), ~0u);
+}
+
+// A function of `bits` bits that is linear over GF(2): an exclusive or of inputs for each output. of_bit(i):
+// what bit i alone gives.
+void linear_function(const char* name, uint32_t bits, const auto& of_bit) {
+  std::printf("  function automatic logic [31:0] %s(input logic [%u:0] data);\n", name, bits - 1);
+  for (uint32_t out = 0; out < 32; ++out) {
+    std::printf("    %s[%u] = ^(data & %u'h", name, out, bits);
+    for (uint32_t digit = bits / 4; digit-- > 0;) {
+      uint32_t value = 0;
+      for (uint32_t bit = 0; bit < 4; ++bit) value |= (of_bit(4 * digit + bit) >> out & 1) << bit;
+      std::printf("%X", value);
+    }
+    std::printf(");\n");
+  }
+  std::printf("  endfunction\n");
+}
+
+// CRC-32C (docs/integrity.md): what data add to the state, `behind` bytes before the end of a beat, and what
+// a state becomes after so many bytes. A state is the CRC before the final inversion.
+void checksums() {
+  constexpr uint32_t kQuarter = kBeatBytes / 4;
+  const auto data = [](const char* name, uint32_t bytes, uint32_t behind) {
+    linear_function(name, 8 * bytes, [=](uint32_t bit) {
+      std::vector<uint8_t> all(bytes + behind);
+      all[bit / 8] = static_cast<uint8_t>(1u << bit % 8);
+      return crc_state_after(all);
+    });
+  };
+  const auto state = [](const char* name, uint32_t bytes) {
+    linear_function(name, 32, [=](uint32_t bit) {
+      const std::vector<uint8_t> zeros(bytes);
+      return ~crc32c_portable(zeros.data(), zeros.size(), ~(1u << bit));
+    });
+  };
+  for (uint32_t quarter = 0; quarter < 4; ++quarter) {
+    data(("crc_of_quarter" + std::to_string(quarter)).c_str(), kQuarter, (3 - quarter) * kQuarter);
+  }
+  state("crc_after_beat", kBeatBytes);
+  state("crc_after_quarter", kQuarter);
+  state("crc_after_word", 4);
+  word("CRC_RESIDUE", 32, kCrc32cResidue);
 }
 
 // A function of an opcode, by the table of isa/ops.h. The value of unknown opcodes is 0.
@@ -128,7 +178,8 @@ std::string literal(uint32_t bits, uint64_t value) {
 uint64_t bounds_of(const Op& row, uint8_t flag) {
   uint64_t bounds = 0;
   for (const Operand& operand : row.operands) {
-    if (operand.flag == flag && operand.bound != Bound::kAny) {
+    const bool there = flag == 0 ? operand.flag == 0 : (operand.flag & flag) != 0;
+    if (there && operand.bound != Bound::kAny) {
       bounds |= uint64_t{1} << static_cast<uint32_t>(operand.bound);
     }
   }
@@ -144,10 +195,13 @@ void checks_and_generations() {
     integer(("BOUND_" + upper(bound_name(static_cast<Bound>(i)))).c_str(), i);
   }
   opcode_function("known_flags", 8, "", [](const Op& row) { return literal(8, row.flags); });
+  integer("EXPERT_STEPS", kExpertSteps);
   opcode_function("bounds_of", kBounds, ", input logic [7:0] flags", [](const Op& row) {
     const uint64_t flags = uint64_t{1} << static_cast<uint32_t>(kFlagsOperand.bound);
     std::string value = literal(kBounds, bounds_of(row, 0) | flags);
-    for (const auto& [flag, bit] : {std::pair{kFlagBias, "FLAG_BIAS_BIT"}, {kFlagNorm, "FLAG_NORM_BIT"}}) {
+    for (const auto& [flag, bit] : {std::pair{kFlagBias, "FLAG_BIAS_BIT"},
+                                    {kFlagNorm, "FLAG_NORM_BIT"},
+                                    {kFlagAllHeads, "FLAG_ALL_HEADS_BIT"}}) {
       const uint64_t bounds = bounds_of(row, flag);
       if (bounds != 0)
         value += std::string(" | (flags[") + bit + "] ? " + literal(kBounds, bounds) + " : '0)";
@@ -194,6 +248,9 @@ void package() {
   integer("OPCODES", kOpcodes);
   integer("FLAG_BIAS_BIT", std::countr_zero(kFlagBias));
   integer("FLAG_NORM_BIT", std::countr_zero(kFlagNorm));
+  integer("FLAG_EIGHT_BIT_BIT", std::countr_zero(kFlagEightBit));
+  integer("FLAG_CHOSEN_SOFTMAX_BIT", std::countr_zero(kFlagChosenSoftmax));
+  integer("FLAG_ALL_HEADS_BIT", std::countr_zero(kFlagAllHeads));
   word("BUFFER_NORMED", 8, static_cast<uint8_t>(ActivationBuffer::kNormed));
   word("BUFFER_ATTENTION", 8, static_cast<uint8_t>(ActivationBuffer::kAttention));
   word("BUFFER_HIDDEN", 8, static_cast<uint8_t>(ActivationBuffer::kHidden));
@@ -215,7 +272,7 @@ void package() {
                  FIELD(Instruction, shape), FIELD(Instruction, rows), FIELD(Instruction, address),
                  FIELD(Instruction, address2), FIELD(Instruction, count), FIELD(Instruction, groups),
                  FIELD(Instruction, head), FIELD(Instruction, param), FIELD(Instruction, param2),
-                 FIELD(Instruction, reserved)},
+                 FIELD(Instruction, crc)},
                 sizeof(Instruction));
   packed_struct("program_header_t",
                 {FIELD(ProgramHeader, magic),
@@ -240,13 +297,16 @@ void package() {
                  FIELD(ProgramHeader, experts_per_token),
                  FIELD(ProgramHeader, experts),
                  FIELD(ProgramHeader, expert_hidden),
-                 FIELD(ProgramHeader, reserved)},
+                 FIELD(ProgramHeader, crc)},
                 sizeof(ProgramHeader));
   word("PROGRAM_MAGIC", 32, kProgramMagic);
   word("PROGRAM_VERSION", 16, kProgramVersion);
 
   comment("Registers, docs/registers.md.");
   register_map();
+
+  comment("Checksums, docs/integrity.md.");
+  checksums();
 
   comment("Layout of an image.");
   integer("BEAT_BYTES", kBeatBytes);
@@ -260,11 +320,16 @@ void package() {
   integer("METADATA_RECORD_BYTES", kMetadataRecordBytes);
   integer("METADATA_ZERO_BYTES", kMetadataZeroBytes);
   integer("ATTENTION_BLOCK", kAttentionBlock);
+  word("REGION_PROGRAM", 4, static_cast<uint32_t>(RegionKind::kProgram));
+  word("REGION_PARAMETERS", 4, static_cast<uint32_t>(RegionKind::kParameters));
+  word("REGION_WEIGHTS", 4, static_cast<uint32_t>(RegionKind::kWeights));
 
   comment("What the accelerator takes, in every size.");
   integer("MOST_DIM", kMostDim);
   integer("MOST_HIDDEN", kMostHidden);
   integer("MOST_VOCABULARY", kMostVocabulary);
+  integer("MOST_EXPERTS", kMostExperts);
+  integer("MOST_EXPERTS_PER_TOKEN", kMostExpertsPerToken);
   integer("MOST_HEADS", kMostHeads);
   integer("MOST_KV_HEADS", kMostKvHeads);
   integer("MOST_HEADS_PER_KV", kMostHeadsPerKv);

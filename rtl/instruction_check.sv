@@ -32,8 +32,12 @@ module instruction_check (
   logic [18:0] row_blocks_q;
   logic [6:0] pages_q;
 
+  // A row's groups, of each plane if there are two; hidden may be that of an expert.
   wire [6:0] groups = in.buffer[1] ? limits.hidden_groups : in.buffer[0] ? limits.attention_groups :
       limits.normed_groups;
+  wire [6:0] expert_groups = in.buffer[1] ? limits.expert_groups : groups;
+  wire two_planes = in.flags[brim_pkg::FLAG_EIGHT_BIT_BIT];
+  wire [15:0] plane_groups = two_planes ? {1'b0, in.groups[15:1]} : in.groups;
   wire [7:0] shape = in.groups[1:0] == '0 ? 8'd4 : in.groups[0] ? 8'd1 : 8'd2;
   wire [7:0] row_beats = in.shape[1] ? limits.q4_row_beats : in.shape[0] ? limits.q8_row_beats : limits.fp16_row_beats;
 
@@ -44,11 +48,14 @@ module instruction_check (
     wrong[brim_pkg::BOUND_QUERY_HEAD]       = in.head >= limits.heads;
     wrong[brim_pkg::BOUND_KV_HEAD]          = in.head >= limits.kv_heads;
     wrong[brim_pkg::BOUND_INPUT_BUFFER]     = in.buffer > brim_pkg::BUFFER_HIDDEN;
-    wrong[brim_pkg::BOUND_INPUT_GROUPS]     = in.groups != 16'(groups);
+    wrong[brim_pkg::BOUND_INPUT_GROUPS]     = (two_planes && in.groups[0]) ||
+        (plane_groups != 16'(groups) && plane_groups != 16'(expert_groups));
     wrong[brim_pkg::BOUND_PAGE_SHAPE]       = in.shape != shape;
     wrong[brim_pkg::BOUND_MATRIX_ROWS]      = in.rows[RowBits-1:0] == '0 || in.rows[31:RowBits] != '0;
     wrong[brim_pkg::BOUND_DIM_ROWS]         = in.rows != limits.dim;
-    wrong[brim_pkg::BOUND_HIDDEN_ROWS]      = in.rows != limits.hidden_rows;
+    wrong[brim_pkg::BOUND_HIDDEN_ROWS]      = in.rows != limits.hidden_rows && in.rows != limits.expert_hidden_rows;
+    wrong[brim_pkg::BOUND_EXPERT_ROWS]      = in.rows != 32'(limits.experts) || limits.experts == '0;
+    wrong[brim_pkg::BOUND_EXPERT_BODY]      = in.count != 32'(brim_pkg::EXPERT_STEPS);
     wrong[brim_pkg::BOUND_VOCABULARY_ROWS]  = in.rows != limits.vocabulary;
     wrong[brim_pkg::BOUND_EMBEDDING_FORMAT] = in.shape > brim_pkg::EMBEDDING_Q4;
     wrong[brim_pkg::BOUND_EMBEDDING_ROW]    = in.count != 32'(row_beats);

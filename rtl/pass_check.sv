@@ -92,13 +92,19 @@ module pass_check #(
   // ------------------------------------------------------------------ checks
   // In small steps, as there is time.
   logic bad_format_q, bad_dim_q, bad_hidden_q, bad_vocabulary_q, bad_head_size_q, bad_heads_q, bad_kv_heads_q;
-  logic bad_groups_q, bad_context_q, long_context_q, bad_program_q;
+  logic bad_groups_q, bad_context_q, long_context_q, bad_experts_q, no_experts_q, bad_program_q;
   logic bad_tokens_q, bad_position_q, bad_scores_q, bad_pass_q;
   logic [32:0] end_position_q;
   always_ff @(posedge clk_i) begin
     bad_format_q <= header_i.magic != brim_pkg::PROGRAM_MAGIC || header_i.version != brim_pkg::PROGRAM_VERSION ||
         header_i.instructions == '0 || header_i.key_bits != 8'd8 || header_i.value_bits != 8'd8 ||
-        {header_i.kv_flags, header_i.experts_per_token, header_i.experts, header_i.expert_hidden} != '0;
+        header_i.kv_flags != '0;
+    // All of a mixture's sizes, or none.
+    no_experts_q  <= {header_i.experts_per_token, header_i.experts, header_i.expert_hidden} == '0;
+    bad_experts_q <= header_i.experts > 16'(brim_pkg::MOST_EXPERTS) || header_i.experts_per_token == '0 ||
+        header_i.experts_per_token > 8'(brim_pkg::MOST_EXPERTS_PER_TOKEN) ||
+        16'(header_i.experts_per_token) > header_i.experts || header_i.expert_hidden == '0 ||
+        header_i.expert_hidden > 16'(brim_pkg::MOST_HIDDEN);
     bad_dim_q        <= header_i.dim == '0 || header_i.dim > 32'(brim_pkg::MOST_DIM);
     bad_hidden_q     <= header_i.hidden == '0 || header_i.hidden > 32'(brim_pkg::MOST_HIDDEN);
     bad_vocabulary_q <= header_i.vocabulary == '0 || header_i.vocabulary > 32'(brim_pkg::MOST_VOCABULARY);
@@ -109,7 +115,8 @@ module pass_check #(
     bad_context_q    <= header_i.context_size == '0 || header_i.context_size[5:0] != '0;
     long_context_q   <= header_i.context_size > 32'(CONTEXT);
     bad_program_q    <= bad_format_q || bad_dim_q || bad_hidden_q || bad_vocabulary_q || bad_head_size_q ||
-        bad_heads_q || bad_kv_heads_q || bad_groups_q || bad_context_q || long_context_q;
+        bad_heads_q || bad_kv_heads_q || bad_groups_q || bad_context_q || long_context_q ||
+        (bad_experts_q && !no_experts_q);
 
     bad_tokens_q   <= tokens_i == '0 || tokens_i > 32'(TOKENS) || first_logits_i > tokens_i;
     end_position_q <= {1'b0, position_i} + {1'b0, tokens_i};
@@ -125,10 +132,12 @@ module pass_check #(
   control_pkg::limits_t limits_q;
   wire [31:0] dim_up = header_i.dim + 32'd127;
   wire [31:0] hidden_up = header_i.hidden + 32'd127;
+  wire [15:0] expert_hidden_up = header_i.expert_hidden + 16'd127;
   always_ff @(posedge clk_i) begin
     limits_q.normed_groups    <= dim_up[13:7];
     limits_q.attention_groups <= 7'((attention_q + 14'd127) >> 7);
     limits_q.hidden_groups    <= hidden_up[13:7];
+    limits_q.expert_groups    <= no_experts_q ? hidden_up[13:7] : expert_hidden_up[13:7];
     // embedding_row_bytes of src/isa/layout.h in beats, for at most 32 groups.
     limits_q.fp16_row_beats   <= 8'((header_i.dim[12:0] + 13'd31) >> 5);
     limits_q.q8_row_beats     <= {limits_q.normed_groups, 1'b1};
@@ -137,6 +146,8 @@ module pass_check #(
     limits_q.head_beats       <= 4'((header_i.head_size[7:0] + 8'd15) >> 4);
     limits_q.dim              <= header_i.dim;
     limits_q.hidden_rows      <= {header_i.hidden[30:0], 1'b0};
+    limits_q.expert_hidden_rows <= no_experts_q ? {header_i.hidden[30:0], 1'b0} : {15'b0, header_i.expert_hidden, 1'b0};
+    limits_q.experts          <= header_i.experts[7:0];
     limits_q.vocabulary       <= header_i.vocabulary;
     limits_q.heads            <= header_i.heads;
     limits_q.kv_heads         <= header_i.kv_heads;
@@ -144,6 +155,6 @@ module pass_check #(
     limits_q.prompt           <= first_logits_i == tokens_i;
   end
   assign limits_o = limits_q;
-  wire unused = &{1'b0, header_i, dim_up, hidden_up};
+  wire unused = &{1'b0, header_i, dim_up, hidden_up, expert_hidden_up};
 endmodule
 `default_nettype wire

@@ -14,6 +14,7 @@ module pass_control (
     output wire [ 2:0] status_o,
     output wire [ 3:0] error_code_o,
     output wire [31:0] error_address_o,
+    output wire [ 3:0] error_region_o,
     output wire [ 1:0] ended_o,       // sets bits of INTERRUPT_STATUS
 
     // Counters.
@@ -38,6 +39,11 @@ module pass_control (
     input  wire writes_idle_i,
 
     // Faults, with addresses in beats.
+    input wire        damaged_program_i,
+    input wire [31:0] damaged_program_address_i,
+    input wire        damage_i,
+    input wire        damage_load_i,
+    input wire [31:0] damage_address_i,
     input wire        fetch_error_i,
     input wire [31:0] fetch_error_address_i,
     input wire        mcu_error_i,
@@ -77,11 +83,21 @@ module pass_control (
   logic fault_q;
   logic [3:0] fault_code_q;
   logic [31:0] fault_address_q;
+  logic [3:0] fault_region_q;
   always_ff @(posedge clk_i) begin
     fault_q         <= 1'b1;
     fault_code_q    <= brim_pkg::ERROR_READ_ERROR;
     fault_address_q <= program_i;
-    if (fetch_error_i) fault_address_q <= fetch_error_address_i;
+    fault_region_q  <= '0;
+    if (damaged_program_i) begin
+      fault_code_q    <= brim_pkg::ERROR_DAMAGED;
+      fault_address_q <= damaged_program_address_i;
+      fault_region_q  <= brim_pkg::REGION_PROGRAM;
+    end else if (damage_i) begin
+      fault_code_q    <= brim_pkg::ERROR_DAMAGED;
+      fault_address_q <= damage_address_i;
+      fault_region_q  <= damage_load_i ? brim_pkg::REGION_PARAMETERS : brim_pkg::REGION_WEIGHTS;
+    end else if (fetch_error_i) fault_address_q <= fetch_error_address_i;
     else if (mcu_error_i) fault_address_q <= mcu_error_address_i;
     else if (write_error_i) begin
       fault_code_q    <= brim_pkg::ERROR_WRITE_ERROR;
@@ -116,6 +132,7 @@ module pass_control (
   logic [2:0] status_q;
   logic [3:0] error_code_q;
   logic [31:0] error_address_q;
+  logic [3:0] error_region_q;
   logic [1:0] ended_q;
   logic clear_q, fetch_q, check_q;
   always_ff @(posedge clk_i) begin
@@ -142,6 +159,7 @@ module pass_control (
         status_q        <= 3'(1 << brim_pkg::STATUS_BUSY_BIT);
         error_code_q    <= brim_pkg::ERROR_NONE;
         error_address_q <= '0;
+        error_region_q  <= '0;
         state_q         <= HEADER;
       end
       HEADER:
@@ -172,6 +190,7 @@ module pass_control (
         status_q        <= '0;
         error_code_q    <= brim_pkg::ERROR_NONE;
         error_address_q <= '0;
+        error_region_q  <= '0;
         unit_rst_nq     <= 1'b0;
         reset_q         <= '0;
         state_q         <= RESET;
@@ -181,6 +200,7 @@ module pass_control (
       stop_q          <= 1'b1;
       error_code_q    <= fault_code_q;
       error_address_q <= fault_address_q;
+      error_region_q  <= fault_region_q;
       state_q         <= STOPPING;
       ended_q         <= '0;
       status_q        <= 3'(1 << brim_pkg::STATUS_BUSY_BIT);
@@ -204,6 +224,7 @@ module pass_control (
       status_q        <= '0;
       error_code_q    <= brim_pkg::ERROR_NONE;
       error_address_q <= '0;
+      error_region_q  <= '0;
     end
   end
 
@@ -212,6 +233,7 @@ module pass_control (
   assign status_o        = status_q;
   assign error_code_o    = error_code_q;
   assign error_address_o = error_address_q;
+  assign error_region_o  = error_region_q;
   assign ended_o         = ended_q;
   assign clear_o         = clear_q;
   assign counting_o      = busy;

@@ -36,6 +36,7 @@ module registers #(
     input  wire [  2:0] status_i,
     input  wire [  3:0] error_code_i,
     input  wire [ 31:0] error_address_i,
+    input  wire [  3:0] error_region_i,
     input  wire [  1:0] ended_i,       // sets bits of INTERRUPT_STATUS
     output wire [ 31:0] watchdog_o,
     output wire [ 31:0] program_o,
@@ -152,6 +153,7 @@ module registers #(
       brim_pkg::REG_STATUS: single = 32'(status_i);
       brim_pkg::REG_ERROR_CODE: single = 32'(error_code_i);
       brim_pkg::REG_ERROR_ADDRESS: single = error_address_i;
+      brim_pkg::REG_ERROR_REGION: single = 32'(error_region_i);
       brim_pkg::REG_INTERRUPT_ENABLE: single = 32'(interrupt_enable_q);
       brim_pkg::REG_INTERRUPT_STATUS: single = 32'(interrupt_status_q);
       brim_pkg::REG_WATCHDOG: single = watchdog_q;

@@ -1,5 +1,6 @@
 // Hands the instructions of a program to the queues of the units that take part, in order, one per cycle, after
-// it has checked them, and numbers the generations of the vector buffers. docs/rtl/sequencer.md.
+// it has checked them, those of experts for each one again (expert_steps.sv), and numbers the generations of the
+// vector buffers. docs/rtl/sequencer.md.
 `default_nettype none
 module sequencer (
     input wire clk_i,
@@ -13,6 +14,12 @@ module sequencer (
     output wire                         instruction_ready_o,
     input  wire brim_pkg::instruction_t instruction_i,
     input  wire [                 31:0] address_i,  // of its beat
+
+    // The experts that the pass has chosen, ascending, then an end; once for every `route`.
+    input  wire       expert_valid_i,
+    output wire       expert_ready_o,
+    input  wire       expert_end_i,
+    input  wire [6:0] expert_i,
 
     // Queues: instruction and generation.
     output wire         mcu_valid_o,
@@ -32,6 +39,7 @@ module sequencer (
   assign limits = limits_i;
 
   // ------------------------------------------------------------------ three stages of checks
+  // The third one takes steps of experts in the place of the program's instructions, which stand still meanwhile.
   brim_pkg::instruction_t first_q, second_q, third_q;
   logic [31:0] first_address_q, second_address_q, third_address_q;
   logic [2:0] valid_q;
@@ -39,8 +47,12 @@ module sequencer (
   logic one_left_q, none_left_q;
   logic [2:0] last_q;   // of the program
   logic ended_q, error_q;
-  wire dispatched;
-  wire advance = run_i && !error_q && (!valid_q[2] || dispatched);
+  wire dispatched, begins_experts, keeps, last_step, of_program, step_valid;
+  wire brim_pkg::instruction_t step;
+  wire free = run_i && !error_q && (!valid_q[2] || dispatched);
+  wire advance = free && of_program && !(keeps && last_step && dispatched);
+  wire take_step = free && step_valid;
+  logic repeated_q;  // the third instruction is a step
   assign instruction_ready_o = advance && !ended_q && !none_left_q;
   wire take = instruction_valid_i && instruction_ready_o;
 
@@ -50,10 +62,13 @@ module sequencer (
       first_address_q  <= address_i;
       second_q         <= first_q;
       second_address_q <= first_address_q;
-      third_q          <= second_q;
       third_address_q  <= second_address_q;
       valid_q          <= {valid_q[1:0], take};
       last_q           <= {last_q[1:0], one_left_q};
+    end else if (free) valid_q[2] <= take_step;
+    if (advance || take_step) begin
+      third_q    <= take_step ? step : second_q;
+      repeated_q <= take_step;
     end
     if (take) begin
       left_q      <= left_q - 1;
@@ -71,28 +86,62 @@ module sequencer (
   instruction_check u_check (
       .clk_i, .enable_i(advance), .limits_i(limits), .instruction_i, .bad_o(bad));
 
-  // ------------------------------------------------------------------ dispatch
-  // What the third instruction means, found out while it is the second.
+  // ------------------------------------------------------------------ experts
+  expert_steps u_steps (
+      .clk_i, .rst_ni, .begin_i(begins_experts), .keep_i(keeps && dispatched), .instruction_i(third_q),
+      .keeps_o(keeps), .last_o(last_step), .program_o(of_program), .expert_valid_i, .expert_ready_o, .expert_end_i,
+      .expert_i, .step_valid_o(step_valid), .step_ready_i(take_step), .step_o(step));
+
+  // The steps stand behind `experts`, and `mix` nowhere else. Of the second instruction: its place among them, from 1
+  // on; 0 elsewhere.
   wire [7:0] second_op = second_q.opcode;
-  wire [2:0] units = brim_pkg::units_of(second_op);
-  wire is_end = second_op == brim_pkg::OP_END || (second_op == brim_pkg::OP_END_PROMPT && limits.prompt);
-  // Neither kind of end is work for a unit. The MCU has entries for reads, that is, for what the VPU consumes.
-  wire work = second_op != brim_pkg::OP_END && second_op != brim_pkg::OP_END_PROMPT;
-  logic is_end_q, to_mcu_q, to_vpu_q, to_spu_q;
+  logic [2:0] place_q;
+  logic misplaced_q;  // the third one
+  logic [7:0] wanted;
+  always_comb begin
+    case (place_q)
+      3'd1, 3'd3: wanted = brim_pkg::OP_MATVEC;
+      3'd2: wanted = brim_pkg::OP_SWIGLU;
+      default: wanted = brim_pkg::OP_MIX;
+    endcase
+  end
+  always_ff @(posedge clk_i) begin
+    if (advance && valid_q[1]) begin
+      if (place_q == '0) place_q <= 3'(second_op == brim_pkg::OP_EXPERTS);
+      else place_q <= place_q == 3'(brim_pkg::EXPERT_STEPS) ? '0 : place_q + 1;
+      misplaced_q <= place_q == '0 ? second_op == brim_pkg::OP_MIX : second_op != wanted;
+    end
+    if (!run_i) place_q <= '0;
+  end
+
+  // ------------------------------------------------------------------ dispatch
+  // What the third instruction means, found out while it is the second, or a step that is given out.
+  wire [7:0] next_op = step_valid ? step.opcode : second_op;
+  wire [1:0] next_buffer = step_valid ? step.buffer[1:0] : second_q.buffer[1:0];
+  wire [2:0] units = brim_pkg::units_of(next_op);
+  wire is_end = !step_valid && (second_op == brim_pkg::OP_END || (second_op == brim_pkg::OP_END_PROMPT && limits.prompt));
+  // Neither kind of end is work for a unit, nor are `experts` and the steps that are only kept. The MCU has entries for
+  // reads, that is, for what the VPU consumes.
+  wire work = step_valid || (place_q == '0 && second_op != brim_pkg::OP_END && second_op != brim_pkg::OP_END_PROMPT &&
+                             second_op != brim_pkg::OP_EXPERTS);
+  logic is_end_q, is_experts_q, to_mcu_q, to_vpu_q, to_spu_q;
   // A bit per brim_pkg::GENERATION_...: whose generation goes with it, and which begins anew.
   logic [brim_pkg::GENERATIONS-1:0] counted_q, opened_q;
-  wire [brim_pkg::GENERATIONS-1:0] counted = brim_pkg::generation_of(second_op, second_q.buffer[1:0]);
+  wire [brim_pkg::GENERATIONS-1:0] counted = brim_pkg::generation_of(next_op, next_buffer);
   always_ff @(posedge clk_i)
-    if (advance) begin
-      is_end_q <= is_end;
+    if (advance || take_step) begin
+      is_end_q     <= is_end;
+      is_experts_q <= !step_valid && second_op == brim_pkg::OP_EXPERTS;
       to_vpu_q <= work && units[brim_pkg::UNIT_VPU_BIT];
       to_spu_q <= work && units[brim_pkg::UNIT_SPU_BIT];
       to_mcu_q <= work && units[brim_pkg::UNIT_VPU_BIT] && units[brim_pkg::UNIT_MCU_BIT];
       counted_q <= counted;
-      opened_q  <= brim_pkg::opens_generation(second_op, second_q.head == '0) ? counted : '0;
+      opened_q  <= work && brim_pkg::opens_generation(next_op, second_q.head == '0) ? counted : '0;
     end
+  assign begins_experts = dispatched && is_experts_q;
   wire no_end = last_q[2] && !is_end_q;
-  wire good = valid_q[2] && !bad && !no_end && !ended_q;
+  wire wrong = !repeated_q && (bad || misplaced_q || no_end);
+  wire good = valid_q[2] && !wrong && !ended_q;
   wire room = (!to_mcu_q || mcu_ready_i) && (!to_vpu_q || vpu_ready_i) && (!to_spu_q || spu_ready_i);
   assign dispatched  = good && room;
   assign mcu_valid_o = dispatched && to_mcu_q;
@@ -101,7 +150,7 @@ module sequencer (
 
   always_ff @(posedge clk_i) begin
     if (dispatched && is_end_q) ended_q <= 1'b1;
-    if (valid_q[2] && !ended_q && (bad || no_end)) error_q <= 1'b1;
+    if (valid_q[2] && !ended_q && wrong) error_q <= 1'b1;
     if (start_i) ended_q <= 1'b0;
     if (!rst_ni) begin
       ended_q <= 1'b0;

@@ -68,6 +68,12 @@ module spu #(
     output wire [ 7:0] q_generation_o,
     output wire [ 7:0] q_heads_o,
 
+    // Experts that a token of the pass has chosen, ascending, and an end behind them.
+    output wire       expert_valid_o,
+    input  wire       expert_ready_i,
+    output wire       expert_end_o,
+    output wire [6:0] expert_o,
+
     // Writes to memory.
     output wire         write_valid_o,
     input  wire         write_ready_i,
@@ -95,6 +101,7 @@ module spu #(
   wire brim_pkg::instruction_t instruction;
   wire [7:0] generation;
   wire [23:0] i;  // of the micro-operation's elements
+  wire choose, choices_done;
   wire start, row_beat, write_turn, issue, issue_last, empty, sequence_idle;
   wire fetched, turn_done, turns_done, written, weights_done;
   wire [TOKENS-1:0] total_done, a16_room, attention_room, a16_idle;
@@ -119,12 +126,13 @@ module spu #(
       .weights_done_i(weights_done), .turn_done_i(turn_done), .turns_done_i(turns_done), .a16_idle_i(a16_idle == '1),
       .start_o(start), .instruction_o(instruction), .generation_o(generation), .kind_o(kind),
       .step_o(step), .place_o(place), .row_beat_o(row_beat), .write_turn_o(write_turn), .softmax_done_o,
+      .choose_o(choose), .choices_done_o(choices_done),
       .micro_o(micro), .issue_o(issue), .issue_last_o(issue_last), .element_o(i), .empty_o(empty),
       .idle_o(sequence_idle));
   assign idle_o = sequence_idle && !write_valid_o;
 
   // ------------------------------------------------------------------ an element: indices and lanes
-  wire [6:0] index = {i[6] | (step == spu_pkg::STEP_KV_ROUND && place.half), i[5:0]};
+  wire [6:0] index = i[6:0] | place.first_element;
   wire [11:0] x_index = {place.block, i[6:0]};
   wire [13:0] parameter_index = place.first_parameter + 14'(i[6:0]);
   wire [23:0] score_position = place.score_position + i;
@@ -136,7 +144,8 @@ module spu #(
   logic ends_vector;
   always_comb begin
     case (step)
-      spu_pkg::STEP_HEAD_SQUARE, spu_pkg::STEP_ROPE_COSINE, spu_pkg::STEP_SOFTMAX_EXP: ends_vector = 1'b1;
+      spu_pkg::STEP_HEAD_SQUARE, spu_pkg::STEP_ROPE_COSINE, spu_pkg::STEP_SOFTMAX_EXP, spu_pkg::STEP_ROUTE_EXP:
+      ends_vector = 1'b1;
       spu_pkg::STEP_SOFTMAX_WEIGHT: ends_vector = place.last_weights;
       spu_pkg::STEP_OUTPUT_HEAD: ends_vector = place.last_head;
       default: ends_vector = place.last_block;
@@ -148,7 +157,7 @@ module spu #(
   logic [TOKENS-1:0] token_lane_q, lanes;
   logic in_head_q;
   logic [23:0] i_q;
-  wire [TOKENS-1:0] attends;
+  wire [TOKENS-1:0] attends, chosen;
   always_ff @(posedge clk_i) begin
     step1_q      <= step;
     token_lane_q <= TOKENS'(1) << place.token;
@@ -157,9 +166,13 @@ module spu #(
   end
   always_comb begin
     case (step1_q)
-      spu_pkg::STEP_EMBED_BLOCK, spu_pkg::STEP_ROPE_LOAD, spu_pkg::STEP_OUTPUT_HEAD: lanes = token_lane_q;
+      spu_pkg::STEP_EMBED_BLOCK, spu_pkg::STEP_ROPE_LOAD, spu_pkg::STEP_KEY_LOAD, spu_pkg::STEP_OUTPUT_HEAD:
+      lanes = token_lane_q;
       spu_pkg::STEP_KV_ROUND: lanes = {TOKENS{in_head_q}};
       spu_pkg::STEP_SOFTMAX_EXP: lanes = attends;
+      spu_pkg::STEP_ROUTE_AGAIN: lanes = ~chosen;
+      spu_pkg::STEP_ROUTE_EXP: lanes = kind.chosen_softmax ? chosen : '1;
+      spu_pkg::STEP_MIX_ADD: lanes = chosen;
       default: lanes = '1;
     endcase
   end
@@ -180,8 +193,10 @@ module spu #(
 
   // ------------------------------------------------------------------ A16: where vectors go, and progress
   wire [7:0] op = instruction.opcode;
-  wire start_normed = start && (op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL);
+  wire start_normed =
+      start && (op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL || op == brim_pkg::OP_NORM);
   wire start_hidden = start && kind.swiglu;
+  wire start_route = start && op == brim_pkg::OP_ROUTE;
   wire start_attention = start && op == brim_pkg::OP_OUTPUT && instruction.head == '0;
   wire start_queries = start && op == brim_pkg::OP_KEY && instruction.head == '0;
   // The elements of the query before have arrived by then.
@@ -207,11 +222,19 @@ module spu #(
   wire [2*TOKENS-1:0] a16_block_to;
   wire [LaneBits-1:0] last_token_lane = LaneBits'(tokens_i - 4'd1);
   assign weights_done = a16_vector[0] && a16_block_to[1:0] == spu_pkg::A16_WEIGHTS;
+  // The scores of a KV head wait for its queries or, with a norm over all heads, for the scale of K.
+  logic scaled_keys_q, key_scaled_q;
+  always_ff @(posedge clk_i) begin
+    if (start_queries) scaled_keys_q <= kind.all_heads;
+    key_scaled_q <= kind.key_scale && turns_done && rst_ni;
+  end
+  wire query_head = scaled_keys_q ? key_scaled_q :
+      a16_block[last_token_lane] && a16_block_to[1:0] == spu_pkg::A16_QUERIES;
   a16_progress u_progress (
       .clk_i, .rst_ni, .start_normed_i(start_normed), .start_attention_i(start_attention),
       .start_hidden_i(start_hidden), .start_queries_i(start_queries), .generation_i(generation),
       .block_i(a16_block[last_token_lane]), .block_to_i(a16_block_to[1:0]),
-      .attention_block_i(attention_block[last_token_lane]),
+      .attention_block_i(attention_block[last_token_lane]), .query_head_i(query_head),
       .generations_o, .blocks_o, .q_generation_o, .q_heads_o);
 
   // ------------------------------------------------------------------ shared memories
@@ -237,17 +260,21 @@ module spu #(
       .from_scales_i(from_scales_q), .scales_i({place.softmax, score_position[14:1]}),
       .word_o(word), .byte_o(word_byte));
 
+  // Of V in a softmax, of K where its scale is made up for.
+  wire [23:0] scale_position =
+      step == spu_pkg::STEP_KEY_LOAD ? position_i + 24'(place.token) : score_position;
   wire [2:0] own_token;
   wire [15:0] own_scale;
   wire [31:0] value_scale;
   // The scales of one KV head come before the stream goes on with its scores.
   value_scales u_value_scales (
-      .clk_i, .first_own_i(position_i), .position_i(score_position), .own_token_o(own_token), .own_scale_i(own_scale),
+      .clk_i, .first_own_i(position_i), .position_i(scale_position), .own_token_o(own_token), .own_scale_i(own_scale),
       .word_i(word), .wanted_i(micro3.b == spu_pkg::B_VALUE_SCALE), .scale_o(value_scale));
 
   wire [511:0] lane_beat;
-  logic writes_beat_q, writes_scale_q;
+  logic loads_key_q, writes_beat_q, writes_scale_q;
   always_ff @(posedge clk_i) begin
+    loads_key_q    <= step == spu_pkg::STEP_KEY_LOAD;
     writes_beat_q  <= step == spu_pkg::STEP_KV_WRITE;
     writes_scale_q <= step == spu_pkg::STEP_KV_WRITE_SCALE;
   end
@@ -256,13 +283,27 @@ module spu #(
       .row_we_i(writes_beat_q && written), .row_i(lane_beat),
       .scale_we_i(writes_scale_q && written), .scale_i(lane_beat[15:0]),
       .row_address_i(local_address_i), .row_o(local_data_o), .scale_address_i(local_scale_address_i),
-      .scale_o(local_scale_o), .value_address_i({instruction.head[4:0], own_token, 1'b1}), .value_scale_o(own_scale));
+      .scale_o(local_scale_o), .value_address_i({instruction.head[4:0], own_token, !loads_key_q}),
+      .value_scale_o(own_scale));
 
   wire [31:0] embed_value, embed_scale;
   embedding_row u_embedding (
       .clk_i, .q8_i(kind.embed_q8), .q4_i(kind.embed_q4), .dim_i(header_i.dim), .fetch_i(fetch_q),
       .fetch_cycle_i(place.cycle), .fetched_o(fetched), .element_i(x_index), .address_o(embed_address), .word_i(word),
       .byte_i(word_byte), .wanted_i(micro3.a == spu_pkg::A_EMBED), .value_o(embed_value), .scale_o(embed_scale));
+
+  // ------------------------------------------------------------------ experts
+  // Instructions that are run for an expert say for which; of a route's elements, each stands for one.
+  wire of_expert = instruction.head[15];
+  wire [6:0] expert = of_expert ? instruction.head[6:0] : i_q[6:0];
+  wire [6:0] listed;
+  wire [TOKENS-1:0] listed_chosen, token_counts;
+  logic list_q;
+  always_ff @(posedge clk_i) list_q <= choices_done && rst_ni;
+  expert_list u_list (
+      .clk_i, .rst_ni, .start_i(list_q), .experts_i(header_i.experts[7:0]), .ask_o(listed),
+      .chosen_i((listed_chosen & token_counts) != '0), .valid_o(expert_valid_o), .ready_i(expert_ready_i),
+      .end_o(expert_end_o), .expert_o);
 
   // ------------------------------------------------------------------ lanes
   // Each sum and each maximum starts with its instruction or, in a softmax, its round.
@@ -277,7 +318,7 @@ module spu #(
   logic [4:0] scalar_read_q;
   logic [TOKENS-1:0] scalar_wanted_q;
   always_ff @(posedge clk_i) begin
-    scalar_read_q   <= {3'b100, micro1.scalar};
+    scalar_read_q   <= {2'b10, micro1.scalar};
     scalar_wanted_q <= {TOKENS{micro1.b == spu_pkg::B_SCALAR}};
     if (micro1.b == spu_pkg::B_DENOMINATOR) begin
       scalar_read_q   <= {1'b0, denominator1};
@@ -298,35 +339,37 @@ module spu #(
       .norm_eps_i(header_i.norm_eps), .b_o(shared_b), .c_o(shared_c));
 
   // The scales take the beats' place before they are written.
-  wire beat_scale = step == spu_pkg::STEP_KV_WRITE_SCALE && place.first;
+  wire beat_scale = step == spu_pkg::STEP_KV_WRITE_SCALE && !write_turn;
 
   wire [TOKENS-1:0] overflow;
   wire [512*TOKENS-1:0] beats;
   for (genvar t = 0; t < TOKENS; t++) begin : gen_lane
     logic [23:0] limit_q;  // positions that the lane's query head attends to
-    logic token_counts_q, pair_counts_q;
-    logic [31:0] max_q;
+    logic token_counts_q, results_count_q, pair_counts_q;
     always_ff @(posedge clk_i) begin
-      if (step == spu_pkg::STEP_SOFTMAX_ROUND) begin
-        limit_q <= position_i + 24'(lane_tokens_i[3*t+:3]) + 24'd1;
-        max_q   <= max_i[32*t+:32];
-      end
+      if (step == spu_pkg::STEP_SOFTMAX_ROUND) limit_q <= position_i + 24'(lane_tokens_i[3*t+:3]) + 24'd1;
+      // An expert that the token has not chosen cannot overflow for it.
+      results_count_q <= 4'(t) < tokens_i && (!of_expert || chosen[t]);
       token_counts_q <= 4'(t) < tokens_i;
       pair_counts_q  <= 7'(t) < place.pairs_left;
     end
     assign attends[t] = i_q < limit_q;
+    assign token_counts[t] = token_counts_q;
     spu_lane #(.SCORES(SCORES), .ADDRESS(WordBits), .QUERY_STYLE(QueryStyle)) u_lane (
         .clk_i, .rst_ni,
         .micro_i(micro), .index_i(index), .x_index_i(x_index), .score_index_i(score_index),
         .result_i(result_i[32*t+:32]),
         .micro1_i(micro1), .micro2_i(micro2), .micro3_i(micro3), .odd_i(odd3),
-        .embed_i(embed_value), .shared_b_i(shared_b | value_scale), .shared_c_i(shared_c), .max_score_i(max_q),
+        .embed_i(embed_value), .shared_b_i(shared_b | value_scale), .shared_c_i(shared_c),
         .negate_i(negate), .halve_i(halve), .post_i(post),
         .early_counts_i(early_lanes[t]), .way_i(way), .out_i(out), .counts_i(out_lanes[t]),
         .clear_i(clear), .total_done_o(total_done[t]),
+        .route_i(start_route), .choose_i(choose), .chosen_load_i(step == spu_pkg::STEP_ROUTE_EXP && place.first),
+        .max_load_i(step == spu_pkg::STEP_SOFTMAX_ROUND), .max_score_i(max_i[32*t+:32]), .expert_a_i(expert),
+        .chosen_a_o(chosen[t]), .expert_b_i(listed), .chosen_b_o(listed_chosen[t]),
         .denominator_write_i({place.softmax, place.round}), .scalar_read_i(scalar_read_q),
         .scalar_wanted_i(scalar_wanted_q[t]), .scalar_o(scalars[32*t+:32]),
-        .a16_i(a16_q), .token_counts_i(token_counts_q), .pair_counts_i(pair_counts_q),
+        .a16_i(a16_q), .token_counts_i(results_count_q), .pair_counts_i(pair_counts_q),
         .a16_room_o(a16_room[t]), .attention_room_o(attention_room[t]), .a16_idle_o(a16_idle[t]),
         .a16_block_o(a16_block[t]), .a16_vector_o(a16_vector[t]), .a16_block_to_o(a16_block_to[2*t+:2]),
         .attention_block_o(attention_block[t]), .overflow_o(overflow[t]),
@@ -351,7 +394,7 @@ module spu #(
   spu_writes u_writes (
       .clk_i, .rst_ni, .step_i(step), .instruction_i(instruction), .two_halves_i(place.two_halves),
       .logits_stride_i(header_i.logits_stride), .position_i, .turn_i(write_turn), .last_i(place.last_turn),
-      .half_i(place.half), .wanted_i(place.wanted), .logits_beat_i(place.logits_beat), .logits_left_i(place.left),
+      .half_i(place.half), .wanted_i(place.wanted), .kept_i(kind.all_heads && !kind.key_scale), .logits_beat_i(place.logits_beat), .logits_left_i(place.left),
       .beat_i(lane_beat), .done_o(turn_done), .all_done_o(turns_done), .written_o(written),
       .valid_o(write_valid_o), .ready_i(write_ready_i), .address_o(write_address_o), .data_o(write_data_o),
       .strobe_o(write_strobe_o));

@@ -25,7 +25,6 @@ module spu_lane #(
     input wire            [31:0] embed_i,        // SPU_OPERANDS; zero if it is not wanted, as are the next two
     input wire            [31:0] shared_b_i,     // SPU_OPERANDS: operands that all lanes share
     input wire            [31:0] shared_c_i,     // SPU_OPERANDS
-    input wire            [31:0] max_score_i,    // stable
     input wire                   negate_i,       // SPU_PRODUCT
     input wire                   halve_i,        // SPU_PRODUCT
     input wire            [ 2:0] post_i,         // SPU_SUM
@@ -35,7 +34,19 @@ module spu_lane #(
     input wire                   counts_i,       // OUT: it is written; of exp and int8, it is not zero
 
     input  wire        clear_i,              // a new sum and a new maximum begin
+    input  wire        max_load_i,           // of the scores: the largest one
+    input  wire [31:0] max_score_i,
     output wire        total_done_o,
+
+    // Experts.
+    input  wire        route_i,         // a route begins
+    input  wire        choose_i,
+    input  wire        chosen_load_i,   // the number of the first one takes the place of the largest score
+    input  wire [ 6:0] expert_a_i,      // whether it is chosen
+    output wire        chosen_a_o,
+    input  wire [ 6:0] expert_b_i,
+    output wire        chosen_b_o,
+
     input  wire [ 3:0] denominator_write_i,  // {generation, round}
     input  wire [ 4:0] scalar_read_i,        // SPU_MEMORY: a denominator, or 16 + one of the other scalars
     input  wire        scalar_wanted_i,      // SPU_MEMORY
@@ -43,7 +54,7 @@ module spu_lane #(
 
     // A16: where a vector goes, whose elements come next.
     input  wire spu_pkg::a16_start_t a16_i,
-    input  wire         token_counts_i,      // the lane serves a token of the pass
+    input  wire         token_counts_i,      // the lane serves a token of the pass, which the instruction is for
     input  wire         pair_counts_i,       // in attention, a query head
     output wire         a16_room_o,
     output wire         attention_room_o,
@@ -166,6 +177,14 @@ module spu_lane #(
     x_q     <= x;
   end
 
+  // The largest score or expert's number, stable while it is subtracted.
+  logic [31:0] max_score_q;
+  always_ff @(posedge clk_i) begin
+    if (max_load_i) max_score_q <= max_score_i;
+    if (chosen_load_i) max_score_q <= largest;
+    if (write && out_i.scaled_max) max_score_q <= out;
+  end
+
   logic [31:0] a_q, b_q, c_q, product_q;
   logic square_q;
   always_ff @(posedge clk_i) begin
@@ -182,13 +201,14 @@ module spu_lane #(
       spu_pkg::C_ROPE: c_q <= {c_raw_q[31] ^ !odd_i, c_raw_q[30:0]};
       spu_pkg::C_A: c_q <= a_raw_q;
       spu_pkg::C_X: c_q <= x_q;
-      spu_pkg::C_MAX: c_q <= {!max_score_i[31], max_score_i[30:0]};
+      spu_pkg::C_MAX: c_q <= {!max_score_q[31], max_score_q[30:0]};
+      spu_pkg::C_VECTOR: c_q <= c_raw_q;
       default: c_q <= '0;
     endcase
   end
   wire [31:0] a = a_q | embed_i;
   wire [31:0] b = b_q | shared_b_i | (square_q ? a_q : 32'h0);
-  wire [31:0] product, c_later, chain;
+  wire [31:0] product, c_later, chain, largest;
   wire tiny = product[30:23] <= 8'd1;  // halved, it would be flushed
   always_ff @(posedge clk_i) begin
     product_q <= {product[31] ^ negate_i,
@@ -288,10 +308,15 @@ module spu_lane #(
   end
   assign max = {1'b0, max_q};
 
+  expert_choice u_choice (
+      .clk_i, .start_i(route_i), .valid_i(write && out_i.choice), .expert_i(out_i.index), .x_i(out), .choose_i,
+      .largest_o(largest), .expert_a_i, .chosen_a_o, .expert_b_i, .chosen_b_o);
+  wire choice_overflow = write && out_i.choice && out[30:23] == '1;
+
   // A scale of 0 makes every element 0.
   wire kv_zero = out_i.scalar == spu_pkg::SCALAR_KV && kv_scale_q == '0;
   wire [4:0] scalar_write = out_i.scalar == spu_pkg::SCALAR_DENOMINATOR ? {1'b0, denominator_write_i} :
-      {3'b100, out_i.scalar};
+      {2'b10, out_i.scalar};
   always_ff @(posedge clk_i) begin
     if (write && out_i.to == spu_pkg::TO_SCALAR) scalars[scalar_write] <= kv_zero ? 32'h0 : out;
   end
@@ -335,7 +360,7 @@ module spu_lane #(
   assign a16_idle_o     = a16_idle && attention_idle;
   assign a16_block_to_o = a16_to;
   // Lanes that serve nobody hold nothing of value.
-  assign overflow_o = (attention_overflow && token_counts_i) ||
+  assign overflow_o = ((attention_overflow || choice_overflow) && token_counts_i) ||
       (a16_overflow && (a16_overflow_to == spu_pkg::A16_WEIGHTS ? pair_counts_i : token_counts_i));
 
   // The converters never write activations at the same time: such an instruction waits for its blocks.

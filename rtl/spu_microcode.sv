@@ -8,10 +8,14 @@ module spu_microcode (
     input wire embed_fp16_i,  // rows are not quantised
     input wire bias_i,
     input wire is_query_i,
+    input wire all_heads_i,   // one norm for all heads,
+    input wire first_head_i,  // of which this is the first
     input wire is_value_i,
     input wire softmax_i,
     input wire swiglu_i,
-    input wire rms_i,         // rsqrt is that of the residual, not of a head
+    input wire route_i,
+    input wire rms_i,         // rsqrt is that of the residual, not of a head,
+    input wire key_scale_i,   // or of all keys; in a softmax of all queries
 
     // Sizes.
     input wire [15:0] head_last_i,        // the last element of a head
@@ -100,6 +104,21 @@ module spu_microcode (
         last_o         = 24'(head_last_i);
         single_o       = 1'b0;
       end
+      // Vectors 6 and 7 hold the sums of squares of all queries and of all keys.
+      spu_pkg::STEP_ALL_ADD: begin
+        micro_o.a         = spu_pkg::A_SUM;
+        micro_o.c         = first_head_i ? spu_pkg::C_NONE : spu_pkg::C_VECTOR;
+        micro_o.c_vector  = {2'b11, !is_query_i};
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = {2'b11, !is_query_i};
+      end
+      spu_pkg::STEP_ALL_MEAN: begin
+        micro_o.a_vector  = {2'b11, key_scale_i};
+        micro_o.b         = spu_pkg::B_INVERSE_HEAD;
+        micro_o.c         = spu_pkg::C_EPSILON;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+      end
       // Vector 5 keeps the token's row.
       spu_pkg::STEP_ROPE_LOAD: begin
         micro_o.a         = spu_pkg::A_NONE;
@@ -146,16 +165,47 @@ module spu_microcode (
         last_o         = 24'd63;
         single_o       = 1'b0;
       end
-      spu_pkg::STEP_SOFTMAX_EXP: begin
-        micro_o.a    = spu_pkg::A_SCORE;
-        micro_o.c    = spu_pkg::C_MAX;
-        micro_o.post = spu_pkg::POST_EXP;
-        micro_o.to   = spu_pkg::TO_SCORE;
-        micro_o.sum  = 1'b1;
-        last_o       = position_last_i;
-        single_o     = position_single_i;
+      // The scale of K in the cache, times the factor of all keys.
+      spu_pkg::STEP_KEY_LOAD: begin
+        micro_o.a         = spu_pkg::A_NONE;
+        micro_o.a_form    = spu_pkg::FORM_ONE_TWO;
+        micro_o.b         = spu_pkg::B_VALUE_SCALE;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
       end
-      spu_pkg::STEP_SOFTMAX_SUM: begin
+      spu_pkg::STEP_KEY_SCALE: begin
+        micro_o.a_vector  = 3'd2;
+        micro_o.b         = spu_pkg::B_SCALAR;
+        micro_o.scalar    = spu_pkg::SCALAR_KEYS;
+        micro_o.post      = spu_pkg::POST_FP16;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+      end
+      spu_pkg::STEP_SOFTMAX_MAX: begin
+        micro_o.a         = spu_pkg::A_NONE;
+        micro_o.c         = spu_pkg::C_MAX;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+      end
+      spu_pkg::STEP_SOFTMAX_SCALE: begin
+        micro_o.a_vector   = 3'd2;
+        micro_o.b          = spu_pkg::B_SCALAR;
+        micro_o.scalar     = spu_pkg::SCALAR_QUERIES;
+        micro_o.negate     = 1'b1;
+        micro_o.scaled_max = 1'b1;
+      end
+      spu_pkg::STEP_SOFTMAX_EXP: begin
+        micro_o.a      = spu_pkg::A_SCORE;
+        micro_o.b      = all_heads_i ? spu_pkg::B_SCALAR : spu_pkg::B_ONE;
+        micro_o.scalar = spu_pkg::SCALAR_QUERIES;
+        micro_o.c      = spu_pkg::C_MAX;
+        micro_o.post   = spu_pkg::POST_EXP;
+        micro_o.to     = spu_pkg::TO_SCORE;
+        micro_o.sum    = 1'b1;
+        last_o         = position_last_i;
+        single_o       = position_single_i;
+      end
+      spu_pkg::STEP_SOFTMAX_SUM, spu_pkg::STEP_ROUTE_SUM: begin
         micro_o.a         = spu_pkg::A_SUM;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;
@@ -225,6 +275,56 @@ module spu_microcode (
         last_o         = 24'(last_of_16);
         single_o       = one_left;
       end
+      // Vectors 6: the router's numbers, 7: their exponentials, then the weights.
+      spu_pkg::STEP_ROUTE_IN: begin
+        micro_o.a         = spu_pkg::A_RESULT;
+        micro_o.b         = spu_pkg::B_SCALAR;
+        micro_o.scalar    = spu_pkg::SCALAR_RMS;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd6;
+        micro_o.choice    = 1'b1;
+        last_o            = 24'(last_of_128);
+        single_o          = one_left;
+      end
+      spu_pkg::STEP_ROUTE_AGAIN: begin
+        micro_o.a_vector = 3'd6;
+        micro_o.choice   = 1'b1;
+        last_o           = 24'(last_of_128);
+        single_o         = one_left;
+      end
+      spu_pkg::STEP_ROUTE_EXP: begin
+        micro_o.a_vector  = 3'd6;
+        micro_o.c         = spu_pkg::C_MAX;
+        micro_o.post      = spu_pkg::POST_EXP;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd7;
+        micro_o.sum       = 1'b1;
+        last_o            = 24'(last_of_128);
+        single_o          = one_left;
+      end
+      spu_pkg::STEP_ROUTE_WEIGHT: begin
+        micro_o.a_vector  = 3'd7;
+        micro_o.b         = spu_pkg::B_SCALAR;
+        micro_o.scalar    = spu_pkg::SCALAR_EXPERT;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd7;
+        last_o            = 24'(last_of_128);
+        single_o          = one_left;
+      end
+      spu_pkg::STEP_MIX_WEIGHT: begin
+        micro_o.a_vector = 3'd7;
+        micro_o.to       = spu_pkg::TO_SCALAR;
+        micro_o.scalar   = spu_pkg::SCALAR_EXPERT;
+      end
+      spu_pkg::STEP_MIX_ADD: begin
+        micro_o.a      = spu_pkg::A_RESULT;
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_EXPERT;
+        micro_o.c      = spu_pkg::C_X;
+        micro_o.to     = spu_pkg::TO_X;
+        last_o         = 24'(last_of_128);
+        single_o       = one_left;
+      end
       // Vector 2 holds x, vector 3 the terms, vector 4 the second step's. A swiglu wants the reciprocals of a vector.
       spu_pkg::STEP_RECIPROCAL1: begin  // 2 - m y0
         micro_o.a_vector  = 3'd2;
@@ -268,7 +368,7 @@ module spu_microcode (
         micro_o.post      = spu_pkg::POST_RECIPROCAL;
         micro_o.to        = swiglu_i ? spu_pkg::TO_VECTOR : spu_pkg::TO_SCALAR;
         micro_o.to_vector = 3'd4;
-        micro_o.scalar    = softmax_i ? spu_pkg::SCALAR_DENOMINATOR : spu_pkg::SCALAR_KV;
+        micro_o.scalar    = softmax_i ? spu_pkg::SCALAR_DENOMINATOR : route_i ? spu_pkg::SCALAR_EXPERT : spu_pkg::SCALAR_KV;
         last_o            = swiglu_i ? 24'(last_of_128) : '0;
         single_o          = !swiglu_i || one_left;
       end
@@ -323,7 +423,8 @@ module spu_microcode (
         micro_o.c_vector = 3'd2;
         micro_o.post     = spu_pkg::POST_RSQRT;
         micro_o.to       = spu_pkg::TO_SCALAR;
-        micro_o.scalar   = rms_i ? spu_pkg::SCALAR_RMS : spu_pkg::SCALAR_HEAD;
+        micro_o.scalar   = rms_i ? spu_pkg::SCALAR_RMS : softmax_i ? spu_pkg::SCALAR_QUERIES :
+            key_scale_i ? spu_pkg::SCALAR_KEYS : spu_pkg::SCALAR_HEAD;
       end
       default: is_micro_o = 1'b0;
     endcase

@@ -57,6 +57,8 @@ module spu_pipeline #(
     result_in.a16       = micro_i.a16;
     result_in.sum       = micro_i.sum;
     result_in.max       = micro_i.max;
+    result_in.scaled_max = micro_i.scaled_max;
+    result_in.choice    = micro_i.choice;
     result_in.last      = last_i;
     result_in.odd       = odd_i;
     result_in.index     = index_i;

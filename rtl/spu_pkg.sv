@@ -43,6 +43,7 @@ package spu_pkg;
   localparam logic [3:0] C_X = 4'd7;
   localparam logic [3:0] C_PARAMETER = 4'd8;
   localparam logic [3:0] C_MAX = 4'd9;       // minus the largest score
+  localparam logic [3:0] C_VECTOR = 4'd10;
 
   localparam logic [2:0] POST_NONE = 3'd0;
   localparam logic [2:0] POST_RECIPROCAL = 3'd1;  // sign, exponent and special cases from the c vector
@@ -60,10 +61,13 @@ package spu_pkg;
   localparam logic [2:0] TO_SCALAR = 3'd6;
   localparam logic [2:0] TO_BEAT = 3'd7;     // the lane's 512-bit output register: 16 words, or 64 bytes
 
-  localparam logic [1:0] SCALAR_RMS = 2'd0;         // r
-  localparam logic [1:0] SCALAR_HEAD = 2'd1;        // r of a head norm
-  localparam logic [1:0] SCALAR_KV = 2'd2;          // 1 / scale of KV8
-  localparam logic [1:0] SCALAR_DENOMINATOR = 2'd3; // 1 / sum of a softmax
+  localparam logic [2:0] SCALAR_RMS = 3'd0;         // r
+  localparam logic [2:0] SCALAR_HEAD = 3'd1;        // r of a head norm
+  localparam logic [2:0] SCALAR_KV = 3'd2;          // 1 / scale of KV8
+  localparam logic [2:0] SCALAR_DENOMINATOR = 3'd3; // 1 / sum of a softmax
+  localparam logic [2:0] SCALAR_EXPERT = 3'd4;      // 1 / sum of a route's softmax, then an expert's weight
+  localparam logic [2:0] SCALAR_QUERIES = 3'd5;     // r of a norm over all heads of q,
+  localparam logic [2:0] SCALAR_KEYS = 3'd6;        // and of k
 
   // TO_A16: which vector.
   localparam logic [1:0] A16_ACTIVATIONS = 2'd0;  // normed, hidden
@@ -78,7 +82,7 @@ package spu_pkg;
     logic [1:0] a_form;
     logic [3:0] b;
     logic [2:0] b_vector;
-    logic [1:0] scalar;      // read or written
+    logic [2:0] scalar;      // read or written
     logic       sine;        // B_ROPE: odd words of the row, else even ones
     logic [3:0] c;
     logic [2:0] c_vector;
@@ -90,6 +94,8 @@ package spu_pkg;
     logic [1:0] a16;
     logic       sum;         // Sum16 of out
     logic       max;         // largest magnitude of out
+    logic       scaled_max;  // out takes the place of the largest score
+    logic       choice;      // out is an expert's number: the largest is kept, one that is not finite overflows
     logic       after_all;   // begins when everything before is complete, not just its first element
   } micro_t;
 
@@ -98,10 +104,12 @@ package spu_pkg;
     logic [2:0]  post;      // of its micro-operation, as those that follow
     logic [2:0]  to;
     logic [2:0]  to_vector;
-    logic [1:0]  scalar;
+    logic [2:0]  scalar;
     logic [1:0]  a16;
     logic        sum;
     logic        max;
+    logic        scaled_max;
+    logic        choice;
     logic        last;      // ends an A16 vector, or a sum
     logic        odd;       // of the micro-operation's elements
     logic [6:0]  index;     // in the vector that it goes to
@@ -129,6 +137,9 @@ package spu_pkg;
     logic query;
     logic value;
     logic swiglu;
+    logic all_heads;       // one norm for all heads
+    logic key_scale;
+    logic chosen_softmax;  // of a route: over the chosen experts
     logic embed_q8;
     logic embed_q4;  // neither: FP16
   } kind_t;
@@ -148,6 +159,7 @@ package spu_pkg;
     logic [2:0]  lane;            // of a sequence over pairs
     logic [2:0]  round;
     logic        last_head;       // of the last KV head
+    logic [6:0]  first_element;   // of scratch vectors: KV8 in halves, the weight of an expert
     logic        half;            // KV8: elements 64 ... 127,
     logic        two_halves;      // which there are
     logic [6:0]  head_last;       // element of a head
@@ -179,6 +191,8 @@ package spu_pkg;
     STEP_HEAD_TOTAL,  // likewise
     STEP_HEAD_MEAN,
     STEP_HEAD_FACTOR,
+    STEP_ALL_ADD,   // the sum of squares of all heads,
+    STEP_ALL_MEAN,  // and their mean
     STEP_ROPE_LOAD,  // a token's row, for the first head of a pass
     STEP_ROPE_SINE,
     STEP_ROPE_COSINE,
@@ -186,8 +200,12 @@ package spu_pkg;
     STEP_KV_ROUND,
     STEP_KV_WRITE,  // a beat of every token
     STEP_KV_WRITE_SCALE,
+    STEP_KEY_LOAD,  // a token's scale of K, to its lane
+    STEP_KEY_SCALE,
     STEP_SOFTMAX_WAIT,
     STEP_SOFTMAX_ROUND,  // limits and maxima of the round's query heads
+    STEP_SOFTMAX_MAX,    // the largest score, negated,
+    STEP_SOFTMAX_SCALE,  // and scaled as the scores are
     STEP_SOFTMAX_EXP,
     STEP_SOFTMAX_WEIGHT,
     STEP_SOFTMAX_TOTAL,  // wait for the sum of exponentials
@@ -200,6 +218,15 @@ package spu_pkg;
     STEP_SWIGLU_OUT,
     STEP_LOGITS_BEAT,
     STEP_LOGITS_WRITE,
+    STEP_ROUTE_IN,
+    STEP_ROUTE_CHOOSE,  // wait for the largest
+    STEP_ROUTE_AGAIN,   // those that are not chosen yet
+    STEP_ROUTE_EXP,
+    STEP_ROUTE_TOTAL,   // wait for the sum of exponentials
+    STEP_ROUTE_SUM,
+    STEP_ROUTE_WEIGHT,
+    STEP_MIX_WEIGHT,
+    STEP_MIX_ADD,
     STEP_RECIPROCAL1,
     STEP_RECIPROCAL2,
     STEP_RECIPROCAL3,

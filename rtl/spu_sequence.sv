@@ -47,6 +47,8 @@ module spu_sequence #(
     output wire                  row_beat_o,      // a beat of an embedding row is taken
     output wire                  write_turn_o,    // the token's beat may be written
     output wire           [ 7:0] softmax_done_o,  // softmaxes whose weights are complete
+    output wire                  choose_o,        // an expert is chosen,
+    output wire                  choices_done_o,  // the token's last one
 
     // An element.
     output wire spu_pkg::micro_t micro_o,
@@ -73,8 +75,11 @@ module spu_sequence #(
   wire is_head = is_query || is_value || op == brim_pkg::OP_KEY;
   wire is_softmax = op == brim_pkg::OP_SOFTMAX;
   wire is_swiglu = op == brim_pkg::OP_SWIGLU;
-  wire head_norm = in_q.flags[brim_pkg::FLAG_NORM_BIT];
-  logic embed_fp16_q, embed_q8_q, embed_q4_q, last_kv_head_q;
+  wire is_route = op == brim_pkg::OP_ROUTE;
+  wire is_key_scale = op == brim_pkg::OP_KEY_SCALE;
+  wire all_heads = in_q.flags[brim_pkg::FLAG_ALL_HEADS_BIT];
+  wire head_norm = in_q.flags[brim_pkg::FLAG_NORM_BIT] || all_heads;  // has the head's own weights
+  logic embed_fp16_q, embed_q8_q, embed_q4_q, first_head_q, last_kv_head_q;
 
   logic [23:0] left_q;             // elements of the vector from the block on
   logic [4:0] block_q;             // X: the block of 128
@@ -94,6 +99,7 @@ module spu_sequence #(
   logic [ScoreBits-1:0] score_base_q;  // and its sum with the position
   logic [6:0] pairs_left_q;        // softmax: from this round on
   logic [23:0] logit_q;            // beat of logits
+  logic [3:0] choices_left_q;      // of experts
   logic [7:0] row_beats_q;         // embedding row: beats that are in; the next one is the last
   logic row_last_beat_q;
   logic [7:0] row_before_last_q;   // of the instruction: beats of a row less two; whether it has but one
@@ -134,7 +140,8 @@ module spu_sequence #(
   wire [23:0] last_index;
   spu_microcode u_microcode (
       .step_i(step_q), .embed_fp16_i(embed_fp16_q), .bias_i(in_q.flags[brim_pkg::FLAG_BIAS_BIT]),
-      .is_query_i(is_query), .is_value_i(is_value), .softmax_i(is_softmax), .swiglu_i(is_swiglu), .rms_i(!is_head),
+      .is_query_i(is_query), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value), .softmax_i(is_softmax), .swiglu_i(is_swiglu),
+      .route_i(is_route), .rms_i(!is_head && !is_softmax && !is_key_scale), .key_scale_i(is_key_scale),
       .head_last_i(head_last_q), .left_i(left_q), .position_last_i(position_last_q),
       .position_single_i(position_single_q),
       .is_micro_o(is_micro), .micro_o(step_micro), .last_o(last_index), .single_o(single));
@@ -164,7 +171,9 @@ module spu_sequence #(
     case (step_q)
       spu_pkg::STEP_IDLE: step_over_q <= start_next;
       spu_pkg::STEP_EMBED_FETCH: step_over_q <= fetched_i;
-      spu_pkg::STEP_NORM_TOTAL, spu_pkg::STEP_HEAD_TOTAL, spu_pkg::STEP_SOFTMAX_TOTAL: step_over_q <= total_done_i;
+      spu_pkg::STEP_NORM_TOTAL, spu_pkg::STEP_HEAD_TOTAL, spu_pkg::STEP_SOFTMAX_TOTAL, spu_pkg::STEP_ROUTE_TOTAL:
+      step_over_q <= total_done_i;
+      spu_pkg::STEP_ROUTE_CHOOSE: step_over_q <= empty;
       spu_pkg::STEP_SOFTMAX_WAIT: step_over_q <= scores_done_i != softmax_count_q;
       spu_pkg::STEP_SOFTMAX_ROUND: step_over_q <= wait_q == 4'd1;
       spu_pkg::STEP_FINISH: step_over_q <= all_idle;
@@ -188,8 +197,13 @@ module spu_sequence #(
         case (op)
           brim_pkg::OP_EMBED: next_step = spu_pkg::STEP_EMBED_ROW;
           brim_pkg::OP_RESIDUAL: next_step = spu_pkg::STEP_RESIDUAL_ADD;
+          brim_pkg::OP_NORM: next_step = spu_pkg::STEP_NORM_MULTIPLY;
+          brim_pkg::OP_ROUTE: next_step = spu_pkg::STEP_ROUTE_IN;
+          brim_pkg::OP_MIX: next_step = spu_pkg::STEP_MIX_WEIGHT;
           brim_pkg::OP_QUERY, brim_pkg::OP_KEY, brim_pkg::OP_VALUE: next_step = spu_pkg::STEP_HEAD_SCALE;
-          brim_pkg::OP_SOFTMAX: next_step = spu_pkg::STEP_SOFTMAX_WAIT;
+          brim_pkg::OP_SOFTMAX:
+          next_step = all_heads && first_head_q ? spu_pkg::STEP_ALL_MEAN : spu_pkg::STEP_SOFTMAX_WAIT;
+          brim_pkg::OP_KEY_SCALE: next_step = first_head_q ? spu_pkg::STEP_ALL_MEAN : spu_pkg::STEP_KEY_LOAD;
           brim_pkg::OP_OUTPUT: next_step = spu_pkg::STEP_OUTPUT_HEAD;
           brim_pkg::OP_SWIGLU: next_step = spu_pkg::STEP_SWIGLU_IN;
           brim_pkg::OP_LOGITS: next_step = spu_pkg::STEP_LOGITS_BEAT;
@@ -207,9 +221,10 @@ module spu_sequence #(
       spu_pkg::STEP_NORM_SQUARE:
       if (last_block_q) next_step = spu_pkg::STEP_NORM_TOTAL;
       else if (op == brim_pkg::OP_RESIDUAL) next_step = spu_pkg::STEP_RESIDUAL_ADD;
+      else if (op == brim_pkg::OP_NORM) next_step = spu_pkg::STEP_NORM_MULTIPLY;
       else next_step = embed_fp16_q ? spu_pkg::STEP_EMBED_BLOCK : spu_pkg::STEP_EMBED_FETCH;
       spu_pkg::STEP_NORM_TOTAL: next_step = spu_pkg::STEP_NORM_MEAN;
-      spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN: next_step = spu_pkg::STEP_RSQRT1;
+      spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN, spu_pkg::STEP_ALL_MEAN: next_step = spu_pkg::STEP_RSQRT1;
       spu_pkg::STEP_HEAD_SCALE:
       if (is_value) next_step = spu_pkg::STEP_KV_SCALE;
       else if (rope_new_q) next_step = spu_pkg::STEP_ROPE_LOAD;
@@ -218,7 +233,10 @@ module spu_sequence #(
       if (last_token) next_step = head_norm ? spu_pkg::STEP_HEAD_SQUARE : spu_pkg::STEP_ROPE_SINE;
       spu_pkg::STEP_HEAD_SQUARE: next_step = spu_pkg::STEP_HEAD_WEIGHT;
       spu_pkg::STEP_HEAD_WEIGHT: next_step = spu_pkg::STEP_HEAD_TOTAL;
-      spu_pkg::STEP_HEAD_TOTAL: next_step = spu_pkg::STEP_HEAD_MEAN;
+      spu_pkg::STEP_HEAD_TOTAL: next_step = all_heads ? spu_pkg::STEP_ALL_ADD : spu_pkg::STEP_HEAD_MEAN;
+      spu_pkg::STEP_ALL_ADD: next_step = spu_pkg::STEP_ROPE_SINE;
+      spu_pkg::STEP_KEY_LOAD: if (last_token) next_step = spu_pkg::STEP_KEY_SCALE;
+      spu_pkg::STEP_KEY_SCALE: next_step = spu_pkg::STEP_KV_WRITE_SCALE;
       spu_pkg::STEP_HEAD_FACTOR: next_step = spu_pkg::STEP_ROPE_SINE;
       spu_pkg::STEP_ROPE_SINE: next_step = spu_pkg::STEP_ROPE_COSINE;
       spu_pkg::STEP_ROPE_COSINE: next_step = is_query ? spu_pkg::STEP_IDLE : spu_pkg::STEP_KV_SCALE;
@@ -228,7 +246,9 @@ module spu_sequence #(
       next_step = two_halves_q && !half_q ? spu_pkg::STEP_KV_ROUND : spu_pkg::STEP_KV_WRITE_SCALE;
       spu_pkg::STEP_KV_WRITE_SCALE: next_step = spu_pkg::STEP_IDLE;
       spu_pkg::STEP_SOFTMAX_WAIT: next_step = spu_pkg::STEP_SOFTMAX_ROUND;
-      spu_pkg::STEP_SOFTMAX_ROUND: next_step = spu_pkg::STEP_SOFTMAX_EXP;
+      spu_pkg::STEP_SOFTMAX_ROUND: next_step = all_heads ? spu_pkg::STEP_SOFTMAX_MAX : spu_pkg::STEP_SOFTMAX_EXP;
+      spu_pkg::STEP_SOFTMAX_MAX: next_step = spu_pkg::STEP_SOFTMAX_SCALE;
+      spu_pkg::STEP_SOFTMAX_SCALE: next_step = spu_pkg::STEP_SOFTMAX_EXP;
       spu_pkg::STEP_SOFTMAX_EXP: next_step = spu_pkg::STEP_SOFTMAX_WEIGHT;
       spu_pkg::STEP_SOFTMAX_WEIGHT: if (last_weights_q) next_step = spu_pkg::STEP_SOFTMAX_TOTAL;
       spu_pkg::STEP_SOFTMAX_TOTAL: next_step = spu_pkg::STEP_SOFTMAX_SUM;
@@ -241,18 +261,30 @@ module spu_sequence #(
       spu_pkg::STEP_SWIGLU_OUT: next_step = last_block_q ? spu_pkg::STEP_FINISH : spu_pkg::STEP_SWIGLU_IN;
       spu_pkg::STEP_LOGITS_BEAT: next_step = spu_pkg::STEP_LOGITS_WRITE;
       spu_pkg::STEP_LOGITS_WRITE: next_step = last_logits_q ? spu_pkg::STEP_IDLE : spu_pkg::STEP_LOGITS_BEAT;
+      spu_pkg::STEP_ROUTE_IN, spu_pkg::STEP_ROUTE_AGAIN: next_step = spu_pkg::STEP_ROUTE_CHOOSE;
+      spu_pkg::STEP_ROUTE_CHOOSE: next_step = last_choice ? spu_pkg::STEP_ROUTE_EXP : spu_pkg::STEP_ROUTE_AGAIN;
+      spu_pkg::STEP_ROUTE_EXP: next_step = spu_pkg::STEP_ROUTE_TOTAL;
+      spu_pkg::STEP_ROUTE_TOTAL: next_step = spu_pkg::STEP_ROUTE_SUM;
+      spu_pkg::STEP_ROUTE_SUM: next_step = spu_pkg::STEP_RECIPROCAL1;
+      spu_pkg::STEP_ROUTE_WEIGHT: next_step = spu_pkg::STEP_IDLE;
+      spu_pkg::STEP_MIX_WEIGHT: next_step = spu_pkg::STEP_MIX_ADD;
+      spu_pkg::STEP_MIX_ADD: if (last_block_q) next_step = spu_pkg::STEP_IDLE;
       spu_pkg::STEP_RECIPROCAL1: next_step = spu_pkg::STEP_RECIPROCAL2;
       spu_pkg::STEP_RECIPROCAL2: next_step = spu_pkg::STEP_RECIPROCAL3;
       spu_pkg::STEP_RECIPROCAL3: next_step = spu_pkg::STEP_RECIPROCAL4;
       spu_pkg::STEP_RECIPROCAL4:
       if (is_swiglu) next_step = spu_pkg::STEP_SWIGLU_SILU;
+      else if (is_route) next_step = spu_pkg::STEP_ROUTE_WEIGHT;
       else next_step = is_softmax ? spu_pkg::STEP_FINISH : spu_pkg::STEP_KV_ROUND;
       spu_pkg::STEP_RSQRT1: next_step = spu_pkg::STEP_RSQRT2;
       spu_pkg::STEP_RSQRT2: next_step = spu_pkg::STEP_RSQRT3;
       spu_pkg::STEP_RSQRT3: next_step = spu_pkg::STEP_RSQRT4;
       spu_pkg::STEP_RSQRT4: next_step = spu_pkg::STEP_RSQRT5;
       spu_pkg::STEP_RSQRT5: next_step = spu_pkg::STEP_RSQRT6;
-      spu_pkg::STEP_RSQRT6: next_step = is_head ? spu_pkg::STEP_HEAD_FACTOR : spu_pkg::STEP_FINISH;
+      spu_pkg::STEP_RSQRT6:
+      if (is_softmax) next_step = spu_pkg::STEP_SOFTMAX_WAIT;
+      else if (is_key_scale) next_step = spu_pkg::STEP_KEY_LOAD;
+      else next_step = is_head ? spu_pkg::STEP_HEAD_FACTOR : spu_pkg::STEP_FINISH;
       default:  // spu_pkg::STEP_FINISH
       next_step = is_softmax && !last_pair_round ? spu_pkg::STEP_SOFTMAX_ROUND : spu_pkg::STEP_IDLE;
     endcase
@@ -261,8 +293,10 @@ module spu_sequence #(
   logic [6:0] pairs_q;
   always_ff @(posedge clk_i) pairs_q <= 7'(tokens_i * heads_per_kv_i);
 
-  wire [23:0] vector_size =
-      is_swiglu ? header_i.hidden[23:0] : op == brim_pkg::OP_LOGITS ? header_i.vocabulary[23:0] : header_i.dim[23:0];
+  // A `swiglu` has twice as many rows as hidden elements, those of an expert or of the others.
+  wire [23:0] vector_size = op == brim_pkg::OP_EMBED || op == brim_pkg::OP_NORM ? header_i.dim[23:0] :
+      is_swiglu ? in_q.rows[24:1] : in_q.rows[23:0];
+  wire last_choice = choices_left_q == 4'd1;
   wire next_turn = write_step_q && turn_done_i;
   always_ff @(posedge clk_i) begin
     wait_q <= step_done ? '0 : wait_q + 4'(wait_q != '1);
@@ -275,6 +309,7 @@ module spu_sequence #(
     embed_fp16_q      <= in_q.shape == brim_pkg::EMBEDDING_FP16;
     embed_q8_q        <= in_q.shape == brim_pkg::EMBEDDING_Q8;
     embed_q4_q        <= in_q.shape == brim_pkg::EMBEDDING_Q4;
+    first_head_q      <= in_q.head == '0;
     last_kv_head_q    <= in_q.head == kv_heads_last_q;
     row_single_q      <= in_q.count[7:0] == 8'd1;
     row_before_last_q <= in_q.count[7:0] - 8'd2;
@@ -304,6 +339,12 @@ module spu_sequence #(
           score_base_q     <= '0;
           pairs_left_q     <= pairs_q;
           logit_q          <= '0;
+          choices_left_q   <= header_i.experts_per_token[3:0];
+        end
+        spu_pkg::STEP_ROUTE_CHOOSE: choices_left_q <= choices_left_q - 1;
+        spu_pkg::STEP_MIX_ADD: begin
+          left_q  <= left_q - 24'd128;
+          block_q <= block_q + 1;
         end
         spu_pkg::STEP_EMBED_BLOCK:
         if (!last_token) begin
@@ -325,6 +366,7 @@ module spu_sequence #(
           token_q <= last_token ? '0 : token_q + 1;
           if (last_token) rope_new_q <= 1'b0;
         end
+        spu_pkg::STEP_KEY_LOAD: token_q <= last_token ? '0 : token_q + 1;
         spu_pkg::STEP_KV_WRITE: half_q <= 1'b1;
         spu_pkg::STEP_SOFTMAX_EXP: left_q <= end_position_q;
         spu_pkg::STEP_SOFTMAX_WEIGHT: begin
@@ -377,6 +419,9 @@ module spu_sequence #(
     kind.query    = is_query;
     kind.value    = is_value;
     kind.swiglu   = is_swiglu;
+    kind.all_heads = all_heads;
+    kind.key_scale = is_key_scale;
+    kind.chosen_softmax = in_q.flags[brim_pkg::FLAG_CHOSEN_SOFTMAX_BIT];
     kind.embed_q8 = embed_q8_q;
     kind.embed_q4 = embed_q4_q;
 
@@ -393,6 +438,8 @@ module spu_sequence #(
     place.lane           = 3'(lane_q);
     place.round          = round_q;
     place.last_head      = last_kv_head_q && last_head;
+    place.first_element  = step_q == spu_pkg::STEP_KV_ROUND ? {half_q, 6'b0} :
+        step_q == spu_pkg::STEP_MIX_WEIGHT ? in_q.head[6:0] : '0;
     place.half           = half_q;
     place.two_halves     = two_halves_q;
     place.head_last      = head_last_q[6:0];
@@ -415,6 +462,8 @@ module spu_sequence #(
   assign row_beat_o     = row_beat;
   assign write_turn_o   = write_step_q;
   assign softmax_done_o = softmax_done_q;
+  assign choose_o       = step_q == spu_pkg::STEP_ROUTE_CHOOSE && step_done;
+  assign choices_done_o = choose_o && last_choice;
   assign idle_o         = step_q == spu_pkg::STEP_IDLE && !in_valid_q && all_idle;
   wire unused = &{1'b0, header_i, row_beats_q};
 endmodule

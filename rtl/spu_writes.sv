@@ -16,6 +16,7 @@ module spu_writes (
     input  wire         last_i,         // of the tokens
     input  wire         half_i,         // elements 64 ... 127
     input  wire         wanted_i,       // it is of a KV record, or its logits are wanted
+    input  wire         kept_i,         // a scale stays on the chip
     input  wire [ 23:0] logits_beat_i,
     input  wire [ 23:0] logits_left_i,  // from this beat on
     input  wire [511:0] beat_i,
@@ -70,7 +71,7 @@ module spu_writes (
   logic [511:0] data_q;
   always_ff @(posedge clk_i) begin
     if (free) begin
-      valid_q   <= turn_i && wanted_i;
+      valid_q   <= turn_i && wanted_i && !(scale_q && kept_i);
       address_q <= base + offset;
       data_q    <= beat_i;
       for (int i = 0; i < 64; i++)

@@ -33,6 +33,12 @@ module unpacker (
     output wire        scale_value_o,
     output wire [ 9:0] scale_beat_o,
 
+    // For the checksums, of the beat that is taken: first or last of its page or load.
+    output wire check_metadata_o,
+    output wire check_weights_o,
+    output wire check_first_o,
+    output wire check_last_o,
+
     // Embedding rows.
     output wire embed_valid_o,
     input  wire embed_ready_i,
@@ -98,6 +104,7 @@ module unpacker (
   logic [31:0] rows_left_q;
   logic        first_page_q, last_page_q, page_allowed_q;
   logic [ 7:0] page_rows_q;
+  logic        load_first_q;   // the load's first beat is to come
   logic [ 9:0] address_q;
   logic        value_q;        // V scales
 
@@ -193,6 +200,7 @@ module unpacker (
         row_beat_q     <= '0;
         beat_q         <= '0;
         new_page_q     <= 1'b1;
+        load_first_q   <= 1'b1;
         last_beat_q    <= 1'b0;
         columns_left_q <= instruction_i.groups[14:0];
         rows_left_q    <= instruction_i.rows;
@@ -211,7 +219,8 @@ module unpacker (
       end
       LOAD:
       if (beat_valid_i) begin
-        address_q <= address_q + 1;
+        address_q    <= address_q + 1;
+        load_first_q <= 1'b0;
         if (count_one_q) state_q <= IDLE;
       end
       SCALES:
@@ -270,6 +279,10 @@ module unpacker (
   assign rope_we_o           = beat_valid_i && state_q == ROPE;
   assign rope_address_o      = {token_q, row_beat_q};
   assign embed_valid_o       = beat_valid_i && state_q == EMBED;
+  assign check_metadata_o    = beat_valid_i && state_q == METADATA;
+  assign check_weights_o     = take_weights && state_q == WEIGHTS;
+  assign check_first_o       = state_q == LOAD ? load_first_q : new_page_q;
+  assign check_last_o        = state_q == LOAD ? count_one_q : last_beat_q;
   assign metadata_we_o       = beat_valid_i && state_q == METADATA;
   assign metadata_address_o  = {half_q, page_beat};
   assign scale_we_o          = beat_valid_i && state_q == SCALES;

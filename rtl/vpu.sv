@@ -78,6 +78,10 @@ module vpu #(
     input  wire                 result_ready_i,
     output wire [32*TOKENS-1:0] result_o,
 
+    output wire        damage_o,          // for one cycle: a checksum was wrong
+    output wire        damage_load_o,     // of parameters, else of weights
+    output wire [31:0] damage_address_o,  // in beats
+
     output wire idle_o,
     output wire stall_activation_o,
     output wire stall_result_o,
@@ -98,6 +102,7 @@ module vpu #(
   wire [7:0] metadata_address;
   wire kv_start, kv_valid, kv_ready, kv_done, kv_idle;
   wire pairing_empty;
+  wire check_metadata, check_weights, check_first, check_last;
   unpacker u_unpacker (
       .clk_i, .rst_ni, .head_size_i, .position_i, .tokens_i,
       .instruction_valid_i, .instruction_ready_o, .instruction_i, .generation_i,
@@ -106,7 +111,8 @@ module vpu #(
       .parameter_we_o, .parameter_address_o, .rope_we_o, .rope_address_o,
       .metadata_we_o(metadata_we), .metadata_address_o(metadata_address),
       .scale_we_o(scale_we), .scale_value_o(scale_value), .scale_beat_o,
-      .embed_valid_o, .embed_ready_i,
+      .check_metadata_o(check_metadata), .check_weights_o(check_weights), .check_first_o(check_first),
+      .check_last_o(check_last), .embed_valid_o, .embed_ready_i,
       .matvec_start_o(matvec_start), .matvec_row_blocks_o(row_blocks),
       .weight_valid_o(weight_valid), .weight_ready_i(weight_ready),
       .page_start_o(page_start), .page_columns_o(page_columns), .page_first_o(page_first),
@@ -117,6 +123,14 @@ module vpu #(
       .idle_o(unpacker_idle), .stall_activation_o, .stall_result_o
   );
   assign value_scale_we_o = scale_we && scale_value;
+
+  wire instruction_taken = instruction_valid_i && instruction_ready_o;
+  stream_check u_stream_check (
+      .clk_i, .rst_ni, .stream_i(instruction_taken && instruction_i.opcode == brim_pkg::OP_STREAM),
+      .load_start_i(instruction_taken && instruction_i.opcode == brim_pkg::OP_LOAD),
+      .address_i(instruction_i.address), .load_crc_i(instruction_i.address2), .metadata_i(check_metadata),
+      .weights_i(check_weights), .load_i(parameter_we_o), .first_i(check_first), .last_i(check_last), .beat_i,
+      .damage_o, .damage_load_o, .damage_address_o);
 
   // ------------------------------------------------------------------ weights: slots, cycle 0
   vpu_pkg::page_t page_in, page;
@@ -155,7 +169,8 @@ module vpu #(
   wire [3:0] refill_slot;
   wire [4:0] refill_word;
   activation_refill u_refill (
-      .clk_i, .rst_ni, .start_i(matvec_start), .groups_i(instruction.groups), .row_blocks_i(row_blocks),
+      .clk_i, .rst_ni, .start_i(matvec_start), .two_planes_i(instruction.flags[brim_pkg::FLAG_EIGHT_BIT_BIT]),
+      .groups_i(instruction.groups), .row_blocks_i(row_blocks),
       .buffer_i(instruction.buffer), .generation_i(generation), .generations_i, .blocks_i,
       .read_address_o(activation_address_o), .fill_valid_o(refill_valid), .fill_slot_o(refill_slot),
       .fill_word_o(refill_word), .claim_i(page_started_q), .claim_columns_i(page_columns), .release_i(page_end),

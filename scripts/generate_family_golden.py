@@ -53,6 +53,19 @@ def silu(x):
     return x / (1 + np.exp(-x))
 
 
+def mix_of_experts(c, w, layer, n):
+    """Softmax over all experts, the largest of them, and their weights as they are or divided by their sum."""
+    p = np.exp(w[f"{layer}.router"] @ n)
+    p /= p.sum()
+    chosen = sorted(range(c["experts"]), key=lambda e: -p[e])[: c["experts_per_token"]]
+    total = sum(p[e] for e in chosen) if c["normalised"] else 1.0
+    out = 0
+    for e in chosen:
+        hidden = silu(w[f"{layer}.gate"][e] @ n) * (w[f"{layer}.up"][e] @ n)
+        out = out + p[e] / total * (w[f"{layer}.down"][e] @ hidden)
+    return out
+
+
 def forward(model, tokens, frequencies, amplitude=1.0):
     """Logits [token][vocabulary] of a decoder whose weights stand in `model` under the names of a LLaMA."""
     c, w = model["config"], model["weights"]
@@ -69,6 +82,12 @@ def forward(model, tokens, frequencies, amplitude=1.0):
             q = (w[f"{layer}.q"] @ n).reshape(heads, size)
             k = (w[f"{layer}.k"] @ n).reshape(kv_heads, size)
             v = (w[f"{layer}.v"] @ n).reshape(kv_heads, size)
+            if c.get("qk_norm") == "head":
+                q = rms_norm(q, w[f"{layer}.q_norm"], c["eps"])
+                k = rms_norm(k, w[f"{layer}.k_norm"], c["eps"])
+            elif c.get("qk_norm") == "all heads":
+                q = rms_norm(q.reshape(-1), w[f"{layer}.q_norm"], c["eps"]).reshape(heads, size)
+                k = rms_norm(k.reshape(-1), w[f"{layer}.k_norm"], c["eps"]).reshape(kv_heads, size)
             if layer not in c.get("layers_without_rope", ()):
                 q = rotate(q, position * frequencies, amplitude)
                 k = rotate(k, position * frequencies, amplitude)
@@ -83,6 +102,9 @@ def forward(model, tokens, frequencies, amplitude=1.0):
                 attended.append(sum(weight * value[group] for weight, value in zip(p, values[layer])))
             x = x + residual * (w[f"{layer}.o"] @ np.concatenate(attended))
             n = rms_norm(x, w[f"{layer}.ffn_norm"], c["eps"])
+            if "experts" in c:
+                x = x + residual * mix_of_experts(c, w, layer, n)
+                continue
             hidden = silu(w[f"{layer}.gate"] @ n) * (w[f"{layer}.up"] @ n)
             x = x + residual * (w[f"{layer}.down"] @ hidden)
         n = rms_norm(x, w["norm"], c["eps"])
@@ -159,7 +181,16 @@ def make_weights(c, seed):
             ("up", c["hidden"], c["dim"]),
             ("down", c["dim"], c["hidden"]),
         ]:
-            w[f"{layer}.{name}"] = random.matrix(rows, columns)
+            if "experts" in c and name in ("gate", "up", "down"):
+                w[f"{layer}.{name}"] = np.array([random.matrix(rows, columns) for _ in range(c["experts"])])
+            else:
+                w[f"{layer}.{name}"] = random.matrix(rows, columns)
+        if "experts" in c:
+            w[f"{layer}.router"] = random.matrix(c["experts"], c["dim"]) * 2
+        if "qk_norm" in c:
+            whole = c["qk_norm"] == "all heads"
+            w[f"{layer}.q_norm"] = random.norm(q_rows if whole else c["head_size"])
+            w[f"{layer}.k_norm"] = random.norm(kv_rows if whole else c["head_size"])
         w[f"{layer}.attn_norm"] = random.norm(c["dim"])
         w[f"{layer}.ffn_norm"] = random.norm(c["dim"])
     return w
@@ -246,6 +277,28 @@ def gguf_tensors(c, w, permute):
     return tensors
 
 
+def with_experts(c, w, hf, gguf, names, stacked=False):
+    """Puts experts in the place of the FFN. names: of router, gate, up and down in Hugging Face files."""
+    for layer in range(c["layers"]):
+        for part in ("gate", "up", "down"):
+            del hf[f"model.layers.{layer}.{HF_LAYER[part]}.weight"], gguf[f"blk.{layer}.{GGUF_LAYER[part]}.weight"]
+            gguf[f"blk.{layer}.ffn_{part}_exps.weight"] = w[f"{layer}.{part}"]
+        gguf[f"blk.{layer}.ffn_gate_inp.weight"] = w[f"{layer}.router"]
+        prefix = f"model.layers.{layer}."
+        hf[prefix + names[0]] = w[f"{layer}.router"]
+        if stacked:
+            hf[prefix + names[1]] = np.concatenate([w[f"{layer}.gate"], w[f"{layer}.up"]], axis=1)
+            hf[prefix + names[3]] = w[f"{layer}.down"]
+        else:
+            for e in range(c["experts"]):
+                for name, part in zip(names[1:], ("gate", "up", "down")):
+                    hf[prefix + name.format(e)] = w[f"{layer}.{part}"][e]
+        if "qk_norm" in c:
+            for part in ("q", "k"):
+                hf[f"{prefix}self_attn.{part}_norm.weight"] = w[f"{layer}.{part}_norm"]
+                gguf[f"blk.{layer}.attn_{part}_norm.weight"] = w[f"{layer}.{part}_norm"]
+
+
 def save(name, config, hf, metadata, gguf, cases):
     folder = os.path.join(OUT, name)
     os.makedirs(folder, exist_ok=True)
@@ -310,7 +363,60 @@ def granite():
     save("granite", hf_config(c, "granite", **factors), hf_tensors(c, w), metadata, gguf_tensors(c, w, True), cases)
 
 
-FAMILIES = {"phi3": phi3, "granite": granite}
+QWEN_NAMES = ("mlp.gate.weight", "mlp.experts.{}.gate_proj.weight", "mlp.experts.{}.up_proj.weight",
+              "mlp.experts.{}.down_proj.weight")
+
+
+def experts(name, arch, c, seed, names, config, metadata, permute, stacked=False, factors={}):
+    w = make_weights(c, seed)
+    cases = [{"context": 128, "logits": forward({"config": {**c, **factors}, "weights": w}, TOKENS, usual_frequencies(c))}]
+    hf, gguf = hf_tensors(c, w), gguf_tensors(c, w, permute)
+    with_experts(c, w, hf, gguf, names, stacked)
+    more = {"expert_count": c["experts"], "expert_used_count": c["experts_per_token"], **metadata}
+    save(name, hf_config(c, name, num_experts_per_tok=c["experts_per_token"], **config, **factors), hf,
+         gguf_metadata(c, arch, **more), gguf, cases)
+
+
+def sizes(**more):
+    return {**dict(dim=64, layers=2, heads=4, kv_heads=2, head_size=16, hidden=48, vocabulary=32, context=128, eps=1e-5,
+                   theta=10000.0, tied=False), **more}
+
+
+def olmoe():
+    """Norms over all heads of q and k; weights of the chosen experts as softmax over all gives them."""
+    c = sizes(kv_heads=4, experts=8, experts_per_token=3, normalised=False, qk_norm="all heads")
+    experts("olmoe", "olmoe", c, 11, QWEN_NAMES, dict(num_experts=8, norm_topk_prob=False), {}, False)
+
+
+def qwen3_moe():
+    """Norms of each head; a width of the experts of its own; weights divided by their sum."""
+    c = sizes(experts=6, experts_per_token=2, normalised=True, qk_norm="head")
+    experts("qwen3_moe", "qwen3moe", c, 12, QWEN_NAMES,
+            dict(num_experts=6, moe_intermediate_size=48, norm_topk_prob=True, head_dim=16),
+            {"feed_forward_length": 200, "expert_feed_forward_length": 48}, False)
+
+
+def mixtral():
+    """Experts whose matrices are called w1, w2, w3; its GGUF files call themselves llama."""
+    c = sizes(experts=4, experts_per_token=2, normalised=True)
+    names = ("block_sparse_moe.gate.weight", "block_sparse_moe.experts.{}.w1.weight",
+             "block_sparse_moe.experts.{}.w3.weight", "block_sparse_moe.experts.{}.w2.weight")
+    experts("mixtral", "llama", c, 13, names, dict(num_local_experts=4, sliding_window=None), {}, True)
+
+
+def granitemoe():
+    """Granite's multipliers; all experts of a layer in one tensor."""
+    c = sizes(experts=5, experts_per_token=2, normalised=True, tied=True, embedding_scale=1.0)
+    names = ("block_sparse_moe.router.layer.weight", "block_sparse_moe.input_linear.weight", None,
+             "block_sparse_moe.output_linear.weight")
+    factors = dict(embedding_multiplier=12.0, attention_multiplier=0.09, residual_multiplier=0.22, logits_scaling=3.0)
+    experts("granitemoe", "granitemoe", c, 14, names, dict(num_local_experts=5),
+            {"embedding_scale": 12.0, "attention.scale": 0.09, "residual_scale": 0.22, "logit_scale": 3.0}, True, True,
+            factors)
+
+
+FAMILIES = {"phi3": phi3, "granite": granite, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
+            "granitemoe": granitemoe}
 
 if __name__ == "__main__":
     for family in sys.argv[1:] or FAMILIES:

@@ -54,6 +54,8 @@ TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
                                      {"pack", "model.bin"},
                                      {"pack", "model.bin", "-o"},
                                      {"pack", "model.bin", "-o", "x", "--embedding", "q5"},
+                                     {"pack", "model.bin", "-o", "x", "--kv", "5"},
+                                     {"pack", "model.bin", "-o", "x", "--embedding", "q8,disk"},
                                      {"pack", "model.bin", "-o", "x", "--context", "many"},
                                      {"pack", "model.bin", "-o", "x", "--context", "0"},
                                      {"run"},
@@ -221,6 +223,50 @@ TEST_F(CliStories, RunDecodesTheTextItReports) {
   const std::string text = report["text"];
   EXPECT_EQ(text.find("Once upon a time, there was a"), 0u) << text;
   EXPECT_EQ(output({"run", image_, "-p", "Once upon a time", "-n", "40"}), text + "\n");
+}
+
+TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
+  const std::string image = folder_.path() + "/kv4.brim";
+  const auto pack = [&](Arguments more) {
+    Arguments arguments = {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ProcessResult result = brim(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return result.err;
+  };
+  const auto cache = [&] { return json_of({"inspect", image, "--json"})["model"]["kv_cache"]; };
+  EXPECT_NE(pack({"--kv", "4"}).find("the accelerator's RTL has no 4-bit KV cache yet"), std::string::npos);
+  EXPECT_EQ(cache(), "4 bit, rotated");
+  EXPECT_NE(output({"inspect", image}).find("KV cache 4 bit, rotated"), std::string::npos);
+  EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
+            output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
+  for (const Arguments& arguments : {Arguments{"run", image, "-n", "1", "--target", "rtl"},
+                                     {"board", image, "--no-card", "--firmware", image}}) {
+    expect_failure(brim(arguments), "a 4-bit KV cache, which the accelerator's RTL does not have yet");
+  }
+  pack({"--kv", "4", "--no-kv-rotation"});
+  EXPECT_EQ(cache(), "4 bit");
+  pack({"--kv", "k8v4"});
+  EXPECT_EQ(cache(), "keys 8 bit, values 4 bit");
+  // Eight bits hold the whole context.
+  EXPECT_EQ(pack({"--kv", "auto"}).find("4 bits"), std::string::npos);
+  EXPECT_EQ(cache(), "8 bit");
+}
+
+TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
+  const std::string image = folder_.path() + "/card.brim";
+  output(
+      {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn", "--embedding", "q8,card"});
+  const json report = json_of({"inspect", image, "--json"});
+  EXPECT_EQ(report["model"]["embedding"], "q8");
+  EXPECT_EQ(report["model"]["embedding_on_card"], true);
+  EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
+            output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
+  EXPECT_NE(output({"export", image, folder_.path() + "/sd"}).find("brimrows.img"), std::string::npos);
+  if (BRIM_HAS_RTL) {
+    EXPECT_EQ(output({"run", image, "-p", "Once", "-n", "3"}),
+              output({"run", image, "-p", "Once", "-n", "3", "--target", "rtl"}));
+  }
 }
 
 TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {
@@ -457,6 +503,59 @@ TEST_F(CliStories, VerifyAcceptsAGoodImageAndNamesTheRegionOfABadOne) {
   const std::string bad = folder_.write("bad.brim", content);
   expect_failure(brim({"verify", bad}), "weights.0");
   expect_failure(brim({"export", bad, folder_.path() + "/sd"}), "weights.0");
+}
+
+TEST_F(CliStories, DamagedWeightsEndARunThatChecksItsStream) {
+  const std::vector<std::string> run = {"run", image_, "-p", "Once", "-n", "2"};
+  const auto with = [&](const std::string& image, std::vector<std::string> more) {
+    more.insert(more.begin(), run.begin(), run.end());
+    more[1] = image;
+    return more;
+  };
+  EXPECT_EQ(output(with(image_, {"--check", "stream"})), output(run));
+  std::string content = read_file(image_);
+  const json regions = json_of({"inspect", image_, "--json"})["regions"];
+  for (const json& region : regions) {
+    if (region["name"] == "weights.0") content[region["file_offset"].get<size_t>() + 20000] ^= 1;
+  }
+  const std::string bad = folder_.write("bad.brim", content);
+  expect_failure(brim(with(bad, {"--check", "stream"})), "weights are damaged at address 0x");
+  expect_failure(brim(with(bad, {"--target", "reference"})), "weights are damaged at address 0x");
+}
+
+TEST_F(CliStories, PackLeavesOutPagesThatAreToBeAvoided) {
+  const auto regions = [](const std::string& image) {
+    return json_of({"inspect", image, "--json"})["regions"];
+  };
+  uint64_t address = 0;
+  for (const json& region : regions(image_)) {
+    if (region["name"] == "weights.0") address = region["address"].get<uint64_t>() + 3 * 8192 + 77;
+  }
+  ASSERT_NE(address, 0u);
+  const std::string around = folder_.path() + "/around.brim";
+  const std::vector<std::string> pack = {"pack",        model_,     "-o",      around,
+                                         "--tokenizer", tokenizer_, "--quant", "rtn"};
+  const auto avoiding = [&](const std::string& addresses) {
+    auto arguments = pack;
+    arguments.insert(arguments.end(), {"--avoid", addresses});
+    return arguments;
+  };
+  ASSERT_EQ(brim(avoiding(std::to_string(address) + ",0x900000000")).exit_code, 0);
+  const uint64_t page = address / 8192 * 8192;
+  for (const json& region : regions(around)) {
+    const auto first = region["address"].get<uint64_t>();
+    EXPECT_TRUE(page + 8192 <= first || first + region["bytes"].get<uint64_t>() <= page) << region;
+  }
+  const std::vector<std::string> text = {"-p", "Once", "-n", "8"};
+  const auto run = [&](const std::string& image) {
+    std::vector<std::string> arguments = {"run", image};
+    arguments.insert(arguments.end(), text.begin(), text.end());
+    return output(arguments);
+  };
+  EXPECT_EQ(run(around), run(image_));
+  expect_failure(brim(avoiding("here")), "--avoid here: is no address");
+  expect_failure(brim(avoiding("0x700000000")), "the board has no memory there");
+  expect_failure(brim(avoiding("0x1000")), "the firmware stands there");
 }
 
 TEST_F(CliStories, PackedImagesCarryAKnownPassThatVerifyComparesWith) {

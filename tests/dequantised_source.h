@@ -22,7 +22,7 @@ namespace brim::test {
 class DequantisedSource final : public TensorSource {
  public:
   explicit DequantisedSource(const MappedImage& image)
-      : image_(image), model_(describe(image.header().model)), parameters_(model_) {
+      : image_(image), model_(describe(image)), parameters_(model_) {
     uint64_t page = 0;
     for (const Matrix& matrix : matrices(model_)) {
       for (uint32_t row = 0; row < matrix.rows; ++row) {
@@ -60,8 +60,12 @@ class DequantisedSource final : public TensorSource {
     uint32_t row;
   };
 
-  static ModelDescription describe(const ImageModel& header) {
+  static ModelDescription describe(const MappedImage& image) {
+    const ImageModel& header = image.header().model;
     ModelDescription model;
+    for (const auto& [name, bits] : bits_of_matrices(image.program())) {
+      if (bits == 8) model.eight_bit |= roles_of_matrices(name);
+    }
     model.name = header.name;
     model.dim = header.dim;
     model.layers = header.layers;
@@ -133,13 +137,16 @@ class DequantisedSource final : public TensorSource {
     const uint64_t block_page =
         packed.first_page + uint64_t{packed.row / rows} * packed.matrix.pages_per_block();
     for (uint32_t i = 0; i < out.size(); ++i) {
-      const uint32_t column = i / kGroup;
-      const uint64_t page = block_page + column / columns;
-      const uint32_t group = column % columns * rows + packed.row % rows;
-      const uint8_t* record = stream() + metadata_offset(page);
-      const int32_t q = nibble(stream() + page_offset(page) + group * kGroupBytes, i % kGroup);
-      out[i] = static_cast<float>(q - nibble(record, group)) *
-               fp16_at(record + kMetadataZeroBytes + 2 * uint64_t{group});
+      out[i] = 0;
+      for (uint32_t plane = 0; plane < packed.matrix.planes(); ++plane) {
+        const uint32_t column = plane * packed.matrix.input_groups() + i / kGroup;
+        const uint64_t page = block_page + column / columns;
+        const uint32_t group = column % columns * rows + packed.row % rows;
+        const uint8_t* record = stream() + metadata_offset(page);
+        const int32_t q = nibble(stream() + page_offset(page) + group * kGroupBytes, i % kGroup);
+        out[i] += static_cast<float>(q - nibble(record, group)) *
+                  fp16_at(record + kMetadataZeroBytes + 2 * uint64_t{group});
+      }
     }
   }
 

@@ -17,8 +17,8 @@ namespace brim::test {
 // The reference kernels with the two coarse roundings of an image bypassed:
 //  - matvec takes the row of the checkpoint that stands at the page's place in the stream instead of the
 //    page's 4-bit weights;
-//  - attention takes K and V as they were before KV8, from a shadow of the cache: to_kv8 notes what was
-//    rounded by the address of the record, where scores and values look for it.
+//  - attention takes K and V as they were before KV8 or KV4, from a shadow of the cache: what rounds notes
+//    what was rounded by the address of the record, where scores and values look for it.
 // All else, A16 included, is as in the image. For executors of one thread on images with one run of weights.
 class ExactKernels final : public Kernels {
  public:
@@ -58,22 +58,27 @@ class ExactKernels final : public Kernels {
   }
 
   uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {
-    shadow_[k].assign(x, x + n);
+    shadow_[reinterpret_cast<uint8_t*>(k)].assign(x, x + n);
     return reference_->to_kv8(x, n, k);
   }
 
-  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-              uint32_t first, uint32_t last, float* scores) const override {
+  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
+              uint32_t last, float* scores) const override {
     for (uint32_t t = first; t < last; ++t) {
       const std::vector<float>& k = shadow_.at(keys.record(t));
       double dot = 0;
       for (size_t i = 0; i < k.size(); ++i) dot += double{k[i]} * q[i];
-      scores[t] = static_cast<float>(std::ldexp(dot, exponent) * inverse_sqrt_head_size);
+      scores[t] = static_cast<float>(std::ldexp(dot, exponent) * factor);
     }
   }
 
-  // V's scale belongs to KV8: the probabilities themselves are kept for `values`.
-  void attention_weights(const float* p, const uint8_t*, uint32_t positions, int16_t* mantissas, int32_t*,
+  Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const override {
+    shadow_[record].assign(x, x + n);
+    return reference_->to_kv4(x, n, record);
+  }
+
+  // V's scale belongs to its quantisation: the probabilities themselves are kept for `values`.
+  void attention_weights(const float* p, const KvView&, uint32_t positions, int16_t* mantissas, int32_t*,
                          bool*) const override {
     probabilities_[mantissas].assign(p, p + positions);
   }
@@ -81,7 +86,7 @@ class ExactKernels final : public Kernels {
   void values(const KvView& values, const int16_t* mantissas, const int32_t*, uint32_t positions,
               float* out) const override {
     const std::vector<float>& p = probabilities_.at(mantissas);
-    std::vector<double> sums(values.format.record_bytes);
+    std::vector<double> sums(values.format.elements());
     for (uint32_t t = 0; t < positions; ++t) {
       const std::vector<float>& v = shadow_.at(values.record(t));
       for (size_t i = 0; i < v.size(); ++i) sums[i] += double{p[t]} * v[i];
@@ -99,6 +104,7 @@ class ExactKernels final : public Kernels {
     reference_->scale_by(x, w, factor, n);
   }
   void rope(float* x, const float* row, uint32_t n) const override { reference_->rope(x, row, n); }
+  void rotate(float* x, uint32_t n) const override { reference_->rotate(x, n); }
   int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
     return reference_->to_a16(x, n, mantissas, overflow);
   }
@@ -117,7 +123,7 @@ class ExactKernels final : public Kernels {
   std::map<uint64_t, std::vector<float>> matrices_;  // [rows][groups * 128], by first page in the stream
 
   // Kernels have no state by their interface; the shadow of the cache is the exception.
-  mutable std::map<const int8_t*, std::vector<float>> shadow_;  // [head_size], by the record in the cache
+  mutable std::map<const uint8_t*, std::vector<float>> shadow_;  // [head_size], by the record in the cache
   mutable std::map<const int16_t*, std::vector<float>> probabilities_;  // by the mantissas they stand for
 };
 

@@ -133,6 +133,43 @@ TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
 }
 INSTANTIATE_TEST_SUITE_P(Targets, BoardTarget, testing::Values("cpu", "reference", "rtl"));
 
+class BoardRows : public BoardTest {
+ protected:
+  std::string image_with_rows_on_the_card() {
+    const std::string command = BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo -o " +
+                                file("rows.brim") + " --embedding q8,card >/dev/null 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    return file("rows.brim");
+  }
+};
+
+// The self test compares logits with those of the packer; the text is that of the host.
+TEST_F(BoardRows, OfAnEmbeddingOnTheCardAreReadBeforeEachPass) {
+  const std::string path = image_with_rows_on_the_card();
+  const std::string prompt = "ROMEO: Now is the winter of our discontent";  // some passes
+  const std::string command = BRIM_BINARY " run " + path + " -p '" + prompt + "\n' -n 12 > " + file("text");
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::ifstream in(file("text"));
+  std::string text((std::istreambuf_iterator<char>(in)), {});
+  text = text.substr(prompt.size() + 1);  // the answer alone
+  text = text.substr(0, text.find('\n'));
+
+  Board board(file("tmp"), {path});
+  EXPECT_TRUE(board.shows("Self test passed"));
+  board.send("/tokens 12\n" + prompt + "\n/stats\n");
+  EXPECT_TRUE(board.shows(text));
+  EXPECT_TRUE(board.shows("rows of the embedding, waited for "));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardRows, ThatAreMissingOnTheCardAreAskedFor) {
+  const MappedImage image(image_with_rows_on_the_card());
+  std::vector<ImagePart> parts = image_parts(image);
+  ASSERT_EQ(parts.back().name, kRowsName);
+  parts.pop_back();
+  expect_halt({card(parts)}, "brimrows.img with the rows of the embedding is not on the card.");
+}
+
 class BoardTemplate : public BoardTest, public testing::WithParamInterface<std::string> {
  protected:
   // The demo model's image with a chat template of a family.
@@ -381,6 +418,74 @@ TEST_F(BoardTest, SurvivesAnAcceleratorThatFallsSilentDuringAnAnswer) {
   board.send("/help\n");
   EXPECT_TRUE(board.shows("/reset      forget the conversation"));
   EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, RepairsDamagedWeightsFromTheCardAndGoesOnWithTheSameText) {
+  const std::string path = image();
+  std::vector<std::vector<uint32_t>> texts;
+  for (const bool damaged : {false, true}) {
+    std::vector<std::string> arguments = {path, "--passes", file("passes")};
+    if (damaged) arguments.insert(arguments.end(), {"--fault", "flipped-bit", "--fault-after", "5"});
+    Board board(file("tmp"), arguments);
+    board.send("/spec none\n/tokens 8\nROMEO:\n/stats\n");
+    if (damaged) {
+      EXPECT_TRUE(board.shows("[weights.0 is damaged at 0x"));
+      EXPECT_TRUE(board.shows("read from the card again in 0."));
+    }
+    EXPECT_TRUE(board.shows("[8 tokens;"));
+    EXPECT_TRUE(board.shows(damaged ? "1 repairs, the last at 0x" : "0 repairs;"));
+    EXPECT_EQ(board.finish(), 0);
+    texts.push_back(last_conversation(file("passes")));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
+TEST_F(BoardTest, NamesTheMemoryThatDoesNotKeepWhatIsWrittenToIt) {
+  Board board(file("tmp"), {image(), "--fault", "stuck-bit", "--fault-after", "5"});
+  board.send("/spec none\nROMEO:\n");
+  EXPECT_TRUE(
+      board.shows("does not keep what is written to it. Pack the model around it: brim pack --avoid 0x"));
+  EXPECT_TRUE(board.shows("Error: accelerator: damaged memory (code 8) at address 0x"));
+  board.send("/help\n");
+  EXPECT_TRUE(board.shows("/reset      forget the conversation"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, SaysThatThereIsNoCardToRepairFrom) {
+  Board board(file("tmp"), {image(), "--preload", "--fault", "flipped-bit", "--fault-after", "5"});
+  board.send("/spec none\nROMEO:\n");
+  EXPECT_TRUE(board.shows("there is no card to read it from again"));
+  EXPECT_EQ(board.finish(), 0);
+}
+
+// The known pass stands where the conversation begins.
+TEST_F(BoardTest, ASelfCheckLeavesTheConversationAsItWas) {
+  const std::string path = image();
+  const auto passes = [&] {
+    std::vector<std::string> lines;
+    std::ifstream in(file("passes"));
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  };
+  std::vector<std::vector<std::string>> second_turns;
+  for (const bool checked : {false, true}) {
+    Board board(file("tmp"), {path, "--passes", file("passes")});
+    board.send("/spec none\n/tokens 5\nROMEO:\n");
+    EXPECT_TRUE(board.shows("[5 tokens;"));
+    if (checked) {
+      board.send("/selfcheck\n");
+      EXPECT_TRUE(board.shows("Self test passed"));
+    }
+    EXPECT_TRUE(board.shows("> "));
+    const size_t before = passes().size();
+    board.send("JULIET:\n");
+    EXPECT_TRUE(board.shows("[5 tokens;"));
+    EXPECT_EQ(board.finish(), 0);
+    auto turn = passes();
+    turn.erase(turn.begin(), turn.begin() + static_cast<std::ptrdiff_t>(before));
+    second_turns.push_back(turn);
+  }
+  EXPECT_EQ(second_turns[0], second_turns[1]);
 }
 
 TEST_F(BoardTest, SurvivesLinesThatAreTooLongOrNoText) {

@@ -7,7 +7,9 @@
 #include <span>
 #include <string>
 
-#include "image/crc32c.h"
+#include "base/crc32c.h"
+#include "isa/program.h"
+#include "isa/stream_checks.h"
 #include "tests/small_models.h"
 
 namespace brim::test {
@@ -56,9 +58,53 @@ class ForgedImage {
       const bool readable =
           entry.file_offset <= content_.size() && entry.file_bytes <= content_.size() - entry.file_offset;
       if (entry.kind == RegionKind::kHeader || !readable) continue;
+      auto* const content = reinterpret_cast<uint8_t*>(&content_[entry.file_offset]);
+      if (entry.kind == RegionKind::kProgram) seal_program(content, entry.file_bytes);
+      if (entry.kind == RegionKind::kWeights) seal_stream(content, entry.file_bytes);
       entry.crc = crc32c(&content_[entry.file_offset], entry.file_bytes);
     }
     h.crc = header_checksum(content_.data());
+  }
+
+  void seal_program(uint8_t* program, uint64_t bytes) {
+    if (bytes < sizeof(ProgramHeader)) return;
+    ProgramHeader head;
+    std::memcpy(&head, program, sizeof(head));
+    head = sealed(head);
+    std::memcpy(program, &head, sizeof(head));
+    const uint64_t room = (bytes - sizeof(head)) / sizeof(Instruction);
+    for (uint32_t i = 0; i < std::min<uint64_t>(head.instructions, room); ++i) {
+      uint8_t* const at = program + sizeof(head) + i * sizeof(Instruction);
+      Instruction in;
+      std::memcpy(&in, at, sizeof(in));
+      if (in.opcode == Opcode::kLoad) seal_load(in);
+      in = sealed(in, i);
+      std::memcpy(at, &in, sizeof(in));
+    }
+  }
+
+  // A load from the parameters gets the checksum of what is there now; others keep theirs.
+  void seal_load(Instruction& in) {
+    for (uint32_t i = 0; i < std::min(header().region_count, kMaxRegions); ++i) {
+      const RegionEntry& entry = header().regions[i];
+      const uint64_t address = uint64_t{in.address} * kBeatBytes, bytes = uint64_t{in.count} * kBeatBytes;
+      if (entry.kind != RegionKind::kParameters || !entry.range().contains(address, bytes)) continue;
+      const uint64_t offset = entry.file_offset + (address - entry.address);
+      if (offset <= content_.size() && bytes <= content_.size() - offset)
+        in.address2 = crc32c(&content_[offset], bytes);
+    }
+  }
+
+  static void seal_stream(uint8_t* stream, uint64_t bytes) {
+    const uint64_t pages = bytes / kPageBytes;
+    for (uint64_t chunk = 0; chunk * (kPagesPerChunk + 1) < pages; ++chunk) {
+      uint8_t* const metadata = stream + chunk * kChunkBytes;
+      const uint64_t here = std::min<uint64_t>(kPagesPerChunk, pages - chunk * (kPagesPerChunk + 1) - 1);
+      for (uint64_t page = 0; page < here; ++page) {
+        set_page_checksum(metadata, page, crc32c_of_page(metadata + (1 + page) * kPageBytes));
+      }
+      seal_metadata(metadata);
+    }
   }
 
   TemporaryFolder folder_;

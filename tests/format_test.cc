@@ -204,7 +204,7 @@ class Format : public testing::TestWithParam<ModelDescription> {
 TEST_P(Format, HeaderFieldsStandWhereTheDocumentSays) {
   const Bytes& file = reader_.file;
   EXPECT_EQ(file.content().substr(0, 8), std::string("BRIMIMG\0", 8));
-  EXPECT_EQ(file.u32(8), 1u);
+  EXPECT_EQ(file.u32(8), 2u);
   std::string page = file.content().substr(0, 8192);
   page.replace(12, 4, 4, '\0');
   EXPECT_EQ(file.u32(12), crc_of(page));
@@ -286,6 +286,48 @@ TEST_P(Format, WeightsStandWhereTheFormulasSay) {
   for (uint32_t r = 0; r < model_.vocabulary; ++r) expect_row(model_.dim, r, kLmHead, 0, r);
   f += Reader::pages(model_.vocabulary, model_.dim);
   EXPECT_EQ(reader_.region(7).bytes, (f + (f + 24) / 25) * 8192);
+}
+
+TEST_P(Format, PagesHaveTheirChecksumsInTheOrderOfTheStream) {
+  const Bytes& file = reader_.file;
+  const Region& weights = reader_.region(7);
+  const auto stream = [&](uint64_t page) {
+    std::string beats;
+    for (uint64_t k = 0; k < 128; ++k) {
+      beats += file.content().substr(weights.file_offset + page * 8192 + k % 4 * 2048 + k / 4 * 64, 64);
+    }
+    return beats;
+  };
+  uint64_t metadata = 0;
+  for (uint64_t page = 0; page < weights.bytes / 8192; ++page) {
+    if (page % 26 == 0) metadata = weights.file_offset + page * 8192;
+    const uint32_t expected =
+        page % 26 == 0 ? file.u32(metadata + 8188) : file.u32(metadata + 8000 + 4 * (page % 26 - 1));
+    ASSERT_EQ(crc_of(stream(page).substr(0, page % 26 == 0 ? 8188 : 8192)), expected) << page;
+    if (page % 26 == 0) {
+      ASSERT_EQ(crc_of(stream(page)), 0x48674BC7u);
+    }
+  }
+}
+
+TEST_P(Format, TheProgramAndTheVectorsThatItLoadsHaveTheirChecksums) {
+  const Bytes& file = reader_.file;
+  const uint64_t program = reader_.region(2).file_offset;
+  const Region& parameters = reader_.region(3);
+  EXPECT_EQ(file.u32(program + 60), crc_of(file.content().substr(program, 60)));
+  uint32_t loads = 0;
+  for (uint32_t i = 0; i < file.u32(program + 8); ++i) {
+    const uint64_t at = program + 64 + 32 * uint64_t{i};
+    std::string bytes = {static_cast<char>(i), static_cast<char>(i >> 8), static_cast<char>(i >> 16),
+                         static_cast<char>(i >> 24)};
+    bytes += file.content().substr(at, 28);
+    ASSERT_EQ(file.u32(at + 28), crc_of(bytes)) << i;
+    if (file.u8(at) != 3) continue;
+    const uint64_t from = parameters.file_offset + uint64_t{file.u32(at + 8)} * 64 - parameters.address;
+    ASSERT_EQ(file.u32(at + 12), crc_of(file.content().substr(from, uint64_t{file.u32(at + 16)} * 64))) << i;
+    ++loads;
+  }
+  EXPECT_EQ(loads, 1 + reader_.layers() * (2 + reader_.biases() + reader_.head_norms()));
 }
 
 TEST_P(Format, ParametersStandInTheOrderOfTheDocument) {

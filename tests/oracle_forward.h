@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <span>
@@ -16,7 +17,8 @@ namespace brim::test {
 struct OracleRoundings {
   using Change = std::function<void(std::span<double> x)>;
   Change activations;  // a vector on its way into a matrix; a query head on its way into the scores
-  Change cache;        // one head's K or V of one position, before it is stored
+  Change keys;         // one head's K of one position, before it is stored
+  Change values;       // likewise V
   // The probabilities (up to a common factor) that weigh the V vectors `v`, [positions][head_size].
   std::function<void(std::span<double> p, std::span<const double> v)> attention;
 };
@@ -27,13 +29,54 @@ inline double max_abs(std::span<const double> x) {
   return max;
 }
 
-// KV8: int8 times an FP16 scale (normal here), 11 significant bits. A `cache` rounding.
+// The nearest FP16 (normal here): 11 significant bits.
+inline double nearest_fp16(double x) {
+  const double unit = std::exp2(std::floor(std::log2(x)) - 10);
+  return std::nearbyint(x / unit) * unit;
+}
+
+// KV8: int8 times an FP16 scale. A rounding of `keys` and `values`.
 inline void round_to_kv8(std::span<double> x) {
-  const double exact = max_abs(x) / 127;
-  if (exact == 0) return;
-  const double unit = std::exp2(std::floor(std::log2(exact)) - 10);
-  const double scale = std::nearbyint(exact / unit) * unit;
+  if (max_abs(x) == 0) return;
+  const double scale = nearest_fp16(max_abs(x) / 127);
   for (double& value : x) value = std::clamp(std::nearbyint(value / scale), -127.0, 127.0) * scale;
+}
+
+// The step of KV4.
+inline double kv4_step(std::span<const double> x) {
+  const auto [low, high] = std::minmax_element(x.begin(), x.end());
+  return (std::max(*high, 0.0) - std::min(*low, 0.0)) / 15;
+}
+
+// KV4: 0 ... 15 less a zero-point of as many, times an FP16 scale. Likewise.
+inline void round_to_kv4(std::span<double> x) {
+  if (kv4_step(x) == 0) return;
+  const double scale = nearest_fp16(kv4_step(x));
+  const double low = std::min(*std::min_element(x.begin(), x.end()), 0.0);
+  const double zero = std::min(std::nearbyint(-low / scale), 15.0);
+  for (double& value : x) {
+    value = (std::clamp(std::nearbyint(value / scale + zero), 0.0, 15.0) - zero) * scale;
+  }
+}
+
+// Does `change` to the head as the Hadamard matrix rotates it, by its definition: element (i, j) is -1 to the
+// number of binary digits that i and j share.
+inline void change_rotated(std::span<double> x, const OracleRoundings::Change& change) {
+  const size_t size = x.size() & (~x.size() + 1);
+  const auto rotated = [&](std::span<const double> from) {
+    std::vector<double> result(from.size());
+    for (size_t i = 0; i < from.size(); ++i) {
+      for (size_t j = 0; j < size; ++j) {
+        const double value = from[i / size * size + j];
+        result[i] += std::popcount(i % size & j) % 2 != 0 ? -value : value;
+      }
+    }
+    return result;
+  };
+  std::vector<double> head = rotated(x);
+  change(head);
+  head = rotated(head);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = head[i] / static_cast<double>(size);
 }
 
 class OracleForward {
@@ -150,10 +193,10 @@ class OracleForward {
     }
   }
 
-  void store(std::vector<Vector>& cache, const Vector& heads) const {
+  void store(std::vector<Vector>& cache, const Vector& heads, const OracleRoundings::Change& change) const {
     for (size_t g = 0; g < model_.kv_heads; ++g) {
       Vector head(&heads[g * model_.head_size], &heads[g * model_.head_size] + model_.head_size);
-      if (roundings_.cache) roundings_.cache(head);
+      if (change) change(head);
       cache[g].insert(cache[g].end(), head.begin(), head.end());
     }
   }
@@ -167,8 +210,8 @@ class OracleForward {
     finish_heads(q, layer.bq, layer.query_norm, true);
     finish_heads(k, layer.bk, layer.key_norm, true);
     finish_heads(v, layer.bv, {}, false);
-    store(layer.keys, k);
-    store(layer.values, v);
+    store(layer.keys, k, roundings_.keys);
+    store(layer.values, v, roundings_.values);
 
     const size_t d = model_.head_size;
     Vector attended(model_.query_width());

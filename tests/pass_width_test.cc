@@ -131,6 +131,27 @@ TEST(Pass, LogitsDoNotDependOnWhereInTheBoardsMemoryTheImageStands) {
   EXPECT_EQ(logit_bits(a, ids, 8), logit_bits(b, ids, 8));
 }
 
+TEST(Pass, LogitsDoNotDependOnWhetherTheEmbeddingIsOnTheCard) {
+  const auto source = make_synthetic(small_model("bias"), 3);
+  for (const EmbeddingFormat format : {EmbeddingFormat::kFp16, EmbeddingFormat::kQ8, EmbeddingFormat::kQ4}) {
+    const PackedModel memory(*source, format);
+    const PackedModel card(*source, {.board = load_board("kv260"),
+                                     .embedding = format,
+                                     .embedding_on_card = true,
+                                     .context = 128,
+                                     .threads = 2});
+    ASSERT_TRUE(card.image().view().embedding.on_card());
+    EXPECT_LT(card.plan().used_bytes, memory.plan().used_bytes);
+    EXPECT_NO_THROW(card.image().verify());
+    const auto ids = some_ids(20, source->description().vocabulary);
+    Interpreter a(memory.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+    for (const Load load : {Load::kMap, Load::kCopy}) {
+      Interpreter b(card.image(), make_reference_kernels(), {.max_tokens_per_pass = 8, .load = load});
+      EXPECT_EQ(logit_bits(a, ids, 8), logit_bits(b, ids, 8));
+    }
+  }
+}
+
 TEST(Pass, RefusesTokensPositionsAndWidthsOutOfRange) {
   const PackedModel packed(*make_synthetic(small_model("plain"), 3));
   Interpreter executor(packed.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});

@@ -31,7 +31,8 @@ inline std::vector<ModelDescription> small_models() {
                               .rope_scaling = {},
                               .tied_embeddings = false,
                               .qkv_bias = false,
-                              .qk_norm = false};
+                              .qk_norm = false,
+                              .eight_bit = {}};
   std::vector<ModelDescription> models = {base};
 
   ModelDescription bias = base;  // one and two columns per page; half-split pairs
@@ -77,6 +78,13 @@ inline std::vector<ModelDescription> small_models() {
   return models;
 }
 
+// All that K and V may be kept in but for the usual eight bits.
+inline std::vector<KvCache> small_caches() {
+  return {{.key_bits = 4, .value_bits = 4, .rotated = true},
+          {.key_bits = 4, .value_bits = 4, .rotated = false},
+          {.key_bits = 8, .value_bits = 4, .rotated = false}};
+}
+
 inline ModelDescription small_model(const std::string& name) {
   for (const ModelDescription& model : small_models()) {
     if (model.name == name) return model;
@@ -87,11 +95,16 @@ inline ModelDescription small_model(const std::string& name) {
 // An image in a folder of its own.
 class PackedModel {
  public:
+  PackedModel(const TensorSource& source, const PackOptions& options)
+      : path_(folder_.path() + "/image.brim"),
+        plan_(pack_image(source, {}, options, path_)),
+        image_(std::make_unique<MappedImage>(path_)) {}
+
   explicit PackedModel(const TensorSource& source, EmbeddingFormat embedding = EmbeddingFormat::kQ8,
                        uint32_t context = 128, const Board& board = load_board("kv260"),
-                       std::span<const uint8_t> tokenizer = {})
+                       std::span<const uint8_t> tokenizer = {}, const KvCache& kv = {})
       : path_(folder_.path() + "/image.brim"),
-        plan_(pack_image(source, tokenizer, options(board, embedding, context), path_)),
+        plan_(pack_image(source, tokenizer, options(board, embedding, context, kv), path_)),
         image_(std::make_unique<MappedImage>(path_)) {}
 
   const std::string& path() const { return path_; }
@@ -100,8 +113,10 @@ class PackedModel {
   const MappedImage& image() const { return *image_; }
 
  private:
-  static PackOptions options(const Board& board, EmbeddingFormat embedding, uint32_t context) {
+  static PackOptions options(const Board& board, EmbeddingFormat embedding, uint32_t context,
+                             const KvCache& kv) {
     PackOptions options;
+    options.kv_cache = kv;
     options.board = board;
     options.embedding = embedding;
     options.context = context;

@@ -16,6 +16,10 @@ module sequencer_cover (
     input wire                          is_end_q,
     input wire                          no_end,
     input wire                          bad,
+    input wire                          misplaced_q,
+    input wire                          repeated_q,
+    input wire                          expert_ready_o,
+    input wire                          expert_valid_i,
     input wire                          error_q,
     input wire                          checked,
     input wire                          instruction_valid_i,
@@ -26,9 +30,15 @@ module sequencer_cover (
   endclocking
   wire [7:0] opcode = third_q.opcode;
   wire taken = rst_ni && dispatched;
-  for (genvar op = 0; op < 17; op++) begin : gen_opcode
+  for (genvar op = 0; op < brim_pkg::OPCODES; op++) begin : gen_opcode
     dispatched_alone: cover property (taken && opcode == 8'(op) && third_q.flags == '0);
   end
+  two_planes: cover property (taken && opcode == brim_pkg::OP_MATVEC && third_q.flags[brim_pkg::FLAG_EIGHT_BIT_BIT]);
+  softmax_of_chosen: cover property (taken && opcode == brim_pkg::OP_ROUTE && third_q.flags[brim_pkg::FLAG_CHOSEN_SOFTMAX_BIT]);
+  norm_of_all_heads: cover property (taken && opcode == brim_pkg::OP_KEY && third_q.flags[brim_pkg::FLAG_ALL_HEADS_BIT]);
+  step_waits_for_a_queue: cover property (rst_ni && repeated_q && good && !taken);
+  waits_for_an_expert: cover property (rst_ni && expert_ready_o && !expert_valid_i);
+  misplaced: cover property (rst_ni && checked && !bad && misplaced_q);
   for (genvar flags = 0; flags < 4; flags++) begin : gen_flags
     query: cover property (taken && opcode == brim_pkg::OP_QUERY && third_q.flags == 8'(flags));
     key: cover property (taken && opcode == brim_pkg::OP_KEY && third_q.flags == 8'(flags));

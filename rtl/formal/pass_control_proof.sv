@@ -11,20 +11,22 @@ module pass_control_proof (
     input wire clk_i,
     input wire start_i, soft_reset_i, progress_i, header_i, checked_i, bad_program_i, bad_pass_i, dispatched_i,
     input wire units_idle_i, reads_idle_i, writes_idle_i,
-    input wire fetch_error_i, mcu_error_i, write_error_i, instruction_error_i, overflow_i
+    input wire damaged_program_i, damage_i, fetch_error_i, mcu_error_i, write_error_i, instruction_error_i, overflow_i
 );
   localparam logic [31:0] Watchdog = 5;
   wire [1:0] control, ended;
   wire [2:0] status;
-  wire [3:0] error_code;
+  wire [3:0] error_code, error_region;
   wire [31:0] error_address;
   wire clear, counting, unit_rst_n, stop, fetch, check, run, flush;
   pass_control u_control (
       .clk_i, .rst_ni(1'b1), .start_i, .soft_reset_i, .watchdog_i(Watchdog), .program_i('0), .control_o(control),
-      .status_o(status), .error_code_o(error_code), .error_address_o(error_address), .ended_o(ended), .clear_o(clear),
+      .status_o(status), .error_code_o(error_code), .error_address_o(error_address),
+      .error_region_o(error_region), .ended_o(ended), .clear_o(clear),
       .counting_o(counting), .progress_i, .unit_rst_no(unit_rst_n), .stop_o(stop), .fetch_o(fetch), .header_i,
       .check_o(check), .checked_i, .bad_program_i, .bad_pass_i, .run_o(run), .dispatched_i, .units_idle_i,
-      .flush_o(flush), .reads_idle_i, .writes_idle_i, .fetch_error_i, .fetch_error_address_i('0), .mcu_error_i,
+      .flush_o(flush), .reads_idle_i, .writes_idle_i, .damaged_program_i,
+      .damaged_program_address_i('0), .damage_i, .damage_load_i('0), .damage_address_i('0), .fetch_error_i, .fetch_error_address_i('0), .mcu_error_i,
       .mcu_error_address_i('0), .write_error_i, .write_error_address_i('0), .instruction_error_i,
       .instruction_address_i('0), .overflow_i);
 

@@ -28,7 +28,7 @@ class Bench {
   explicit Bench(uint32_t delay_percent = 0) : delay_percent_(delay_percent) {
     block_->rst_ni = 0;
     block_->control_i = block_->status_i = block_->error_code_i = block_->ended_i = 0;
-    block_->error_address_i = 0;
+    block_->error_address_i = block_->error_region_i = 0;
     for (uint32_t i = 0; i < 16; ++i) set_word(block_->counters_i, i, 0);
     block_->awvalid_i = block_->wvalid_i = block_->bready_i = block_->arvalid_i = block_->rready_i = 0;
     for (uint32_t i = 0; i < 4; ++i) block_.tick();
@@ -134,6 +134,7 @@ TEST(RtlRegisters, StandWhereTheHeaderSaysWithTheAccessItSays) {
   bench.ports().status_i = kBusy;
   bench.ports().error_code_i = 5;
   bench.ports().error_address_i = 0x89ABCDEF;
+  bench.ports().error_region_i = 7;
   for (uint32_t i = 0; i < 16; ++i) set_word(bench.ports().counters_i, i, 0xC0000000 + i);
   for (const Register& r : kRegisters) {
     for (uint32_t word = 0; word < r.words; ++word) {
@@ -150,6 +151,9 @@ TEST(RtlRegisters, StandWhereTheHeaderSaysWithTheAccessItSays) {
       }
       if (offset == kErrorAddress) {
         EXPECT_EQ(before, 0x89ABCDEF);
+      }
+      if (offset == kErrorRegion) {
+        EXPECT_EQ(before, 7u);
       }
       if (offset >= kCycles) {
         EXPECT_EQ(before, 0xC0000000 + (offset - kCycles) / 4) << r.name;
@@ -183,10 +187,12 @@ TEST(RtlRegisters, ShowEveryBit) {
     bench.ports().status_i = value & 7;
     bench.ports().error_code_i = value & 15;
     bench.ports().error_address_i = value;
+    bench.ports().error_region_i = value & 15;
     for (uint32_t i = 0; i < 16; ++i) set_word(bench.ports().counters_i, i, value);
     EXPECT_EQ(bench.read(kStatus), value & 7);
     EXPECT_EQ(bench.read(kErrorCode), value & 15);
     EXPECT_EQ(bench.read(kErrorAddress), value);
+    EXPECT_EQ(bench.read(kErrorRegion), value & 15);
     EXPECT_EQ(bench.read(kCycles), value);
     for (const Register& r : kRegisters) {
       if (r.access != Access::kReadWrite || r.offset == kControl || r.offset == kInterruptEnable) continue;

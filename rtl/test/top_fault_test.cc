@@ -6,7 +6,10 @@
 
 #include "Vsim_top1.h"
 #include "Vsim_top4.h"
+#include "base/concat.h"
+#include "base/crc32c.h"
 #include "engine/interpreter.h"
+#include "isa/damage.h"
 #include "model/synthetic.h"
 #include "operands.h"
 #include "tests/executor_shapes.h"
@@ -108,7 +111,15 @@ const std::vector<BadHeader>& bad_headers() {
       {"keys of 4 bits", [](auto& h) { h.key_bits = 4; }},
       {"values of 4 bits", [](auto& h) { h.value_bits = 4; }},
       {"rotated vectors", [](auto& h) { h.kv_flags = 1; }},
-      {"experts", [](auto& h) { h.experts = 64; }},
+      {"experts of no width", [](auto& h) { h.experts = 64, h.experts_per_token = 8; }},
+      {"experts of which none is chosen", [](auto& h) { h.experts = 64, h.expert_hidden = 64; }},
+      {"a choice of no experts", [](auto& h) { h.experts_per_token = 2, h.expert_hidden = 64; }},
+      {"129 experts", [](auto& h) { h.experts = 129, h.experts_per_token = 8, h.expert_hidden = 64; }},
+      {"9 experts per token", [](auto& h) { h.experts = 64, h.experts_per_token = 9, h.expert_hidden = 64; }},
+      {"more experts per token than experts",
+       [](auto& h) { h.experts = 4, h.experts_per_token = 5, h.expert_hidden = 64; }},
+      {"experts of 14,337 hidden elements",
+       [](auto& h) { h.experts = 64, h.experts_per_token = 8, h.expert_hidden = 14337; }},
       {"no instructions", [](auto& h) { h.instructions = 0; }},
       {"head size 0", [](auto& h) { h.head_size = 0; }},
       {"odd head size", [](auto& h) { h.head_size = 7; }},
@@ -144,7 +155,7 @@ TEST(TopFaults, RefuseAHeaderOutOfRangeBeforeReadingAnythingElse) {
     SCOPED_TRACE(bad.name);
     ProgramHeader header = top.program.header;
     bad.change(header);
-    top.memory.put(top.program_address, header);
+    top.memory.put(top.program_address, sealed(header));
     const uint64_t stream = top.stream_transfers(), written = top.write_transfers;
     ASSERT_TRUE(top.run(ids, 0, 0, 10000));
     top.expect_error(ErrorCode::kBadProgram);
@@ -153,7 +164,7 @@ TEST(TopFaults, RefuseAHeaderOutOfRangeBeforeReadingAnythingElse) {
     EXPECT_EQ(top.write_transfers, written);
     top.soft_reset();
   }
-  top.memory.put(top.program_address, top.program.header);
+  top.memory.put(top.program_address, sealed(top.program.header));
   top.expect_right_passes();
 }
 
@@ -188,9 +199,9 @@ TEST(TopFaults, RefuseAPassOutOfRange) {
   header.context = 2048;
   header.heads = 12;
   header.kv_heads = 4;
-  top.memory.put(top.program_address, header);
+  top.memory.put(top.program_address, sealed(header));
   expect_refused("scores of three heads and 2,048 positions", [] {});
-  top.memory.put(top.program_address, top.program.header);
+  top.memory.put(top.program_address, sealed(top.program.header));
   top.expect_right_passes();
 }
 
@@ -216,7 +227,7 @@ TEST(TopFaults, CountScoresInRoundsOfPairs) {
   FourLanes top;
   ProgramHeader header = top.program.header;
   header.context = 4096;
-  top.memory.put(top.program_address, header);
+  top.memory.put(top.program_address, sealed(header));
   const std::vector<uint32_t> ids = {1, 2, 3};
   const auto refused = [&](uint32_t tokens) {
     top.set_up(std::span(ids).first(tokens), 0, 0);
@@ -229,7 +240,7 @@ TEST(TopFaults, CountScoresInRoundsOfPairs) {
   };
   EXPECT_FALSE(refused(2));  // 2 tokens x 2 heads: one round
   EXPECT_TRUE(refused(3));
-  top.memory.put(top.program_address, top.program.header);
+  top.memory.put(top.program_address, sealed(top.program.header));
   top.expect_right_passes();
 }
 
@@ -245,7 +256,7 @@ const std::vector<BadInstruction>& bad_instructions() {
   };
   // P holds 1,024 beats; the model has dim 64, hidden 172, 8 heads of 8, 4 KV heads, vocabulary 100.
   static const std::vector<BadInstruction> all = {
-      {"opcode 17", Opcode::kEnd, set_opcode(17)},
+      {"the first unknown opcode", Opcode::kEnd, set_opcode(kOpcodes)},
       {"opcode 255", Opcode::kEnd, set_opcode(255)},
       {"load of nothing", Opcode::kLoad, [](auto& in) { in.count = 0; }},
       {"load past P", Opcode::kLoad, [](auto& in) { in.param = 1021; }},
@@ -277,6 +288,11 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"no rows", Opcode::kMatvec, [](auto& in) { in.rows = 0; }},
       {"2^24 rows", Opcode::kMatvec, [](auto& in) { in.rows = 1u << 24; }},
       {"groups", Opcode::kMatvec, [](auto& in) { ++in.groups; }},
+      {"two planes of a plane's groups", Opcode::kMatvec, [](auto& in) { in.flags = kFlagEightBit; }},
+      {"two planes of odd groups", Opcode::kMatvec,
+       [](auto& in) { in.flags = kFlagEightBit, in.groups = 3, in.count *= 3; }},
+      {"two planes of two shapes", Opcode::kMatvec,
+       [](auto& in) { in.flags = kFlagEightBit, in.groups = 2, in.shape = 1, in.count *= 2; }},
       {"one page less", Opcode::kMatvec, [](auto& in) { --in.count; }},
       {"one page more", Opcode::kMatvec, [](auto& in) { ++in.count; }},
       {"pages that differ in the highest bit", Opcode::kMatvec, [](auto& in) { in.count |= 1u << 31; }},
@@ -300,6 +316,14 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"residual of too few rows", Opcode::kResidual, [](auto& in) { --in.rows; }},
       {"norm of a residual past P", Opcode::kResidual, [](auto& in) { in.param = 1021; }},
       {"swiglu of too many rows", Opcode::kSwiglu, [](auto& in) { in.rows += 2; }},
+      {"route in a model without experts", Opcode::kEnd, set_opcode(+static_cast<uint8_t>(Opcode::kRoute))},
+      {"flag of a route", Opcode::kEnd,
+       [](auto& in) { in.opcode = Opcode::kRoute, in.flags = 1, in.rows = 8; }},
+      {"experts of three steps", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kExperts, in.count = 3; }},
+      {"mix without experts", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kMix, in.rows = 64; }},
+      {"mix of too few rows", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kMix, in.rows = 63; }},
+      {"norm past P", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kNorm, in.param = 1021; }},
+      {"scale of KV head 4", Opcode::kEnd, [](auto& in) { in.opcode = Opcode::kKeyScale, in.head = 4; }},
       {"logits of too few rows", Opcode::kLogits, [](auto& in) { --in.rows; }},
   };
   return all;
@@ -320,14 +344,48 @@ TEST(TopFaults, RefuseABadInstructionBeforeAnyUnitSeesIt) {
       // `end_prompt` means nothing to a pass that wants logits.
       const uint64_t first = top.program_address + sizeof(ProgramHeader);
       for (uint32_t i = 0; i < before; ++i)
-        top.memory.put(first + i * sizeof(Instruction), Instruction{.opcode = Opcode::kEndPrompt});
-      top.memory.put(first + before * sizeof(Instruction), in);
+        top.memory.put(first + i * sizeof(Instruction), sealed(Instruction{.opcode = Opcode::kEndPrompt}, i));
+      top.memory.put(first + before * sizeof(Instruction), sealed(in, before));
       const uint64_t stream = top.stream_transfers(), written = top.write_transfers;
       ASSERT_TRUE(top.run(ids, 0, 0, 10000));
       top.expect_error(ErrorCode::kBadInstruction);
       EXPECT_EQ(top.get(registers::kErrorAddress), first / kBeatBytes + before / 2);
       EXPECT_EQ(top.stream_transfers(), stream);
       EXPECT_EQ(top.write_transfers, written);
+      top.soft_reset();
+    }
+  }
+  top.restore_program();
+  top.expect_right_passes();
+}
+
+// Behind `experts` stand its four steps, and each only there; nothing is read for them before all are known.
+TEST(TopFaults, RefuseOtherInstructionsInThePlaceOfAnExpertsSteps) {
+  FourLanes top;
+  const std::vector<uint32_t> ids = {1};
+  const auto candidate = [&](Opcode opcode, ActivationBuffer buffer = ActivationBuffer::kNormed) {
+    for (const Instruction& in : top.program.instructions) {
+      if (in.opcode == opcode && (opcode != Opcode::kMatvec || in.buffer == buffer)) return in;
+    }
+    return Instruction{.opcode = opcode, .rows = top.program.header.dim, .count = kExpertSteps};
+  };
+  const Instruction right[] = {
+      candidate(Opcode::kExperts), candidate(Opcode::kMatvec), candidate(Opcode::kSwiglu),
+      candidate(Opcode::kMatvec, ActivationBuffer::kHidden), candidate(Opcode::kMix)};
+  for (uint32_t place = 1; place < std::size(right); ++place) {
+    for (const Opcode other :
+         {Opcode::kEnd, Opcode::kNorm, Opcode::kExperts, Opcode::kMix, Opcode::kSwiglu}) {
+      if (other == right[place].opcode) continue;
+      SCOPED_TRACE(concat("place ", place, ", opcode ", +static_cast<uint8_t>(other)));
+      const uint64_t first = top.program_address + sizeof(ProgramHeader);
+      for (uint32_t i = 0; i < std::size(right); ++i) {
+        top.memory.put(first + i * sizeof(Instruction), i == place ? candidate(other) : right[i]);
+      }
+      const uint64_t stream = top.stream_transfers();
+      ASSERT_TRUE(top.run(ids, 0, 0, 10000));
+      top.expect_error(ErrorCode::kBadInstruction);
+      EXPECT_EQ(top.get(registers::kErrorAddress), first / kBeatBytes + place / 2);
+      EXPECT_EQ(top.stream_transfers(), stream);
       top.soft_reset();
     }
   }
@@ -343,7 +401,7 @@ TEST(TopFaults, RefuseAProgramWithoutAnEnd) {
     SCOPED_TRACE(count);
     ProgramHeader header = top.program.header;
     header.instructions = count;
-    top.memory.put(top.program_address, header);
+    top.memory.put(top.program_address, sealed(header));
     ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
     top.expect_error(ErrorCode::kBadInstruction);
     EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes + 1 + (count - 1) / 2);
@@ -354,7 +412,7 @@ TEST(TopFaults, RefuseAProgramWithoutAnEnd) {
   ProgramHeader header = top.program.header;
   header.instructions = instructions - 3;
   ASSERT_EQ(top.program.instructions[header.instructions - 1].opcode, Opcode::kEndPrompt);
-  top.memory.put(top.program_address, header);
+  top.memory.put(top.program_address, sealed(header));
   ASSERT_TRUE(top.run(ids, 0, 1, kLimit));
   EXPECT_EQ(top.get(registers::kStatus), registers::kDone);
   top.set(registers::kInterruptStatus, registers::kDone);
@@ -662,14 +720,68 @@ TEST(TopFaults, ReportActivationsThatLeaveTheNumberRange) {
   const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(saved.data()), saved.size() * sizeof(float));
   top.memory.load(parameters, bytes);
   for (uint32_t i = 0; i < saved.size(); ++i) top.memory.put(parameters + 4 * i, 1.7e38f);
+  Program program = top.program;
+  for (Instruction& in : program.instructions) {
+    if (in.opcode != Opcode::kLoad) continue;
+    std::vector<uint8_t> vector(uint64_t{in.count} * kBeatBytes);
+    top.memory.load(uint64_t{in.address} * kBeatBytes, vector);
+    in.address2 = crc32c(vector.data(), vector.size());
+  }
+  top.memory.store(top.program_address, serialise(program));
   const std::vector<uint32_t> ids = {3};
   ASSERT_TRUE(top.run(ids, 0, 0, kLimit));
   top.expect_error(ErrorCode::kOverflow);
   EXPECT_EQ(top.get(registers::kErrorAddress), top.program_address / kBeatBytes);
   EXPECT_TRUE(top.all_idle());
   top.memory.store(parameters, bytes);
+  top.restore_program();
   top.soft_reset();
   top.expect_right_passes();
+}
+
+// One flipped bit anywhere in what has a checksum and is read by every pass.
+template <typename Top>
+void expect_damage_is_reported(Top& top, uint32_t runs) {
+  const std::vector<uint32_t> ids = {3};
+  const auto expect = [&](RegionKind kind, uint64_t bit_address, uint64_t reported) {
+    SCOPED_TRACE(testing::Message() << kind_name(kind) << ", bit of byte 0x" << std::hex << bit_address);
+    const auto flipped = static_cast<uint8_t>(1u << top.random(8));
+    *top.memory.page(bit_address) ^= flipped;
+    ASSERT_TRUE(top.run(ids, 2, 0, kLimit));
+    top.expect_error(ErrorCode::kDamaged);
+    EXPECT_EQ(top.get(registers::kErrorRegion), static_cast<uint32_t>(kind));
+    EXPECT_EQ(top.get(registers::kErrorAddress), reported / kBeatBytes);
+    EXPECT_TRUE(top.all_idle());
+    *top.memory.page(bit_address) ^= flipped;
+    top.soft_reset();
+    EXPECT_EQ(top.get(registers::kErrorRegion), 0u);
+  };
+  const RegionEntry weights = top.region(RegionKind::kWeights),
+                    parameters = top.region(RegionKind::kParameters);
+  std::vector<Instruction> loads;
+  for (const Instruction& in : top.program.instructions) {
+    if (in.opcode == Opcode::kLoad) loads.push_back(in);
+  }
+  const uint64_t program_bytes =
+      sizeof(ProgramHeader) + top.program.instructions.size() * sizeof(Instruction);
+  ASSERT_LT(parameters.bytes, uint64_t{1} << 32);
+  for (uint32_t i = 0; i < runs; ++i) {
+    const uint64_t weight = weights.address + top.random(static_cast<uint32_t>(weights.bytes));
+    expect(RegionKind::kWeights, weight, weight / kPageBytes * kPageBytes);
+    const uint64_t byte = top.program_address + top.random(static_cast<uint32_t>(program_bytes));
+    expect(RegionKind::kProgram, byte, byte / kBeatBytes * kBeatBytes);
+    const Instruction& load = loads[top.random(static_cast<uint32_t>(loads.size()))];
+    const uint64_t vector = uint64_t{load.address} * kBeatBytes;
+    expect(RegionKind::kParameters, vector + top.random(load.count * kBeatBytes), vector);
+  }
+  top.expect_right_passes();
+}
+
+TEST(TopFaults, EndAPassThatComesToDamageAndSayWhereItIs) {
+  OneLane one;
+  expect_damage_is_reported(one, 12);
+  FourLanes four({.min_latency = 10, .max_latency = 80});
+  expect_damage_is_reported(four, 12);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "tests/executor_shapes.h"
 #include "tests/small_models.h"
 #include "top_bench.h"
+#include "top_logits.h"
 
 namespace brim::rtl {
 namespace {
@@ -21,50 +22,6 @@ namespace {
 using test::executor_shapes;
 using test::ExecutorShape;
 using test::kExecutorContext;
-
-constexpr AxiTiming kIdeal{};
-constexpr AxiTiming kRandom{.min_latency = 5, .max_latency = 120, .gap_percent = 20, .stall_percent = 30};
-
-constexpr uint64_t kLimit = 20'000'000;
-
-// Passes of so many tokens each, one behind the other. A cache below the first `position` holds zeros.
-template <typename Top>
-void expect_reference_logits(const MappedImage& image, const std::vector<uint32_t>& passes,
-                             const AxiTiming& timing, uint32_t position = 0) {
-  Interpreter reference(
-      image, make_kernels("reference"),
-      InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap});
-  TopBench<Top> bench(image, timing, 1);
-  Operands operands(2);
-  for (const uint32_t tokens : passes) {
-    std::vector<uint32_t> ids(tokens);
-    for (uint32_t& id : ids) id = operands.below(image.header().model.vocabulary);
-    const uint32_t first = operands.below(4) == 0 ? tokens : operands.below(tokens);
-    const auto expected = reference.run({.tokens = ids, .position = position, .first_logits = first});
-    ASSERT_TRUE(bench.run(ids, position, first, kLimit)) << "hangs at position " << position;
-    ASSERT_EQ(bench.get(registers::kStatus), registers::kDone)
-        << describe(static_cast<registers::ErrorCode>(bench.get(registers::kErrorCode))) << " at beat "
-        << bench.get(registers::kErrorAddress);
-    for (uint32_t t = first; t < tokens; ++t) {
-      const std::vector<float> got = bench.logits(t);
-      for (uint32_t i = 0; i < got.size(); ++i) {
-        ASSERT_EQ(float_bits(got[i]), float_bits(expected[(t - first) * got.size() + i]))
-            << "position " << position + t << ", logit " << i;
-      }
-    }
-    position += tokens;
-  }
-  EXPECT_EQ(bench.violations(), std::vector<std::string>());
-  EXPECT_EQ(bench.stray_writes, 0u);
-}
-
-template <typename Top>
-void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint32_t>& passes,
-                             const AxiTiming& timing, uint32_t position = 0,
-                             uint32_t context = kExecutorContext) {
-  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, context);
-  expect_reference_logits<Top>(file.image(), passes, timing, position);
-}
 
 class TopTest : public testing::TestWithParam<ExecutorShape> {};
 

@@ -86,6 +86,7 @@ class Stream {
 
 struct Shape {
   uint32_t rows, groups;
+  bool two_planes = false;  // groups of both
 };
 
 template <typename Vpu, uint32_t Tokens>
@@ -111,10 +112,12 @@ class MatrixBench {
       const uint64_t count = page_count(shape);
       const uint32_t buffer = bench_.random(3);
       const auto generation = static_cast<uint8_t>(bench_.generations[buffer] + 1);
-      PlainActivations x(Tokens, shape.groups * kA16Block);
+      const uint32_t blocks = shape.two_planes ? shape.groups / 2 : shape.groups;
+      PlainActivations x(Tokens, blocks * kA16Block);
       fill(x);
       stream.append(bench_.beats, first_page, first_page + count);
       bench_.instructions.push_back({{.opcode = Opcode::kMatvec,
+                                      .flags = shape.two_planes ? kFlagEightBit : uint8_t{0},
                                       .buffer = static_cast<ActivationBuffer>(buffer),
                                       .shape = static_cast<uint8_t>(page.columns),
                                       .rows = shape.rows,
@@ -128,7 +131,7 @@ class MatrixBench {
         wait = delay;
         const bool started = bench_.generations[buffer] == generation;
         const uint32_t block = started ? bench_.blocks[buffer] : 0;
-        if (block == shape.groups) return;
+        if (block == blocks) return;
         bench_.generations[buffer] = generation;
         for (uint32_t t = 0; t < Tokens; ++t) {
           std::memcpy(&bench_.lanes[t].activations[buffer * 2048 + block * 32], x.mantissas(t, block), 256);
@@ -142,7 +145,9 @@ class MatrixBench {
 
       const MatrixView view{stream.data(), first_page, page, shape.rows, shape.groups / page.columns};
       std::vector<float> expected(Tokens * shape.rows);
-      make_reference_kernels()->matvec(view, x.digits().view(0, Tokens), 0, view.row_blocks(),
+      // Two planes: one matrix of twice as many inputs, which come twice.
+      const PlainActivations inputs = shape.two_planes ? twice(x) : x;
+      make_reference_kernels()->matvec(view, inputs.digits().view(0, Tokens), 0, view.row_blocks(),
                                        expected.data(), shape.rows);
       ASSERT_EQ(bench_.results.size(), shape.rows);
       for (uint32_t row = 0; row < shape.rows; ++row) {
@@ -159,6 +164,17 @@ class MatrixBench {
   static uint64_t page_count(const Shape& shape) {
     const PageShape page = page_shape(shape.groups);
     return uint64_t{(shape.rows + page.rows - 1) / page.rows} * (shape.groups / page.columns);
+  }
+
+  static PlainActivations twice(const PlainActivations& x) {
+    PlainActivations result(Tokens, 2 * x.blocks() * kA16Block);
+    for (uint32_t t = 0; t < Tokens; ++t) {
+      for (uint32_t b = 0; b < result.blocks(); ++b) {
+        std::copy_n(x.mantissas(t, b % x.blocks()), kA16Block, result.mantissas(t, b));
+        result.exponent(t, b) = x.exponent(t, b % x.blocks());
+      }
+    }
+    return result;
   }
 
   void fill(PlainActivations& x) {
@@ -186,14 +202,26 @@ TEST(VpuMatrix, EqualsTheReferenceForEveryPageShape) {
   bench.run({{32, 4}, {64, 2}, {128, 1}, {96, 8}, {200, 6}, {300, 3}, {1, 4}, {65, 2}, {129, 5}}, 0);
 }
 
+// Pages of four columns that hold the end of one plane and the beginning of the other, of two, and of one
+// plane only.
+TEST(VpuMatrix, InTwoPlanesEqualsTheReference) {
+  MatrixBench<Vsim_vpu4, 4> bench(9);
+  bench.run(
+      {{64, 2, true}, {100, 4, true}, {8, 12, true}, {70, 6, true}, {33, 32, true}, {64, 2}, {5, 8, true}},
+      0);
+}
+
 TEST(VpuMatrix, EqualsTheReferenceUnderRandomGapsAndBackPressure) {
   for (uint32_t seed = 2; seed < 8; ++seed) {
     MatrixBench<Vsim_vpu4, 4> bench(seed);
     bench.bench().gap_percent = bench.bench().random(70);
     bench.bench().results_percent = 1 + bench.bench().random(100);
     std::vector<Shape> shapes;
-    for (uint32_t i = 0; i < 6; ++i)
-      shapes.push_back({1 + bench.bench().random(400), 1 + bench.bench().random(12)});
+    for (uint32_t i = 0; i < 6; ++i) {
+      const bool two_planes = bench.bench().random(3) == 0;
+      const uint32_t blocks = 1 + bench.bench().random(two_planes ? 6 : 12);
+      shapes.push_back({1 + bench.bench().random(400), two_planes ? 2 * blocks : blocks, two_planes});
+    }
     bench.run(shapes, bench.bench().random(300));
   }
 }

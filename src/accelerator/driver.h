@@ -13,6 +13,7 @@
 #include "isa/instruction.h"
 #include "isa/layout.h"
 #include "isa/pass_limits.h"
+#include "isa/regions.h"
 #include "isa/registers.h"
 
 namespace brim::accelerator {
@@ -32,8 +33,8 @@ Presence look_for_accelerator(R& block) {
                                                                      : Presence::kOtherVersion;
 }
 
-// For register WATCHDOG: cycles without a beat before the accelerator gives a pass up. The longest that a sound pass
-// computes without one is a hundredth of it.
+// For register WATCHDOG: cycles without a beat before the accelerator gives a pass up. The longest that a
+// sound pass computes without one is a hundredth of it.
 inline constexpr uint32_t kWatchdogCycles = 10'000'000;
 
 // What an accelerator can take.
@@ -136,7 +137,8 @@ class Request {
 struct Outcome {
   bool done = false;  // without an error
   registers::ErrorCode code = registers::ErrorCode::kNone;
-  uint32_t address = 0;  // as ERROR_ADDRESS, in beats
+  uint32_t address = 0;                     // as ERROR_ADDRESS, in beats
+  RegionKind region = RegionKind::kHeader;  // kDamaged: of what
 
   uint64_t byte_address() const { return uint64_t{address} * kBeatBytes; }
 };
@@ -145,7 +147,8 @@ template <Registers R>
 Outcome read_outcome(R& block) {
   return {.done = (block.read(registers::kStatus) & registers::kDone) != 0,
           .code = static_cast<registers::ErrorCode>(block.read(registers::kErrorCode)),
-          .address = block.read(registers::kErrorAddress)};
+          .address = block.read(registers::kErrorAddress),
+          .region = static_cast<RegionKind>(block.read(registers::kErrorRegion))};
 }
 
 }  // namespace brim::accelerator

@@ -1,12 +1,17 @@
 #include "base/mapped_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <memory>
+#include <mutex>
 
 #include "base/error.h"
 
@@ -20,6 +25,61 @@ struct Descriptor {
     if (fd >= 0) close(fd);
   }
 };
+
+// A mapping that the handler of SIGBUS knows: the signal tells of pages that cannot be had. Once made it
+// stays, as a handler in another thread may be reading it.
+struct Watch {
+  std::atomic<const uint8_t*> data = nullptr;  // null: free
+  std::atomic<uint64_t> size = 0;
+  char line[512] = {};
+  Watch* next = nullptr;
+};
+std::atomic<Watch*> watches = nullptr;
+
+// Calls nothing that POSIX does not allow in a handler.
+void on_signal(int, siginfo_t* info, void*) {
+  const auto* address = static_cast<const uint8_t*>(info->si_addr);
+  for (const Watch* watch = watches.load(); watch != nullptr; watch = watch->next) {
+    const uint8_t* const first = watch->data.load();
+    if (first == nullptr || address < first || address - first >= static_cast<ptrdiff_t>(watch->size.load()))
+      continue;
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, watch->line, std::strlen(watch->line));
+    _exit(1);
+  }
+  signal(SIGBUS, SIG_DFL);  // none of ours: it comes again as soon as the handler is left
+}
+
+void start_watching(const std::string& path, const uint8_t* data, uint64_t size) {
+  static std::mutex mutex;
+  const std::scoped_lock lock(mutex);
+  static const bool installed = [] {
+    struct sigaction action {};
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO;
+    return sigaction(SIGBUS, &action, nullptr) == 0;
+  }();
+  static_cast<void>(installed);
+  Watch* watch = watches.load();
+  while (watch != nullptr && watch->data.load() != nullptr) watch = watch->next;
+  if (watch == nullptr) {
+    watch = std::make_unique<Watch>().release();  // for as long as the process lives
+    watch->next = watches.load();
+    watches.store(watch);
+  }
+  std::snprintf(
+      watch->line, sizeof(watch->line),
+      "brim: %.300s was cut short, or its storage failed, while it was in use; copy it again and start "
+      "again\n",
+      path.c_str());
+  watch->size.store(size);
+  watch->data.store(data);
+}
+
+void stop_watching(const uint8_t* data) {
+  for (Watch* watch = watches.load(); watch != nullptr; watch = watch->next) {
+    if (watch->data.load() == data) watch->data.store(nullptr);
+  }
+}
 
 }  // namespace
 
@@ -37,10 +97,13 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   if (address == MAP_FAILED) throw Error("cannot map " + path + " into memory: " + std::strerror(errno));
   data_ = static_cast<const uint8_t*>(address);
   madvise(address, size_, MADV_SEQUENTIAL);
+  start_watching(path_, data_, size_);
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) munmap(const_cast<uint8_t*>(data_), size_);
+  if (data_ == nullptr) return;
+  stop_watching(data_);
+  munmap(const_cast<uint8_t*>(data_), size_);
 }
 
 void MappedFile::note_read(uint64_t bytes) const {

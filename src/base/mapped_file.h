@@ -9,8 +9,8 @@
 namespace brim {
 
 // RAII. Models are larger than memory, so a reader tells how much it has touched and the mapping gives
-// its pages back from time to time. The file must not shrink while it is mapped (SIGBUS, as for any
-// mapping).
+// its pages back from time to time. A file that shrinks while it is mapped, or storage that fails, ends the
+// process with a line that names the file, and exit code 1.
 class MappedFile {
  public:
   // Throws Error if `path` cannot be opened, is no regular file or cannot be mapped.

@@ -50,5 +50,17 @@ TEST(MappedFile, RefusesWhatIsNoReadableRegularFile) {
   std::filesystem::remove(fifo);
 }
 
+TEST(MappedFileDeathTest, AFileThatIsCutShortEndsTheProcessWithItsName) {
+  const TemporaryFile file("cut", std::string(3 << 16, 'x'));
+  const auto read_what_is_gone = [&] {
+    const MappedFile mapped(file.path), other(file.path);
+    std::filesystem::resize_file(file.path, 10);
+    const volatile uint8_t byte = mapped.bytes()[2 << 16];
+    static_cast<void>(byte);
+  };
+  EXPECT_EXIT(read_what_is_gone(), testing::ExitedWithCode(1),
+              "brim: .*cut was cut short, or its storage failed");
+}
+
 }  // namespace
 }  // namespace brim

@@ -152,6 +152,17 @@ struct AcceleratorDescription {
   bool operator==(const AcceleratorDescription&) const = default;
 };
 
+// The card that the board starts from, read at random while it decodes.
+struct CardDescription {
+  double megabytes_per_second = 0;
+  double read_latency_us = 0;  // from the command to the first byte
+
+  // Of a run of neighbouring bytes.
+  double seconds(double bytes) const { return read_latency_us * 1e-6 + bytes / (megabytes_per_second * 1e6); }
+
+  bool operator==(const CardDescription&) const = default;
+};
+
 struct Board {
   std::string name;
   std::string description;
@@ -161,6 +172,7 @@ struct Board {
   std::vector<MemoryRegion> reserved;  // likewise, others': neither images nor the firmware touch them
   AxiDescription axi;
   AcceleratorDescription accelerator;
+  CardDescription card;
 
   // The byte offset into the DRAM of a physical address: regions follow one another in the DRAM in the
   // order in which they are listed. Throws Error for an address outside all regions.

@@ -375,6 +375,14 @@ AcceleratorDescription parse_accelerator(Section section) {
   return a;
 }
 
+CardDescription parse_card(Section section) {
+  CardDescription card;
+  card.megabytes_per_second = section.number("megabytes_per_second", 0.1, 100000);
+  card.read_latency_us = section.number("read_latency_us", 0, 1000000);
+  section.finish();
+  return card;
+}
+
 void parse_notes(Section& root) {
   const Json& notes = root.at("notes");
   if (!notes.is_array() || !std::ranges::all_of(notes, [](const Json& n) { return n.is_string(); })) {
@@ -401,6 +409,7 @@ Board parse_board(std::string_view json, const std::string& file, std::span<cons
   board.reserved = parse_reserved(root, origin, board);
   board.axi = parse_axi(root.section("axi"), origin);
   board.accelerator = parse_accelerator(root.section("accelerator"));
+  board.card = parse_card(root.section("card"));
   root.finish();
   return board;
 }

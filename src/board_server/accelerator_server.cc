@@ -1,5 +1,6 @@
 #include "board_server/accelerator_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -54,6 +55,7 @@ bool AcceleratorServer::serve_once() {
 void AcceleratorServer::clear_results() {
   block_.write(registers::kErrorCode, 0);
   block_.write(registers::kErrorAddress, 0);
+  block_.write(registers::kErrorRegion, 0);
   for (uint32_t offset = registers::kCycles; offset <= registers::kLastCounter; offset += 4) {
     block_.write(offset, 0);
   }
@@ -64,6 +66,7 @@ PassOutcome AcceleratorServer::run_pass() {
     const auto request = accelerator::Request::read(block_);
     options_.on_pass(request.pass().position, request.ids());
   }
+  if (has(Fault::kStuckBit) || (has(Fault::kFlippedBit) && spoilt_byte_ < 0)) spoil_weights();
   PassOutcome outcome = passes_.run(block_);
   if (!outcome.problem.empty() && options_.on_problem) options_.on_problem(outcome.problem);
   if (outcome.code == ErrorCode::kNone && has(Fault::kWrongBit)) spoil_logits();
@@ -78,10 +81,22 @@ void AcceleratorServer::spoil_logits() {
   *ddr_.at(logits_address(program, first), 1) ^= 1;
 }
 
+// A bit in the middle of the first weight page.
+void AcceleratorServer::spoil_weights() {
+  const auto request = accelerator::Request::read(block_);
+  const Program program = read_program(program_in(ddr_, request.program_address()));
+  const auto stream = std::ranges::find(program.instructions, Opcode::kStream, &Instruction::opcode);
+  if (stream == program.instructions.end()) return;
+  uint8_t* const byte = ddr_.at(uint64_t{stream->address} * kBeatBytes + kPageBytes + kPageBytes / 2, 1);
+  if (spoilt_byte_ < 0) spoilt_byte_ = *byte ^ 0x10;
+  *byte = static_cast<uint8_t>(spoilt_byte_);
+}
+
 void AcceleratorServer::finish(const PassOutcome& outcome) {
   const uint32_t status = outcome.code == ErrorCode::kNone ? registers::kDone : registers::kError;
   block_.write(registers::kErrorCode, static_cast<uint32_t>(outcome.code));
   block_.write(registers::kErrorAddress, outcome.address);
+  block_.write(registers::kErrorRegion, static_cast<uint32_t>(outcome.region));
   block_.write(registers::kStatus, status);
   block_.write(registers::kInterruptStatus, block_.read(registers::kInterruptStatus) | status);
   block_.write(registers::kControl, 0);  // last: it says that the rest is true

@@ -20,6 +20,9 @@ enum class Fault : uint8_t {
   kSilent,    // it does not react
   kBusError,  // passes end with a bus error
   kWrongBit,  // one bit of the logits is wrong
+  // What the board's memory does wrong: a bit of the weights is wrong once, or whenever a pass begins.
+  kFlippedBit,
+  kStuckBit,
 };
 
 struct AcceleratorServerOptions {
@@ -47,13 +50,15 @@ class AcceleratorServer {
   void clear_results();
   PassOutcome run_pass();
   void spoil_logits();
+  void spoil_weights();
   void finish(const PassOutcome& outcome);
 
   SharedDdr& ddr_;
   PassServer& passes_;
   const AcceleratorServerOptions options_;
   RegisterBlock block_;
-  uint64_t count_ = 0;  // of passes
+  uint64_t count_ = 0;    // of passes
+  int spoilt_byte_ = -1;  // of weights, as it is wrong; -1: it is not yet
 };
 
 }  // namespace brim

@@ -102,6 +102,15 @@ TEST_F(AcceleratorServerTest, WritesTheLogitsOfTheInterpreterIntoMemory) {
   }
 }
 
+TEST_F(AcceleratorServerTest, RefusesAFourBitCacheAsTheRtlDoes) {
+  program_.header.key_bits = 4;
+  const std::vector<uint8_t> bytes = serialise(program_);
+  std::memcpy(ddr_->at(program_address_, bytes.size()), bytes.data(), bytes.size());
+  AcceleratorServer server = this->server();
+  ask({1}, 0, 0);
+  expect_error(server, registers::ErrorCode::kBadProgram);
+}
+
 TEST_F(AcceleratorServerTest, FlipsOneBitOfTheLogitsWhenToldTo) {
   Interpreter interpreter(*image_, make_reference_kernels(), {.max_tokens_per_pass = 8});
   const std::vector<uint32_t> token = {7};

@@ -7,11 +7,22 @@
 #include "accelerator/driver.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
+#include "compile/board_limits.h"
 #include "isa/check.h"
+#include "isa/damage.h"
 
 namespace brim {
 
 using registers::ErrorCode;
+
+namespace {
+
+PassOutcome outcome_of(const DamageError& error) {
+  return {ErrorCode::kDamaged, static_cast<uint32_t>(error.damage().address / kBeatBytes), error.what(),
+          error.damage().region};
+}
+
+}  // namespace
 
 InterpreterPassServer::InterpreterPassServer(SharedDdr& ddr, const AcceleratorDescription& accelerator,
                                              std::function<std::unique_ptr<Kernels>()> kernels,
@@ -38,14 +49,15 @@ PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_to
   if (interpreter_ && std::ranges::equal(in_memory, program_bytes_)) return {};
   interpreter_.reset();
   program_bytes_.assign(in_memory.begin(), in_memory.end());
-  program_ = read_program(program_bytes_);
+  program_ = read_program(program_bytes_, address);
+  require_in_rtl("the board's program", program_.header);
   if (const auto fault = find_fault(program_); fault && fault->instruction) {
     const uint64_t at = address + sizeof(ProgramHeader) + *fault->instruction * sizeof(Instruction);
     return {ErrorCode::kBadInstruction, static_cast<uint32_t>(at / kBeatBytes), fault->what};
   }
   interpreter_ = std::make_unique<Interpreter>(
       "the board's program", program_, std::make_unique<DdrView>(ddr_), kernels_(),
-      InterpreterOptions{.max_tokens_per_pass = max_tokens, .threads = threads_});
+      InterpreterOptions{.max_tokens_per_pass = max_tokens, .threads = threads_, .check_stream = true});
   return {};
 }
 
@@ -56,6 +68,8 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   try {
     const PassOutcome outcome = use_program(request.program_address(), max_tokens);
     if (outcome.code != ErrorCode::kNone) return outcome;
+  } catch (const DamageError& error) {
+    return outcome_of(error);
   } catch (const Error& error) {
     return {ErrorCode::kBadProgram, program, error.what()};
   }
@@ -66,6 +80,8 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const auto start = std::chrono::steady_clock::now();
   try {
     write_logits(interpreter_->run(pass), pass.first_logits);
+  } catch (const DamageError& error) {
+    return outcome_of(error);
   } catch (const Error& error) {
     return {ErrorCode::kOverflow, program, error.what()};  // all else has been checked
   }
@@ -73,7 +89,8 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const auto counter = [&](uint32_t offset, double value) {
     block.write(offset, static_cast<uint32_t>(std::min(value, 4294967295.0)));
   };
-  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits);
+  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits,
+                                           interpreter_->experts_of_last_pass());
   // Cycles of the board's clock that went by while this machine computed.
   counter(registers::kCycles, seconds.count() * accelerator_.clock_mhz * 1e6);
   counter(registers::kBeatsRead, static_cast<double>(traffic.beats_read));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "board_server/register_block.h"
+#include "isa/regions.h"
 
 namespace brim {
 
@@ -14,9 +15,11 @@ struct PassOutcome {
   registers::ErrorCode code = registers::ErrorCode::kNone;
   uint32_t address = 0;      // as ERROR_ADDRESS, in beats
   std::string problem = {};  // for people; may be empty
+  RegionKind region = {};    // as ERROR_REGION
 };
 
-// The program whose header stands at physical `address`, as bytes. Throws Error if there is none.
+// The program whose header stands at physical `address`, as bytes. Throws Error if there is none,
+// DamageError if its header is damaged.
 std::span<const uint8_t> program_in(const SharedDdr& ddr, uint64_t address);
 
 class PassServer {

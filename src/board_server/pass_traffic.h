@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "engine/executor.h"
 #include "isa/program.h"
 
 namespace brim {
@@ -13,7 +14,8 @@ struct PassTraffic {
 };
 
 // As docs/program.md, "Reads of the MCU", has it, for `tokens` tokens from `position` on, of which those from
-// `first_logits` on give logits.
-PassTraffic pass_traffic(const Program& program, uint32_t position, uint32_t tokens, uint32_t first_logits);
+// `first_logits` on give logits. `experts`: those that they have chosen, of a program with experts.
+PassTraffic pass_traffic(const Program& program, uint32_t position, uint32_t tokens, uint32_t first_logits,
+                         const PassExperts& experts = {});
 
 }  // namespace brim

@@ -21,7 +21,7 @@ PassOutcome RtlPassServer::run(RegisterBlock& block) {
     block.write(offset, rtl_.read(offset));
   }
   const accelerator::Outcome outcome = accelerator::read_outcome(rtl_);
-  return {outcome.code, outcome.address};
+  return {outcome.code, outcome.address, {}, outcome.region};
 }
 
 bool RtlPassServer::reset() {

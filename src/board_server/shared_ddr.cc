@@ -47,6 +47,7 @@ uint8_t* SharedDdr::at(uint64_t address, uint64_t bytes) const {
 void load_image(const MappedImage& image, SharedDdr& ddr, const Progress& progress) {
   uint64_t done = 0;
   for (const RegionEntry& region : image.regions()) {
+    if (!region.has_content()) continue;
     const auto content = image.content(region);
     constexpr uint64_t kStep = 16 << 20;
     for (uint64_t offset = 0; offset < content.size(); offset += kStep) {

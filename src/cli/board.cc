@@ -23,6 +23,7 @@
 #include "board_server/rtl_pass_server.h"
 #include "board_server/shared_ddr.h"
 #include "cli/command.h"
+#include "compile/board_limits.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/card/sd_card.h"
@@ -139,6 +140,7 @@ void run_board(const Options& options) {
   std::string board_name = "kv260";
   if (is_image(options.source)) {
     const MappedImage image(options.source);
+    require_in_rtl(image.path(), image.runnable_program().header);
     board_name = image.header().board;
     if (options.preload) load_image(image, ddr, progress_bar("filling memory"));
     if (!options.preload && !options.no_card) {
@@ -195,9 +197,12 @@ void add_board(CLI::App& app) {
   command->add_option("--passes", options->passes, "Write every pass's position and token ids to this file");
   command
       ->add_option("--fault", options->fault,
-                   "What the accelerator does wrong, to see how the firmware takes it")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Fault>{
-          {"silent", Fault::kSilent}, {"bus-error", Fault::kBusError}, {"wrong-bit", Fault::kWrongBit}}));
+                   "What the accelerator or its memory does wrong, to see how the firmware takes it")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Fault>{{"silent", Fault::kSilent},
+                                                                       {"bus-error", Fault::kBusError},
+                                                                       {"wrong-bit", Fault::kWrongBit},
+                                                                       {"flipped-bit", Fault::kFlippedBit},
+                                                                       {"stuck-bit", Fault::kStuckBit}}));
   command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
       ->capture_default_str();
   command

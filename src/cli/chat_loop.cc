@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <string>
 
 #include "base/error.h"
+#include "runtime/known_pass.h"
+#include "runtime/passes.h"
 #include "tokenizer/decoder.h"
 
 namespace brim {
@@ -20,12 +23,14 @@ double rate(uint64_t tokens, double seconds) {
 class ChatLoop {
  public:
   ChatLoop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, const ChatSettings& settings,
-           std::atomic<bool>& interrupted)
+           Executor& executor, const KnownPass& known, std::atomic<bool>& interrupted)
       : chat_(chat),
         tokenizer_(tokenizer),
         speculation_(speculation),
         settings_(settings),
         sampler_(settings.sampler),
+        executor_(executor),
+        known_(known),
         interrupted_(interrupted) {
     chat_.session().speculate(speculation_.get());
   }
@@ -48,6 +53,9 @@ class ChatLoop {
       case ChatAction::kSampler:
         sampler_ = HostSampler(settings_.sampler);
         std::cout << read.text << '\n';
+        return true;
+      case ChatAction::kSelfCheck:
+        self_check();
         return true;
       case ChatAction::kTokens:
         std::cout << read.text << '\n';
@@ -92,6 +100,27 @@ class ChatLoop {
     }
   }
 
+  // The known pass stands at the first positions. What the conversation has there is run again, which gives
+  // the same K and V.
+  void self_check() {
+    if (known_.tokens == 0) {
+      std::cerr << "brim: the image carries no known pass; pack the model again to have one\n";
+      return;
+    }
+    try {
+      const bool right = gives_known_logits(executor_, known_);
+      const Session& session = chat_.session();
+      const auto spoilt = session.tokens().first(std::min(known_.tokens, session.position()));
+      run_passes(executor_, spoilt, 0, spoilt.size(), [](size_t, std::span<const float>) {});
+      std::cout
+          << (right ? "The known pass gives the logits that the image carries.\n"
+                    : "The known pass gives other logits than the image carries: memory or processor cannot "
+                      "be trusted.\n");
+    } catch (const Error& error) {
+      std::cerr << "brim: " << error.what() << '\n';
+    }
+  }
+
   void stats() const {
     const Session& session = chat_.session();
     std::printf("context      %u of %u tokens used\n", session.position(),
@@ -116,6 +145,8 @@ class ChatLoop {
   HostSpeculation& speculation_;
   ChatSettings settings_;
   HostSampler sampler_;
+  Executor& executor_;
+  const KnownPass& known_;
   std::atomic<bool>& interrupted_;
   Generation last_;
 };
@@ -123,10 +154,10 @@ class ChatLoop {
 }  // namespace
 
 void chat_loop(Chat& chat, const Tokenizer& tokenizer, HostSpeculation& speculation, ChatSettings settings,
-               std::atomic<bool>& interrupted) {
+               Executor& executor, const KnownPass& known, std::atomic<bool>& interrupted) {
   const bool interactive = isatty(STDIN_FILENO) != 0;
   if (interactive) std::cout << "Type /help for what can be done here.\n";
-  ChatLoop loop(chat, tokenizer, speculation, settings, interrupted);
+  ChatLoop loop(chat, tokenizer, speculation, settings, executor, known, interrupted);
   for (std::string line; std::cout.good();) {
     if (interactive) std::cout << "> " << std::flush;
     if (!std::getline(std::cin, line)) break;

@@ -14,6 +14,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "base/text_writer.h"
+#include "compile/matrix.h"
 
 namespace brim {
 
@@ -39,6 +40,15 @@ CLI::Option* add_set(CLI::App& command, std::vector<std::string>& set) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+const std::map<std::string, EmbeddingFormat> kEmbeddings = {
+    {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}};
+
+std::string embedding_problem(const std::string& text) {
+  const std::string format = text.ends_with(",card") ? text.substr(0, text.size() - 5) : text;
+  return text == "card" || kEmbeddings.contains(format) ? ""
+                                                        : "must be fp16, q8 or q4, or card, or fp16,card ...";
+}
+
 }  // namespace
 
 void PlacementOptions::add_to(CLI::App& command) {
@@ -54,10 +64,55 @@ void PlacementOptions::add_to(CLI::App& command) {
           "Tokens the KV cache has room for, or 'max': all that fit, up to the trained context")
       ->default_str("max")
       ->check(context_problem, "TOKENS|max");
-  command.add_option("--embedding", embedding, "How the embedding table is stored: fp16, q8 or q4")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, EmbeddingFormat>{
-          {"fp16", EmbeddingFormat::kFp16}, {"q8", EmbeddingFormat::kQ8}, {"q4", EmbeddingFormat::kQ4}}))
+  command
+      .add_option_function<std::string>(
+          "--eight-bit", [this](const std::string& names) { eight_bit = roles_of_matrices(names); },
+          "Matrices to hold in eight bits instead of four, as lm_head,down: any of qkv, o, gate_up, down, "
+          "lm_head, "
+          "router (which always is), all. They take twice the memory and time")
+      ->type_name("NAME,...")
+      ->check([](const std::string& names) {
+        try {
+          roles_of_matrices(names);
+          return std::string();
+        } catch (const Error& error) {
+          return std::string(error.what());
+        }
+      });
+  command
+      .add_option_function<std::string>(
+          "--embedding",
+          [this](const std::string& text) {
+            const bool on_card = text.ends_with("card");
+            const std::string format = on_card && text.size() > 4 ? text.substr(0, text.size() - 5) : text;
+            embedding_on_card = on_card;
+            if (!on_card || text.size() > 4) embedding = kEmbeddings.at(format);
+          },
+          "How the embedding table is stored: fp16, q8 or q4; card, or fp16,card and so on: on the card, "
+          "from "
+          "which the rows of a pass's tokens are read before it, so that a longer context fits")
+      ->check(embedding_problem, "fp16|q8|q4[,card]")
       ->default_str("q8");
+  command
+      .add_option("--kv", kv,
+                  "Bits of the KV cache: 8, 4, k8v4 (keys 8, values 4), or auto: 4 where 8 do not hold the "
+                  "context")
+      ->check(CLI::IsMember({"8", "4", "k8v4", "auto"}))
+      ->capture_default_str();
+  command.add_flag("!--no-kv-rotation", kv_rotation,
+                   "Keep 4-bit keys and values as they are, and do not spread outliers by a rotation first");
+}
+
+PlanOptions PlacementOptions::plan(uint64_t tokenizer_bytes) const {
+  const KvCache four{.key_bits = 4, .value_bits = 4, .rotated = kv_rotation};
+  PlanOptions options{.embedding = embedding,
+                      .embedding_on_card = embedding_on_card,
+                      .context = context,
+                      .tokenizer_bytes = tokenizer_bytes};
+  if (kv == "4") options.kv_cache = four;
+  if (kv == "k8v4") options.kv_cache = {.key_bits = 8, .value_bits = 4, .rotated = false};
+  if (kv == "auto") options.smaller_kv_cache = four;
+  return options;
 }
 
 void add_target_options(CLI::App& command, Target& target) {
@@ -102,6 +157,13 @@ void add_target_options(CLI::App& command, Target& target) {
           "which takes as much memory again")
       ->check(CLI::IsMember({"map", "copy"}))
       ->default_str("map");
+  command
+      .add_option_function<std::string>(
+          "--check", [&target](const std::string& value) { target.check_stream = value == "stream"; },
+          "stream: compare the checksums of weights as they are used, which costs some speed; none: trust "
+          "memory and file. The reference and the RTL always compare them")
+      ->check(CLI::IsMember({"none", "stream"}))
+      ->default_str("none");
   command
       .add_option("--tokens-per-pass", target.tokens_per_pass,
                   "Prompt tokens per pass over the weights (default: 64, reference: 8)")

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "compile/planner.h"
 #include "isa/layout.h"
+#include "model/tensor_role.h"
 #include "runtime/host_speculation.h"
 #include "runtime/loaded_model.h"
 #include "runtime/sampler_options.h"
@@ -40,6 +42,12 @@ struct PlacementOptions {
   std::vector<std::string> set;     // changes of it, "KEY=VALUE"
   std::optional<uint32_t> context;  // none: all that fits
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  bool embedding_on_card = false;
+  std::string kv = "8";  // 8, 4, k8v4 or auto
+  bool kv_rotation = true;
+  RoleSet eight_bit;  // matrices with eight bits
+
+  PlanOptions plan(uint64_t tokenizer_bytes = 0) const;
 
   // The command's callback must keep this object alive.
   void add_to(CLI::App& command);

@@ -3,8 +3,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "cli/command.h"
+#include "compile/matrix.h"
 #include "image/memory_map_svg.h"
 #include "isa/disassemble.h"
 #include "tokenizer/summary.h"
@@ -130,8 +132,18 @@ void print_json(const MappedImage& image) {
         {"vocabulary", model.vocabulary},
         {"trained_context", model.trained_context},
         {"embedding", embedding_name(model.embedding)},
+        {"embedding_on_card", image.view().embedding.on_card()},
+        {"kv_cache", describe_kv_cache(image.program().header)},
         {"quantiser", model.quantiser}}},
   };
+  const Program program = image.program();
+  for (const auto& [name, bits] : bits_of_matrices(program))
+    report["model"]["bits"][std::string(name)] = bits;
+  if (program.header.experts > 0) {
+    report["model"]["experts"] = program.header.experts;
+    report["model"]["experts_per_token"] = program.header.experts_per_token;
+    report["model"]["expert_hidden"] = program.header.expert_hidden;
+  }
   if (!image.tokenizer().empty()) report["tokenizer"] = json_of(Text(image).tokenizer());
   std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
@@ -139,11 +151,23 @@ void print_json(const MappedImage& image) {
 void print_table(const MappedImage& image) {
   const ImageHeader& header = image.header();
   const ImageModel& model = header.model;
-  std::printf("model    %s: %u layers, dim %u, %u heads (%u KV) of %u, FFN %u, vocabulary %u\n", model.name,
-              model.layers, model.dim, model.heads, model.kv_heads, model.head_size, model.hidden,
+  const Program program = image.program();
+  const ProgramHeader& sizes = program.header;
+  std::string ffn = model.hidden > 0 ? concat("FFN ", model.hidden) : "";
+  if (sizes.experts > 0) {
+    ffn += concat(ffn.empty() ? "" : ", ", sizes.experts, " experts of ", sizes.expert_hidden, " (",
+                  +sizes.experts_per_token, " per token)");
+  }
+  std::printf("model    %s: %u layers, dim %u, %u heads (%u KV) of %u, %s, vocabulary %u\n", model.name,
+              model.layers, model.dim, model.heads, model.kv_heads, model.head_size, ffn.c_str(),
               model.vocabulary);
-  std::printf("weights  4 bit, groups of %u, quantised by %s; embedding %s; KV cache 8 bit\n", kGroupInputs,
-              model.quantiser, embedding_name(model.embedding));
+  std::string eight_bit;
+  for (const auto& [name, bits] : bits_of_matrices(program)) {
+    if (bits == 8) eight_bit += concat(eight_bit.empty() ? ", in 8 bit: " : ", ", name);
+  }
+  std::printf("weights  4 bit%s, groups of %u, quantised by %s; embedding %s%s; KV cache %s\n",
+              eight_bit.c_str(), kGroupInputs, model.quantiser, embedding_name(model.embedding),
+              image.view().embedding.on_card() ? " on the card" : "", describe_kv_cache(sizes).c_str());
   std::printf("context  %u tokens (trained for %u)\n", header.context, model.trained_context);
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/concat.h"
@@ -11,6 +13,7 @@
 #include "cli/command.h"
 #include "image/output_file.h"
 #include "model/hub.h"
+#include "model/rotated_values.h"
 #include "model/tensor_source.h"
 #include "quantize/calibration_text.h"
 #include "quantize/quantiser.h"
@@ -28,6 +31,7 @@ struct Options {
   std::string model;
   std::string output;
   PlacementOptions placement;
+  std::vector<std::string> avoid;  // addresses of memory that does not keep what is written
   std::string tokenizer;
   std::string quantiser = kDefault;
   std::string calibration;
@@ -59,10 +63,11 @@ constexpr uint64_t kBestByDefault = 500'000'000;
 // What --quant stands for where it was not given: `best` where it can be had without a wait that nobody
 // expects.
 std::string default_quantiser(const TensorSource& source, bool has_tokenizer, const Options& options) {
-  if (!options.calibration.empty()) return "best";
+  if (!options.calibration.empty()) return source.description().experts > 0 ? "awq" : "best";
+  if (source.description().experts > 0) return "rtn";
   if (options.model.starts_with("synthetic:") || !has_tokenizer) return "rtn";
   if (source.is_quantised({TensorRole::kQuery})) return "rtn";  // taken over as it is
-  if (streamed_weights(source.description()) <= kBestByDefault) return "best";
+  if (matrix_weights(source.description()) <= kBestByDefault) return "best";
   std::fprintf(stderr,
                "note: weights are rounded to nearest; --quant best keeps more of the model, and takes "
                "much longer\n");
@@ -79,15 +84,58 @@ std::string calibration_of(const Options& options, const std::string& quantiser)
   return std::string(calibration_text());
 }
 
-Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, const Options& options) {
+// `checkpoint` with its values rotated where they are kept in four bits and it can be done; null: as it is.
+std::unique_ptr<TensorSource> rotate_four_bit_values(const TensorSource& checkpoint, const KvCache& cache,
+                                                     const Options& options) {
+  if (cache.value_bits != 4 || !options.placement.kv_rotation) return nullptr;
+  if (can_rotate_values(checkpoint)) return rotate_values(checkpoint);
+  std::fprintf(
+      stderr,
+      "note: V is kept in four bits as it is: to rotate it, weights that the checkpoint has quantised "
+      "would have to be quantised again\n");
+  return nullptr;
+}
+
+// The board without the pages that hold the addresses to be avoided.
+Board board_of(const Options& options) {
+  Board board = load_board(options.placement.board, options.placement.set);
+  for (const std::string& text : options.avoid) {
+    char* end = nullptr;
+    const uint64_t address = std::strtoull(text.c_str(), &end, 0);
+    const auto refuse = [&](const char* why) -> void { throw Error("--avoid " + text + ": " + why); };
+    if (text.empty() || *end != '\0' || text.front() == '-') refuse("is no address, as 0x12340000");
+    const AddressRange page = {address / kPageBytes * kPageBytes, kPageBytes};
+    const auto holds = [&](const MemoryRegion& range) { return range.range().contains(page); };
+    if (std::ranges::none_of(board.regions, holds)) refuse("the board has no memory there");
+    if (board.firmware.bytes > 0 && holds(board.firmware)) {
+      refuse("the firmware stands there, which no image can help: the board needs other memory");
+    }
+    if (std::ranges::any_of(board.reserved, holds)) continue;
+    board.reserved.push_back({"avoided", page.base, page.bytes});
+  }
+  return board;
+}
+
+Plan pack_with(const TensorSource& checkpoint, std::span<const uint8_t> tokenizer, const Options& options) {
+  const Board board = board_of(options);
+  // An hour's work should not end in an error that could have been told at once.
+  const KvCache cache = plan_image(checkpoint.description(), board, options.placement.plan(tokenizer.size()))
+                            .addresses.kv_cache;
+  const std::unique_ptr<TensorSource> rotated = rotate_four_bit_values(checkpoint, cache, options);
+  const TensorSource& source = rotated ? *rotated : checkpoint;
   const std::string name = options.quantiser == kDefault
                                ? default_quantiser(source, !tokenizer.empty(), options)
                                : options.quantiser;
-  const PackOptions common{.board = load_board(options.placement.board, options.placement.set),
+  const PackOptions common{.board = board,
                            .embedding = options.placement.embedding,
+                           .embedding_on_card = options.placement.embedding_on_card,
                            .context = options.placement.context,
+                           .kv_cache = cache,
                            .threads = options.threads,
                            .quantiser = name};
+  if ((name == "gptq" || name == "best") && source.description().experts > 0) {
+    throw Error(concat("--quant ", name, " does not know experts: choose --quant awq or rtn"));
+  }
   if (name == "rtn" && !options.calibration.empty()) {
     throw Error("--quant rtn looks at no text: leave out --calib, or choose --quant best");
   }
@@ -106,9 +154,7 @@ Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, c
     check_tokenizer();
     return calibration_tokens(source.description(), tokenizer, calibration_of(options, name));
   };
-  // An hour's work should not end in an error that could have been told at once.
   OutputFile(options.output, 0);
-  plan_image(source.description(), common.board, {common.embedding, common.context, tokenizer.size()});
   const std::filesystem::path unfinished = options.output + ".unfinished";
   const auto quantised = quantiser(name).apply({.source = source,
                                                 .calibrate = moments,
@@ -116,6 +162,12 @@ Plan pack_with(const TensorSource& source, std::span<const uint8_t> tokenizer, c
                                                 .unfinished = unfinished,
                                                 .threads = thread_count(options.threads),
                                                 .progress = progress_bar});
+  if (quantised) {
+    const auto known = source.notes();
+    for (const std::string& note : quantised->notes()) {
+      if (std::ranges::find(known, note) == known.end()) std::fprintf(stderr, "note: %s\n", note.c_str());
+    }
+  }
   PackOptions packing = common;
   packing.progress = progress_bar("packing");
   packing.known_pass = [&](const std::string& file) {
@@ -142,7 +194,7 @@ std::vector<std::string> quantiser_names() {
 
 void pack(Options options) {
   options.model = local_path(options.model);
-  const auto source = open_model(options.model);
+  const auto source = with_eight_bits(open_model(options.model), options.placement.eight_bit);
   const ModelDescription& model = source->description();
   for (const std::string& note : source->notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
   const std::vector<uint8_t> tokenizer = find_tokenizer(options, *source);
@@ -157,6 +209,18 @@ void pack(Options options) {
   const Plan plan = pack_with(*source, tokenizer, options);
   if (const std::string note = context_note(model, plan.addresses.context); !note.empty()) {
     std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
+  const KvCache& cache = plan.addresses.kv_cache;
+  if (cache != KvCache{}) {
+    std::fprintf(
+        stderr,
+        "note: the accelerator's RTL has no 4-bit KV cache yet: the image runs on this machine and in "
+        "the timing simulator only\n");
+  }
+  if (cache.key_bits == 4 && options.placement.kv == "auto") {
+    std::fprintf(stderr,
+                 "note: --kv auto has taken 4 bits, as 8 do not hold the context; --kv 8 keeps more of the "
+                 "model, and fewer tokens\n");
   }
   std::printf(
       "%s: %s for %s, context %u (%s), passes of up to %u tokens, %.1f MiB of %.0f MiB used (%.2f%%)%s\n",
@@ -180,6 +244,12 @@ void add_pack(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", options->output, "The image file to write")->required();
   options->placement.add_to(*command);
+  command
+      ->add_option(
+          "--avoid", options->avoid,
+          "Addresses of memory that does not keep what is written to it, as the firmware reports them: the "
+          "image leaves out their pages")
+      ->delimiter(',');
   command->add_option("--tokenizer", options->tokenizer,
                       "tokenizer.json, SentencePiece .model or llama2.c .bin (default: the model's own)");
   command->add_option("--quant", options->quantiser, quantiser_help())

@@ -123,7 +123,7 @@ void chat(const Options& options) {
   std::signal(SIGINT, on_interrupt);
   chat_loop(conversation, model.tokenizer(), speculation,
             {.sampler = options.sampler, .max_tokens = options.tokens, .spec = options.spec.type},
-            interrupted);
+            model.executor(), model.image().header().known_pass, interrupted);
   finish_output();
 }
 

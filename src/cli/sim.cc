@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/sim_speculation.h"
+#include "isa/disassemble.h"
 #include "model/tensor_source.h"
 #include "sim/report.h"
 #include "sim/run.h"
@@ -38,9 +39,14 @@ bool is_image(const std::string& path) {
 }
 
 sim::Subject open_subject(const Options& options, const std::string& name, const Board& board) {
-  if (is_image(name)) return sim::subject_of(MappedImage(name), board);
-  const PlanOptions plan{.embedding = options.placement.embedding, .context = options.placement.context};
-  return sim::subject_of(open_model(name)->description(), board, plan);
+  if (is_image(name)) {
+    if (options.placement.eight_bit != RoleSet{}) {
+      throw Error(name + ": an image has its own bits; --eight-bit goes with a model, or with brim pack");
+    }
+    return sim::subject_of(MappedImage(name), board);
+  }
+  const auto source = with_eight_bits(open_model(name), options.placement.eight_bit);
+  return sim::subject_of(source->description(), board, options.placement.plan());
 }
 sim::Subject open_subject(const Options& options, const Board& board) {
   return open_subject(options, options.subject, board);
@@ -95,10 +101,12 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"generated_tokens", options.run.generate},
       {"tokens_per_pass", run.tokens_per_pass},
       {"context_tokens", subject.context()},
+      {"kv_cache", describe_kv_cache(subject.program.program.header)},
       {"seconds", shares.seconds},
       {"tokens_per_second", shares.tokens_per_second},
       {"decode_tokens_per_second", shares.decode_tokens_per_second},
       {"ttft_seconds", shares.ttft_seconds},
+      {"card_seconds", shares.card_seconds},
       {"bytes_per_token", shares.bytes_per_token},
       {"peak_bytes_per_second", shares.peak_bytes_per_second},
       {"bandwidth_share", shares.bandwidth_share},
@@ -140,8 +148,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
   const sim::Totals all = run.all();
   const uint32_t prompt = options.run.prompt_tokens, generated = options.run.generate;
   std::printf("%s on %s, simulated (no board was measured)\n", subject.name.c_str(), board.name.c_str());
-  std::printf("  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u\n", prompt,
-              run.tokens_per_pass, generated, prompt + generated - 1, subject.context());
+  std::printf(
+      "  %u prompt tokens in passes of up to %u, %u generated; positions 0 to %u of %u, KV cache %s\n",
+      prompt, run.tokens_per_pass, generated, prompt + generated - 1, subject.context(),
+      describe_kv_cache(subject.program.program.header).c_str());
   std::printf("  %zu passes exact, the others interpolated: error at most about %.4f%%\n\n",
               run.samples.size(), 100 * shares.error_bound_share);
   std::printf("%-20s %9.3f token/s  prompt and generated tokens / %.3f s\n", "speed",
@@ -150,6 +160,10 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
     std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", shares.decode_tokens_per_second);
   std::printf("%-20s %9.3f s        all prompt passes, logits of the last token included\n",
               "time to first token", shares.ttft_seconds);
+  if (subject.program.card_row_bytes != 0) {
+    std::printf("%-20s %9.3f s        waiting for rows of the embedding, which are on the card\n", "card",
+                shares.card_seconds);
+  }
   std::printf("%-20s %9.3f e9 B     read and written, mean of %s tokens\n", "bytes per token",
               shares.bytes_per_token / 1e9, shares.counted);
   std::printf("%-20s %9.2f %%        %s (%.3fe9 B/s)\n", "bandwidth_share", 100 * shares.bandwidth_share,
@@ -312,6 +326,15 @@ void add_sim(CLI::App& app) {
   command
       ->add_option("-t,--threads", options->run.threads, "Passes simulated at a time (default: one per CPU)")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--route-seed", options->run.routing.seed,
+                   "Of the draw by which tokens choose experts, in a model that has some")
+      ->capture_default_str();
+  command
+      ->add_option("--route-skew", options->run.routing.skew,
+                   "How unevenly: the n-th most popular expert has a share of n^-SKEW; 0: all alike")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--trace", options->trace,
                       "Write a Chrome/Perfetto trace of a window of the first generated token's pass");

@@ -38,6 +38,18 @@ void print(const nlohmann::json& report) {
   std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
+// Those of the log, which must be layers and experts of the program.
+PassExperts checked_experts(const LoggedPass& pass, const sim::Subject& subject, const std::string& file) {
+  const Program& program = subject.program.program;
+  const auto layers = std::ranges::count(program.instructions, Opcode::kExperts, &Instruction::opcode);
+  const bool fits = std::ranges::all_of(
+      pass.experts, [&](const auto& layer) { return layer.back() < program.header.experts; });
+  if (!pass.experts.empty() && (!fits || static_cast<int64_t>(pass.experts.size()) != layers)) {
+    throw Error(file + ": has experts of another model");
+  }
+  return pass.experts;
+}
+
 }  // namespace
 
 void replay(const Board& board, const sim::Subject& subject, const SimulatedSpeculation& speculation,
@@ -52,7 +64,8 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
     passes.push_back({.position = pass.position,
                       .tokens = pass.tokens,
                       .logits = pass.logits > 0,
-                      .all_logits = pass.logits > 1});
+                      .all_logits = pass.logits > 1,
+                      .experts = checked_experts(pass, subject, speculation.replay)});
     if (pass.logits > 0) prompt_passes = std::min(prompt_passes, passes.size());
   }
   const auto costs = sim::costs_of(board, subject.program, passes, threads, progress_bar("simulating"));
@@ -102,8 +115,9 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
     throw Error(concat(request.prompt_tokens, " prompt tokens and ", request.generate,
                        " generated do not fit into a context of ", subject.context(), " tokens"));
   }
-  const double ttft = sim::simulate_run(board, subject, prompt, {}, progress_bar("prompt")).prompt.cycles /
-                      (board.accelerator.clock_mhz * 1e6);
+  const double ttft =
+      sim::simulate_run(board, subject, prompt, {}, progress_bar("prompt")).prompt.all_cycles() /
+      (board.accelerator.clock_mhz * 1e6);
   const auto passes = sim::speculated_passes(request.prompt_tokens, request.generate, *speculation.accept,
                                              speculation.drafts);
   const auto costs =

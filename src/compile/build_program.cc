@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
+#include "numerics/rotation.h"
 
 namespace brim {
 
@@ -19,21 +20,23 @@ constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + uni
 constexpr uint32_t beats(uint64_t bytes) { return static_cast<uint32_t>(bytes / kBeatBytes); }
 
 // Appends the instructions of a pass. The parameter buffer P is used as two halves for norm weights that
-// take turns, then the biases, then the head norms of a layer. A vector is loaded only after a matrix has
-// been multiplied that needed every result of the vector's last user, so no load can overtake that user.
+// take turns, then the biases, then the norms of q and k of a layer. A vector is loaded only after a matrix
+// has been multiplied that needed every result of the vector's last user, so no load can overtake that user.
 class Builder {
  public:
   Builder(const ModelDescription& model, const ProgramAddresses& addresses)
       : model_(model),
         addresses_(addresses),
+        key_scales_(scales_bytes(addresses.kv_cache.key_bits)),
+        value_scales_(scales_bytes(addresses.kv_cache.value_bits)),
         parameters_(model),
         matrices_(matrices(model)),
         attention_norm_(0),
         ffn_norm_(beats(parameters_.norm_bytes())),
         bias_(2 * beats(parameters_.norm_bytes())),
         query_norm_(bias_ + beats(parameters_.bias_bytes())),
-        key_norm_(query_norm_ + beats(parameters_.head_bytes())) {
-    const uint32_t end = model.qk_norm ? key_norm_ + beats(parameters_.head_bytes()) : query_norm_;
+        key_norm_(query_norm_ + beats(parameters_.query_norm_bytes())) {
+    const uint32_t end = key_norm_ + beats(parameters_.key_norm_bytes());
     if (end > kParameterBeats) {
       throw Error(concat("program: two norms, the biases and the head norms of a layer of ", model.name,
                          " are ", uint64_t{end} * kBeatBytes,
@@ -59,10 +62,15 @@ class Builder {
            parameters_.norm_bytes());
       matvec(ActivationBuffer::kAttention);
       residual(ffn_norm_);
-      matvec(ActivationBuffer::kNormed);
-      add({.opcode = Opcode::kSwiglu, .rows = 2 * model_.hidden});
-      matvec(ActivationBuffer::kHidden);
-      residual(attention_norm_);
+      if (model_.experts > 0) experts();
+      if (model_.hidden > 0) {
+        matvec(ActivationBuffer::kNormed);
+        add({.opcode = Opcode::kSwiglu, .rows = 2 * model_.hidden});
+        matvec(ActivationBuffer::kHidden);
+        residual(attention_norm_);
+      } else {
+        add({.opcode = Opcode::kNorm, .param = offset(attention_norm_)});
+      }
     }
     add({.opcode = Opcode::kEndPrompt});
     matvec(ActivationBuffer::kNormed);
@@ -83,18 +91,44 @@ class Builder {
          .param = offset(parameter)});
   }
 
+  // Where a run of chunks starts with the next matrix; null: none does.
+  const ProgramAddresses::StreamStart* run_start() const {
+    const auto found =
+        std::ranges::find(addresses_.streams, next_matrix_, &ProgramAddresses::StreamStart::matrix);
+    return found == addresses_.streams.end() ? nullptr : &*found;
+  }
+
   // The next matrix of the stream, which may start a new run of chunks.
   const Matrix& next_matrix() {
-    for (const auto& stream : addresses_.streams) {
-      if (stream.matrix == next_matrix_) add({.opcode = Opcode::kStream, .address = beats(stream.address)});
-    }
+    if (const auto* start = run_start()) add({.opcode = Opcode::kStream, .address = beats(start->address)});
     return matrices_[next_matrix_++];
+  }
+
+  // From the normed residual to the sum of what the chosen experts give.
+  void experts() {
+    matvec(ActivationBuffer::kNormed);
+    add({.opcode = Opcode::kRoute,
+         .flags = model_.softmax_chosen ? kFlagChosenSoftmax : uint8_t{0},
+         .rows = model_.experts});
+    const auto* start = run_start();
+    const Matrix& gate_up = matrices_[next_matrix_];
+    const Matrix& down = matrices_[next_matrix_ + 1];
+    add({.opcode = Opcode::kExperts,
+         .address = start == nullptr ? 0 : beats(start->address),
+         .address2 = beats(stream_bytes(gate_up.pages() + down.pages())),
+         .count = kExpertSteps});
+    matvec(ActivationBuffer::kNormed, gate_up);
+    add({.opcode = Opcode::kSwiglu, .rows = gate_up.rows});
+    matvec(ActivationBuffer::kHidden, down);
+    add({.opcode = Opcode::kMix, .rows = model_.dim});
+    next_matrix_ += 2 * model_.experts;
   }
 
   void matvec(ActivationBuffer input) { matvec(input, next_matrix()); }
   // Of a matrix in one piece, or cut to those of its rows that come next.
   void matvec(ActivationBuffer input, const Matrix& matrix) {
     add({.opcode = Opcode::kMatvec,
+         .flags = matrix.eight_bit ? kFlagEightBit : uint8_t{0},
          .buffer = input,
          .shape = static_cast<uint8_t>(matrix.shape().columns),
          .rows = matrix.rows,
@@ -110,8 +144,12 @@ class Builder {
     return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
   }
   uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
-    return addresses_.kv_scales + ((uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value) *
-                                      kv_format(model_.head_size).scales_bytes(addresses_.context);
+    return addresses_.kv_scales +
+           (uint64_t{layer} * model_.kv_heads + kv_head) * (key_scales_ + value_scales_) +
+           value * key_scales_;
+  }
+  uint64_t scales_bytes(uint32_t bits) const {
+    return kv_format(model_.head_size, bits).scales_bytes(addresses_.context);
   }
 
   // From the normed residual to the input of the output matrix.
@@ -124,10 +162,13 @@ class Builder {
   void attention(uint32_t layer) {
     load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
     if (model_.qkv_bias) load(bias_, parameters_.qkv_bias(layer), parameters_.bias_bytes());
-    if (model_.qk_norm) load(query_norm_, parameters_.query_norm(layer), 2 * parameters_.head_bytes());
-
+    if (model_.qk_norm) {
+      load(query_norm_, parameters_.query_norm(layer),
+           parameters_.query_norm_bytes() + parameters_.key_norm_bytes());
+    }
     const Matrix& qkv = next_matrix();
-    const uint32_t part = kv_heads_per_part(qkv);
+    if (model_.norm_all_heads) return attention_after_all_keys(layer, qkv);
+    const uint32_t part = kv_heads_per_part(qkv, rows_per_kv_head());
     projections(layer, qkv, 0, part);
     for (uint32_t g = 0; g < model_.kv_heads; ++g) {
       if (g % part == 0) projections(layer, qkv, g + part, g + 2 * part);
@@ -141,9 +182,43 @@ class Builder {
   uint32_t rows_per_kv_head() const { return (2 + model_.heads_per_kv()) * model_.head_size; }
 
   // The fewest KV heads whose rows are whole row blocks, so that the parts have the pages of the whole.
-  uint32_t kv_heads_per_part(const Matrix& qkv) const {
+  static uint32_t kv_heads_per_part(const Matrix& qkv, uint32_t rows_per_kv_head) {
     const uint32_t block_rows = qkv.shape().rows;
-    return block_rows / std::gcd(block_rows, rows_per_kv_head());
+    return block_rows / std::gcd(block_rows, rows_per_kv_head);
+  }
+
+  // With a norm over all heads no attention can begin before all keys and queries are there. They come first,
+  // and V in parts between the attention of the heads, which so has a part to read all the same.
+  void attention_after_all_keys(uint32_t layer, const Matrix& qkv) {
+    const uint32_t d = model_.head_size;
+    const uint32_t all = model_.kv_heads;
+    Matrix rows = qkv;
+    rows.rows = model_.query_width() + model_.kv_width();
+    const bool whole_blocks = rows.rows % qkv.shape().rows == 0;
+    if (!whole_blocks) rows.rows = qkv.rows;  // V begins within a row block: all in one piece
+    matvec(ActivationBuffer::kNormed, rows);
+    for (uint32_t g = 0; g < all; ++g) {
+      key(layer, g);
+      queries(g);
+    }
+    const uint32_t part = whole_blocks ? kv_heads_per_part(qkv, d) : all;
+    const auto values_of = [&](uint32_t first, uint32_t last) {
+      last = std::min(last, all);
+      if (first >= last) return;
+      rows.rows = (last - first) * d;
+      if (whole_blocks) matvec(ActivationBuffer::kNormed, rows);
+      for (uint32_t g = first; g < last; ++g) value(layer, g);
+    };
+    values_of(0, part);
+    for (uint32_t g = 0; g < all; ++g) {
+      if (g % part == 0) values_of(g + part, g + 2 * part);
+      add({.opcode = Opcode::kKeyScale,
+           .address2 = beats(scales(layer, g, 0)),
+           .head = static_cast<uint16_t>(g)});
+      scores(layer, g);
+      if (g > 0) values(layer, g - 1);
+    }
+    values(layer, all - 1);
   }
 
   // Queries, keys and values of the KV heads [first, last) that there are.
@@ -154,34 +229,55 @@ class Builder {
     rows.rows = (last - first) * rows_per_kv_head();
     matvec(ActivationBuffer::kNormed, rows);
 
-    const uint8_t bias = model_.qkv_bias ? kFlagBias : 0;
-    const uint8_t bias_and_norm = bias | (model_.qk_norm ? kFlagNorm : 0);
     for (uint32_t g = first; g < last; ++g) {
-      // Biases stand in the order of the rows; n is 0 for K, 1 for V, from 2 on for Q.
-      const auto bias_of = [&](uint32_t n) {
-        const uint32_t vector = g * (2 + model_.heads_per_kv()) + n;
-        return offset(bias_ + (model_.qkv_bias ? vector * beats(parameters_.head_bytes()) : 0));
-      };
-      add({.opcode = Opcode::kKey,
-           .flags = bias_and_norm,
-           .address = beats(kv(layer, g, 0)),
-           .address2 = beats(scales(layer, g, 0)),
-           .head = static_cast<uint16_t>(g),
-           .param = bias_of(0),
-           .param2 = offset(key_norm_)});
-      add({.opcode = Opcode::kValue,
-           .flags = bias,
-           .address = beats(kv(layer, g, 1)),
-           .address2 = beats(scales(layer, g, 1)),
-           .head = static_cast<uint16_t>(g),
-           .param = bias_of(1)});
-      for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) {
-        add({.opcode = Opcode::kQuery,
-             .flags = bias_and_norm,
-             .head = static_cast<uint16_t>(g * model_.heads_per_kv() + i),
-             .param = bias_of(2 + i),
-             .param2 = offset(query_norm_)});
-      }
+      key(layer, g);
+      value(layer, g);
+      queries(g);
+    }
+  }
+
+  uint8_t bias_flag() const { return model_.qkv_bias ? kFlagBias : 0; }
+  uint8_t norm_flag() const {
+    return !model_.qk_norm ? 0 : model_.norm_all_heads ? kFlagAllHeads : kFlagNorm;
+  }
+
+  // Biases stand K, V, then the queries, of each KV head; n is 0 for K, 1 for V, from 2 on for queries.
+  uint16_t bias_of(uint32_t g, uint32_t n) const {
+    const uint32_t vector = g * (2 + model_.heads_per_kv()) + n;
+    return offset(bias_ + (model_.qkv_bias ? vector * beats(parameters_.head_bytes()) : 0));
+  }
+  // The norm weights of a head: its own, or those that all heads share.
+  uint16_t norm_of(uint32_t first, uint32_t head) const {
+    return offset(first + (model_.norm_all_heads ? head * beats(parameters_.head_bytes()) : 0));
+  }
+
+  void key(uint32_t layer, uint32_t g) {
+    add({.opcode = Opcode::kKey,
+         .flags = static_cast<uint8_t>(bias_flag() | norm_flag()),
+         .address = beats(kv(layer, g, 0)),
+         .address2 = beats(scales(layer, g, 0)),
+         .head = static_cast<uint16_t>(g),
+         .param = bias_of(g, 0),
+         .param2 = norm_of(key_norm_, g)});
+  }
+
+  void value(uint32_t layer, uint32_t g) {
+    add({.opcode = Opcode::kValue,
+         .flags = bias_flag(),
+         .address = beats(kv(layer, g, 1)),
+         .address2 = beats(scales(layer, g, 1)),
+         .head = static_cast<uint16_t>(g),
+         .param = bias_of(g, 1)});
+  }
+
+  void queries(uint32_t g) {
+    for (uint32_t i = 0; i < model_.heads_per_kv(); ++i) {
+      const uint32_t head = g * model_.heads_per_kv() + i;
+      add({.opcode = Opcode::kQuery,
+           .flags = static_cast<uint8_t>(bias_flag() | norm_flag()),
+           .head = static_cast<uint16_t>(head),
+           .param = bias_of(g, 2 + i),
+           .param2 = norm_of(query_norm_, head)});
     }
   }
 
@@ -190,7 +286,9 @@ class Builder {
          .address = beats(kv(layer, g, 0)),
          .address2 = beats(scales(layer, g, 0)),
          .head = static_cast<uint16_t>(g)});
-    add({.opcode = Opcode::kSoftmax, .head = static_cast<uint16_t>(g)});
+    add({.opcode = Opcode::kSoftmax,
+         .flags = model_.norm_all_heads ? kFlagAllHeads : uint8_t{0},
+         .head = static_cast<uint16_t>(g)});
   }
 
   void values(uint32_t layer, uint32_t g) {
@@ -200,6 +298,7 @@ class Builder {
 
   const ModelDescription& model_;
   const ProgramAddresses& addresses_;
+  const uint64_t key_scales_, value_scales_;  // bytes, of a head
   ParameterLayout parameters_;
   std::vector<Matrix> matrices_;
   uint32_t attention_norm_, ffn_norm_, bias_, query_norm_, key_norm_;  // offsets into P, beats
@@ -209,26 +308,34 @@ class Builder {
 
 }  // namespace
 
-ProgramHeader program_header(const ModelDescription& model, uint32_t context) {
+ProgramHeader program_header(const ModelDescription& model, uint32_t context, const KvCache& kv) {
   const auto reciprocal_of = [](double x) { return static_cast<float>(1.0 / x); };
+  const double rotation = kv.rotated ? rotation_size(model.head_size) : 1;
   return {
       .head_size = static_cast<uint16_t>(model.head_size),
       .dim = model.dim,
       .heads = static_cast<uint16_t>(model.heads),
       .kv_heads = static_cast<uint16_t>(model.kv_heads),
-      .hidden = model.hidden,
+      .hidden = std::max(model.hidden, model.expert_hidden),
       .vocabulary = model.vocabulary,
       .context = context,
       .logits_stride = beats(round_up(uint64_t{model.vocabulary} * sizeof(float), kBeatBytes)),
       .norm_eps = model.norm_eps,
       .inverse_dim = reciprocal_of(model.dim),
-      .inverse_head_size = reciprocal_of(model.head_size),
-      .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size))),
+      .inverse_head_size = reciprocal_of(model.norm_all_heads ? model.query_width() : model.head_size),
+      .inverse_sqrt_head_size = reciprocal_of(std::sqrt(static_cast<double>(model.head_size)) * rotation),
+      .key_bits = kv.key_bits,
+      .value_bits = kv.value_bits,
+      .kv_flags = kv.rotated ? kKvRotated : uint8_t{0},
+      .experts_per_token = static_cast<uint8_t>(model.experts_per_token),
+      .experts = static_cast<uint16_t>(model.experts),
+      .expert_hidden = static_cast<uint16_t>(model.expert_hidden),
   };
 }
 
 Program build_program(const ModelDescription& model, const ProgramAddresses& addresses) {
-  Program program{program_header(model, addresses.context), Builder(model, addresses).build()};
+  Program program{program_header(model, addresses.context, addresses.kv_cache),
+                  Builder(model, addresses).build()};
   program.header.instructions = static_cast<uint32_t>(program.instructions.size());
   return program;
 }
@@ -237,6 +344,7 @@ uint64_t program_bytes(const ModelDescription& model, uint64_t streams) {
   ProgramAddresses addresses;
   addresses.context = kAttentionBlock;
   addresses.kv.resize(uint64_t{model.layers} * model.kv_heads * 2);
+  if (model.experts > 0) streams += model.layers;  // one behind the experts of each
   const uint64_t instructions = build_program(model, addresses).instructions.size() + streams;
   return sizeof(ProgramHeader) + instructions * sizeof(Instruction);
 }

@@ -10,6 +10,14 @@
 
 namespace brim {
 
+// How K and V are kept, 8 or 4 bits to an element, and whether q and k are rotated before.
+struct KvCache {
+  uint8_t key_bits = 8;
+  uint8_t value_bits = 8;
+  bool rotated = false;
+  bool operator==(const KvCache&) const = default;
+};
+
 // Physical byte addresses of everything a program refers to.
 struct ProgramAddresses {
   uint64_t parameters = 0;
@@ -18,10 +26,12 @@ struct ProgramAddresses {
   EmbeddingFormat embedding_format = EmbeddingFormat::kQ8;
   uint64_t kv_scales = 0;
   uint64_t logits = 0;
+  KvCache kv_cache;
   uint32_t context = 0;      // positions, a multiple of kAttentionBlock
   std::vector<uint64_t> kv;  // [layer][kv head][K, V]: start of the pages
 
-  // Where a new run of weight chunks starts: before matrix `matrix` of matrices(model).
+  // Where a new run of weight chunks starts: before matrix `matrix` of matrices(model). Of a layer's experts
+  // only that of the first one is here.
   struct StreamStart {
     uint32_t matrix;
     uint64_t address;
@@ -30,11 +40,11 @@ struct ProgramAddresses {
 };
 
 // The header of a model's program, its number of instructions left 0.
-ProgramHeader program_header(const ModelDescription& model, uint32_t context);
+ProgramHeader program_header(const ModelDescription& model, uint32_t context, const KvCache& kv = {});
 
 Program build_program(const ModelDescription& model, const ProgramAddresses& addresses);
 
-// Bytes of any program of this model whose weights stand in `streams` runs.
+// Bytes of any program of this model whose weights stand in `streams` regions.
 uint64_t program_bytes(const ModelDescription& model, uint64_t streams);
 
 }  // namespace brim

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <set>
@@ -12,6 +13,7 @@
 #include "isa/check.h"
 #include "isa/disassemble.h"
 #include "isa/ops.h"
+#include "isa/reads.h"
 
 namespace brim {
 namespace {
@@ -38,8 +40,32 @@ Program program_of(const ModelDescription& model) {
   addresses.parameters = 0x100000;
   addresses.kv.resize(uint64_t{model.layers} * model.kv_heads * 2);
   for (size_t i = 0; i < addresses.kv.size(); ++i) addresses.kv[i] = 0x1000000 + i * kPageBytes;
-  addresses.streams = {{0, 0x200000}};
+  const std::vector<Matrix> all = matrices(model);
+  uint64_t address = 0x200000;
+  for (const auto run : runs_of(all)) {
+    if (run.front().expert == 0) {
+      addresses.streams.push_back({static_cast<uint32_t>(&run.front() - all.data()), address});
+    }
+    address += run_bytes(run);
+  }
   return build_program(model, addresses);
+}
+
+// Norms over all heads of q and k.
+ModelDescription model_with_wide_norms(uint32_t heads, uint32_t dim) {
+  ModelDescription model = model_with(2, heads, heads, false, true, dim);
+  model.norm_all_heads = true;
+  return model;
+}
+
+ModelDescription mixture() {
+  ModelDescription model = model_with_wide_norms(4, 256);
+  model.layers = 3;
+  model.hidden = 0;
+  model.experts = 5;
+  model.experts_per_token = 2;
+  model.expert_hidden = 384;
+  return model;
 }
 
 const std::vector<ModelDescription>& models() {
@@ -47,6 +73,7 @@ const std::vector<ModelDescription>& models() {
       model_with(1, 1, 1, false, false),   model_with(3, 4, 4, false, false),
       model_with(3, 4, 2, false, false),   model_with(2, 8, 1, true, false),
       model_with(4, 6, 3, false, true),    model_with(2, 4, 2, true, true),
+      model_with_wide_norms(4, 256),       model_with_wide_norms(3, 384),
       model_with(3, 5, 5, true, true, 384)};
   return result;
 }
@@ -97,6 +124,40 @@ TEST(Program, StreamsEveryMatrixOnceInOrder) {
     }
     EXPECT_EQ(matrix, expected.size());
   }
+}
+
+TEST(Program, HasTheStepsOfOneExpertAndTheAddressesOfAll) {
+  const ModelDescription model = mixture();
+  const Program program = program_of(model);
+  EXPECT_FALSE(find_fault(program).has_value());
+  EXPECT_LE(serialise(program).size(), program_bytes(model, 1));
+  const auto all = matrices(model);
+  const uint64_t stride = run_bytes(runs_of(all)[1]);
+  uint32_t layers = 0;
+  for (size_t i = 0; i < program.instructions.size(); ++i) {
+    const Instruction& in = program.instructions[i];
+    if (in.opcode != Opcode::kExperts) continue;
+    ++layers;
+    EXPECT_EQ(in.address2 * uint64_t{kBeatBytes}, stride);
+    EXPECT_EQ(program.instructions[i - 1].opcode, Opcode::kRoute);
+    EXPECT_EQ(program.instructions[i + 1].rows, 2 * model.expert_hidden);
+    EXPECT_EQ(program.instructions[i + 3].groups, 3u);
+    EXPECT_EQ(program.instructions[i + 4].opcode, Opcode::kMix);
+    EXPECT_EQ(program.instructions[i + 5].opcode, Opcode::kNorm);
+  }
+  EXPECT_EQ(layers, model.layers);
+}
+
+TEST(Program, ASharedExpertStandsBehindTheOthersLikeAFeedForwardNetwork) {
+  ModelDescription model = mixture();
+  model.hidden = 512;
+  const Program program = program_of(model);
+  EXPECT_FALSE(find_fault(program).has_value());
+  const auto mix = std::ranges::find(program.instructions, Opcode::kMix, &Instruction::opcode);
+  std::vector<Opcode> behind;
+  for (auto in = mix + 1; behind.size() < 5; ++in) behind.push_back(in->opcode);
+  using enum Opcode;
+  EXPECT_EQ(behind, (std::vector{kStream, kMatvec, kSwiglu, kMatvec, kResidual}));
 }
 
 // KV heads of each part of the first layer's Qkv matrix.
@@ -265,6 +326,19 @@ TEST(Program, NoInstructionOverwritesWhatAnotherUnitStillReads) {
     const Overlap overlap(program_of(model));
     EXPECT_TRUE(overlap.hazards().empty()) << overlap.hazards().front();
   }
+  // With the steps of experts as often as they are run.
+  const Program program = program_of(mixture());
+  Program unrolled{program.header, {}};
+  const std::vector<uint32_t> experts = {0, 3, 4};
+  for_each_step(
+      program.instructions, [&](uint32_t) -> const std::vector<uint32_t>& { return experts; },
+      [&](const Instruction& in, uint32_t) {
+        unrolled.instructions.push_back(in);
+        return true;
+      });
+  EXPECT_EQ(unrolled.instructions.size(), program.instructions.size() + 3 * 2 * (1 + kExpertSteps));
+  const Overlap overlap(unrolled);
+  EXPECT_TRUE(overlap.hazards().empty()) << overlap.hazards().front();
 }
 
 TEST(Program, TheHazardCheckSeesAMisplacedLoad) {
@@ -281,9 +355,11 @@ TEST(Program, TheHazardCheckSeesAMisplacedLoad) {
 
 TEST(Program, DisassemblyNamesEveryInstruction) {
   std::set<Opcode> seen;
-  for (const Instruction& in : program_of(models().back()).instructions) {
-    EXPECT_EQ(disassemble(in).find(opcode_name(in.opcode)), 0u);
-    seen.insert(in.opcode);
+  for (const auto& model : {models().back(), mixture()}) {
+    for (const Instruction& in : program_of(model).instructions) {
+      EXPECT_EQ(disassemble(in).find(opcode_name(in.opcode)), 0u);
+      seen.insert(in.opcode);
+    }
   }
   EXPECT_EQ(seen.size(), kOpcodes);
 }

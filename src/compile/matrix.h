@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "isa/layout.h"
+#include "isa/program.h"
 #include "model/description.h"
 #include "model/tensor_source.h"
 
@@ -18,6 +21,9 @@ enum class MatrixKind : uint8_t {
   kOut,     // attention output projection
   kGateUp,  // rows of gate and up in turn: gate 0, up 0, gate 1, ...
   kDown,
+  kRouter,
+  kExpertGateUp,
+  kExpertDown,
   kLmHead,
 };
 
@@ -26,16 +32,42 @@ struct Matrix {
   uint32_t layer;
   uint32_t rows;    // outputs
   uint32_t inputs;  // inputs before padding to whole groups
+  bool eight_bit = false;
+  uint32_t expert = 0;  // of kExpertGateUp and kExpertDown
 
-  uint32_t groups() const { return (inputs + kGroup - 1) / kGroup; }
+  uint32_t planes() const { return eight_bit ? 2 : 1; }
+  uint32_t input_groups() const { return (inputs + kGroup - 1) / kGroup; }
+  uint32_t groups() const { return planes() * input_groups(); }  // columns of groups in the image
   PageShape shape() const { return page_shape(groups()); }
   uint32_t row_blocks() const { return (rows + shape().rows - 1) / shape().rows; }
   uint32_t pages_per_block() const { return groups() / shape().columns; }
   uint64_t pages() const { return uint64_t{row_blocks()} * pages_per_block(); }
 };
 
-// One layer after the other: Qkv, Out, GateUp, Down; then the LmHead.
+// One layer after the other: Qkv, Out, GateUp, Down, or with experts Qkv, Out, Router, GateUp and Down of
+// each expert, then of the shared one if there is one; then the LmHead.
 std::vector<Matrix> matrices(const ModelDescription& model);
+
+constexpr bool is_of_expert(MatrixKind kind) {
+  return kind == MatrixKind::kExpertGateUp || kind == MatrixKind::kExpertDown;
+}
+
+// The runs of chunks that matrices in stream order stand in: each expert's are one, and so are those between
+// experts.
+std::vector<std::span<const Matrix>> runs_of(std::span<const Matrix> matrices);
+
+// Bytes of a run of these matrices.
+uint64_t run_bytes(std::span<const Matrix> run);
+
+// Matrices of which people may ask for eight bits, by the names they have for it: "lm_head", "down", "o", ...
+struct MatrixName {
+  std::string_view name;
+  RoleSet roles;
+};
+std::span<const MatrixName> matrix_names();
+
+// The roles of a list "lm_head,down". Throws Error naming the known ones.
+RoleSet roles_of_matrices(std::string_view list);
 
 // Where row `row` (< matrix.rows) of a matrix comes from.
 struct RowSource {
@@ -43,6 +75,14 @@ struct RowSource {
   uint64_t row;
 };
 RowSource row_source(const ModelDescription& model, const Matrix& matrix, uint32_t row);
+
+// What a program says of the bits of its matrices, by their names in matrix_names(), in its order.
+struct MatrixBits {
+  std::string_view name;
+  uint32_t bits;
+  bool operator==(const MatrixBits&) const = default;
+};
+std::vector<MatrixBits> bits_of_matrices(const Program& program);
 
 // Element of a checkpoint's head (Q, K, their biases and norms) that becomes element i of Brim's, whose
 // RoPE pairs are adjacent.

@@ -15,6 +15,8 @@ ParameterLayout::ParameterLayout(const ModelDescription& model)
       norm_bytes_(round_up(uint64_t{model.dim} * sizeof(float), kBeatBytes)),
       head_bytes_(round_up(uint64_t{model.head_size} * sizeof(float), kBeatBytes)),
       bias_bytes_(model.qkv_bias ? (model.heads + 2 * model.kv_heads) * head_bytes_ : 0),
-      layer_bytes_(2 * norm_bytes_ + bias_bytes_ + (model.qk_norm ? 2 * head_bytes_ : 0)) {}
+      query_norm_bytes_(!model.qk_norm ? 0 : head_bytes_ * (model.norm_all_heads ? model.heads : 1)),
+      key_norm_bytes_(!model.qk_norm ? 0 : head_bytes_ * (model.norm_all_heads ? model.kv_heads : 1)),
+      layer_bytes_(2 * norm_bytes_ + bias_bytes_ + query_norm_bytes_ + key_norm_bytes_) {}
 
 }  // namespace brim

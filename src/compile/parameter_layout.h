@@ -18,16 +18,19 @@ class ParameterLayout {
   uint64_t ffn_norm(uint32_t layer) const { return attention_norm(layer) + norm_bytes_; }
   uint64_t qkv_bias(uint32_t layer) const { return ffn_norm(layer) + norm_bytes_; }
   uint64_t query_norm(uint32_t layer) const { return qkv_bias(layer) + bias_bytes_; }
-  uint64_t key_norm(uint32_t layer) const { return query_norm(layer) + head_bytes_; }
+  uint64_t key_norm(uint32_t layer) const { return query_norm(layer) + query_norm_bytes_; }
   uint64_t final_norm() const { return layers_ * layer_bytes_; }
   uint64_t bytes() const { return final_norm() + norm_bytes_; }
 
   uint64_t norm_bytes() const { return norm_bytes_; }  // one norm vector, whole beats
   uint64_t bias_bytes() const { return bias_bytes_; }  // all biases of a layer; 0 without
   uint64_t head_bytes() const { return head_bytes_; }  // one head's vector, whole beats
+  // Norm weights of q and k: a head's, or those of all heads one after the other; 0 without.
+  uint64_t query_norm_bytes() const { return query_norm_bytes_; }
+  uint64_t key_norm_bytes() const { return key_norm_bytes_; }
 
  private:
-  uint64_t layers_, norm_bytes_, head_bytes_, bias_bytes_, layer_bytes_;
+  uint64_t layers_, norm_bytes_, head_bytes_, bias_bytes_, query_norm_bytes_, key_norm_bytes_, layer_bytes_;
 };
 
 }  // namespace brim

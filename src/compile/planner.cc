@@ -1,6 +1,7 @@
 #include "compile/planner.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "base/address_range.h"
@@ -72,6 +73,16 @@ class Allocator {
   std::vector<AddressRange> free_;
 };
 
+// Of K and of V.
+std::array<KvFormat, 2> formats_of(const ModelDescription& model, const KvCache& kv) {
+  return {kv_format(model.head_size, kv.key_bits), kv_format(model.head_size, kv.value_bits)};
+}
+
+// Of the table of all rows.
+uint64_t embedding_bytes(const ModelDescription& model, const PlanOptions& options) {
+  return uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim);
+}
+
 struct Request {
   RegionKind kind;
   const char* name;
@@ -82,8 +93,9 @@ struct Request {
 // One attempt with a given context; fails where something does not fit.
 class Attempt {
  public:
-  Attempt(const ModelDescription& model, const Board& board, const PlanOptions& options, uint32_t context)
-      : model_(model), board_(board), options_(options), context_(context), allocator_(board) {}
+  Attempt(const ModelDescription& model, const Board& board, const PlanOptions& options, const KvCache& kv,
+          uint32_t context)
+      : model_(model), board_(board), options_(options), kv_(kv), context_(context), allocator_(board) {}
 
   std::optional<Plan> run() {
     if (board_.firmware.bytes > 0) {
@@ -91,6 +103,7 @@ class Attempt {
           {RegionKind::kReserved, "firmware", board_.firmware.base, board_.firmware.bytes, false});
     }
     plan_.addresses.context = context_;
+    plan_.addresses.kv_cache = kv_;
     plan_.addresses.embedding_format = options_.embedding;
     if (!place_single_regions() || !place_weights() || !place_kv()) return std::nullopt;
 
@@ -99,8 +112,17 @@ class Attempt {
     for (PlannedRegion& region : plan_.regions) {
       plan_.used_bytes += region.bytes;
       if (!region.in_file) continue;
+      region.file_bytes = region.bytes;
+      if (on_card(region)) continue;
       region.file_offset = plan_.file_bytes;
       plan_.file_bytes += region.bytes;
+    }
+    // At the end of the file, so that what goes into memory stands together.
+    for (PlannedRegion& region : plan_.regions) {
+      if (!on_card(region)) continue;
+      region.file_offset = plan_.file_bytes;
+      region.file_bytes = round_up(embedding_bytes(model_, options_), kPageBytes);
+      plan_.file_bytes += region.file_bytes;
     }
     plan_.capacity_bytes = capacity(board_);
     return std::move(plan_);
@@ -117,9 +139,11 @@ class Attempt {
         {RegionKind::kRope, "rope", uint64_t{context_} * rope_row_bytes(model_.head_size), true},
         {RegionKind::kTokenizer, "tokenizer", options_.tokenizer_bytes, true},
         {RegionKind::kEmbedding, "embedding",
-         uint64_t{model_.vocabulary} * embedding_row_bytes(options_.embedding, model_.dim), true},
+         options_.embedding_on_card ? slot_bytes() : embedding_bytes(model_, options_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
-        {RegionKind::kKvScales, "kv_scales", heads * 2 * kv_format(model_.head_size).scales_bytes(context_),
+        {RegionKind::kKvScales, "kv_scales",
+         heads * (formats_of(model_, kv_)[0].scales_bytes(context_) +
+                  formats_of(model_, kv_)[1].scales_bytes(context_)),
          false},
     };
     for (const Request& request : requests) {
@@ -137,22 +161,43 @@ class Attempt {
     return true;
   }
 
-  // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region.
+  bool on_card(const PlannedRegion& region) const {
+    return options_.embedding_on_card && region.kind == RegionKind::kEmbedding;
+  }
+  uint64_t slot_bytes() const {
+    return uint64_t{2} * board_.accelerator.tokens_per_pass *
+           embedding_row_bytes(options_.embedding, model_.dim);
+  }
+
+  // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region,
+  // and with experts a further one behind those of each layer. A layer's experts stand in one region.
   bool place_weights() {
     const std::vector<Matrix> all = matrices(model_);
     uint32_t next = 0;
     for (size_t region = 0; region < allocator_.regions() && next < all.size(); ++region) {
       const uint32_t first = next;
-      uint64_t pages = 0;
-      while (next < all.size() && stream_bytes(pages + all[next].pages()) <= allocator_.room(region)) {
-        pages += all[next++].pages();
+      const uint64_t room = allocator_.room(region);
+      std::vector<ProgramAddresses::StreamStart> starts;  // addresses from the region's beginning
+      uint64_t done = 0;                                  // bytes of runs that are complete
+      uint64_t pages = 0;                                 // of the run under way
+      while (next < all.size()) {
+        const bool experts = is_of_expert(all[next].kind);
+        const uint32_t count = experts ? 2 * model_.experts : 1;
+        const uint64_t start = experts ? done + stream_bytes(pages) : done;
+        const uint64_t bytes = experts ? model_.experts * run_bytes(std::span(all).subspan(next, 2))
+                                       : stream_bytes(pages + all[next].pages());
+        if (start + bytes > room) break;
+        if (experts || pages == 0) starts.push_back({next, start});
+        done = experts ? start + bytes : done;
+        pages = experts ? 0 : pages + all[next].pages();
+        next += count;
       }
       if (next == first) continue;
-      const uint64_t bytes = stream_bytes(pages);
+      const uint64_t bytes = done + stream_bytes(pages);
       const uint64_t address = allocator_.take(region, bytes);
-      plan_.addresses.streams.push_back({first, address});
-      plan_.regions.push_back({RegionKind::kWeights,
-                               "weights." + std::to_string(plan_.addresses.streams.size() - 1), address,
+      for (const auto& [matrix, offset] : starts)
+        plan_.addresses.streams.push_back({matrix, address + offset});
+      plan_.regions.push_back({RegionKind::kWeights, "weights." + std::to_string(weight_regions_++), address,
                                bytes, true, 0, first, next - first});
     }
     return next == all.size();
@@ -160,9 +205,10 @@ class Attempt {
 
   // Every head's K pages and V pages are contiguous; neighbours in memory form one region.
   bool place_kv() {
-    const uint64_t bytes = kv_format(model_.head_size).page_bytes(context_);
+    const auto formats = formats_of(model_, kv_);
     uint32_t kv_regions = 0;
     for (uint64_t i = 0; i < uint64_t{model_.layers} * model_.kv_heads * 2; ++i) {
+      const uint64_t bytes = formats[i % 2].page_bytes(context_);
       const auto address = allocator_.allocate(bytes);
       if (!address) return false;
       plan_.addresses.kv.push_back(*address);
@@ -180,19 +226,23 @@ class Attempt {
   const ModelDescription& model_;
   const Board& board_;
   const PlanOptions& options_;
+  const KvCache kv_;
   const uint32_t context_;
   Allocator allocator_;
+  uint32_t weight_regions_ = 0;
   Plan plan_;
 };
 
-uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, uint32_t context) {
-  uint64_t pages = 0;
-  for (const Matrix& matrix : matrices(model)) pages += matrix.pages();
-  const KvFormat kv = kv_format(model.head_size);
-  const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads * 2;
-  return stream_bytes(pages) +
-         uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim) +
-         kv_heads * (kv.page_bytes(context) + kv.scales_bytes(context)) +
+uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, const KvCache& cache,
+                      uint32_t context) {
+  uint64_t weights = 0;
+  const std::vector<Matrix> all = matrices(model);
+  for (const auto run : runs_of(all)) weights += run_bytes(run);
+  uint64_t kv_bytes = 0;
+  for (const KvFormat& kv : formats_of(model, cache))
+    kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
+  return weights + (options.embedding_on_card ? 0 : embedding_bytes(model, options)) +
+         uint64_t{model.layers} * model.kv_heads * kv_bytes +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }
 
@@ -219,32 +269,27 @@ std::string describe(ContextLimit limit) {
   return "";
 }
 
-Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
-  if (board.regions.size() > kMaxMemoryRegions) {
-    throw Error("board " + board.name + " has " + std::to_string(board.regions.size()) +
-                " memory regions, an image can describe " + std::to_string(kMaxMemoryRegions));
-  }
-  if (options.context && (*options.context == 0 || *options.context > kMaxContext)) {
-    throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
-                std::to_string(kMaxContext) + ", or for --context max");
-  }
+namespace {
+
+Plan plan_with(const ModelDescription& model, const Board& board, const PlanOptions& options,
+               const KvCache& kv) {
   const AcceleratorLimits limits = limits_of(board);
   const auto require = [&](uint32_t context) {
-    require_taken(model.name, program_header(model, context), board);
+    require_taken(model.name, program_header(model, context, kv), board);
   };
   require(kAttentionBlock);
   const auto attempt = [&](uint64_t blocks, ContextLimit limited_by) {
     const auto context = static_cast<uint32_t>(blocks * kAttentionBlock);
-    std::optional<Plan> plan = Attempt(model, board, options, context).run();
+    std::optional<Plan> plan = Attempt(model, board, options, kv, context).run();
     if (plan) {
       plan->limited_by = limited_by;
-      plan->tokens_per_pass = most_tokens_of_pass(program_header(model, context), limits);
+      plan->tokens_per_pass = most_tokens_of_pass(program_header(model, context, kv), limits);
     }
     return plan;
   };
   const auto does_not_fit = [&](uint32_t context, const std::string& advice) {
     return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
-                 megabytes(bytes_needed(model, options, context)) + ", board " + board.name + " has " +
+                 megabytes(bytes_needed(model, options, kv, context)) + ", board " + board.name + " has " +
                  megabytes(free_bytes(board)) + " for it; " + advice);
   };
 
@@ -275,6 +320,34 @@ Plan plan_image(const ModelDescription& model, const Board& board, const PlanOpt
   if (fits == 0)
     throw does_not_fit(kAttentionBlock, "try a smaller embedding (--embedding q4) or another --board");
   return std::move(*attempt(fits, fits == most ? limit : ContextLimit::kMemory));
+}
+
+}  // namespace
+
+Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options) {
+  if (board.regions.size() > kMaxMemoryRegions) {
+    throw Error("board " + board.name + " has " + std::to_string(board.regions.size()) +
+                " memory regions, an image can describe " + std::to_string(kMaxMemoryRegions));
+  }
+  if (options.context && (*options.context == 0 || *options.context > kMaxContext)) {
+    throw Error("a context of " + std::to_string(*options.context) + " tokens is impossible: ask for 1 to " +
+                std::to_string(kMaxContext) + ", or for --context max");
+  }
+  const uint64_t row = embedding_row_bytes(options.embedding, model.dim);
+  if (options.embedding_on_card &&
+      round_up(2 * board.accelerator.tokens_per_pass * row, kPageBytes) >= model.vocabulary * row) {
+    throw Error(model.name +
+                ": the embedding is no larger than its slots in memory would be; leave out "
+                "--embedding card");
+  }
+  if (!options.smaller_kv_cache) return plan_with(model, board, options, options.kv_cache);
+  try {
+    Plan plan = plan_with(model, board, options, options.kv_cache);
+    if (plan.limited_by != ContextLimit::kMemory) return plan;
+  } catch (const Error&) {
+    // Too large, or else refused with the smaller cache too.
+  }
+  return plan_with(model, board, options, *options.smaller_kv_cache);
 }
 
 }  // namespace brim

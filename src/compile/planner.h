@@ -15,7 +15,10 @@ namespace brim {
 
 struct PlanOptions {
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  bool embedding_on_card = false;   // memory has slots for the rows of two passes only
   std::optional<uint32_t> context;  // positions; none: the longest that board and model take
+  KvCache kv_cache = {};
+  std::optional<KvCache> smaller_kv_cache = {};  // taken where kv_cache does not hold as long a context
   uint64_t tokenizer_bytes = 0;
 };
 
@@ -29,6 +32,7 @@ struct PlannedRegion {
   uint64_t file_offset = 0;   // of it
   uint32_t first_matrix = 0;  // kWeights: of matrices(model), in stream order
   uint32_t matrices = 0;
+  uint64_t file_bytes = 0;    // `bytes`, of an embedding on the card more
 };
 
 // What kept a context from being longer.
@@ -52,7 +56,8 @@ struct Plan {
 };
 
 // Throws Error if the board's accelerator does not take the model or the context asked for, or, with the
-// bytes needed and available, if they do not fit into its memory.
+// bytes needed and available, if they do not fit into its memory. Which KV cache it became, the addresses
+// say.
 Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options);
 
 // "asked for", "trained for so many": why the context is no longer, for people.

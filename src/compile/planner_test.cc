@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "compile/build_program.h"
 #include "compile/matrix.h"
@@ -87,11 +88,90 @@ void expect_sound(const Plan& plan, const ModelDescription& model, const Board& 
   EXPECT_EQ(a.streams[0].matrix, 0u);
   for (size_t s = 0; s < a.streams.size(); ++s) {
     const size_t last = s + 1 < a.streams.size() ? a.streams[s + 1].matrix : all.size();
-    uint64_t pages = 0;
-    for (size_t m = a.streams[s].matrix; m < last; ++m) pages += all[m].pages();
-    EXPECT_TRUE(within(RegionKind::kWeights, a.streams[s].address, stream_bytes(pages)));
+    uint64_t bytes = 0;
+    for (const auto run : runs_of(std::span(all).subspan(a.streams[s].matrix, last - a.streams[s].matrix))) {
+      bytes += run_bytes(run);
+    }
+    EXPECT_TRUE(within(RegionKind::kWeights, a.streams[s].address, bytes));
   }
   EXPECT_LE(serialise(build_program(model, a)).size(), plan.region(RegionKind::kProgram).bytes);
+}
+
+constexpr KvCache kFourBits = {.key_bits = 4, .value_bits = 4, .rotated = true};
+
+TEST(Planner, FourBitKeysAndValuesGiveLlama2ItsWholeContext) {
+  const ModelDescription model = published("llama2-7b");
+  const Board board = load_board("kv260");
+  const Plan plan =
+      plan_image(model, board, {.context = {}, .kv_cache = kFourBits, .tokenizer_bytes = 1 << 20});
+  EXPECT_EQ(plan.addresses.context, 4096u);
+  EXPECT_EQ(plan.limited_by, ContextLimit::kTrained);
+  // Records of 64 bytes and scales of 4 for K and V of every layer and head.
+  uint64_t kv = 0;
+  for (const PlannedRegion& region : plan.regions) {
+    if (region.kind == RegionKind::kKv || region.kind == RegionKind::kKvScales) kv += region.bytes;
+  }
+  EXPECT_EQ(kv, uint64_t{4096} * 32 * 32 * 2 * (64 + 4));
+  const ProgramHeader header = build_program(model, plan.addresses).header;
+  EXPECT_EQ(header.key_bits, 4);
+  EXPECT_EQ(header.value_bits, 4);
+  EXPECT_EQ(header.kv_flags, kKvRotated);
+  EXPECT_EQ(header.inverse_sqrt_head_size, static_cast<float>(1.0 / std::sqrt(128.0)) / 128.0f);
+}
+
+TEST(Planner, TakesTheSmallerCacheOnlyWhereTheOtherDoesNotHoldTheContext) {
+  const Board board = load_board("kv260");
+  const auto cache_of = [&](const char* name, std::optional<uint32_t> context) {
+    return plan_image(published(name), board, {.context = context, .smaller_kv_cache = kFourBits})
+        .addresses.kv_cache;
+  };
+  EXPECT_EQ(cache_of("tinyllama-1.1b", {}), KvCache{});
+  EXPECT_EQ(cache_of("llama2-7b", {}), kFourBits);
+  EXPECT_EQ(cache_of("llama2-7b", 2000), KvCache{});
+  EXPECT_EQ(cache_of("llama2-7b", 4096), kFourBits);
+}
+
+TEST(Planner, AnEmbeddingOnTheCardLeavesItsMemoryToTheContext) {
+  const ModelDescription model = published("llama3-8b");
+  const Board board = load_board("kv260");
+  const auto plan_with = [&](const KvCache& kv, bool on_card) {
+    return plan_image(model, board, {.embedding_on_card = on_card, .context = {}, .kv_cache = kv});
+  };
+  EXPECT_EQ(plan_with(kFourBits, true).addresses.context, 8192u);
+  EXPECT_GE(plan_with({}, true).addresses.context, 5500u);
+  EXPECT_REFUSED(plan_with({}, false), "llama3-8b with a context of 64 tokens needs");
+  // Slots in memory for two passes of eight tokens, and the rows at the end of the file.
+  const Plan plan = plan_with({}, true);
+  const PlannedRegion& embedding = plan.region(RegionKind::kEmbedding);
+  const uint64_t row = embedding_row_bytes(EmbeddingFormat::kQ8, 4096);
+  EXPECT_GE(embedding.bytes, 16 * row);
+  EXPECT_LT(embedding.bytes, 16 * row + kPageBytes);
+  EXPECT_GE(embedding.file_bytes, model.vocabulary * row);
+  EXPECT_EQ(embedding.file_offset + embedding.file_bytes, plan.file_bytes);
+}
+
+TEST(Planner, AnEmbeddingThatIsNoLargerThanItsSlotsStaysInMemory) {
+  ModelDescription model = test::small_model("plain");
+  model.vocabulary = 30;  // rows of 192 bytes
+  EXPECT_REFUSED(plan_image(model, load_board("kv260"), {.embedding_on_card = true, .context = 64}),
+                 "no larger than its slots");
+}
+
+TEST(Planner, KeysInEightBitsAndValuesInFourTakeThreeQuartersAndStandApart) {
+  const ModelDescription model = published("tinyllama-1.1b");  // heads of 64
+  const KvCache kv = {.key_bits = 8, .value_bits = 4, .rotated = false};
+  const ProgramAddresses a =
+      plan_image(model, load_board("kv260"), {.context = 512, .kv_cache = kv}).addresses;
+  ASSERT_EQ(a.kv[1] - a.kv[0], 512u * 64);
+  ASSERT_EQ(a.kv[2] - a.kv[1], 512u * 32);
+  std::vector<uint64_t> scales;
+  for (const Instruction& in : build_program(model, a).instructions) {
+    if (in.opcode == Opcode::kKey || in.opcode == Opcode::kValue)
+      scales.push_back(uint64_t{in.address2} * kBeatBytes);
+  }
+  EXPECT_EQ(scales[0], a.kv_scales);
+  EXPECT_EQ(scales[1], a.kv_scales + 512 * 2);
+  EXPECT_EQ(scales[2], a.kv_scales + 512 * (2 + 4));
 }
 
 TEST(Planner, Llama2SevenBillionFillsTheKv260ToTheBrim) {

@@ -10,11 +10,17 @@
 
 namespace brim {
 
+// The distinct experts that the tokens of a pass have chosen in each layer that has some, ascending.
+using PassExperts = std::vector<std::vector<uint32_t>>;
+
 class Executor : public PassRunner {
  public:
   virtual ~Executor() = default;
 
   virtual std::string name() const = 0;
+
+  // Empty for a model without experts, or where the executor does not tell.
+  virtual PassExperts experts_of_last_pass() const { return {}; }
 
   // Throws Error if a token or position is out of range, or an activation left the range of A16 (a damaged or
   // unsuitable model).

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "isa/layout.h"
+#include "isa/ops.h"
 #include "numerics/split_mix.h"
 
 namespace brim {
@@ -21,11 +21,18 @@ void fill(uint8_t* to, uint64_t bytes, uint64_t seed, const Shape& shape) {
 
 void fill_cache(const ProgramHeader& header, const Instruction& instruction, PhysicalMemory& memory) {
   if (instruction.opcode != Opcode::kKey && instruction.opcode != Opcode::kValue) return;
-  const KvFormat format = kv_format(header.head_size);
+  const KvFormat format = kv_format(header, instruction.opcode == Opcode::kValue);
   const uint64_t page_bytes = format.page_bytes(header.context);
   const uint64_t scale_bytes = format.scales_bytes(header.context);
   const uint64_t pages = uint64_t{instruction.address} * kBeatBytes;
   const uint64_t scales = uint64_t{instruction.address2} * kBeatBytes;
+  if (format.bits == 4) {
+    fill(memory.write(pages, page_bytes), page_bytes, pages, [](uint64_t word) { return word; });
+    // FP16 from 2^-7 to 2^-6, and any zero-point.
+    fill(memory.write(scales, scale_bytes), scale_bytes, scales,
+         [](uint64_t word) { return (word & 0x000F03FF000F03FF) | 0x0000200000002000; });
+    return;
+  }
   // int8 from -64 to 63: seven bits, their sign doubled.
   fill(memory.write(pages, page_bytes), page_bytes, pages,
        [](uint64_t word) { return (word & 0x7F7F7F7F7F7F7F7F) | (word & 0x4040404040404040) << 1; });

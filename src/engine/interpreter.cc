@@ -4,12 +4,16 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "engine/flush_to_zero.h"
 #include "isa/check.h"
+#include "isa/damage.h"
+#include "isa/stream_checks.h"
 #include "numerics/fp16.h"
+#include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
 #include "numerics/rsqrt.h"
 
@@ -17,6 +21,8 @@ namespace brim {
 namespace {
 
 constexpr uint32_t kFloatsPerBeat = kBeatBytes / sizeof(float);
+// Some 128 KiB of weights at a time: handing them out costs nothing, and no thread waits long at the end.
+constexpr uint32_t kPagesPerGrain = 16;
 
 }  // namespace
 
@@ -31,7 +37,8 @@ Interpreter::Interpreter(std::string name, const Program& program, std::unique_p
       memory_(std::move(memory)),
       kernels_(std::move(kernels)),
       pool_(options.threads, options.pin),
-      max_tokens_(options.max_tokens_per_pass) {
+      max_tokens_(options.max_tokens_per_pass),
+      check_stream_(options.check_stream || kernels_->name() == "reference") {
   check_program(source_, program);
   header_ = program.header;
   program_ = link(program, *memory_);
@@ -55,6 +62,16 @@ Interpreter::Interpreter(std::string name, const Program& program, std::unique_p
   attention_output_.resize(tokens * query_width());
   results_.resize(tokens * results_stride_);
   rope_.resize(tokens * rope_stride_);
+  for (auto& squares : head_squares_) squares.resize(tokens * header_.heads);
+  query_factors_.resize(tokens);
+  if (header_.experts > 0) {
+    const uint32_t choices = max_tokens_ * header_.experts_per_token;
+    route_.resize(choices);
+    expert_inputs_ = Activations(choices, header_.dim);
+    expert_hidden_ = Activations(choices, header_.expert_hidden);
+    expert_stride_ = std::max(header_.dim, 2u * header_.expert_hidden);
+    expert_results_.resize(choices * expert_stride_);
+  }
   attention_scratch_.resize(pool_.threads());
   for (AttentionScratch& scratch : attention_scratch_) {
     scratch.scores.resize(uint64_t{heads_per_kv()} * header_.context);
@@ -72,6 +89,7 @@ PassLogits Interpreter::run(const Pass& pass) {
   first_logits_ = std::min(pass.first_logits, tokens_);
   next_matrix_ = 0;
   overflow_ = false;
+  pass_experts_.clear();
   const uint64_t logits_wanted = uint64_t{tokens_ - first_logits_} * header_.vocabulary;
   if (logits_.size() < logits_wanted) logits_.resize(logits_wanted);
 
@@ -107,8 +125,22 @@ PassLogits Interpreter::run(const Pass& pass) {
       case Opcode::kOutput:
         attention(section);
         break;
+      case Opcode::kKeyScale:
+        key_scales(section);
+        break;
       case Opcode::kResidual:
         residual(step);
+        break;
+      case Opcode::kRoute:
+        route(step);
+        break;
+      case Opcode::kExperts:
+        experts(section);
+        break;
+      case Opcode::kMix:
+        break;  // of `experts`
+      case Opcode::kNorm:
+        for_each(tokens_, 1, [&](uint32_t t, bool* overflow) { norm(t, step.instruction, overflow); });
         break;
       case Opcode::kSwiglu:
         swiglu(step);
@@ -165,8 +197,12 @@ void Interpreter::for_each(uint32_t count, uint32_t grain, const Body& body) {
 }
 
 void Interpreter::load(const LinkedStep& step) {
-  std::memcpy(&parameters_[step.instruction.param * kFloatsPerBeat], step.table,
-              uint64_t{step.instruction.count} * kBeatBytes);
+  const uint64_t bytes = uint64_t{step.instruction.count} * kBeatBytes;
+  float* const to = &parameters_[step.instruction.param * kFloatsPerBeat];
+  std::memcpy(to, step.table, bytes);
+  if (crc32c(to, bytes) != step.instruction.address2) {
+    throw DamageError(source_, {RegionKind::kParameters, step.address});
+  }
 }
 
 void Interpreter::rope(const LinkedStep& step) {
@@ -229,16 +265,39 @@ void Interpreter::matvec(const LinkedStep& step) {
   ++next_matrix_;
   float* out = step.to_logits ? logits_.data() : results_.data();
   const uint64_t stride = step.to_logits ? header_.vocabulary : results_stride_;
-  // Some 128 KiB of weights at a time: handing them out costs nothing, and no thread waits long at the end.
-  constexpr uint32_t kPagesPerGrain = 16;
   const uint32_t grain = std::max(1u, kPagesPerGrain / matrix.pages_per_block);
+  damaged_page_ = kNoPage;
   pool_.run(matrix.row_blocks(), grain, [&](uint32_t first, uint32_t last, uint32_t) {
     const FlushToZero flush;
     kernels_->matvec(matrix, x, first, last, out, stride);
+    // Behind it, as the pages are in the cache then, and whatever was multiplied is checked.
+    if (check_stream_) check_pages(matrix, step.address, first, last);
   });
+  if (damaged_page_ != kNoPage) throw DamageError(source_, {RegionKind::kWeights, damaged_page_});
 }
 
-// Results become q, k and v vectors: * r, bias, norm; then RoPE for q and k.
+// Metadata are read by every thread that uses them, so each time they are checked again.
+void Interpreter::check_pages(const MatrixView& matrix, uint64_t address, uint32_t first_block,
+                              uint32_t last_block) {
+  const auto note = [&](uint64_t offset) {
+    const uint64_t page = address + offset;
+    uint64_t lowest = damaged_page_.load(std::memory_order_relaxed);
+    while (page < lowest && !damaged_page_.compare_exchange_weak(lowest, page, std::memory_order_relaxed)) {
+    }
+  };
+  const uint64_t end = matrix.first_page + uint64_t{last_block} * matrix.pages_per_block;
+  for (uint64_t page = matrix.first_page + uint64_t{first_block} * matrix.pages_per_block; page < end;) {
+    const uint64_t chunk = page / kPagesPerChunk;
+    const uint8_t* const metadata = matrix.stream + chunk * kChunkBytes;
+    if (!metadata_is_sound(metadata)) return note(chunk * kChunkBytes);
+    for (; page < end && page / kPagesPerChunk == chunk; ++page) {
+      const uint8_t* const bytes = matrix.stream + page_offset(page);
+      if (!page_is_sound(metadata, page % kPagesPerChunk, bytes)) return note(page_offset(page));
+    }
+  }
+}
+
+// Results become q, k and v vectors: * r, bias, norm; then RoPE and rotation for q and k.
 void Interpreter::heads(const Section& section) {
   const uint32_t d = header_.head_size;
   constexpr uint32_t kGrain = 8;
@@ -254,7 +313,15 @@ void Interpreter::heads(const Section& section) {
       const float mean = fmul(kernels_->sum_of_squares(x, d), header_.inverse_head_size);
       kernels_->scale_by(x, parameter(in.param2), rsqrt(fadd(mean, header_.norm_eps)), d);
     }
-    if (in.opcode != Opcode::kValue) kernels_->rope(x, &rope_[token * rope_stride_], d);
+    if (in.flags & kFlagAllHeads) {
+      head_squares_[in.opcode == Opcode::kKey][uint64_t{token} * header_.heads + in.head] =
+          kernels_->sum_of_squares(x, d);
+      kernels_->scale_by(x, parameter(in.param2), 1.0f, d);
+    }
+    if (in.opcode != Opcode::kValue) {
+      kernels_->rope(x, &rope_[token * rope_stride_], d);
+      if (header_.kv_flags & kKvRotated) kernels_->rotate(x, d);
+    }
     if (in.opcode == Opcode::kQuery) {
       const uint64_t head = uint64_t{token} * header_.heads + in.head;
       query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * kA16Block], overflow);
@@ -267,11 +334,42 @@ void Interpreter::heads(const Section& section) {
 void Interpreter::cache(uint32_t index, uint32_t token, const float* x) {
   const auto [of_text, position] = places_[token];
   const LinkedStep& step = over(of_text).steps[index];
-  const KvFormat format = kv_format(header_.head_size);
-  auto* record = reinterpret_cast<int8_t*>(step.pages + format.offset(position));
-  std::fill(record + header_.head_size, record + format.record_bytes, int8_t{0});
-  const uint16_t scale = kernels_->to_kv8(x, header_.head_size, record);
-  std::memcpy(step.scales + 2 * uint64_t{position}, &scale, sizeof(scale));
+  const KvFormat format = kv_format(header_, step.instruction.opcode == Opcode::kValue);
+  const uint32_t d = header_.head_size;
+  uint8_t* record = step.pages + format.offset(position);
+  uint8_t* scale = step.scales + uint64_t{position} * format.scale_bytes;
+  std::fill(record + d * format.bits / 8, record + format.record_bytes, uint8_t{0});
+  if (format.bits == 4) {
+    const Kv4Scale written = kernels_->to_kv4(x, d, record);
+    static_assert(sizeof(written) == 4);
+    std::memcpy(scale, &written, sizeof(written));
+  } else {
+    const uint16_t written = kernels_->to_kv8(x, d, reinterpret_cast<int8_t*>(record));
+    std::memcpy(scale, &written, sizeof(written));
+  }
+}
+
+// The norms over all heads of q and of k: one goes into K's scales, the other waits for the scores.
+void Interpreter::key_scales(const Section& section) {
+  const auto factor = [&](const std::vector<float>& squares, uint32_t token) {
+    float sum = 0;
+    for (uint32_t h = 0; h < header_.heads; ++h)
+      sum = fadd(sum, squares[uint64_t{token} * header_.heads + h]);
+    return rsqrt(fadd(fmul(sum, header_.inverse_head_size), header_.norm_eps));
+  };
+  const KvFormat format = key_format(header_);
+  for_each(tokens_, 1, [&](uint32_t token, bool*) {
+    query_factors_[token] = factor(head_squares_[0], token);
+    const float of_keys = factor(head_squares_[1], token);
+    for (uint32_t i = section.first; i < section.last; ++i) {
+      const auto [of_text, position] = places_[token];
+      uint8_t* at = over(of_text).steps[i].scales + uint64_t{position} * format.scale_bytes;
+      uint16_t scale;
+      std::memcpy(&scale, at, sizeof(scale));
+      scale = kv_scale(fmul(fp16_to_float(scale), of_keys));
+      std::memcpy(at, &scale, sizeof(scale));
+    }
+  });
 }
 
 // The query heads of a KV head stay together where there are enough KV heads and tokens for all threads: they
@@ -317,9 +415,10 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
   }
   for (uint32_t head = first_head; head < last_head; ++head) {
     float* p = scores(head);
+    if (kv.all_heads) kernels_->scale(p, positions, query_factors_[token]);
     const float denominator = kernels_->softmax(p, positions);
-    kernels_->attention_weights(p, kv.values.scales, positions, scratch.weights.data(),
-                                scratch.exponents.data(), overflow);
+    kernels_->attention_weights(p, kv.values, positions, scratch.weights.data(), scratch.exponents.data(),
+                                overflow);
     float out[kA16Block];
     kernels_->values(kv.values, scratch.weights.data(), scratch.exponents.data(), positions, out);
     kernels_->scale(out, d, reciprocal(denominator));
@@ -334,13 +433,112 @@ void Interpreter::residual(const LinkedStep& step) {
   });
 }
 
+// Which experts the tokens choose, and which tokens each of them has.
+void Interpreter::route(const LinkedStep& step) {
+  const uint32_t chosen = header_.experts_per_token;
+  const bool over_chosen = (step.instruction.flags & kFlagChosenSoftmax) != 0;
+  for_each(tokens_, 1, [&](uint32_t t, bool* overflow) {
+    float* logits = results(t, step);
+    kernels_->scale(logits, header_.experts, inverse_rms_[t]);
+    const auto of_token = std::span(route_).subspan(uint64_t{t} * chosen, chosen);
+    if (!choose_experts({logits, header_.experts}, over_chosen, of_token)) *overflow = true;
+  });
+  choices_.clear();
+  experts_.clear();
+  for (uint32_t expert = 0; expert < header_.experts; ++expert) {
+    const auto first = static_cast<uint32_t>(choices_.size());
+    for (uint32_t i = 0; i < tokens_ * chosen; ++i) {
+      if (route_[i].expert == expert) choices_.push_back({i / chosen, route_[i].weight});
+    }
+    const auto count = static_cast<uint32_t>(choices_.size()) - first;
+    if (count > 0) experts_.push_back({expert, first, count});
+  }
+  std::vector<uint32_t>& of_layer = pass_experts_.emplace_back();
+  for (const ExpertChoices& each : experts_) of_layer.push_back(each.expert);
+}
+
+// All experts take each step together: their weights are read once, and threads have enough to do.
+void Interpreter::experts(const Section& section) {
+  const LinkedStep* steps = &program_.steps[section.first + 1];
+  const LinkedStep &gate_up = steps[0], &swiglu = steps[1], &down = steps[2];
+  const auto choices = static_cast<uint32_t>(choices_.size());
+  const Activations& normed = buffer(ActivationBuffer::kNormed);
+  const bool gathered = tokens_ > 1;
+  if (gathered) {
+    for_each(choices, 1, [&](uint32_t i, bool*) {
+      const A16View from = normed.view(choices_[i].token, 1);
+      std::copy_n(from.digits, from.blocks, expert_inputs_.row(i));
+    });
+  }
+  expert_matvec(gate_up, gathered ? expert_inputs_ : normed, gathered);
+  const uint32_t hidden = swiglu.instruction.rows / 2;
+  const uint32_t blocks = (hidden + kA16Block - 1) / kA16Block;
+  constexpr uint32_t kGrain = 8;
+  for_each(choices * blocks, kGrain, [&](uint32_t unit, bool* overflow) {
+    const uint32_t i = unit / blocks, block = unit % blocks;
+    const uint32_t first = block * kA16Block;
+    kernels_->swiglu(&expert_results_[i * expert_stride_ + 2 * first], inverse_rms_[choices_[i].token],
+                     std::min<uint32_t>(kA16Block, hidden - first), expert_hidden_.row(i) + block, overflow);
+  });
+  ++next_matrix_;
+  expert_matvec(down, expert_hidden_, true);
+  next_matrix_ += 2 * header_.experts - 1;
+  for_each(tokens_, 1, [&](uint32_t t, bool*) {
+    for (uint32_t i = 0; i < choices; ++i) {
+      if (choices_[i].token != t) continue;
+      float* out = &expert_results_[i * expert_stride_];
+      kernels_->scale(out, header_.dim, choices_[i].weight);
+      kernels_->add(residual_row(t), out, header_.dim);
+    }
+  });
+}
+
+// A matrix of every chosen expert times the inputs of those who have chosen it: each choice's own, or, of a
+// pass with one token, that token's.
+void Interpreter::expert_matvec(const LinkedStep& step, const Activations& inputs, bool of_choices) {
+  const auto inputs_of = [&](const ExpertChoices& each) {
+    return of_choices ? inputs.view(each.first, each.count) : inputs.view(0, 1);
+  };
+  if (observer_) {
+    const bool normed = step.instruction.buffer == ActivationBuffer::kNormed;
+    for (const ExpertChoices& each : experts_) {
+      std::vector<float> factors(each.count, 1.0f);
+      for (uint32_t i = 0; normed && i < each.count; ++i) {
+        factors[i] = inverse_rms_[choices_[each.first + i].token];
+      }
+      observer_(next_matrix_ + 2 * each.expert, inputs_of(each), factors);
+    }
+  }
+  const uint32_t row_blocks = step.matrix.row_blocks();
+  const uint32_t grain = std::max(1u, kPagesPerGrain / step.matrix.pages_per_block);
+  damaged_page_ = kNoPage;
+  pool_.run(static_cast<uint32_t>(experts_.size()) * row_blocks, grain,
+            [&](uint32_t first, uint32_t last, uint32_t) {
+              const FlushToZero flush;
+              for (uint32_t unit = first; unit < last;) {
+                const ExpertChoices& each = experts_[unit / row_blocks];
+                MatrixView matrix = step.matrix;
+                matrix.stream += each.expert * step.expert_stride;
+                const uint32_t block = unit % row_blocks;
+                const uint32_t end = std::min(row_blocks, block + (last - unit));
+                kernels_->matvec(matrix, inputs_of(each), block, end,
+                                 &expert_results_[each.first * expert_stride_], expert_stride_);
+                if (check_stream_)
+                  check_pages(matrix, step.address + each.expert * step.expert_stride, block, end);
+                unit += end - block;
+              }
+            });
+  if (damaged_page_ != kNoPage) throw DamageError(source_, {RegionKind::kWeights, damaged_page_});
+}
+
 void Interpreter::swiglu(const LinkedStep& step) {
-  const uint32_t blocks = (header_.hidden + kA16Block - 1) / kA16Block;
+  const uint32_t hidden = step.instruction.rows / 2;
+  const uint32_t blocks = (hidden + kA16Block - 1) / kA16Block;
   constexpr uint32_t kGrain = 8;
   for_each(tokens_ * blocks, kGrain, [&](uint32_t unit, bool* overflow) {
     const uint32_t t = unit / blocks, block = unit % blocks;
     const uint32_t first = block * kA16Block;
-    const uint32_t n = std::min<uint32_t>(kA16Block, header_.hidden - first);
+    const uint32_t n = std::min<uint32_t>(kA16Block, hidden - first);
     kernels_->swiglu(results(t, step) + 2 * first, inverse_rms_[t], n,
                      buffer(ActivationBuffer::kHidden).row(t) + block, overflow);
   });

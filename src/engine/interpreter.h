@@ -15,6 +15,7 @@
 #include "engine/own_cache.h"
 #include "engine/thread_pool.h"
 #include "image/mapped_image.h"
+#include "numerics/route.h"
 
 namespace brim {
 
@@ -24,6 +25,8 @@ struct InterpreterOptions {
   uint32_t threads = 1;
   bool pin = false;  // threads to CPUs
   Load load = Load::kMap;
+  bool check_stream =
+      false;  // compare the checksums of weights as they are used; reference kernels always do
 };
 
 class Interpreter : public Executor {
@@ -43,6 +46,7 @@ class Interpreter : public Executor {
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   PassLogits run(const Pass& pass) override;
   std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
+  PassExperts experts_of_last_pass() const override { return pass_experts_; }
 
   // Called before every matrix of a pass with its index in stream order, its inputs, and the factors that its
   // results will be multiplied with: r of each token where the input is normed, else 1.
@@ -55,6 +59,17 @@ class Interpreter : public Executor {
   void fill_cache();
 
  private:
+  static constexpr uint64_t kNoPage = UINT64_MAX;
+  // A token and an expert that it has chosen. Those of one expert stand together, experts ascending.
+  struct Choice {
+    uint32_t token;
+    float weight;
+  };
+  struct ExpertChoices {
+    uint32_t expert;
+    uint32_t first, count;  // of choices_
+  };
+
   // What a thread needs for the attention of one KV head and token.
   struct AttentionScratch {
     std::vector<float> scores;       // [query heads of the group][context]
@@ -63,6 +78,10 @@ class Interpreter : public Executor {
   };
 
   std::span<const float> finish(uint64_t logits) const;
+
+  // Compares the checksums of the pages of row blocks [first, last) of a matrix whose run of chunks stands at
+  // `address`, and of their metadata.
+  void check_pages(const MatrixView& matrix, uint64_t address, uint32_t first_block, uint32_t last_block);
 
   // body(unit, &overflow) for every unit < count, shared among the threads `grain` at a time.
   template <typename Body>
@@ -78,7 +97,11 @@ class Interpreter : public Executor {
   void attention(const Section& section);
   void attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
               AttentionScratch& scratch, bool* overflow);
+  void key_scales(const Section& section);
   void residual(const LinkedStep& step);
+  void route(const LinkedStep& step);
+  void experts(const Section& section);
+  void expert_matvec(const LinkedStep& step, const Activations& inputs, bool of_choices);
   void swiglu(const LinkedStep& step);
   void logits(const LinkedStep& step);
 
@@ -107,6 +130,7 @@ class Interpreter : public Executor {
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
   const uint32_t max_tokens_;
+  const bool check_stream_;
   ProgramHeader header_;
   LinkedProgram program_;  // over cache 0
   std::vector<MoreCache> more_caches_;
@@ -119,6 +143,7 @@ class Interpreter : public Executor {
   uint32_t first_logits_ = 0;
   uint32_t next_matrix_ = 0;  // in stream order
   std::atomic<bool> overflow_ = false;
+  std::atomic<uint64_t> damaged_page_ = kNoPage;  // of the matrix under way: the first in the stream
 
   // Vector buffers, each for max_tokens_ tokens.
   std::vector<float> parameters_;  // P
@@ -129,11 +154,23 @@ class Interpreter : public Executor {
   Activations buffers_[3];                // by ActivationBuffer
   std::vector<int16_t> queries_;          // Q: [tokens][heads][kA16Block]
   std::vector<int32_t> query_exponents_;  // [tokens][heads]
-  std::vector<float> results_;            // [tokens][rows]: what a matrix gave
+  std::vector<float> head_squares_[2];  // sums of squares of q, k: [tokens][heads]; with norms over all heads
+  std::vector<float> query_factors_;    // r_q: [tokens]
+  std::vector<float> results_;          // [tokens][rows]: what a matrix gave
   uint64_t results_stride_ = 0;
   std::vector<AttentionScratch> attention_scratch_;  // [threads]
   std::vector<float> attention_output_;              // [tokens][heads * head_size]
   std::vector<float> logits_;                        // [tokens that want them][vocabulary]
+
+  // The layer's route, and what its experts work on.
+  std::vector<ChosenExpert> route_;  // [tokens][experts_per_token]
+  std::vector<Choice> choices_;
+  std::vector<ExpertChoices> experts_;  // that are chosen
+  PassExperts pass_experts_;            // of all layers so far
+  Activations expert_inputs_;           // [choices][dim]
+  Activations expert_hidden_;           // [choices][expert_hidden]
+  std::vector<float> expert_results_;   // [choices][rows]
+  uint64_t expert_stride_ = 0;          // of expert_results_
 };
 
 }  // namespace brim

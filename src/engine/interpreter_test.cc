@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 
@@ -72,6 +73,42 @@ TEST_P(InterpreterTest, KernelsThreadsAndTokensPerPassDoNotChangeABit) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, InterpreterTest, testing::ValuesIn(executor_shapes()),
                          [](const auto& test) { return test.param.name; });
+
+// Far into a context, whose cache is filled alike for all.
+TEST(Interpreter, KernelsAndTokensPerPassDoNotChangeABitOfAFourBitCache) {
+  constexpr uint32_t kContext = 2112;
+  for (const uint32_t shape : {0u, 2u}) {
+    for (const KvCache& kv : test::small_caches()) {
+      ModelDescription model = executor_shapes()[shape].model;
+      model.trained_context = kContext;
+      const PackedModel file(*make_synthetic(model, kSyntheticSeed), EmbeddingFormat::kQ8, kContext,
+                             load_board("kv260"), {}, kv);
+      const auto run = [&](std::string_view kernels, uint32_t tokens, uint32_t position) {
+        const auto executor = make(file.image(), kernels, tokens, 2);
+        executor->fill_cache();
+        std::vector<float> result;
+        for (uint32_t done = 0; done < 8; done += tokens) {
+          std::vector<uint32_t> ids(tokens);
+          for (uint32_t i = 0; i < tokens; ++i) ids[i] = ((done + i) * 31 + 7) % model.vocabulary;
+          const auto got = executor->run({.tokens = ids, .position = position + done, .first_logits = 0});
+          result.insert(result.end(), got.begin(), got.end());
+        }
+        return result;
+      };
+      for (const uint32_t position : {0u, 63u, 64u, 2000u}) {
+        const std::vector<float> expected = run("reference", 8, position);
+        EXPECT_TRUE(std::ranges::all_of(expected, [](float logit) { return std::isfinite(logit); }));
+        for (const std::string_view kernels : available_kernels()) {
+          if (kernels == "reference") continue;
+          for (const uint32_t tokens : {1u, 4u, 8u}) {
+            EXPECT_EQ(run(kernels, tokens, position), expected)
+                << kernels << ", T = " << tokens << " at " << position << ", shape " << shape;
+          }
+        }
+      }
+    }
+  }
+}
 
 TEST(Interpreter, ACopiedImageGivesTheSameLogits) {
   const auto source = make_synthetic(executor_shapes()[0].model, kSyntheticSeed);

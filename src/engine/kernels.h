@@ -10,6 +10,7 @@
 
 #include "engine/activations.h"
 #include "isa/layout.h"
+#include "numerics/kv4.h"
 
 namespace brim {
 
@@ -20,7 +21,10 @@ struct MatrixView {
   PageShape shape{4, 32};
   uint32_t rows = 0;
   uint32_t pages_per_block = 0;  // pages run through the columns of a block of shape.rows rows
+  uint32_t input_blocks = 0;     // A16 blocks of the input; in two planes they come round twice
 
+  // The block of the input that a column group is multiplied with.
+  uint32_t block(uint32_t group) const { return group < input_blocks ? group : group - input_blocks; }
   uint32_t row_blocks() const { return (rows + shape.rows - 1) / shape.rows; }
   const uint8_t* page(uint64_t i) const { return stream + page_offset(first_page + i); }
   const uint8_t* record(uint64_t i) const { return stream + metadata_offset(first_page + i); }
@@ -30,12 +34,12 @@ struct MatrixView {
 // kAttentionBlock positions.
 struct KvView {
   const uint8_t* pages = nullptr;
-  const uint8_t* scales = nullptr;  // FP16 per position
+  const uint8_t* scales = nullptr;
   KvFormat format = {};
 
-  const int8_t* record(uint32_t position) const {
-    return reinterpret_cast<const int8_t*>(pages) + format.offset(position);
-  }
+  const uint8_t* record(uint32_t position) const { return pages + format.offset(position); }
+  // FP16; with KV4, a u16 zero-point behind it.
+  const uint8_t* scale(uint32_t position) const { return scales + uint64_t{position} * format.scale_bytes; }
 };
 
 // Callers hold a FlushToZero. `overflow` flags are set, never cleared. Where a length is said to be padded,
@@ -50,21 +54,21 @@ class Kernels {
   virtual void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
                       float* out, uint64_t out_stride) const = 0;
 
-  // scores[i] = q . K_i scaled, for i in [first, last), `first` a multiple of kAttentionBlock, `last` padded
-  // to one. q has one A16 block of kA16Block mantissas, zero past the head size.
-  virtual void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-                      uint32_t first, uint32_t last, float* scores) const = 0;
+  // scores[i] = q . K_i * factor, for i in [first, last), `first` a multiple of kAttentionBlock, `last`
+  // padded to one. q has one A16 block of kA16Block mantissas, zero past the head size.
+  virtual void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
+                      uint32_t last, float* scores) const = 0;
 
   // p[i] = exp(scores[i] - max), in place, padded to kAttentionBlock; returns their sum in the order of
   // sum16.
   virtual float softmax(float* scores, uint32_t positions) const = 0;
 
   // Attention weights p[i] * scale of V_i as A16 blocks of kAttentionBlock positions; mantissas beyond the
-  // last position of a block are zero. `scales`: FP16 per position.
-  virtual void attention_weights(const float* p, const uint8_t* scales, uint32_t positions,
-                                 int16_t* mantissas, int32_t* exponents, bool* overflow) const = 0;
+  // last position of a block are zero. Of `values`, scales are read only.
+  virtual void attention_weights(const float* p, const KvView& values, uint32_t positions, int16_t* mantissas,
+                                 int32_t* exponents, bool* overflow) const = 0;
 
-  // out[j] = sum over positions of weight * V, for j < values.format.record_bytes.
+  // out[j] = sum over positions of weight * V, for j < values.format.elements().
   virtual void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents,
                       uint32_t positions, float* out) const = 0;
 
@@ -79,6 +83,9 @@ class Kernels {
   // Rotates pairs (x[2i], x[2i + 1]) by (cos, sin) = (row[2i], row[2i + 1]).
   virtual void rope(float* x, const float* row, uint32_t n) const = 0;
 
+  // brim::rotate of a head of n elements.
+  virtual void rotate(float* x, uint32_t n) const = 0;
+
   // One A16 block of n <= kA16Block elements, padded with zeros to kA16Block mantissas; returns the exponent.
   virtual int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const = 0;
   // A16 blocks of x[i], resp. of x[i] * w[i]; n elements, the last block padded with zeros.
@@ -89,6 +96,8 @@ class Kernels {
 
   // KV8 of n <= 128 elements; returns the bits of the scale.
   virtual uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const = 0;
+  // KV4 of n <= 128 elements, n even: the first n / 2 bytes of a record.
+  virtual Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const = 0;
 };
 
 // Plain scalar C++: the meaning of the above.

@@ -12,8 +12,10 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
+#include "numerics/rotation.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"
 
@@ -39,6 +41,10 @@ struct Avx2 {
   static F set(float x) { return _mm256_set1_ps(x); }
   static F load_fp16(const uint8_t* from) {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+  }
+  static F load_fp16_of_words(const uint8_t* from) {
+    const __m256i low = _mm256_and_si256(load_words(from), _mm256_set1_epi32(0xFFFF));
+    return _mm256_cvtph_ps(_mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
   }
   static F add(F a, F b) { return _mm256_add_ps(a, b); }
   static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
@@ -96,14 +102,17 @@ struct Avx2 {
 
   // --- Dot products. ---
 
+  static I load_words(const uint8_t* from) { return load_bytes(from); }
   static I mul_int(I a, I b) { return _mm256_mullo_epi32(a, b); }
   static I load_bytes(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
 
   struct Weights {
     __m256i even[2], odd[2];
   };
+  template <uint32_t bytes>
   static Weights unpack(const uint8_t* group) {
-    const __m256i first = load_bytes(group), second = load_bytes(group + 32), nibble = _mm256_set1_epi8(15);
+    const __m256i first = load_bytes(group), nibble = _mm256_set1_epi8(15);
+    const __m256i second = bytes == 64 ? load_bytes(group + 32) : _mm256_setzero_si256();
     return {{_mm256_and_si256(first, nibble), _mm256_and_si256(second, nibble)},
             {_mm256_and_si256(_mm256_srli_epi16(first, 4), nibble),
              _mm256_and_si256(_mm256_srli_epi16(second, 4), nibble)}};
@@ -157,8 +166,8 @@ struct Avx2 {
       int32_t two_weights;
       std::memcpy(&two_weights, mantissas + i, sizeof(two_weights));
       const __m256i weights = _mm256_set1_epi32(two_weights);
-      const int8_t* v0 = values.record(i) + offset;
-      const int8_t* v1 = v0 + kSubBlockBytes;
+      const uint8_t* v0 = values.record(i) + offset;
+      const uint8_t* v1 = v0 + kSubBlockBytes;
       __builtin_prefetch(v0 + kPageBytes);
       __builtin_prefetch(v1 + kPageBytes);
       for (uint32_t j = 0; j < kBeatBytes; j += 16) {
@@ -168,6 +177,33 @@ struct Avx2 {
         const __m256i high = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
         dots[j / 8] = _mm256_add_epi32(dots[j / 8], _mm256_madd_epi16(low, weights));
         dots[j / 8 + 1] = _mm256_add_epi32(dots[j / 8 + 1], _mm256_madd_epi16(high, weights));
+      }
+    }
+  }
+  template <uint32_t bytes>
+  static void dot_nibbles(const KvView& values, const int16_t* mantissas, uint32_t first, uint32_t last,
+                          I (&even)[kBeatBytes / kLanes], I (&odd)[kBeatBytes / kLanes]) {
+    for (uint32_t v = 0; v < kBeatBytes / kLanes; ++v) even[v] = odd[v] = _mm256_setzero_si256();
+    const __m256i nibble = _mm256_set1_epi16(15);
+    for (uint32_t i = first; i < last; i += 2) {
+      int32_t two_weights;
+      std::memcpy(&two_weights, mantissas + i, sizeof(two_weights));
+      const __m256i weights = _mm256_set1_epi32(two_weights);
+      const uint8_t* v0 = values.record(i);
+      const uint8_t* v1 = v0 + kSubBlockBytes;
+      __builtin_prefetch(v0 + kPageBytes);
+      __builtin_prefetch(v1 + kPageBytes);
+      for (uint32_t j = 0; j < bytes; j += 16) {
+        const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v0 + j));
+        const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v1 + j));
+        const __m256i words[2] = {_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)),
+                                  _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b))};
+        for (uint32_t half = 0; half < 2; ++half) {
+          I& e = even[j / 8 + half];
+          I& o = odd[j / 8 + half];
+          e = _mm256_add_epi32(e, _mm256_madd_epi16(_mm256_and_si256(words[half], nibble), weights));
+          o = _mm256_add_epi32(o, _mm256_madd_epi16(_mm256_srli_epi16(words[half], 4), weights));
+        }
       }
     }
   }

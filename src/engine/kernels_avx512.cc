@@ -12,8 +12,10 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
+#include "numerics/rotation.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"
 
@@ -47,6 +49,9 @@ struct Avx512 {
   static F set(float x) { return _mm512_set1_ps(x); }
   static F load_fp16(const uint8_t* from) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  static F load_fp16_of_words(const uint8_t* from) {
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(load_words(from)));
   }
   static F add(F a, F b) { return _mm512_add_ps(a, b); }
   static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
@@ -102,13 +107,20 @@ struct Avx512 {
 
   // --- Dot products. ---
 
+  static I load_words(const uint8_t* from) { return load_bytes(from); }
   static I mul_int(I a, I b) { return _mm512_mullo_epi32(a, b); }
 
   struct Weights {
     __m512i even, odd;
   };
+  template <uint32_t bytes>
+  static __m512i load_part(const uint8_t* from) {
+    if constexpr (bytes == 64) return load_bytes(from);
+    return _mm512_zextsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  template <uint32_t bytes>
   static Weights unpack(const uint8_t* group) {
-    const __m512i packed = load_bytes(group), nibble = _mm512_set1_epi8(15);
+    const __m512i packed = load_part<bytes>(group), nibble = _mm512_set1_epi8(15);
     return {_mm512_and_si512(packed, nibble), _mm512_and_si512(_mm512_srli_epi16(packed, 4), nibble)};
   }
   static I dot(const Weights& w, const A16Digits& x) {
@@ -152,23 +164,18 @@ struct Avx512 {
     const __m512i flip = _mm512_set1_epi8(-128);
     alignas(64) int8_t high[kAttentionBlock], low[kAttentionBlock];
     const int32_t total = split(mantissas + first, high, low);
-    const int8_t* records = values.record(first) + offset;
+    const uint8_t* records = values.record(first) + offset;
     const uint32_t quads = (last - first + 3) / 4;
     __m512i h[4], l[4];
     for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
     for (uint32_t quad = 0; quad < quads; ++quad) {
-      const int8_t* at = records + quad * values.format.record_bytes;
+      const uint8_t* at = records + quad * values.format.record_bytes;
       for (uint32_t port = 0; port < kPorts; ++port) {
         __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
       }
-      const __m512i a = load_bytes(at), b = load_bytes(at + kSubBlockBytes);
-      const __m512i c = load_bytes(at + 2 * kSubBlockBytes), d = load_bytes(at + 3 * kSubBlockBytes);
-      const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
-      const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
-      // Dword j of lane L of abcd[i]: element 16 L + 4 i + j of four positions.
-      const __m512i abcd[4] = {_mm512_unpacklo_epi16(ab_low, cd_low), _mm512_unpackhi_epi16(ab_low, cd_low),
-                               _mm512_unpacklo_epi16(ab_high, cd_high),
-                               _mm512_unpackhi_epi16(ab_high, cd_high)};
+      __m512i abcd[4];
+      interleave(load_bytes(at), load_bytes(at + kSubBlockBytes), load_bytes(at + 2 * kSubBlockBytes),
+                 load_bytes(at + 3 * kSubBlockBytes), abcd);
       const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
       for (uint32_t i = 0; i < 4; ++i) {
         const __m512i v = _mm512_xor_si512(abcd[i], flip);
@@ -181,6 +188,53 @@ struct Avx512 {
       dots[i] = _mm512_sub_epi32(_mm512_add_epi32(_mm512_slli_epi32(h[i], 8), l[i]), excess);
     }
     transpose_lanes(dots);
+  }
+
+  // As dot_values, the two nibbles of a byte each a factor of their own.
+  template <uint32_t bytes>
+  static void dot_nibbles(const KvView& values, const int16_t* mantissas, uint32_t first, uint32_t last,
+                          I (&even)[kBeatBytes / kLanes], I (&odd)[kBeatBytes / kLanes]) {
+    const __m512i nibble = _mm512_set1_epi8(15);
+    alignas(64) int8_t high[kAttentionBlock], low[kAttentionBlock];
+    split(mantissas + first, high, low);
+    const uint8_t* records = values.record(first);
+    const uint32_t quads = (last - first + 3) / 4;
+    __m512i h[2][4], l[2][4];
+    for (uint32_t i = 0; i < 8; ++i) h[i / 4][i % 4] = l[i / 4][i % 4] = _mm512_setzero_si512();
+    for (uint32_t quad = 0; quad < quads; ++quad) {
+      const uint8_t* at = records + quad * bytes;
+      for (uint32_t port = 0; port < kPorts; ++port) {
+        __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
+      }
+      __m512i abcd[4];
+      interleave(load_part<bytes>(at), load_part<bytes>(at + kSubBlockBytes),
+                 load_part<bytes>(at + 2 * kSubBlockBytes), load_part<bytes>(at + 3 * kSubBlockBytes), abcd);
+      const __m512i weights_high = broadcast(high + 4 * quad), weights_low = broadcast(low + 4 * quad);
+      for (uint32_t i = 0; i < 4; ++i) {
+        const __m512i v[2] = {_mm512_and_si512(abcd[i], nibble),
+                              _mm512_and_si512(_mm512_srli_epi16(abcd[i], 4), nibble)};
+        for (uint32_t part = 0; part < 2; ++part) {
+          h[part][i] = _mm512_dpbusd_epi32(h[part][i], v[part], weights_high);
+          l[part][i] = _mm512_dpbusd_epi32(l[part][i], v[part], weights_low);
+        }
+      }
+    }
+    for (uint32_t i = 0; i < 4; ++i) {
+      even[i] = _mm512_add_epi32(_mm512_slli_epi32(h[0][i], 8), l[0][i]);
+      odd[i] = _mm512_add_epi32(_mm512_slli_epi32(h[1][i], 8), l[1][i]);
+    }
+    transpose_lanes(even);
+    transpose_lanes(odd);
+  }
+
+  // Dword j of lane L of abcd[i]: byte 16 L + 4 i + j of four positions.
+  static void interleave(__m512i a, __m512i b, __m512i c, __m512i d, __m512i (&abcd)[4]) {
+    const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+    const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+    abcd[0] = _mm512_unpacklo_epi16(ab_low, cd_low);
+    abcd[1] = _mm512_unpackhi_epi16(ab_low, cd_low);
+    abcd[2] = _mm512_unpacklo_epi16(ab_high, cd_high);
+    abcd[3] = _mm512_unpackhi_epi16(ab_high, cd_high);
   }
 
   // Digits of 64 mantissas; returns their sum.
@@ -267,13 +321,17 @@ class Avx512Kernels final : public SimdDot<Avx512> {
       for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
         const uint64_t index = uint64_t{block} * matrix.pages_per_block + p;
         unpack(matrix.page(index), matrix.record(index), page);
-        const A16Digits* digits = x.digits + p * columns;
+        uint32_t blocks[columns];
+        for (uint32_t column = 0; column < columns; ++column)
+          blocks[column] = matrix.block(p * columns + column);
+        const A16Digits* digits = x.digits;
         uint32_t t = 0;
         for (; t + kTokens <= x.tokens; t += kTokens) {
-          add_page<columns, kTokens>(page, digits + uint64_t{t} * x.blocks, x.blocks, &sums[t * kRows]);
+          add_page<columns, kTokens>(page, digits + uint64_t{t} * x.blocks, x.blocks, blocks,
+                                     &sums[t * kRows]);
         }
         for (; t < x.tokens; ++t) {
-          add_page<columns, 1>(page, digits + uint64_t{t} * x.blocks, x.blocks, &sums[t * kRows]);
+          add_page<columns, 1>(page, digits + uint64_t{t} * x.blocks, x.blocks, blocks, &sums[t * kRows]);
         }
       }
       for (uint32_t t = 0; t < x.tokens; ++t) {
@@ -283,14 +341,16 @@ class Avx512Kernels final : public SimdDot<Avx512> {
     }
   }
 
-  // sums[t][...] += the page times token t; the digits of the next token are `stride` blocks away.
+  // sums[t][...] += the page times token t; the digits of the next token are `stride` blocks away. The page's
+  // columns are multiplied with these blocks.
   template <uint32_t columns, uint32_t tokens>
-  static void add_page(const UnpackedPage& page, const A16Digits* digits, uint32_t stride, float* sums) {
+  static void add_page(const UnpackedPage& page, const A16Digits* digits, uint32_t stride,
+                       const uint32_t (&blocks)[columns], float* sums) {
     constexpr uint32_t kVectors = kGroupsPerPage / columns / 16;
     for (uint32_t v = 0; v < kVectors; v += 2) {
       __m512 c[tokens][2][columns];
       for (uint32_t column = 0; column < columns; ++column) {
-        add_column<columns, tokens>(page, column * kVectors + v, digits + column, stride, column, c);
+        add_column<columns, tokens>(page, column * kVectors + v, digits + blocks[column], stride, column, c);
       }
       for (uint32_t t = 0; t < tokens; ++t) {
         for (uint32_t half = 0; half < 2; ++half) {

@@ -14,8 +14,10 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
+#include "numerics/rotation.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"
 
@@ -40,6 +42,9 @@ struct Neon {
   static void store(float* to, F x) { vst1q_f32(to, x); }
   static F set(float x) { return vdupq_n_f32(x); }
   static F load_fp16(const uint8_t* from) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(from))); }
+  static F load_fp16_of_words(const uint8_t* from) {
+    return vcvt_f32_f16(vreinterpret_f16_s16(vmovn_s32(load_words(from))));
+  }
   static F add(F a, F b) { return vaddq_f32(a, b); }
   static F sub(F a, F b) { return vsubq_f32(a, b); }
 
@@ -109,15 +114,17 @@ struct Neon {
 
   // --- Dot products. ---
 
+  static I load_words(const uint8_t* from) { return vreinterpretq_s32_u8(vld1q_u8(from)); }
   static I mul_int(I a, I b) { return vmulq_s32(a, b); }
 
   struct Weights {
     int8x16_t even[4], odd[4];
   };
+  template <uint32_t bytes>
   static Weights unpack(const uint8_t* group) {
     Weights w;
     for (uint32_t i = 0; i < 4; ++i) {
-      const uint8x16_t packed = vld1q_u8(group + 16 * i);
+      const uint8x16_t packed = 16 * i < bytes ? vld1q_u8(group + 16 * i) : vdupq_n_u8(0);
       w.even[i] = vreinterpretq_s8_u8(vandq_u8(packed, vdupq_n_u8(15)));
       w.odd[i] = vreinterpretq_s8_u8(vshrq_n_u8(packed, 4));
     }
@@ -156,12 +163,31 @@ struct Neon {
                          uint32_t last, I (&dots)[kBeatBytes / kLanes]) {
     for (I& d : dots) d = set_int(0);
     for (uint32_t i = first; i < last; ++i) {
-      const int8_t* v = values.record(i) + offset;
+      const auto* v = reinterpret_cast<const int8_t*>(values.record(i) + offset);
       __builtin_prefetch(v + kPageBytes);
       for (uint32_t j = 0; j < kBeatBytes; j += 8) {
         const int16x8_t words = vmovl_s8(vld1_s8(v + j));
         dots[j / 4] = vmlal_n_s16(dots[j / 4], vget_low_s16(words), mantissas[i]);
         dots[j / 4 + 1] = vmlal_high_n_s16(dots[j / 4 + 1], words, mantissas[i]);
+      }
+    }
+  }
+  template <uint32_t bytes>
+  static void dot_nibbles(const KvView& values, const int16_t* mantissas, uint32_t first, uint32_t last,
+                          I (&even)[kBeatBytes / kLanes], I (&odd)[kBeatBytes / kLanes]) {
+    for (uint32_t v = 0; v < kBeatBytes / kLanes; ++v) even[v] = odd[v] = set_int(0);
+    const auto add = [](I* dots, uint8x8_t nibbles, int16_t mantissa) {
+      const int16x8_t words = vreinterpretq_s16_u16(vmovl_u8(nibbles));
+      dots[0] = vmlal_n_s16(dots[0], vget_low_s16(words), mantissa);
+      dots[1] = vmlal_high_n_s16(dots[1], words, mantissa);
+    };
+    for (uint32_t i = first; i < last; ++i) {
+      const uint8_t* v = values.record(i);
+      __builtin_prefetch(v + kPageBytes);
+      for (uint32_t j = 0; j < bytes; j += 8) {
+        const uint8x8_t packed = vld1_u8(v + j);
+        add(&even[j / 4], vand_u8(packed, vdup_n_u8(15)), mantissas[i]);
+        add(&odd[j / 4], vshr_n_u8(packed, 4), mantissas[i]);
       }
     }
   }

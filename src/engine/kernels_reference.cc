@@ -6,7 +6,9 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv4.h"
 #include "numerics/kv8.h"
+#include "numerics/rotation.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"
 
@@ -20,6 +22,13 @@ float load_fp16(const uint8_t* from) {
   return fp16_to_float(bits);
 }
 
+// Element i of K or V of a position, less its zero-point.
+int32_t kv_element(const KvView& kv, uint32_t position, uint32_t i) {
+  const uint8_t* record = kv.record(position);
+  if (kv.format.bits == 8) return static_cast<int8_t>(record[i]);
+  return ((record[i / 2] >> (i % 2 * 4)) & 15) - (kv.scale(position)[2] & 15);
+}
+
 // The exact integer sum of m_k (q_k - z) over a group.
 int32_t group_dot(const uint8_t* packed, const A16Digits& x, int32_t zero) {
   int32_t sum = 0;
@@ -31,15 +40,19 @@ int32_t group_dot(const uint8_t* packed, const A16Digits& x, int32_t zero) {
 }
 
 // Row `row` of a page: contributions of its column groups, added pairwise.
-float page_row(const uint8_t* page, const uint8_t* record, PageShape shape, uint32_t row,
+float page_row(const MatrixView& matrix, uint64_t index, uint32_t first_column, uint32_t row,
                const A16Digits* x) {
+  const uint8_t* page = matrix.page(index);
+  const uint8_t* record = matrix.record(index);
+  const PageShape shape = matrix.shape;
   float c[4];
   for (uint32_t column = 0; column < shape.columns; ++column) {
     const uint32_t group = column * shape.rows + row;
     const int32_t zero = (record[group / 2] >> (group % 2 * 4)) & 15;
     const float scale = load_fp16(record + kMetadataZeroBytes + 2 * group);
-    const int32_t dot = group_dot(page + group * kGroupBytes, x[column], zero);
-    c[column] = fmul(fl(dot), fmul(scale, power_of_two(x[column].exponent)));
+    const A16Digits& block = x[matrix.block(first_column + column)];
+    const int32_t dot = group_dot(page + group * kGroupBytes, block, zero);
+    c[column] = fmul(fl(dot), fmul(scale, power_of_two(block.exponent)));
   }
   switch (shape.columns) {
     case 4:
@@ -65,8 +78,7 @@ class ReferenceKernels : public Kernels {
           float sum = 0;
           for (uint32_t p = 0; p < matrix.pages_per_block; ++p) {
             const uint64_t page = uint64_t{block} * matrix.pages_per_block + p;
-            sum = fadd(sum, page_row(matrix.page(page), matrix.record(page), matrix.shape, row,
-                                     x.row(t) + p * columns));
+            sum = fadd(sum, page_row(matrix, page, p * columns, row, x.row(t)));
           }
           out[t * out_stride + block * rows + row] = sum;
         }
@@ -74,14 +86,13 @@ class ReferenceKernels : public Kernels {
     }
   }
 
-  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-              uint32_t first, uint32_t last, float* scores) const override {
+  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
+              uint32_t last, float* scores) const override {
     for (uint32_t i = first; i < last; ++i) {
-      const int8_t* k = keys.record(i);
       int32_t dot = 0;
-      for (uint32_t j = 0; j < keys.format.record_bytes; ++j) dot += q[j] * k[j];
-      const float scale = fmul(load_fp16(keys.scales + 2 * i), power_of_two(exponent));
-      scores[i] = fmul(fl(dot), fmul(scale, inverse_sqrt_head_size));
+      for (uint32_t j = 0; j < keys.format.elements(); ++j) dot += q[j] * kv_element(keys, i, j);
+      const float scale = fmul(load_fp16(keys.scale(i)), power_of_two(exponent));
+      scores[i] = fmul(fl(dot), fmul(scale, factor));
     }
   }
 
@@ -92,13 +103,13 @@ class ReferenceKernels : public Kernels {
     return sum16({scores, positions});
   }
 
-  void attention_weights(const float* p, const uint8_t* scales, uint32_t positions, int16_t* mantissas,
+  void attention_weights(const float* p, const KvView& values, uint32_t positions, int16_t* mantissas,
                          int32_t* exponents, bool* overflow) const override {
     for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
       float weights[kAttentionBlock] = {};
       const uint32_t n = std::min(kAttentionBlock, positions - first);
       for (uint32_t i = 0; i < n; ++i) {
-        weights[i] = fmul(p[first + i], load_fp16(scales + 2 * (first + i)));
+        weights[i] = fmul(p[first + i], load_fp16(values.scale(first + i)));
       }
       exponents[first / kAttentionBlock] =
           brim::to_a16(weights, kAttentionBlock, mantissas + first, overflow);
@@ -107,13 +118,13 @@ class ReferenceKernels : public Kernels {
 
   void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
               float* out) const override {
-    std::fill(out, out + values.format.record_bytes, 0.0f);
+    std::fill(out, out + values.format.elements(), 0.0f);
     for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
       const float scale = power_of_two(exponents[first / kAttentionBlock]);
       const uint32_t last = std::min(first + kAttentionBlock, positions);
-      for (uint32_t j = 0; j < values.format.record_bytes; ++j) {
+      for (uint32_t j = 0; j < values.format.elements(); ++j) {
         int32_t dot = 0;
-        for (uint32_t i = first; i < last; ++i) dot += mantissas[i] * values.record(i)[j];
+        for (uint32_t i = first; i < last; ++i) dot += mantissas[i] * kv_element(values, i, j);
         out[j] = fadd(out[j], fmul(fl(dot), scale));
       }
     }
@@ -146,6 +157,8 @@ class ReferenceKernels : public Kernels {
     }
   }
 
+  void rotate(float* x, uint32_t n) const override { brim::rotate(x, n); }
+
   int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
     std::fill(mantissas + n, mantissas + kA16Block, int16_t{0});
     return brim::to_a16(x, static_cast<int32_t>(n), mantissas, overflow);
@@ -166,6 +179,13 @@ class ReferenceKernels : public Kernels {
 
   uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {
     return quantise_kv8(x, static_cast<int32_t>(n), k);
+  }
+
+  Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const override {
+    uint8_t k[kMaxHeadSize] = {};
+    const Kv4Scale scale = quantise_kv4(x, static_cast<int32_t>(n), k);
+    for (uint32_t i = 0; i < n / 2; ++i) record[i] = static_cast<uint8_t>(k[2 * i] | k[2 * i + 1] << 4);
+    return scale;
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <random>
 #include <span>
 
+#include "base/concat.h"
 #include "engine/flush_to_zero.h"
 #include "numerics/fp16.h"
 
@@ -104,16 +105,19 @@ void expect_same(std::span<const A16Digits> expected, std::span<const A16Digits>
   }
 }
 
+// In one plane, and in two over the same inputs.
 TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesRowsAndTokens) {
-  for (const uint32_t groups : {1u, 2u, 3u, 4u, 6u, 8u}) {
-    const PageShape shape = page_shape(groups);
+  for (const auto& [planes, inputs] : std::initializer_list<std::pair<uint32_t, uint32_t>>{
+           {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 6}, {1, 8}, {2, 1}, {2, 2}, {2, 3}, {2, 6}}) {
+    const PageShape shape = page_shape(planes * inputs);
     for (const uint32_t rows : {1u, 16u, 31u, 129u, 200u}) {
-      MatrixView matrix{nullptr, 23, shape, rows, groups / shape.columns};  // crosses a metadata page
+      // crosses a metadata page
+      MatrixView matrix{nullptr, 23, shape, rows, planes * inputs / shape.columns, inputs};
       const auto bytes = stream(matrix.first_page + uint64_t{matrix.row_blocks()} * matrix.pages_per_block);
       matrix.stream = bytes.data();
       for (const uint32_t tokens : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u}) {
         for (const Extreme extreme : {Extreme::kNone, Extreme::kLargest, Extreme::kZero}) {
-          const Activations x = activations(tokens, groups, extreme);
+          const Activations x = activations(tokens, inputs, extreme);
           const uint64_t stride = rows + 3;
           std::vector<float> expected(tokens * stride, 7.0f), got(tokens * stride, 7.0f);
           reference_->matvec(matrix, x.view(0, tokens), 0, matrix.row_blocks(), expected.data(), stride);
@@ -121,8 +125,8 @@ TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesRowsAndTokens) {
           tested_->matvec(matrix, x.view(0, tokens), 0, middle, got.data(), stride);
           tested_->matvec(matrix, x.view(0, tokens), middle, matrix.row_blocks(), got.data(), stride);
           expect_same(expected, got,
-                      std::to_string(groups) + " groups, " + std::to_string(rows) + " rows, " +
-                          std::to_string(tokens) + " tokens");
+                      std::to_string(planes) + " planes of " + std::to_string(inputs) + " groups, " +
+                          std::to_string(rows) + " rows, " + std::to_string(tokens) + " tokens");
           if (HasFatalFailure()) return;
         }
       }
@@ -151,16 +155,20 @@ TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForLargestWeights) {
 
 // K or V of one head with random content.
 struct Cache {
-  Cache(std::mt19937& random, uint32_t context, uint32_t head_size, bool extreme)
-      : pages(kv_format(head_size).page_bytes(context)), scales(kv_format(head_size).scales_bytes(context)) {
-    const KvFormat format = kv_format(head_size);
+  Cache(std::mt19937& random, uint32_t context, uint32_t head_size, bool extreme, uint32_t bits = 8)
+      : pages(kv_format(head_size, bits).page_bytes(context)),
+        scales(kv_format(head_size, bits).scales_bytes(context)) {
+    const KvFormat format = kv_format(head_size, bits);
     for (uint32_t p = 0; p < context; ++p) {
       for (uint32_t i = 0; i < head_size; ++i) {
         const auto k = extreme ? (random() % 2 ? 127 : -127) : static_cast<int>(random() % 255) - 127;
-        pages[format.offset(p) + i] = static_cast<uint8_t>(k);
+        // Of four bits, 15 or 0, and any.
+        pages[format.offset(p) + i * bits / 8] |=
+            static_cast<uint8_t>(bits == 8 ? k : (k & 15) << (i % 2 * 4));
       }
       const uint16_t scale = float_to_fp16(static_cast<float>(random() % 4096) * 0x1p-18f);
-      std::memcpy(&scales[2 * p], &scale, 2);
+      std::memcpy(&scales[format.scale_bytes * p], &scale, 2);
+      if (bits == 4) scales[4 * p + 2] = static_cast<uint8_t>(extreme ? random() % 2 * 15 : random() % 16);
     }
     view = {pages.data(), scales.data(), format};
   }
@@ -168,68 +176,76 @@ struct Cache {
   KvView view;
 };
 
+struct KvBits {
+  uint32_t keys, values;
+};
+
 TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions) {
-  for (const uint32_t head_size : {8u, 48u, 64u, 80u, 128u}) {
-    for (const bool extreme : {false, true}) {
-      const uint32_t context = 320;
-      const Cache keys(random_, context, head_size, extreme);
-      const Cache values(random_, context, head_size, extreme);
-      int16_t q[kA16Block] = {};
-      for (uint32_t i = 0; i < head_size; ++i) {
-        q[i] = static_cast<int16_t>(static_cast<int32_t>(below(2 * kA16MaxMantissa + 1)) - kA16MaxMantissa);
-        if (extreme) q[i] = below(2) ? kA16MaxMantissa : -kA16MaxMantissa;
-      }
-      for (const uint32_t positions : {1u, 3u, 15u, 16u, 17u, 63u, 64u, 65u, 130u, 255u, 320u}) {
-        const auto run = [&](const Kernels& kernels, std::vector<float>& scores,
-                             std::vector<int16_t>& mantissas, std::vector<int32_t>& exponents,
-                             std::vector<float>& out, float& denominator, bool& overflow) {
-          scores.assign(context, 0.0f);
-          mantissas.assign(context, 0);
-          exponents.assign(context / kAttentionBlock, 0);
-          out.assign(keys.view.format.record_bytes, 0.0f);
-          const uint32_t half = positions / 2 / kAttentionBlock * kAttentionBlock;
-          kernels.scores(keys.view, q, -16, 0.25f, 0, half, scores.data());
-          kernels.scores(keys.view, q, -16, 0.25f, half, positions, scores.data());
-          std::vector<float> before(scores.begin(), scores.begin() + positions);
-          denominator = kernels.softmax(scores.data(), positions);
-          kernels.attention_weights(scores.data(), values.view.scales, positions, mantissas.data(),
-                                    exponents.data(), &overflow);
-          kernels.values(values.view, mantissas.data(), exponents.data(), positions, out.data());
-          before.insert(before.end(), scores.begin(), scores.begin() + positions);
-          scores = before;
-        };
-        std::vector<float> scores[2], out[2];
-        std::vector<int16_t> mantissas[2];
-        std::vector<int32_t> exponents[2];
-        float denominator[2];
-        bool overflow[2] = {false, false};
-        run(*reference_, scores[0], mantissas[0], exponents[0], out[0], denominator[0], overflow[0]);
-        run(*tested_, scores[1], mantissas[1], exponents[1], out[1], denominator[1], overflow[1]);
-        const std::string what =
-            "head size " + std::to_string(head_size) + ", positions " + std::to_string(positions);
-        expect_same(scores[0], scores[1], what + " scores and p");
-        EXPECT_EQ(denominator[0], denominator[1]) << what;
-        const uint32_t blocks = (positions + kAttentionBlock - 1) / kAttentionBlock;
-        for (uint32_t i = 0; i < blocks * kAttentionBlock; ++i)
-          ASSERT_EQ(mantissas[0][i], mantissas[1][i]) << what << i;
-        EXPECT_EQ(exponents[0], exponents[1]) << what;
-        expect_same(out[0], out[1], what + " values");
-        EXPECT_FALSE(overflow[0] || overflow[1]);
-        if (HasFatalFailure()) return;
+  for (const KvBits bits : {KvBits{8, 8}, KvBits{4, 4}, KvBits{8, 4}}) {
+    for (const uint32_t head_size : {8u, 48u, 64u, 80u, 128u}) {
+      for (const bool extreme : {false, true}) {
+        const uint32_t context = 2112;
+        const Cache keys(random_, context, head_size, extreme, bits.keys);
+        const Cache values(random_, context, head_size, extreme, bits.values);
+        int16_t q[kA16Block] = {};
+        for (uint32_t i = 0; i < head_size; ++i) {
+          q[i] = static_cast<int16_t>(static_cast<int32_t>(below(2 * kA16MaxMantissa + 1)) - kA16MaxMantissa);
+          if (extreme) q[i] = below(2) ? kA16MaxMantissa : -kA16MaxMantissa;
+        }
+        for (const uint32_t positions : {1u, 3u, 15u, 16u, 17u, 63u, 64u, 65u, 130u, 255u, 320u, 2001u}) {
+          const auto run = [&](const Kernels& kernels, std::vector<float>& scores,
+                               std::vector<int16_t>& mantissas, std::vector<int32_t>& exponents,
+                               std::vector<float>& out, float& denominator, bool& overflow) {
+            scores.assign(context, 0.0f);
+            mantissas.assign(context, 0);
+            exponents.assign(context / kAttentionBlock, 0);
+            out.assign(values.view.format.elements(), 0.0f);
+            const uint32_t half = positions / 2 / kAttentionBlock * kAttentionBlock;
+            kernels.scores(keys.view, q, -16, 0.25f, 0, half, scores.data());
+            kernels.scores(keys.view, q, -16, 0.25f, half, positions, scores.data());
+            std::vector<float> before(scores.begin(), scores.begin() + positions);
+            denominator = kernels.softmax(scores.data(), positions);
+            kernels.attention_weights(scores.data(), values.view, positions, mantissas.data(),
+                                      exponents.data(), &overflow);
+            kernels.values(values.view, mantissas.data(), exponents.data(), positions, out.data());
+            before.insert(before.end(), scores.begin(), scores.begin() + positions);
+            scores = before;
+          };
+          std::vector<float> scores[2], out[2];
+          std::vector<int16_t> mantissas[2];
+          std::vector<int32_t> exponents[2];
+          float denominator[2];
+          bool overflow[2] = {false, false};
+          run(*reference_, scores[0], mantissas[0], exponents[0], out[0], denominator[0], overflow[0]);
+          run(*tested_, scores[1], mantissas[1], exponents[1], out[1], denominator[1], overflow[1]);
+          const std::string what =
+              concat("K", bits.keys, "V", bits.values, ", head size ", head_size, ", positions ", positions);
+          expect_same(scores[0], scores[1], what + " scores and p");
+          EXPECT_EQ(denominator[0], denominator[1]) << what;
+          const uint32_t blocks = (positions + kAttentionBlock - 1) / kAttentionBlock;
+          for (uint32_t i = 0; i < blocks * kAttentionBlock; ++i)
+            ASSERT_EQ(mantissas[0][i], mantissas[1][i]) << what << i;
+          EXPECT_EQ(exponents[0], exponents[1]) << what;
+          expect_same(out[0], out[1], what + " values");
+          EXPECT_FALSE(overflow[0] || overflow[1]);
+          if (HasFatalFailure()) return;
+        }
       }
     }
   }
 }
 
 TEST_P(KernelsTest, ValuesIgnoreWhatStandsBeyondTheLastPosition) {
-  Cache values(random_, 64, 128, false);
-  std::vector<int16_t> mantissas(64, 0);
-  for (uint32_t i = 0; i < 5; ++i) mantissas[i] = static_cast<int16_t>(1000 * i - 2000);
-  const int32_t exponent = -20;
-  std::vector<float> expected(128), got(128);
-  reference_->values(values.view, mantissas.data(), &exponent, 5, expected.data());
-  tested_->values(values.view, mantissas.data(), &exponent, 5, got.data());
-  expect_same(expected, got, "values");
+  for (const uint32_t bits : {8u, 4u}) {
+    Cache values(random_, 64, 128, false, bits);
+    std::vector<int16_t> mantissas(64, 0);
+    for (uint32_t i = 0; i < 5; ++i) mantissas[i] = static_cast<int16_t>(1000 * i - 2000);
+    const int32_t exponent = -20;
+    std::vector<float> expected(128), got(128);
+    reference_->values(values.view, mantissas.data(), &exponent, 5, expected.data());
+    tested_->values(values.view, mantissas.data(), &exponent, 5, got.data());
+    expect_same(expected, got, "values");
+  }
 }
 
 TEST_P(KernelsTest, SoftmaxHasTheBitsOfTheReferenceOverTheWholeRangeOfScores) {
@@ -254,7 +270,8 @@ TEST_P(KernelsTest, DamagedScoresSetTheOverflowFlag) {
     int16_t mantissas[64];
     int32_t exponent = 0;
     bool overflow = false;
-    tested_->attention_weights(p.data(), scales.data(), 40, mantissas, &exponent, &overflow);
+    tested_->attention_weights(p.data(), {nullptr, scales.data(), kv_format(64)}, 40, mantissas, &exponent,
+                               &overflow);
     EXPECT_TRUE(overflow);
   }
 }
@@ -272,8 +289,9 @@ TEST_P(KernelsTest, AttentionWeightsKeepTheFlushRule) {
     int16_t expected[64], got[64];
     int32_t e[2];
     bool overflow = false;
-    reference_->attention_weights(p.data(), scales.data(), 64, expected, &e[0], &overflow);
-    tested_->attention_weights(p.data(), scales.data(), 64, got, &e[1], &overflow);
+    const KvView values{nullptr, scales.data(), kv_format(64)};
+    reference_->attention_weights(p.data(), values, 64, expected, &e[0], &overflow);
+    tested_->attention_weights(p.data(), values, 64, got, &e[1], &overflow);
     EXPECT_EQ(e[0], e[1]);
     EXPECT_EQ(std::memcmp(expected, got, sizeof(got)), 0);
   }
@@ -294,6 +312,7 @@ TEST_P(KernelsTest, ElementwiseOperationsHaveTheBitsOfTheReference) {
       compare("add", [&](const Kernels& k, float* v) { k.add(v, y.data(), n); });
       compare("scale_by", [&](const Kernels& k, float* v) { k.scale_by(v, y.data(), factor, n); });
       compare("rope", [&](const Kernels& k, float* v) { k.rope(v, y.data(), n); });
+      compare("rotate", [&](const Kernels& k, float* v) { k.rotate(v, n); });
       compare("sum_of_squares", [&](const Kernels& k, float* v) { v[0] = k.sum_of_squares(v, n); });
     }
   }
@@ -385,6 +404,28 @@ TEST_P(KernelsTest, Kv8HasTheBitsOfTheReference) {
         EXPECT_EQ(got[n], 99);
       }
     }
+  }
+}
+
+TEST_P(KernelsTest, Kv4HasTheBitsOfTheReference) {
+  for (const uint32_t n : {2u, 8u, 30u, 64u, 80u, 128u}) {
+    for (const int32_t range : {1, 10, 30, 126}) {
+      std::vector<float> x = numbers(n, range);
+      for (const float extra : {x[0], 0.0f, kInfinity, -kInfinity, kNan}) {
+        x[0] = extra;
+        uint8_t expected[kA16Block / 2], got[kA16Block / 2 + 1] = {};
+        got[n / 2] = 99;
+        EXPECT_EQ(reference_->to_kv4(x.data(), n, expected), tested_->to_kv4(x.data(), n, got));
+        EXPECT_EQ(std::memcmp(expected, got, n / 2), 0) << n << ' ' << range << ' ' << extra;
+        EXPECT_EQ(got[n / 2], 99);
+      }
+    }
+    // On one side of zero.
+    std::vector<float> positive(n);
+    for (float& value : positive) value = fabs(number(3));
+    uint8_t expected[kA16Block / 2], got[kA16Block / 2];
+    EXPECT_EQ(reference_->to_kv4(positive.data(), n, expected), tested_->to_kv4(positive.data(), n, got));
+    EXPECT_EQ(std::memcmp(expected, got, n / 2), 0);
   }
 }
 

@@ -11,8 +11,7 @@ uint64_t byte_address(uint32_t beat) { return uint64_t{beat} * kBeatBytes; }
 
 class Linker {
  public:
-  Linker(const Program& program, PhysicalMemory& memory)
-      : header_(program.header), kv_(kv_format(program.header.head_size)), memory_(memory) {
+  Linker(const Program& program, PhysicalMemory& memory) : header_(program.header), memory_(memory) {
     for (const Instruction& in : program.instructions) add(in);
     group();
   }
@@ -26,6 +25,11 @@ class Linker {
     for (const MemoryRead& read : row.reads) resolve(read, step);
     for (const MemoryWrite& write : row.writes) resolve(write, step);
     if (in.opcode == Opcode::kStream) stream_ = {byte_address(in.address), 0};
+    if (in.opcode == Opcode::kExperts) {
+      stream_ = stream_of_expert(in, 0);
+      expert_stride_ = byte_address(in.address2);
+    }
+    if (in.opcode == Opcode::kMix) expert_stride_ = 0;
     if (in.opcode == Opcode::kRope) linked_.rope_beats = in.count;
 
     if (row.takes != Results::kNone && in.opcode != Opcode::kOutput) {
@@ -54,25 +58,36 @@ class Linker {
     switch (read.pattern) {
       case Pattern::kWeights: {
         const PageShape shape = page_shape(in.groups);
-        step.matrix = {memory_.read(stream_.start, stream_bytes(stream_.page + in.count)), stream_.page,
-                       shape, in.rows, in.groups / shape.columns};
+        step.expert_stride = expert_stride_;
+        const uint64_t before_last = expert_stride_ == 0 ? 0 : expert_stride_ * (header_.experts - 1u);
+        step.matrix = {memory_.read(stream_.start, before_last + stream_bytes(stream_.page + in.count)),
+                       stream_.page,
+                       shape,
+                       in.rows,
+                       in.groups / shape.columns,
+                       in.groups / planes_of(in)};
+        step.address = stream_.start;
         stream_.page += in.count;
         break;
       }
       case Pattern::kRecords:
-        step.pages = memory_.write(base, kv_.page_bytes(header_.context));
+        step.pages = memory_.write(base, kv_format(header_, read.of_values).page_bytes(header_.context));
         break;
       case Pattern::kLinear: {
-        const uint64_t scale_bytes = kv_.scales_bytes(header_.context);
-        if (read.behind_scales) {
-          step.value_scales = memory_.write(base + scale_bytes, scale_bytes);
-        } else if (read.length == Length::kPastScales) {
-          step.scales = memory_.write(base, scale_bytes);
+        if (read.length == Length::kPastScales) {
+          const uint64_t of_keys = key_format(header_).scales_bytes(header_.context);
+          if (read.of_values) {
+            step.value_scales =
+                memory_.write(base + of_keys, value_format(header_).scales_bytes(header_.context));
+          } else {
+            step.scales = memory_.write(base, of_keys);
+          }
         } else {
           const uint64_t rows = read.index == Index::kPosition ? header_.context
                                 : read.index == Index::kToken  ? header_.vocabulary
                                                                : 1;
           step.table = memory_.read(base, byte_address(in.count) * rows);
+          step.address = base;
         }
         break;
       }
@@ -82,13 +97,18 @@ class Linker {
   // Logits are returned, not written.
   void resolve(const MemoryWrite& write, LinkedStep& step) {
     const uint64_t base = byte_address(value_of(write.base, step.instruction));
+    const KvFormat kv = kv_format(header_, write.of_values);
     if (write.what == Written::kRecord) {
-      step.pages = memory_.write(base, kv_.page_bytes(header_.context));
+      step.pages = memory_.write(base, kv.page_bytes(header_.context));
     } else if (write.what == Written::kScale) {
-      step.scales = memory_.write(base, kv_.scales_bytes(header_.context));
+      step.scales = memory_.write(base, kv.scales_bytes(header_.context));
     }
   }
 
+  // Of the steps that belong together.
+  static uint32_t steps_from(const LinkedStep& step) {
+    return step.instruction.opcode == Opcode::kExperts ? 1 + kExpertSteps : 1;
+  }
   static bool of_heads(const LinkedStep& step) {
     return is_head_vector(step.instruction.opcode) || is_attention(step.instruction.opcode);
   }
@@ -106,7 +126,8 @@ class Linker {
       if (last > first) {
         group_heads(first, last);
       } else {
-        linked_.sections.push_back({first, ++last});
+        last += steps_from(linked_.steps[last]);
+        linked_.sections.push_back({first, last});
       }
     }
   }
@@ -121,8 +142,11 @@ class Linker {
       if (!is_attention(step.instruction.opcode)) continue;
       KvHead& head = linked_.kv_heads[first_head + step.instruction.head];
       if (step.instruction.opcode == Opcode::kScores) {
-        head.keys = {step.pages, step.scales, kv_};
-        head.values = {nullptr, step.value_scales, kv_};
+        head.keys = {step.pages, step.scales, key_format(header_)};
+        head.values = {nullptr, step.value_scales, value_format(header_)};
+      }
+      if (step.instruction.opcode == Opcode::kSoftmax) {
+        head.all_heads = (step.instruction.flags & kFlagAllHeads) != 0;
       }
       if (step.instruction.opcode == Opcode::kValues) head.values.pages = step.pages;
     }
@@ -130,19 +154,24 @@ class Linker {
     const auto attention = std::stable_partition(begin + first, begin + last, [](const LinkedStep& step) {
       return is_head_vector(step.instruction.opcode);
     });
+    const auto scores = std::stable_partition(attention, begin + last, [](const LinkedStep& step) {
+      return step.instruction.opcode == Opcode::kKeyScale;
+    });
     const auto middle = static_cast<uint32_t>(attention - begin);
+    const auto scaled = static_cast<uint32_t>(scores - begin);
     linked_.sections.push_back({first, middle});
-    linked_.sections.push_back({middle, last, first_head});
+    if (scaled > middle) linked_.sections.push_back({middle, scaled});
+    linked_.sections.push_back({scaled, last, first_head});
   }
 
   const ProgramHeader& header_;
-  KvFormat kv_;
   PhysicalMemory& memory_;
   LinkedProgram linked_;
   WeightStream stream_;
-  uint32_t taken_ = 0;        // rows of the last matrix
-  size_t last_matrix_ = 0;    // its step
-  bool among_heads_ = false;  // since then some heads' vectors or attention, but not all
+  uint64_t expert_stride_ = 0;  // in the steps of an expert
+  uint32_t taken_ = 0;          // rows of the last matrix
+  size_t last_matrix_ = 0;      // its step
+  bool among_heads_ = false;    // since then some heads' vectors or attention, but not all
 };
 
 }  // namespace

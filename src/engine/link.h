@@ -15,16 +15,18 @@ namespace brim {
 struct LinkedStep {
   Instruction instruction;
   const uint8_t* table = nullptr;   // load, rope, embed: what is read
+  uint64_t address = 0;             // physical, of what stands at `table`, or of the matrix's run of chunks
   uint8_t* pages = nullptr;         // key, value, scores, values: K or V pages of the head
   uint8_t* scales = nullptr;        // key, value, scores: their scales
   uint8_t* value_scales = nullptr;  // scores
   MatrixView matrix = {};           // matvec: of all the parts that the program streams it in
-  bool to_logits = false;           // matvec: the results are logits
-  uint32_t first_result = 0;        // of those that the step takes from the last matrix
+  uint64_t expert_stride = 0;  // matvec of an expert: `matrix` is expert 0's, the next is so many bytes on
+  bool to_logits = false;      // matvec: the results are logits
+  uint32_t first_result = 0;   // of those that the step takes from the last matrix
 };
 
 // Steps that run as one parallel operation: one step, or all query, key and value of a layer, or the
-// attention of all its heads. Bears the opcode of the first one.
+// attention of all its heads, or `experts` and what it repeats. Bears the opcode of the first one.
 struct Section {
   uint32_t first = 0, last = 0;  // of steps
   uint32_t first_head = 0;       // attention: of kv_heads
@@ -33,6 +35,7 @@ struct Section {
 // K and V of a KV head of a layer.
 struct KvHead {
   KvView keys, values;
+  bool all_heads = false;  // scores are multiplied by r of all query heads
 };
 
 struct LinkedProgram {

@@ -21,10 +21,11 @@ struct Place {
 // logits do not depend on which. The cache holds valid entries for all positions below a token's, or gets
 // them from this pass.
 struct Pass {
-  std::span<const uint32_t> tokens;    // 1 .. max_tokens_per_pass
-  uint32_t position = 0;               // of tokens[0]
-  uint32_t first_logits = 0;           // logits are wanted from this token on; tokens.size(): none
-  std::span<const Place> places = {};  // [tokens], in place of `position`; empty: consecutive
+  std::span<const uint32_t> tokens;     // 1 .. max_tokens_per_pass
+  uint32_t position = 0;                // of tokens[0]
+  uint32_t first_logits = 0;            // logits are wanted from this token on; tokens.size(): none
+  std::span<const Place> places = {};   // [tokens], in place of `position`; empty: consecutive
+  std::span<const uint32_t> next = {};  // of the pass that will follow, where they are known; a hint
 };
 
 // The logits of tokens first_logits ... of a pass, valid until the next pass; or word that the pass failed.

@@ -11,9 +11,12 @@ concept DotSimd = SpuSimd<S> && kBeatBytes % S::kLanes == 0 &&
                            const A16Digits& x, const int8_t* k, const int16_t* q, const KvView& kv,
                            uint32_t n, typename S::I (&dots)[kBeatBytes / S::kLanes]) {
   { S::mul_int(i, i) } -> std::same_as<typename S::I>;
-  { S::load_zeros(bytes) } -> std::same_as<typename S::I>;    // from kLanes / 2 bytes
-  { S::unpack(bytes) } -> std::same_as<typename S::Weights>;  // a group: its even and its odd weights
-  { S::dot(weights, x) } -> std::same_as<typename S::I>;      // m_k times q_k
+  { S::load_zeros(bytes) } -> std::same_as<typename S::I>;  // from kLanes / 2 bytes
+  { S::load_words(bytes) } -> std::same_as<typename S::I>;  // of 32 bits
+  // Even and odd nibbles of so many bytes, the others of 128 zero: a group, and half of one.
+  { S::template unpack<64>(bytes) } -> std::same_as<typename S::Weights>;
+  { S::template unpack<32>(bytes) } -> std::same_as<typename S::Weights>;
+  { S::dot(weights, x) } -> std::same_as<typename S::I>;  // m_k times q_k
   { S::template dot<64>(k, q) } -> std::same_as<typename S::I>;
   { S::template dot<128>(k, q) } -> std::same_as<typename S::I>;
   // A level of the tree in which kLanes vectors become one, whose lane i is the sum over vector i: 2, 4, ...
@@ -23,6 +26,10 @@ concept DotSimd = SpuSimd<S> && kBeatBytes % S::kLanes == 0 &&
   // dot_values(values, offset, mantissas, first, last, dots): for the 64 elements of each V record from byte
   // `offset` on, the sum of mantissa times element over positions [first, last) of one attention block.
   S::dot_values(kv, n, q, n, n, dots);
+  // dot_nibbles<record bytes>(values, mantissas, first, last, even, odd): likewise for the even and the odd
+  // nibbles of KV4 records, zero-points left in; vectors beyond the record's bytes are 0.
+  S::template dot_nibbles<64>(kv, q, n, n, dots, dots);
+  S::template dot_nibbles<32>(kv, q, n, n, dots, dots);
 };
 
 template <DotSimd Simd>
@@ -45,17 +52,24 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
-  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float inverse_sqrt_head_size,
-              uint32_t first, uint32_t last, float* scores) const override {
-    if (keys.format.record_bytes == 64) {
-      scores_record<64>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
-    } else {
-      scores_record<128>(keys, q, exponent, inverse_sqrt_head_size, first, last, scores);
+  void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
+              uint32_t last, float* scores) const override {
+    const bool large = keys.format.elements() > 64;
+    if (keys.format.bits == 4) {
+      return large ? scores_nibbles<64>(keys, q, exponent, factor, first, last, scores)
+                   : scores_nibbles<32>(keys, q, exponent, factor, first, last, scores);
     }
+    return large ? scores_record<128>(keys, q, exponent, factor, first, last, scores)
+                 : scores_record<64>(keys, q, exponent, factor, first, last, scores);
   }
 
   void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
               float* out) const override {
+    if (values.format.bits == 4) {
+      return values.format.record_bytes == 64
+                 ? values_nibbles<64>(values, mantissas, exponents, positions, out)
+                 : values_nibbles<32>(values, mantissas, exponents, positions, out);
+    }
     for (uint32_t offset = 0; offset < values.format.record_bytes; offset += kBeatBytes) {
       values_beat(values, offset, mantissas, exponents, positions, out + offset);
     }
@@ -130,9 +144,9 @@ class SimdDot : public SimdSpu<Simd> {
             const auto weights = [&](uint32_t row) {
               const uint8_t* at = page + (group + row) * kGroupBytes;
               __builtin_prefetch(at + kPrefetchBytes);
-              return Simd::unpack(at);
+              return Simd::template unpack<kGroupBytes>(at);
             };
-            c[v][column] = contributions(weights, record, group, x[p * columns + column]);
+            c[v][column] = contributions(weights, record, group, x[matrix.block(p * columns + column)]);
           }
         }
         for (uint32_t v = 0; v < kVectors; ++v) sum[v] = Simd::add(sum[v], page_sum<columns>(c[v]));
@@ -161,14 +175,15 @@ class SimdDot : public SimdSpu<Simd> {
             for (uint32_t row = 0; row < kLanes; ++row) {
               const uint8_t* at = page + (column * kRows + first_row + row) * kGroupBytes;
               __builtin_prefetch(at + kPrefetchBytes);
-              unpacked[column][row] = Simd::unpack(at);
+              unpacked[column][row] = Simd::template unpack<kGroupBytes>(at);
             }
           }
           for (uint32_t t = 0; t < x.tokens; ++t) {
             F c[columns];
             for (uint32_t column = 0; column < columns; ++column) {
-              c[column] = contributions([&](uint32_t row) { return unpacked[column][row]; }, record,
-                                        column * kRows + first_row, x.row(t)[p * columns + column]);
+              c[column] =
+                  contributions([&](uint32_t row) { return unpacked[column][row]; }, record,
+                                column * kRows + first_row, x.row(t)[matrix.block(p * columns + column)]);
             }
             float* sum = &sums[t * kRows + first_row];
             Simd::store(sum, Simd::add(Simd::load(sum), page_sum<columns>(c)));
@@ -183,22 +198,50 @@ class SimdDot : public SimdSpu<Simd> {
   }
 
   template <uint32_t record_bytes>
-  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent,
-                            float inverse_sqrt_head_size, uint32_t begin, uint32_t end, float* scores) {
-    const F power = Simd::set(power_of_two(exponent));
-    const F factor = Simd::set(inverse_sqrt_head_size);
+  static void scores_record(const KvView& keys, const int16_t* q, int32_t exponent, float factor,
+                            uint32_t begin, uint32_t end, float* scores) {
     for (uint32_t first = begin; first < end; first += kLanes) {
-      // A page holds position 4 i + s at place i of sub-block s.
-      const int8_t* records = keys.record(first);
+      const uint8_t* records = keys.record(first);
       const auto dot = [&](uint32_t i) {
-        const int8_t* k = records + i % kPorts * kSubBlockBytes + i / kPorts * record_bytes;
+        const uint8_t* k = records + place_of<record_bytes>(i);
         for (uint32_t line = 0; line < record_bytes; line += 64) __builtin_prefetch(k + line + kPageBytes);
-        return Simd::template dot<record_bytes>(k, q);
+        return Simd::template dot<record_bytes>(reinterpret_cast<const int8_t*>(k), q);
       };
-      const F dots = Simd::to_float(add_across<kLanes>(dot));
-      const F scale = Simd::mul(Simd::mul(Simd::load_fp16(keys.scales + 2 * first), power), factor);
-      Simd::store(scores + first, Simd::mul(dots, scale));
+      store_scores(keys, add_across<kLanes>(dot), exponent, factor, first, scores);
     }
+  }
+
+  // A record is a group of weights; its zero-point is taken off as theirs are.
+  template <uint32_t record_bytes>
+  static void scores_nibbles(const KvView& keys, const int16_t* q, int32_t exponent, float factor,
+                             uint32_t begin, uint32_t end, float* scores) {
+    A16Digits x;
+    x.assign(q, exponent);
+    for (uint32_t first = begin; first < end; first += kLanes) {
+      const uint8_t* records = keys.record(first);
+      const auto dot = [&](uint32_t i) {
+        const uint8_t* k = records + place_of<record_bytes>(i);
+        __builtin_prefetch(k + kPageBytes);
+        return Simd::dot(Simd::template unpack<record_bytes>(k), x);
+      };
+      const I words = Simd::load_words(keys.scale(first));
+      const I zeros = Simd::bit_and(Simd::template shift_right<16>(words), Simd::set_int(15));
+      const I dots = Simd::sub_int(add_across<kLanes>(dot), Simd::mul_int(zeros, Simd::set_int(x.sum)));
+      store_scores(keys, dots, exponent, factor, first, scores);
+    }
+  }
+
+  // Of position `first` + i, in a page from that of `first` on: position 4 i + s is at place i of sub-block
+  // s.
+  template <uint32_t record_bytes>
+  static constexpr uint32_t place_of(uint32_t i) {
+    return i % kPorts * kSubBlockBytes + i / kPorts * record_bytes;
+  }
+
+  static void store_scores(const KvView& keys, I dots, int32_t exponent, float factor, uint32_t first,
+                           float* scores) {
+    const F scale = Simd::mul(SimdSpu<Simd>::load_scales(keys, first), Simd::set(power_of_two(exponent)));
+    Simd::store(scores + first, Simd::mul(Simd::to_float(dots), Simd::mul(scale, Simd::set(factor))));
   }
 
   // One beat of elements, whose sums fit into registers.
@@ -216,6 +259,36 @@ class SimdDot : public SimdSpu<Simd> {
       }
     }
     for (uint32_t v = 0; v < kVectors; ++v) Simd::store(out + v * kLanes, sum[v]);
+  }
+
+  // All elements, even ones and odd ones apart until the end.
+  template <uint32_t record_bytes>
+  static void values_nibbles(const KvView& values, const int16_t* mantissas, const int32_t* exponents,
+                             uint32_t positions, float* out) {
+    constexpr uint32_t kVectors = record_bytes / kLanes;
+    F sums[2][kVectors];
+    for (auto& sum : sums) {
+      for (F& s : sum) s = Simd::set(0.0f);
+    }
+    for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
+      const uint32_t last = std::min(first + kAttentionBlock, positions);
+      int32_t zeros = 0;
+      for (uint32_t i = first; i < last; ++i) zeros += mantissas[i] * (values.scale(i)[2] & 15);
+      I dots[2][kBeatBytes / kLanes];
+      Simd::template dot_nibbles<record_bytes>(values, mantissas, first, last, dots[0], dots[1]);
+      const F power = Simd::set(power_of_two(exponents[first / kAttentionBlock]));
+      for (uint32_t odd = 0; odd < 2; ++odd) {
+        for (uint32_t v = 0; v < kVectors; ++v) {
+          const F dot = Simd::to_float(Simd::sub_int(dots[odd][v], Simd::set_int(zeros)));
+          sums[odd][v] = Simd::add(sums[odd][v], Simd::mul(dot, power));
+        }
+      }
+    }
+    for (uint32_t odd = 0; odd < 2; ++odd) {
+      float half[record_bytes];
+      for (uint32_t v = 0; v < kVectors; ++v) Simd::store(half + v * kLanes, sums[odd][v]);
+      for (uint32_t i = 0; i < record_bytes; ++i) out[2 * i + odd] = half[i];
+    }
   }
 
   // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page

@@ -11,6 +11,7 @@ concept SpuSimd = 16 % S::kLanes == 0 &&
                            uint8_t* bytes, int16_t* int16s, int8_t* int8s) {
   { S::load(in) } -> std::same_as<typename S::F>;
   { S::load_fp16(bytes) } -> std::same_as<typename S::F>;
+  { S::load_fp16_of_words(bytes) } -> std::same_as<typename S::F>;  // the low halves of 32-bit words
   S::load_pairs(in, &f, &f);  // kLanes pairs: even elements, odd elements
   S::store(out, f);
   S::store_int16(int16s, i);
@@ -81,19 +82,18 @@ class SimdSpu : public Kernels {
     return total(partial);
   }
 
-  void attention_weights(const float* p, const uint8_t* scales, uint32_t positions, int16_t* mantissas,
+  void attention_weights(const float* p, const KvView& values, uint32_t positions, int16_t* mantissas,
                          int32_t* exponents, bool* overflow) const override {
     for (uint32_t first = 0; first < positions; first += kAttentionBlock) {
       const uint32_t n = std::min(kAttentionBlock, positions - first);
       alignas(64) float weights[kAttentionBlock] = {};
       uint32_t i = 0;
       for (; i + kLanes <= n; i += kLanes) {
-        Simd::store(weights + i,
-                    Simd::mul(Simd::load(p + first + i), Simd::load_fp16(scales + 2 * (first + i))));
+        Simd::store(weights + i, Simd::mul(Simd::load(p + first + i), load_scales(values, first + i)));
       }
       for (; i < n; ++i) {
         uint16_t scale;
-        std::memcpy(&scale, scales + 2 * (first + i), sizeof(scale));
+        std::memcpy(&scale, values.scale(first + i), sizeof(scale));
         weights[i] = fmul(p[first + i], fp16_to_float(scale));
       }
       exponents[first / kAttentionBlock] =
@@ -158,6 +158,26 @@ class SimdSpu : public Kernels {
     }
   }
 
+  void rotate(float* x, uint32_t n) const override {
+    const uint32_t size = rotation_size(n);
+    for (uint32_t distance = 1; distance < size; distance *= 2) {
+      for (uint32_t first = 0; first < n; first += 2 * distance) {
+        float *low = x + first, *high = low + distance;
+        uint32_t i = 0;
+        for (; i + kLanes <= distance; i += kLanes) {
+          const F a = Simd::load(low + i), b = Simd::load(high + i);
+          Simd::store(low + i, Simd::add(a, b));
+          Simd::store(high + i, Simd::sub(a, b));
+        }
+        for (; i < distance; ++i) {
+          const float a = low[i], b = high[i];
+          low[i] = fadd(a, b);
+          high[i] = fsub(a, b);
+        }
+      }
+    }
+  }
+
   int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
     alignas(64) float block[kA16Block] = {};
     std::copy(x, x + n, block);
@@ -205,6 +225,40 @@ class SimdSpu : public Kernels {
     }
     std::copy(bytes, bytes + n, k);
     return scale;
+  }
+
+  Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const override {
+    alignas(64) float padded[kA16Block] = {};
+    std::copy(x, x + n, padded);
+    F low = Simd::set(0.0f), high = Simd::set(0.0f);
+    for (uint32_t i = 0; i < n; i += kLanes) {
+      const F v = Simd::load(padded + i);
+      low = Simd::select(Simd::less(v, low), v, low);
+      high = Simd::select(Simd::less(high, v), v, high);
+    }
+    float lows[kLanes], highs[kLanes];
+    Simd::store(lows, low);
+    Simd::store(highs, high);
+    const Kv4Scale result =
+        kv4_scale(*std::min_element(lows, lows + kLanes), *std::max_element(highs, highs + kLanes));
+    const F inverse = Simd::set(result.scale == 0 ? 0.0f : reciprocal(fp16_to_float(result.scale)));
+    const F zero = Simd::set(fl(result.zero)), lowest = Simd::set(0.0f), highest = Simd::set(15.0f);
+    alignas(64) int8_t bytes[kA16Block];
+    for (uint32_t i = 0; i < n; i += kLanes) {
+      F scaled = Simd::add(Simd::mul(Simd::load(padded + i), inverse), zero);
+      scaled = Simd::select(Simd::less(lowest, scaled), scaled, lowest);
+      scaled = Simd::select(Simd::less(scaled, highest), scaled, highest);
+      Simd::store_int8(bytes + i, round_lanes(scaled));
+    }
+    for (uint32_t i = 0; i < n / 2; ++i)
+      record[i] = static_cast<uint8_t>(bytes[2 * i] | bytes[2 * i + 1] << 4);
+    return result;
+  }
+
+ protected:
+  // Scales of K or V of kLanes positions.
+  static F load_scales(const KvView& kv, uint32_t first) {
+    return kv.format.bits == 4 ? Simd::load_fp16_of_words(kv.scale(first)) : Simd::load_fp16(kv.scale(first));
   }
 
  private:

@@ -1,6 +1,6 @@
 #include "image/header.h"
 
-#include "image/crc32c.h"
+#include "base/crc32c.h"
 
 namespace brim {
 
@@ -21,6 +21,18 @@ bool in_memory(const ImageHeader& header, const RegionEntry& region) {
   return false;
 }
 
+// An embedding on the card: rows in the file for all tokens, slots in memory for two passes.
+const char* check_slots(const ImageHeader& header, const RegionEntry& region) {
+  constexpr uint32_t kMostDim = 1u << 16;
+  if (region.kind != RegionKind::kEmbedding || header.model.dim > kMostDim)
+    return "a region's file size differs from its size";
+  const uint64_t row = embedding_row_bytes(header.model.embedding, header.model.dim);
+  if (region.file_bytes < header.model.vocabulary * row) return "the embedding's rows are fewer than tokens";
+  if (region.bytes < uint64_t{2} * header.tokens_per_pass * row || region.bytes > region.file_bytes)
+    return "the embedding's slots in memory are too few or too many";
+  return nullptr;
+}
+
 const char* check_region(const ImageHeader& header, uint32_t index, uint64_t file_bytes) {
   const RegionEntry& region = header.regions[index];
   const auto kind = static_cast<uint32_t>(region.kind);
@@ -33,7 +45,9 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   if (has_content != (region.file_bytes != 0))
     return "a region has content where its kind has none, or none where it has";
   if (has_content) {
-    if (region.file_bytes != region.bytes) return "a region's file size differs from its size";
+    if (region.on_card()) {
+      if (const char* problem = check_slots(header, region)) return problem;
+    }
     if (region.file_offset % kPageBytes != 0) return "a region's file offset is not page-aligned";
     if (!AddressRange{0, file_bytes}.contains(region.file_offset, region.file_bytes))
       return "a region lies outside the file";
@@ -117,7 +131,8 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   for (size_t i = 0; i < sizeof(kImageMagic); ++i) {
     if (header.magic[i] != kImageMagic[i]) return "it is no Brim image (wrong magic)";
   }
-  if (header.version != kImageVersion) return "its format version is not the one this brim reads; pack the model again";
+  if (header.version != kImageVersion)
+    return "its format version is not the one this brim reads; pack the model again";
   if (header.crc != header_checksum(page)) return "the header's checksum is wrong";
   if (header.file_bytes != file_bytes) return "the file's size is not the one in the header (truncated?)";
   if (header.memory_count == 0 || header.memory_count > kMaxMemoryRegions)

@@ -18,6 +18,9 @@ inline constexpr uint32_t kMaxRegions = 64;
 inline constexpr const char* kPartNames[kMaxMemoryRegions] = {"brim.img", "brim1.img", "brim2.img",
                                                               "brim3.img"};
 
+// The file with the rows of an embedding that stays on the card.
+inline constexpr const char* kRowsName = "brimrows.img";
+
 // One contiguous range of physical memory. Regions with content have it at file_offset; the others
 // (file_bytes = 0) start as zeros.
 struct RegionEntry {
@@ -26,10 +29,14 @@ struct RegionEntry {
   uint64_t address;  // physical, page-aligned
   uint64_t bytes;
   uint64_t file_offset;  // page-aligned
-  uint64_t file_bytes;   // 0 or `bytes`
+  uint64_t file_bytes;   // 0 or `bytes`, but for an embedding on the card
   char name[24];         // zero-terminated
 
   AddressRange range() const { return {address, bytes}; }
+  // An embedding whose rows are in the file alone: memory has slots for those of two passes.
+  bool on_card() const { return file_bytes != 0 && file_bytes != bytes; }
+  // What stands there when the board starts; else it starts as zeros.
+  bool has_content() const { return file_bytes != 0 && !on_card(); }
 };
 static_assert(sizeof(RegionEntry) == 64);
 
@@ -48,6 +55,7 @@ static_assert(sizeof(ImageModel) == 128);
 inline constexpr uint32_t kModelTied = 1;
 inline constexpr uint32_t kModelQkvBias = 2;
 inline constexpr uint32_t kModelQkNorm = 4;
+inline constexpr uint32_t kModelNormAllHeads = 8;
 
 // Tokens at position 0 of an empty cache, and what the last one's logits are: they were computed when the
 // image was packed, and by the arithmetic's contract every executor gives the same bits.

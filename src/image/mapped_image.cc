@@ -4,10 +4,12 @@
 #include <cstring>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
-#include "image/crc32c.h"
 #include "isa/check.h"
+#include "isa/damage.h"
+#include "isa/stream_checks.h"
 
 namespace brim {
 
@@ -16,7 +18,20 @@ namespace {
 bool is_large(RegionKind kind) { return kind == RegionKind::kWeights || kind == RegionKind::kEmbedding; }
 
 bool is_scratch(const RegionEntry& region) {
-  return region.file_bytes == 0 && region.kind != RegionKind::kReserved;
+  return !region.has_content() && region.kind != RegionKind::kReserved;
+}
+
+// Where in the weights the first wrong checksum of a page is, for people.
+std::string damaged_page(std::span<const uint8_t> stream, uint64_t address) {
+  const uint8_t* metadata = nullptr;
+  for (uint64_t offset = 0; offset < stream.size(); offset += kPageBytes) {
+    const uint8_t* const page = &stream[offset];
+    const uint64_t in_chunk = offset / kPageBytes % (kPagesPerChunk + 1);
+    if (in_chunk == 0) metadata = page;
+    if (in_chunk == 0 ? metadata_is_sound(page) : page_is_sound(metadata, in_chunk - 1, page)) continue;
+    return concat(", first in the page at address 0x", std::hex, address + offset);
+  }
+  return {};
 }
 
 LargestModel largest_model(const ImageLargestModel& said) {
@@ -53,7 +68,9 @@ std::span<const uint8_t> MappedImage::tokenizer() const {
 
 Program MappedImage::program() const {
   try {
-    return read_program(content(view().program));
+    return read_program(content(view().program), view().program.address);
+  } catch (const DamageError& error) {
+    throw DamageError(path_, error.damage());
   } catch (const Error& error) {
     throw Error(path_ + ": " + error.what());
   }
@@ -79,8 +96,9 @@ void MappedImage::check_region(const RegionEntry& region, uint64_t done, uint64_
     if (progress) progress(done + offset + part.size(), total);
   }
   if (crc != region.crc) {
-    throw Error(path_ + ": the checksum of region " + region.name +
-                " is wrong; pack the model again or copy the image again");
+    throw Error(concat(path_, ": the checksum of region ", region.name, " is wrong",
+                       region.kind == RegionKind::kWeights ? damaged_page(bytes, region.address) : "",
+                       "; pack the model again or copy the image again"));
   }
 }
 
@@ -131,10 +149,16 @@ const RegionEntry& BoardMemory::find(uint64_t address, uint64_t bytes) const {
 }
 
 const uint8_t* BoardMemory::read(uint64_t address, uint64_t bytes) const {
-  const RegionEntry& region = find(address, bytes);
-  if (region.file_bytes == 0)
-    throw Error(image_.path() + ": the program reads weights from region " + region.name);
   const std::span<const uint8_t> file = copy_.bytes().empty() ? image_.bytes() : copy_.bytes();
+  const RegionEntry& embedding = image_.view().embedding;
+  // The table of all rows, which on this machine need not be brought into slots.
+  if (embedding.on_card() && address == embedding.address && bytes > embedding.bytes &&
+      bytes <= embedding.file_bytes) {
+    return file.data() + embedding.file_offset;
+  }
+  const RegionEntry& region = find(address, bytes);
+  if (!region.has_content())
+    throw Error(image_.path() + ": the program reads weights from region " + region.name);
   return file.data() + region.file_offset + (address - region.address);
 }
 

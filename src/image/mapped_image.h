@@ -44,7 +44,8 @@ class MappedImage {
   void release() const { file_.release(); }
   void populate() const { file_.populate(); }
 
-  // Computes every region's checksum; throws Error naming the first region that fails.
+  // Computes every region's checksum; throws Error naming the first region that fails, and of weights the
+  // page.
   void verify(const Progress& progress = {}) const;
 
  private:

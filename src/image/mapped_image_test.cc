@@ -116,6 +116,16 @@ TEST_F(MappedImageTest, AHeaderThatContradictsItselfIsRefusedByField) {
            region(h, RegionKind::kProgram).bytes = region(h, RegionKind::kProgram).file_bytes = kPageBytes;
          }),
          "the header's region is not where the file begins");
+  expect(refusal_after([&](ImageHeader& h) { region(h, RegionKind::kRope).bytes *= 2; }),
+         "a region's file size differs from its size");
+  expect(refusal_after([&](ImageHeader& h) {
+           region(h, RegionKind::kEmbedding).file_bytes = kPageBytes;
+           region(h, RegionKind::kEmbedding).bytes = 2 * kPageBytes;
+           h.model.vocabulary = 100'000;
+         }),
+         "the embedding's rows are fewer than tokens");
+  expect(refusal_after([&](ImageHeader& h) { region(h, RegionKind::kEmbedding).bytes += kPageBytes; }),
+         "the embedding's slots in memory are too few or too many");
   expect(refusal_after([](ImageHeader& h) { h.known_pass.tokens = kMaxKnownTokens + 1; }),
          "known_pass has too many tokens");
   expect(refusal_after([](ImageHeader& h) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/multiversion.h"
 #include "base/parallel.h"
@@ -15,9 +16,9 @@
 #include "compile/build_program.h"
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
-#include "image/crc32c.h"
 #include "image/output_file.h"
 #include "isa/check.h"
+#include "isa/stream_checks.h"
 #include "numerics/fp16.h"
 #include "quantize/nibbles.h"
 #include "quantize/rtn.h"
@@ -30,7 +31,9 @@ namespace {
 // least to greatest, of a 4-bit group, and 127 steps the largest value of an 8-bit one.
 constexpr float kMaxFourBit = 15 * kMaxFp16 / 2;
 constexpr float kMaxEightBit = 127 * kMaxFp16;
+constexpr float kMaxTwoPlanes = 255 * kMaxPlaneScale / 2;
 constexpr const char* kFourBitGroup = "a 4-bit group with an FP16 scale";
+constexpr const char* kTwoPlaneGroup = "an 8-bit group of two planes";
 
 MULTIVERSION float largest_magnitude(const float* values, size_t count) {
   constexpr size_t kLanes = 16;
@@ -49,7 +52,7 @@ MULTIVERSION float largest_magnitude(const float* values, size_t count) {
 // The weight pages of one row block, and their metadata records, filled group by group.
 class RowBlock {
  public:
-  RowBlock(const Matrix& matrix) : shape_(matrix.shape()), groups_(matrix.groups()) {
+  explicit RowBlock(const Matrix& matrix) : shape_(matrix.shape()), groups_(matrix.groups()) {
     pages_.resize(uint64_t{matrix.pages_per_block()} * kPageBytes);
     records_.resize(uint64_t{matrix.pages_per_block()} * kMetadataRecordBytes);
   }
@@ -94,13 +97,15 @@ class Packer {
         plan_(plan),
         file_(file),
         threads_(thread_count(options.threads)),
-        progress_(options.progress, streamed_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
+        progress_(options.progress, matrix_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
 
   void run() {
-    const Program program = build_program(model_, plan_.addresses);
+    Program program = build_program(model_, plan_.addresses);
     check_program(model_.name, program);
+    const std::vector<uint8_t> vectors = parameters();
+    set_load_checksums(program, vectors);
     write_region(RegionKind::kProgram, serialise(program));
-    write_region(RegionKind::kParameters, parameters());
+    write_region(RegionKind::kParameters, vectors);
     write_region(RegionKind::kRope, rope_table());
     if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);
     write_embedding();
@@ -115,6 +120,17 @@ class Packer {
  private:
   void write_region(RegionKind kind, std::span<const uint8_t> content) {
     file_.write(plan_.region(kind).file_offset, content);
+  }
+
+  // A load's CRC stands in its instruction.
+  void set_load_checksums(Program& program, std::span<const uint8_t> vectors) const {
+    for (Instruction& in : program.instructions) {
+      if (in.opcode != Opcode::kLoad) continue;
+      const uint64_t offset =
+          uint64_t{in.address} * kBeatBytes - plan_.region(RegionKind::kParameters).address;
+      const auto part = vectors.subspan(offset, uint64_t{in.count} * kBeatBytes);
+      in.address2 = crc32c(part.data(), part.size());
+    }
   }
 
   std::vector<float> read_vector(TensorRole role, uint32_t layer) const {
@@ -158,9 +174,15 @@ class Packer {
             next(head(query, g * model_.heads_per_kv() + i, true));
         }
       }
+      const auto norms = [&](uint64_t offset, TensorRole role) {
+        const auto values = read_vector(role, layer);
+        for (uint32_t h = 0; h < values.size() / model_.head_size; ++h) {
+          put(offset + h * layout.head_bytes(), head(values, h, true));
+        }
+      };
       if (model_.qk_norm) {
-        put(layout.query_norm(layer), head(read_vector(TensorRole::kQueryNorm, layer), 0, true));
-        put(layout.key_norm(layer), head(read_vector(TensorRole::kKeyNorm, layer), 0, true));
+        norms(layout.query_norm(layer), TensorRole::kQueryNorm);
+        norms(layout.key_norm(layer), TensorRole::kKeyNorm);
       }
     }
     put(layout.final_norm(), read_vector(TensorRole::kFinalNorm, 0));
@@ -253,7 +275,11 @@ class Packer {
     const std::vector<Matrix> all = matrices(model_);
     for (const PlannedRegion& region : plan_.regions) {
       if (region.kind != RegionKind::kWeights) continue;
-      write_stream(std::span(all).subspan(region.first_matrix, region.matrices), region.file_offset);
+      uint64_t start = region.file_offset;
+      for (const auto run : runs_of(std::span(all).subspan(region.first_matrix, region.matrices))) {
+        write_stream(run, start);
+        start += run_bytes(run);
+      }
     }
   }
 
@@ -287,14 +313,16 @@ class Packer {
       }
       for (uint32_t p = 0; p < matrix->pages_per_block(); ++p) {
         const uint64_t page = first_page + p;
-        std::memcpy(
-            &metadata[page / kPagesPerChunk * kPageBytes + page % kPagesPerChunk * kMetadataRecordBytes],
-            block.record(p), kMetadataRecordBytes);
+        uint8_t* const describes = &metadata[page / kPagesPerChunk * kPageBytes];
+        std::memcpy(describes + page % kPagesPerChunk * kMetadataRecordBytes, block.record(p),
+                    kMetadataRecordBytes);
+        set_page_checksum(describes, page % kPagesPerChunk, crc32c_of_page(block.pages(p, 1).data()));
       }
       progress_.advance(uint64_t{std::min(block.rows(), matrix->rows - index * block.rows())} *
                         matrix->inputs);
     });
     for (uint64_t chunk = 0; chunk < chunks; ++chunk) {
+      seal_metadata(&metadata[chunk * kPageBytes]);
       file_.write(start + chunk * kChunkBytes, {&metadata[chunk * kPageBytes], kPageBytes});
     }
   }
@@ -331,7 +359,7 @@ class Packer {
 
   // The rows of a block in runs: a block interleaves tensors (gate and up, the halves of RoPE pairs), and a
   // checkpoint is read best in rows that stand together.
-  std::vector<Run> runs_of(const Matrix& matrix, uint32_t block_index, uint32_t block_rows) const {
+  std::vector<Run> tensor_runs_of(const Matrix& matrix, uint32_t block_index, uint32_t block_rows) const {
     struct Row {
       RowSource from;
       uint32_t in_block;
@@ -355,32 +383,53 @@ class Packer {
   }
 
   void quantise_rows(const Matrix& matrix, uint32_t block_index, RowBlock* block) const {
-    const uint64_t width = uint64_t{matrix.groups()} * kGroup;
+    const uint32_t groups = matrix.input_groups();
+    const uint64_t width = uint64_t{groups} * kGroup;
     std::vector<uint8_t> q(block->rows() * width);
-    std::vector<uint8_t> zeros(block->rows() * matrix.groups());
+    std::vector<uint8_t> zeros(block->rows() * groups);
     std::vector<uint16_t> scales(zeros.size());
-    for (const Run& run : runs_of(matrix, block_index, block->rows())) {
+    for (const Run& run : tensor_runs_of(matrix, block_index, block->rows())) {
       const uint64_t rows = run.in_block.size();
-      const QuantisedRows out{std::span(q).first(rows * width),
-                              std::span(zeros).first(rows * matrix.groups()),
-                              std::span(scales).first(rows * matrix.groups())};
+      const QuantisedRows out{std::span(q).first(rows * width), std::span(zeros).first(rows * groups),
+                              std::span(scales).first(rows * groups)};
       if (source_.is_quantised(run.tensor)) {
         source_.read_quantised_rows(run.tensor, run.first, rows, out);
       } else {
-        round_rows(run, matrix.inputs, out);
+        round_rows(run, matrix, out);
       }
       for (uint64_t i = 0; i < rows; ++i) {
-        for (uint32_t g = 0; g < matrix.groups(); ++g) {
-          const uint64_t group = i * matrix.groups() + g;
-          block->set_group(run.in_block[i], g, &q[group * kGroup], {scales[group], zeros[group]});
+        for (uint32_t g = 0; g < groups; ++g) {
+          const uint64_t group = i * groups + g;
+          const std::span<const uint8_t, kGroup> levels(&q[group * kGroup], kGroup);
+          const GroupParameters parameters{scales[group], zeros[group]};
+          if (matrix.eight_bit) {
+            set_planes(run.in_block[i], g, groups, levels, parameters, block);
+          } else {
+            block->set_group(run.in_block[i], g, levels.data(), parameters);
+          }
         }
       }
     }
   }
 
+  // The two planes of column group `column` of `columns`.
+  static void set_planes(uint32_t row, uint32_t column, uint32_t columns, std::span<const uint8_t, kGroup> q,
+                         GroupParameters parameters, RowBlock* block) {
+    std::array<uint8_t, kGroup> high, low;
+    for (uint32_t i = 0; i < kGroup; ++i) {
+      high[i] = q[i] >> 4;
+      low[i] = q[i] & 15;
+    }
+    const uint16_t high_scale = float_to_fp16(16 * fp16_to_float(parameters.scale));
+    block->set_group(row, column, high.data(), {high_scale, static_cast<uint8_t>(parameters.zero >> 4)});
+    block->set_group(row, columns + column, low.data(),
+                     {parameters.scale, static_cast<uint8_t>(parameters.zero & 15)});
+  }
+
   // Rounds rows of floats to nearest.
-  void round_rows(const Run& run, uint64_t columns, const QuantisedRows& out) const {
+  void round_rows(const Run& run, const Matrix& matrix, const QuantisedRows& out) const {
     const uint64_t rows = run.in_block.size();
+    const uint64_t columns = matrix.inputs;
     const uint64_t groups = groups_of(columns);
     std::vector<float> values(rows * columns);
     source_.read_rows(run.tensor, run.first, rows, values);
@@ -388,11 +437,16 @@ class Packer {
     std::vector<float> padded(groups * kGroup);
     for (uint64_t i = 0; i < rows; ++i) {
       const auto row = std::span<const float>(values).subspan(i * columns, columns);
-      check_range(run.tensor, run.first + i, row, kMaxFourBit, kFourBitGroup);
+      check_range(run.tensor, run.first + i, row, matrix.eight_bit ? kMaxTwoPlanes : kMaxFourBit,
+                  matrix.eight_bit ? kTwoPlaneGroup : kFourBitGroup);
       std::copy(row.begin(), row.end(), padded.begin());
       for (uint32_t g = 0; g < groups; ++g) {
+        const std::span<uint8_t> q = out.q.subspan(i * groups * kGroup, groups * kGroup);
+        const uint64_t first = uint64_t{g} * kGroup;
         const auto [scale, zero] =
-            quantise(padded, importance, g, out.q.subspan(i * groups * kGroup, groups * kGroup));
+            matrix.eight_bit ? quantise_group_to_eight_bits(std::span(padded).subspan(first).first<kGroup>(),
+                                                            q.subspan(first).first<kGroup>())
+                             : quantise(padded, importance, g, q);
         out.scales[i * groups + g] = scale;
         out.zeros[i * groups + g] = zero;
       }
@@ -403,8 +457,8 @@ class Packer {
     std::vector<uint8_t> buffer(1 << 20);
     uint32_t crc = 0;
     const uint64_t start = region.file_offset;
-    for (uint64_t done = 0; done < region.bytes; done += buffer.size()) {
-      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.bytes - done));
+    for (uint64_t done = 0; done < region.file_bytes; done += buffer.size()) {
+      const auto part = std::span(buffer).first(std::min<uint64_t>(buffer.size(), region.file_bytes - done));
       file_.read(start + done, part);
       crc = crc32c(part.data(), part.size(), crc);
     }
@@ -443,7 +497,7 @@ class Packer {
       copy_name(entry.name, region.name);
       if (!region.in_file) continue;
       entry.file_offset = region.file_offset;
-      entry.file_bytes = region.bytes;
+      entry.file_bytes = region.file_bytes;
       if (region.kind != RegionKind::kHeader) entry.crc = region_crc(region);
     }
     header.file_bytes = plan_.file_bytes;
@@ -471,7 +525,7 @@ class Packer {
     model.trained_context = model_.trained_context;
     model.norm_eps = model_.norm_eps;
     model.flags = (model_.tied_embeddings ? kModelTied : 0) | (model_.qkv_bias ? kModelQkvBias : 0) |
-                  (model_.qk_norm ? kModelQkNorm : 0);
+                  (model_.qk_norm ? kModelQkNorm : 0) | (model_.norm_all_heads ? kModelNormAllHeads : 0);
     model.embedding = options_.embedding;
     copy_name(model.quantiser, options_.quantiser);
     return model;
@@ -497,8 +551,13 @@ class Packer {
 Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
                 const std::filesystem::path& path) {
   validate(source.description());
-  Plan plan =
-      plan_image(source.description(), options.board, {options.embedding, options.context, tokenizer.size()});
+  Plan plan = plan_image(source.description(), options.board,
+                         {.embedding = options.embedding,
+                          .embedding_on_card = options.embedding_on_card,
+                          .context = options.context,
+                          .kv_cache = options.kv_cache,
+                          .smaller_kv_cache = options.smaller_kv_cache,
+                          .tokenizer_bytes = tokenizer.size()});
   OutputFile file(path, plan.file_bytes);
   Packer(source, tokenizer, options, plan, file).run();
   file.commit();

@@ -12,6 +12,8 @@ namespace brim {
 inline constexpr uint32_t kMostDim = 4096;
 inline constexpr uint32_t kMostHidden = 14336;
 inline constexpr uint32_t kMostVocabulary = (1u << 24) - 1;
+inline constexpr uint32_t kMostExperts = 128;        // of a layer
+inline constexpr uint32_t kMostExpertsPerToken = 8;  // that a token chooses
 inline constexpr uint32_t kMostHeads = 64;
 inline constexpr uint32_t kMostKvHeads = 32;
 inline constexpr uint32_t kMostHeadsPerKv = 8;
@@ -66,12 +68,21 @@ constexpr uint32_t heads_per_kv(const ProgramHeader& program) {
   return program.kv_heads == 0 ? program.heads : program.heads / program.kv_heads;
 }
 
+// What a program wants that simulator and executors have and the RTL has not; null: nothing.
+constexpr const char* lacking_in_rtl(const ProgramHeader& program) {
+  const bool kv8 = program.key_bits == 8 && program.value_bits == 8 && program.kv_flags == 0;
+  return kv8 ? nullptr : "a 4-bit KV cache";
+}
+
 // The first one of the model, whatever the context.
 constexpr Excess excess_of(const ProgramHeader& program, const LargestModel& largest) {
   const Excess sizes[] = {
       {"dim", program.dim, largest.dim, "dim"},
       {"hidden", program.hidden, largest.hidden, "hidden"},
       {"vocabulary", program.vocabulary, kMostVocabulary},
+      {"experts", program.experts, kMostExperts},
+      {"experts per token", program.experts_per_token, kMostExpertsPerToken},
+      {"expert_hidden", program.expert_hidden, largest.hidden, "hidden"},
       {"heads", program.heads, largest.heads, "heads"},
       {"kv_heads", program.kv_heads, largest.kv_heads, "kv_heads"},
       {"query heads per KV head", heads_per_kv(program), largest.heads_per_kv, "heads_per_kv"},

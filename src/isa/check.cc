@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
+#include <utility>
 
 #include "base/concat.h"
 #include "base/error.h"
@@ -14,6 +15,8 @@ namespace {
 // Of the format; what executors on this machine take.
 constexpr uint32_t kMaxDim = 1u << 16;
 constexpr uint32_t kMaxHidden = 1u << 20;
+constexpr uint32_t kMaxExperts = 256;
+constexpr uint32_t kMaxExpertsPerToken = 16;
 
 std::optional<std::string> header_fault(const ProgramHeader& h) {
   const auto between = [](const char* field, uint64_t value, uint64_t lowest,
@@ -32,16 +35,18 @@ std::optional<std::string> header_fault(const ProgramHeader& h) {
       {"hidden", h.hidden, 1, kMaxHidden},
       {"vocabulary", h.vocabulary, 1, kMaxRows},
       {"context", h.context, kAttentionBlock, kMaxContext},
-      {"key_bits", h.key_bits, 8, 8},
-      {"value_bits", h.value_bits, 8, 8},
-      {"kv_flags", h.kv_flags, 0, 0},
-      {"experts_per_token", h.experts_per_token, 0, 0},
-      {"experts", h.experts, 0, 0},
-      {"expert_hidden", h.expert_hidden, 0, 0},
+      {"kv_flags", h.kv_flags, 0, kKvRotated},
+      {"experts", h.experts, 0, kMaxExperts},
+      {"experts_per_token", h.experts_per_token, h.experts == 0 ? 0u : 1u,
+       std::min<uint32_t>(h.experts, kMaxExpertsPerToken)},
+      {"expert_hidden", h.expert_hidden, h.experts == 0 ? 0u : 1u, h.experts == 0 ? 0u : h.hidden},
       {"logits_stride", h.logits_stride, beats_of(uint64_t{h.vocabulary} * sizeof(float)), UINT32_MAX},
   };
   for (const auto& range : ranges) {
     if (auto fault = between(range.field, range.value, range.lowest, range.highest)) return fault;
+  }
+  for (const auto& [field, bits] : {std::pair{"key_bits", h.key_bits}, {"value_bits", h.value_bits}}) {
+    if (bits != 8 && bits != 4) return concat(field, ' ', +bits, " is not 4 or 8");
   }
   const auto multiple = [](const char* field, uint64_t value, uint64_t unit,
                            const char* what) -> std::optional<std::string> {
@@ -65,6 +70,7 @@ class Order {
   const char* fault(const Instruction& in) {
     const Op& row = op(in.opcode);
     if ((row.units & kVpu) != 0 && results_ > 0) return "the last results have not all been taken";
+    if (const char* fault = experts(in)) return fault;
     if (const char* fault = layer(in)) return fault;
     if (const char* fault = parameters(in)) return fault;
     if (in.opcode == Opcode::kStream) stream_ = true;
@@ -82,11 +88,34 @@ class Order {
   static size_t index(Buffer buffer) { return static_cast<size_t>(buffer); }
   uint32_t& seen(Opcode opcode) { return seen_[static_cast<size_t>(opcode)]; }
 
+  // The steps of an expert, which stand behind `experts` and nowhere else. No run of chunks goes on across
+  // them.
+  const char* experts(const Instruction& in) {
+    if (in.opcode == Opcode::kExperts) {
+      if (header_.experts == 0) return "stands in a program without experts";
+      if (expert_steps_ > 0) return "stands inside the steps of an expert";
+      expert_steps_ = kExpertSteps;
+      stream_ = true;
+      return nullptr;
+    }
+    if (expert_steps_ == 0)
+      return in.opcode == Opcode::kMix ? "stands outside of the steps of an expert" : nullptr;
+    const uint32_t step = kExpertSteps - expert_steps_--;
+    const bool fits = step == 0   ? in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kNormed
+                      : step == 1 ? in.opcode == Opcode::kSwiglu && in.rows == 2u * header_.expert_hidden
+                      : step == 2 ? in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kHidden &&
+                                        in.groups == planes_of(in) * groups_of_inputs(header_.expert_hidden)
+                                  : in.opcode == Opcode::kMix;
+    stream_ = expert_steps_ > 0;
+    return fits ? nullptr : "is not the step of an expert that belongs here";
+  }
+
   // The vectors and the attention of a layer's heads: each kind for the heads in ascending order, as blocks
   // of buffers are counted, and what belongs to one KV head in the order of the equations.
   const char* layer(const Instruction& in) {
     if (is_head_vector(in.opcode) || is_attention(in.opcode)) {
       if (in.head != seen(in.opcode)) return "comes out of the order of the heads";
+      if (const char* fault = head_norm(in)) return fault;
       for (const Opcode before : op(in.opcode).follows) {
         const uint32_t heads = before == Opcode::kQuery ? header_.heads / header_.kv_heads : 1u;
         if (seen(before) < (in.head + 1) * heads) return "comes before what it depends on";
@@ -103,9 +132,29 @@ class Order {
     if (in.opcode != Opcode::kMatvec) return "comes before the attention of all KV heads";
     // Rows of the same matrix, which executors on this machine take in one piece.
     const bool continues = in.buffer == matrix_.buffer && in.groups == matrix_.groups &&
-                           matrix_rows_ % page_shape(in.groups).rows == 0 &&
+                           in.flags == matrix_.flags && matrix_rows_ % page_shape(in.groups).rows == 0 &&
                            matrix_rows_ + in.rows <= kMaxRows;
     return continues ? nullptr : "does not go on with the matrix of the heads";
+  }
+
+  // A norm over all heads is known when all of them are there; keys and scores are made up for it afterwards.
+  const char* head_norm(const Instruction& in) {
+    const bool all_heads = (in.flags & kFlagAllHeads) != 0;
+    if (all_heads && (in.flags & kFlagNorm) != 0) return "has two kinds of head norm";
+    if (in.opcode == Opcode::kKey && in.head == 0) all_heads_ = all_heads;
+    const bool normed =
+        in.opcode == Opcode::kKey || in.opcode == Opcode::kQuery || in.opcode == Opcode::kSoftmax;
+    if (normed && all_heads != all_heads_) return "has another kind of head norm than the heads before";
+    if (all_heads_ && header_.heads != header_.kv_heads)
+      return "has a norm over all heads, of which k has fewer";
+    if (in.opcode == Opcode::kKeyScale) {
+      const bool complete = seen(Opcode::kKey) == header_.kv_heads && seen(Opcode::kQuery) == header_.heads;
+      return all_heads_ && complete ? nullptr : "comes before a norm over all heads";
+    }
+    if (in.opcode == Opcode::kScores && all_heads_ && seen(Opcode::kKeyScale) <= in.head) {
+      return "comes before what it depends on";
+    }
+    return nullptr;
   }
 
   const char* parameters(const Instruction& in) {
@@ -145,8 +194,10 @@ class Order {
   std::bitset<static_cast<size_t>(Buffer::kNone)> filled_;
   std::array<uint32_t, kOpcodes> seen_{};  // of the layer: how many vectors and steps of attention
   bool stream_ = false;
-  uint32_t results_ = 0;  // that wait
-  Instruction matrix_;    // the last one, and its rows with those of the parts before
+  bool all_heads_ = false;     // of the layer: one norm for all heads
+  uint32_t expert_steps_ = 0;  // that are still to come
+  uint32_t results_ = 0;       // that wait
+  Instruction matrix_;         // the last one, and its rows with those of the parts before
   uint32_t matrix_rows_ = 0;
 };
 

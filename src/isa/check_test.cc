@@ -93,14 +93,15 @@ TEST(CheckProgram, RefusesOperandsThatAreNotWhatTheyMustBe) {
   EXPECT_EQ(fault_of(Opcode::kMatvec, in([](auto& i) { i.buffer = static_cast<ActivationBuffer>(3); })),
             "buffer 3 is not a buffer of activations");
   EXPECT_EQ(fault_of(Opcode::kMatvec, in([](auto& i) { i.groups = 8; })),
-            "groups 8 is not the groups of 128 of its input");
+            "groups 8 is not the groups of 128 of its input, with flag 4 twice as many");
   EXPECT_EQ(fault_of(Opcode::kMatvec, in([](auto& i) { i.rows = 1 << 24; })),
             "rows 16777216 is not 1 ... 16777215");
   EXPECT_EQ(fault_of(Opcode::kMatvec, in([](auto& i) { ++i.count; })),
             "count 9 is not row blocks times pages of a row block");
   EXPECT_EQ(fault_of(Opcode::kQuery, in([](auto& i) { i.head = 4; })), "head 4 is not a query head");
   EXPECT_EQ(fault_of(Opcode::kOutput, in([](auto& i) { i.head = 2; })), "head 2 is not a KV head");
-  EXPECT_EQ(fault_of(Opcode::kSwiglu, in([](auto& i) { i.rows = 384; })), "rows 384 is not twice hidden");
+  EXPECT_EQ(fault_of(Opcode::kSwiglu, in([](auto& i) { i.rows = 384; })),
+            "rows 384 is not twice hidden or expert_hidden");
   EXPECT_EQ(fault_of(Opcode::kLogits, in([](auto& i) { i.rows = 299; })), "rows 299 is not vocabulary");
   EXPECT_EQ(fault_of(Opcode::kResidual, in([](auto& i) { i.flags = 1; })),
             "flags 1 is not made of flags that the instruction knows");
@@ -117,6 +118,9 @@ TEST(CheckProgram, RefusesHeadersOutOfRange) {
   EXPECT_EQ(fault_with([](auto& h) { h.head_size = 130; }), "header: head_size 130 is not 2 ... 128");
   EXPECT_EQ(fault_with([](auto& h) { h.kv_heads = 0; }), "header: kv_heads 0 is not 1 ... 65535");
   EXPECT_EQ(fault_with([](auto& h) { h.kv_heads = 3; }), "header: heads 4 is not a multiple of kv_heads 3");
+  EXPECT_EQ(fault_with([](auto& h) { h.key_bits = 5; }), "header: key_bits 5 is not 4 or 8");
+  EXPECT_EQ(fault_with([](auto& h) { h.value_bits = 16; }), "header: value_bits 16 is not 4 or 8");
+  EXPECT_EQ(fault_with([](auto& h) { h.kv_flags = 2; }), "header: kv_flags 2 is not 0 ... 1");
   EXPECT_EQ(fault_with([](auto& h) { h.context = 100; }), "header: context 100 is not a multiple of 64");
   EXPECT_EQ(fault_with([](auto& h) { h.dim = 0; }), "header: dim 0 is not 1 ... 65536");
   EXPECT_EQ(fault_with([](auto& h) { h.logits_stride = 1; }),
@@ -172,6 +176,94 @@ TEST(CheckProgram, RefusesHeadsOutOfOrder) {
 TEST(CheckProgram, RefusesResultsThatAreLeftOrMissing) {
   EXPECT_EQ(fault_without(Opcode::kResidual), "the last results have not all been taken");
   EXPECT_EQ(fault_without(Opcode::kLogits), "the last results have not all been taken");
+}
+
+// Two layers of experts with norms over all heads.
+Program mixture_program() {
+  ModelDescription model;
+  model.name = "test";
+  model.dim = 256;
+  model.layers = 2;
+  model.heads = model.kv_heads = 4;
+  model.head_size = 64;
+  model.vocabulary = 300;
+  model.qk_norm = model.norm_all_heads = true;
+  model.experts = 6;
+  model.experts_per_token = 2;
+  model.expert_hidden = 384;
+  ProgramAddresses addresses;
+  addresses.context = 128;
+  addresses.kv.resize(uint64_t{model.layers} * model.kv_heads * 2);
+  // Matrices of a layer: three, and two of each expert.
+  addresses.streams = {{0, 0x200000}, {3, 0x400000}, {15, 0x600000}, {18, 0x800000}, {30, 0xA00000}};
+  return build_program(model, addresses);
+}
+
+TEST(CheckProgram, RefusesExpertsThatAreNotTheirFourSteps) {
+  const auto fault_with = [](const std::function<void(Program&)>& change) {
+    Program program = mixture_program();
+    change(program);
+    const std::string found = fault(program);
+    const size_t reason = found.find("): ");
+    return reason == std::string::npos ? found : found.substr(reason + 3);
+  };
+  const auto at = [](Program& program, Opcode opcode, size_t further = 0) -> Instruction& {
+    return program.instructions[first(program, opcode) + further];
+  };
+  const auto erase = [](Program& program, Opcode opcode) {
+    program.instructions.erase(program.instructions.begin() + static_cast<ptrdiff_t>(first(program, opcode)));
+  };
+  EXPECT_EQ(fault_with([](Program&) {}), "");
+  EXPECT_EQ(fault_with([&](Program& p) { at(p, Opcode::kExperts).count = 3; }), "count 3 is not 4");
+  EXPECT_EQ(fault_with([&](Program& p) { at(p, Opcode::kRoute).rows = 5; }), "rows 5 is not experts");
+  EXPECT_EQ(fault_with([&](Program& p) { erase(p, Opcode::kRoute); }),
+            "the last results have not all been taken");
+  constexpr const char* kNotAStep = "is not the step of an expert that belongs here";
+  for (size_t step = 1; step <= kExpertSteps; ++step) {
+    EXPECT_NE(fault_with([&](Program& p) { at(p, Opcode::kExperts, step).opcode = Opcode::kEndPrompt; }), "");
+  }
+  EXPECT_EQ(fault_with([&](Program& p) {
+              at(p, Opcode::kExperts, 2) = {.opcode = Opcode::kNorm, .param = at(p, Opcode::kNorm).param};
+            }),
+            kNotAStep);
+  EXPECT_EQ(fault_with([&](Program& p) { erase(p, Opcode::kExperts); }),
+            "stands outside of the steps of an expert");
+  const auto without_second_stream = [&](Program& p) {
+    const auto behind = p.instructions.begin() + static_cast<ptrdiff_t>(first(p, Opcode::kNorm));
+    p.instructions.erase(
+        std::ranges::find(behind, p.instructions.end(), Opcode::kStream, &Instruction::opcode));
+  };
+  EXPECT_EQ(fault_with(without_second_stream), "there is no weight stream") << "a run goes on across experts";
+  EXPECT_EQ(fault_with([&](Program& p) { at(p, Opcode::kNorm) = at(p, Opcode::kMix); }),
+            "stands outside of the steps of an expert");
+  EXPECT_EQ(fault_with([](Program& p) { p.header.experts = 0; }),
+            "header: experts_per_token 2 is not 0 ... 0");
+  EXPECT_EQ(fault_with([](Program& p) { p.header.experts = 300; }), "header: experts 300 is not 0 ... 256");
+  EXPECT_EQ(fault_with([](Program& p) { p.header.experts_per_token = 7; }),
+            "header: experts_per_token 7 is not 1 ... 6");
+  EXPECT_EQ(fault_with([](Program& p) { p.header.expert_hidden = 385; }),
+            "header: expert_hidden 385 is not 1 ... 384");
+  const auto dense = [](Program& p) {
+    p.header.experts = p.header.experts_per_token = p.header.expert_hidden = 0;
+  };
+  EXPECT_NE(fault_with(dense), "");
+}
+
+TEST(CheckProgram, RefusesANormOverAllHeadsThatIsNotMadeUpFor) {
+  const auto fault_with = [](const std::function<void(Program&, size_t)>& change, Opcode opcode) {
+    Program program = mixture_program();
+    change(program, first(program, opcode));
+    const std::string found = fault(program);
+    return found.substr(found.find("): ") + 3);
+  };
+  const auto without = [](Program& p, size_t i) {
+    p.instructions.erase(p.instructions.begin() + static_cast<ptrdiff_t>(i));
+  };
+  EXPECT_EQ(fault_with(without, Opcode::kKeyScale), "comes before what it depends on");
+  EXPECT_EQ(fault_with([](Program& p, size_t i) { p.instructions[i].flags = 0; }, Opcode::kSoftmax),
+            "has another kind of head norm than the heads before");
+  EXPECT_EQ(fault_with([](Program& p, size_t i) { p.instructions[i].flags |= kFlagNorm; }, Opcode::kKey),
+            "has two kinds of head norm");
 }
 
 // One that the accelerator has no room for is refused when it is built, and so when packing.

@@ -14,6 +14,12 @@ const char* name_of(Form form, uint32_t value) {
   return form == Form::kBuffer ? kBuffers[value] : kFormats[value];
 }
 
+// Flags whose meaning no operand shows.
+constexpr struct {
+  uint8_t flag;
+  const char* name;
+} kFlagNames[] = {{kFlagEightBit, "eight_bit"}, {kFlagChosenSoftmax, "chosen"}, {kFlagAllHeads, "all_heads"}};
+
 }  // namespace
 
 std::string disassemble(const Instruction& in) {
@@ -45,6 +51,20 @@ std::string disassemble(const Instruction& in) {
         break;
     }
   }
+  for (const auto& [flag, name] : kFlagNames) {
+    if ((in.flags & op(in.opcode).flags & flag) != 0) out << ' ' << name;
+  }
+  return out.str();
+}
+
+std::string describe_kv_cache(const ProgramHeader& header) {
+  std::ostringstream out;
+  if (header.key_bits == header.value_bits) {
+    out << +header.key_bits << " bit";
+  } else {
+    out << "keys " << +header.key_bits << " bit, values " << +header.value_bits << " bit";
+  }
+  if (header.kv_flags & kKvRotated) out << ", rotated";
   return out.str();
 }
 

@@ -14,13 +14,13 @@ enum class Opcode : uint8_t {
   kEnd = 0,        // the pass is done once all writes are acknowledged
   kEndPrompt = 1,  // a pass that wants no logits ends here
   kStream = 2,     // the weight stream goes on at `address`, with a metadata page
-  kLoad = 3,       // P[param ...] = `count` beats at `address`
+  kLoad = 3,       // P[param ...] = `count` beats at `address`, whose CRC-32C is `address2`
   kRope = 4,       // R[t] = RoPE row of position p + t, `count` beats each, table at `address`
   kEmbed = 5,      // X[t] = embedding row of token t (`count` beats each, table at `address`); norm
   kMatvec = 6,     // results = matrix (next `count` pages) * buffer, `rows` per token
-  kQuery = 7,      // head_size results -> Q[head]: * r, bias, norm, RoPE, A16
-  kKey = 8,        // head_size results -> K of kv head: * r, bias, norm, RoPE, KV8, written
-  kValue = 9,      // head_size results -> V of kv head: * r, bias, KV8, written
+  kQuery = 7,      // head_size results -> Q[head]: * r, bias, norm, RoPE, rotation, A16
+  kKey = 8,        // head_size results -> K of kv head: * r, bias, norm, RoPE, rotation, KV8 or KV4, written
+  kValue = 9,      // head_size results -> V of kv head: * r, bias, KV8 or KV4, written
   kScores = 10,    // S = q . K of kv head `head` over all positions
   kSoftmax = 11,   // W = A16(exp(S - max) * V scales); denominator
   kValues = 12,    // results = W . V
@@ -28,8 +28,13 @@ enum class Opcode : uint8_t {
   kResidual = 14,  // X += results; norm
   kSwiglu = 15,    // hidden activations: silu(gate * r) * (up * r), A16
   kLogits = 16,    // logits = results * r, written
+  kRoute = 17,     // route[t] = the experts with the largest of the next results * r, and their weights
+  kExperts = 18,   // the next `count` instructions once for each expert that a token has chosen
+  kMix = 19,       // X += weight * results, for tokens that have chosen the expert
+  kNorm = 20,      // norm
+  kKeyScale = 21,  // K's scale of kv head `head`: times r_k, written
 };
-inline constexpr uint32_t kOpcodes = 17;
+inline constexpr uint32_t kOpcodes = 22;
 
 // "norm" above: normed activations = A16(X * P[param ...]), r = rsqrt(mean(X^2) + eps).
 
@@ -37,8 +42,14 @@ inline constexpr uint32_t kOpcodes = 17;
 enum class ActivationBuffer : uint8_t { kNormed = 0, kAttention = 1, kHidden = 2 };
 
 // Instruction flags.
-inline constexpr uint8_t kFlagBias = 1;  // kQuery, kKey, kValue: add P[param ...]
-inline constexpr uint8_t kFlagNorm = 2;  // kQuery, kKey: RMSNorm of the head with weights P[param2 ...]
+inline constexpr uint8_t kFlagBias = 1;      // kQuery, kKey, kValue: add P[param ...]
+inline constexpr uint8_t kFlagNorm = 2;      // kQuery, kKey: RMSNorm of the head with weights P[param2 ...]
+inline constexpr uint8_t kFlagEightBit = 4;  // kMatvec: two planes of four bits, high and low nibbles
+inline constexpr uint8_t kFlagChosenSoftmax = 8;  // kRoute: softmax over the chosen experts, else over all
+inline constexpr uint8_t kFlagAllHeads = 16;      // kQuery, kKey, kSoftmax: one norm for all heads
+
+// What `experts` repeats: gate and up, swiglu, down, mix.
+inline constexpr uint32_t kExpertSteps = 4;
 
 // 32 bytes, little endian. Addresses are physical, in beats of 64 bytes; `param` and `param2` are offsets
 // into the parameter buffer P, in beats.
@@ -47,21 +58,25 @@ struct Instruction {
   uint8_t flags = 0;
   ActivationBuffer buffer = ActivationBuffer::kNormed;  // kMatvec: the input
   uint8_t shape = 0;  // kMatvec: columns per page (4, 2, 1); kEmbed: EmbeddingFormat
-  uint32_t rows = 0;  // results per token: kMatvec, kResidual, kSwiglu (gate and up), kLogits
+  uint32_t rows = 0;  // results per token: kMatvec, kResidual, kSwiglu (gate and up), kLogits, kRoute, kMix
   uint32_t address = 0;
-  uint32_t address2 = 0;  // kKey, kValue: scales; kScores: K scales, those of V follow
+  uint32_t address2 = 0;  // kKey, kValue, kKeyScale: scales; kScores: K scales, those of V follow; kExperts:
+                          // from one expert's run of chunks to the next; kLoad: a CRC
   uint32_t count = 0;
-  uint16_t groups = 0;  // kMatvec: column groups
+  uint16_t groups = 0;  // kMatvec: column groups, of both planes
   uint16_t head = 0;    // kQuery: query head; kKey ... kOutput: KV head
   uint16_t param = 0;
   uint16_t param2 = 0;
-  uint32_t reserved = 0;
+  uint32_t crc = 0;  // in memory only: isa/program.h
   bool operator==(const Instruction&) const = default;
 };
 static_assert(sizeof(Instruction) == 32);
 
 inline constexpr uint32_t kProgramMagic = 0x504D5242;  // "BRMP"
 inline constexpr uint16_t kProgramVersion = 2;
+
+// Flags of the KV cache.
+inline constexpr uint8_t kKvRotated = 1;  // kQuery, kKey: rotated behind RoPE (docs/numerics.md)
 
 // The first beat of a program: what all its instructions have in common.
 struct ProgramHeader {
@@ -77,16 +92,16 @@ struct ProgramHeader {
   uint32_t context = 0;        // positions the KV cache has room for, a multiple of 64
   uint32_t logits_stride = 0;  // beats from one token's logits to the next
   float norm_eps = 0;
-  float inverse_dim = 0;        // fl(1 / dim)
-  float inverse_head_size = 0;  // fl(1 / head_size)
-  float inverse_sqrt_head_size = 0;
-  uint8_t key_bits = 8;           // of an element of K in the cache
-  uint8_t value_bits = 8;         // likewise V
-  uint8_t kv_flags = 0;           // none is known
-  uint8_t experts_per_token = 0;  // 0: a dense model
-  uint16_t experts = 0;           // per layer
-  uint16_t expert_hidden = 0;     // FFN width of an expert
-  uint32_t reserved = 0;
+  float inverse_dim = 0;             // fl(1 / dim)
+  float inverse_head_size = 0;       // fl(1 / head_size)
+  float inverse_sqrt_head_size = 0;  // divided by rotation_size(head_size) with kKvRotated
+  uint8_t key_bits = 8;              // of an element of K in the cache
+  uint8_t value_bits = 8;            // likewise V
+  uint8_t kv_flags = 0;              // kKvRotated
+  uint8_t experts_per_token = 0;     // 0: a dense model
+  uint16_t experts = 0;              // per layer
+  uint16_t expert_hidden = 0;        // FFN width of an expert
+  uint32_t crc = 0;                  // in memory only: isa/program.h
   bool operator==(const ProgramHeader&) const = default;
 };
 static_assert(sizeof(ProgramHeader) == 64);

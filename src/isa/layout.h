@@ -55,13 +55,15 @@ constexpr uint64_t metadata_offset(uint64_t page) {
 // How a KV head's K (or V) vectors and their scales lie in memory. A page holds the records of consecutive
 // tokens; token t of a page stands in sub-block t mod 4, so that a part-filled page loads all ports alike.
 struct KvFormat {
-  uint32_t bits;          // of an element
-  uint32_t record_bytes;  // of a token: whole beats, elements past the head size are zero
-  uint32_t scale_bytes;   // of a token
+  uint32_t bits;          // of an element: 8 (KV8) or 4 (KV4)
+  uint32_t record_bytes;  // of a token; elements past the head size are zero
+  uint32_t scale_bytes;   // of a token: an FP16 scale, with KV4 then a u16 zero-point
 
   bool operator==(const KvFormat&) const = default;
 
-  constexpr uint32_t record_beats() const { return record_bytes / kBeatBytes; }
+  constexpr uint32_t elements() const { return record_bytes * 8 / bits; }
+  // That a record is in; with records of half a beat, it shares that with another one.
+  constexpr uint32_t record_beats() const { return (record_bytes + kBeatBytes - 1) / kBeatBytes; }
   constexpr uint32_t tokens_per_page() const { return kPageBytes / record_bytes; }
   // Of token t's record, from the start of its head's pages.
   constexpr uint64_t offset(uint32_t token) const {
@@ -74,15 +76,28 @@ struct KvFormat {
     return (uint64_t{context} + tokens_per_page() - 1) / tokens_per_page() * kPageBytes;
   }
   constexpr uint64_t scales_bytes(uint32_t context) const { return uint64_t{context} * scale_bytes; }
-  // That hold the scales of the first positions.
+  // Of a sub-block of a page, that hold its share of the page's first `records`.
+  constexpr uint32_t sub_block_beats(uint32_t records, uint32_t sub_block) const {
+    const uint32_t share = (records + kPorts - 1 - sub_block) / kPorts;
+    return (share * record_bytes + kBeatBytes - 1) / kBeatBytes;
+  }
+  // That hold the records, and the scales, of the first positions.
+  constexpr uint64_t past_beats(uint64_t positions) const {
+    const auto rest = static_cast<uint32_t>(positions % tokens_per_page());
+    uint64_t beats = positions / tokens_per_page() * (kPageBytes / kBeatBytes);
+    for (uint32_t i = 0; i < kPorts; ++i) beats += sub_block_beats(rest, i);
+    return beats;
+  }
   constexpr uint64_t scale_beats(uint64_t positions) const {
     return (positions * scale_bytes + kBeatBytes - 1) / kBeatBytes;
   }
 };
 
-// int8 records of 64 bytes for heads up to 64 elements, else 128; an FP16 scale.
-constexpr KvFormat kv_format(uint32_t head_size) {
-  return {.bits = 8, .record_bytes = head_size <= 64 ? 64u : 128u, .scale_bytes = 2};
+// Records have room for 64 elements, of larger heads for 128. `bits`: 8 or 4.
+constexpr KvFormat kv_format(uint32_t head_size, uint32_t bits = 8) {
+  return {.bits = bits,
+          .record_bytes = (head_size <= 64 ? 64u : 128u) * bits / 8,
+          .scale_bytes = bits == 4 ? 4u : 2u};
 }
 
 inline constexpr uint32_t kMaxHeadSize = 128;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 #include <vector>
 
 namespace brim {
@@ -35,9 +36,9 @@ TEST(Layout, ARecordHasRoomForTheZeroPointsAndScalesOfAPageAndAMetadataPageForAC
 }
 
 TEST(Layout, KvRecordsFillEveryPageOnceAndTakeTurnsOverTheSubBlocks) {
-  for (const uint32_t head_size : {64u, 128u}) {
-    const KvFormat format = kv_format(head_size);
-    const uint32_t record_bytes = head_size;  // an element is a byte
+  for (const auto& [head_size, bits, record_bytes] :
+       {std::tuple{64u, 8u, 64u}, {128u, 8u, 128u}, {64u, 4u, 32u}, {128u, 4u, 64u}}) {
+    const KvFormat format = kv_format(head_size, bits);
     const uint32_t tokens_per_page = kPageBytes / record_bytes;
     const uint32_t tokens = 3 * tokens_per_page;
     std::set<uint64_t> offsets;
@@ -64,6 +65,26 @@ TEST(Layout, KvRecordsAreABeatForHeadsUpTo64ElementsAndTwoBeyond) {
   EXPECT_EQ(kv_format(128).record_bytes, 128u);
   EXPECT_EQ(kv_format(64).tokens_per_page(), 128u);
   EXPECT_EQ(kv_format(128).tokens_per_page(), 64u);
+}
+
+TEST(Layout, KvRecordsOfFourBitsAreHalfAsLargeAndHaveAWordOfScaleAndZeroPoint) {
+  EXPECT_EQ(kv_format(64, 4), (KvFormat{.bits = 4, .record_bytes = 32, .scale_bytes = 4}));
+  EXPECT_EQ(kv_format(66, 4), (KvFormat{.bits = 4, .record_bytes = 64, .scale_bytes = 4}));
+  EXPECT_EQ(kv_format(128, 4).elements(), 128u);
+  EXPECT_EQ(kv_format(64, 4).tokens_per_page(), 256u);
+  EXPECT_EQ(kv_format(64, 4).record_beats(), 1u);  // that it shares
+}
+
+TEST(Layout, PastBeatsAreThoseThatHoldARecord) {
+  for (const auto& [head_size, bits] : {std::pair{64u, 8u}, {128u, 8u}, {64u, 4u}, {128u, 4u}}) {
+    const KvFormat format = kv_format(head_size, bits);
+    std::set<uint64_t> beats;
+    for (uint32_t t = 0; t < 600; ++t) {
+      EXPECT_EQ(format.past_beats(t), beats.size()) << head_size << ' ' << bits << ' ' << t;
+      for (uint32_t byte = 0; byte < format.record_bytes; byte += 32)
+        beats.insert((format.offset(t) + byte) / kBeatBytes);
+    }
+  }
 }
 
 TEST(Layout, EmbeddingAndRopeRowsAreWholeBeats) {

@@ -117,8 +117,10 @@ enum class Bound : uint8_t {
   kNormInP,
   kBiasInP,
   kHeadNormInP,
+  kExpertRows,
+  kExpertBody,
 };
-inline constexpr uint32_t kBounds = 20;
+inline constexpr uint32_t kBounds = 22;
 
 struct BoundText {
   const char* name;  // in the RTL
@@ -130,12 +132,12 @@ inline constexpr BoundText kBoundTexts[kBounds] = {
     {"query_head", "a query head"},
     {"kv_head", "a KV head"},
     {"input_buffer", "a buffer of activations"},
-    {"input_groups", "the groups of 128 of its input"},
+    {"input_groups", "the groups of 128 of its input, with flag 4 twice as many"},
     {"page_shape", "the largest of 4, 2 and 1 that divides groups"},
     {"matrix_rows", "1 ... 16777215"},
     {"matrix_pages", "row blocks times pages of a row block"},
     {"dim_rows", "dim"},
-    {"hidden_rows", "twice hidden"},
+    {"hidden_rows", "twice hidden or expert_hidden"},
     {"vocabulary_rows", "vocabulary"},
     {"embedding_format", "an embedding format"},
     {"embedding_row", "the beats of an embedding row"},
@@ -145,6 +147,8 @@ inline constexpr BoundText kBoundTexts[kBounds] = {
     {"norm_in_p", "so that the norm weights are within P"},
     {"bias_in_p", "so that the bias is within P"},
     {"head_norm_in_p", "so that the head norm is within P"},
+    {"expert_rows", "experts"},
+    {"expert_body", "4"},
 };
 constexpr const char* bound_name(Bound bound) { return kBoundTexts[static_cast<uint32_t>(bound)].name; }
 constexpr const char* bound_rule(Bound bound) { return kBoundTexts[static_cast<uint32_t>(bound)].rule; }
@@ -154,7 +158,7 @@ struct Operand {
   Form form = Form::kNumber;
   const char* label = "";
   Bound bound = Bound::kAny;
-  uint8_t flag = 0;  // there only with this flag; 0: always
+  uint8_t flag = 0;  // there only with one of these flags; 0: always
 };
 
 // ------------------------------------------------------------------ memory
@@ -176,8 +180,8 @@ enum class Pattern : uint8_t {
 
 enum class Length : uint8_t {
   kCount,        // `count` beats, or pages of weights
-  kPastScales,   // FP16 scales of positions 0 ... p - 1, whole beats
-  kPastRecords,  // KV records of these positions
+  kPastScales,   // of positions 0 ... p - 1, whole beats
+  kPastRecords,  // the beats that hold KV records of these positions
 };
 
 struct MemoryRead {
@@ -185,7 +189,7 @@ struct MemoryRead {
   Field base = Field::kNone;  // kWeights: none, the stream goes on
   Length length = Length::kCount;
   Index index = Index::kNone;
-  bool behind_scales = false;  // the V scales, right behind the K scales of the context
+  bool of_values = false;  // of the KV cache: V, whose scales stand right behind those of K, and not K
 };
 
 // Of every token of the pass, by its position (KV) or its place in the pass (logits).
@@ -193,6 +197,7 @@ enum class Written : uint8_t { kRecord, kScale, kLogits };
 struct MemoryWrite {
   Written what = Written::kRecord;
   Field base = Field::kNone;
+  bool of_values = false;  // of the KV cache: V and not K
 };
 
 // ------------------------------------------------------------------ vector buffers
@@ -214,12 +219,14 @@ enum class Buffer : uint8_t {
   kValueScales,
   kWeights,
   kDenominator,
+  kRoute,
   kNone,
 };
 
 constexpr const char* buffer_name(Buffer buffer) {
-  constexpr const char* kNames[] = {"normed", "attention", "hidden", "buffer",   "X", "r",           "R", "Q",
-                                    "K",      "V",         "S",      "V scales", "W", "denominator", ""};
+  constexpr const char* kNames[] = {"normed", "attention",   "hidden", "buffer", "X", "r",
+                                    "R",      "Q",           "K",      "V",      "S", "V scales",
+                                    "W",      "denominator", "route",  ""};
   return kNames[static_cast<uint32_t>(buffer)];
 }
 
@@ -273,7 +280,7 @@ inline constexpr Operand kTable = {Field::kAddress, Form::kAddress, "table"};
 inline constexpr Operand kNorm = {Field::kParam, Form::kParameter, "norm", Bound::kNormInP};
 inline constexpr Operand kBias = {Field::kParam, Form::kParameter, "bias", Bound::kBiasInP, kFlagBias};
 inline constexpr Operand kHeadNorm = {Field::kParam2, Form::kParameter, "norm", Bound::kHeadNormInP,
-                                      kFlagNorm};
+                                      kFlagNorm | kFlagAllHeads};
 }  // namespace ops_detail
 
 inline constexpr std::array<Op, kOpcodes> kOps = [] {
@@ -311,6 +318,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kMatvec,
        .name = "matvec",
        .units = kMcu | kVpu,
+       .flags = kFlagEightBit,
        .operands = {{Field::kBuffer, Form::kBuffer, "", Bound::kInputBuffer},
                     {Field::kRows, Form::kNumber, "rows", Bound::kMatrixRows},
                     {Field::kGroups, Form::kNumber, "groups", Bound::kInputGroups},
@@ -323,7 +331,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kQuery,
        .name = "query",
        .units = kSpu,
-       .flags = kFlagBias | kFlagNorm,
+       .flags = kFlagBias | kFlagNorm | kFlagAllHeads,
        .operands = {kQueryHead, kBias, kHeadNorm},
        .fills = {{Buffer::kQueries, BufferPart::kHead}},
        .uses = {{Buffer::kFactor}, {Buffer::kRope}},
@@ -332,7 +340,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kKey,
        .name = "key",
        .units = kMcu | kSpu,
-       .flags = kFlagBias | kFlagNorm,
+       .flags = kFlagBias | kFlagNorm | kFlagAllHeads,
        .operands = {kKvHead, kPages, kScales, kBias, kHeadNorm},
        .writes = {{Written::kRecord, Field::kAddress}, {Written::kScale, Field::kAddress2}},
        .fills = {{Buffer::kLocalKeys, BufferPart::kHead}},
@@ -344,7 +352,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .units = kMcu | kSpu,
        .flags = kFlagBias,
        .operands = {kKvHead, kPages, kScales, kBias},
-       .writes = {{Written::kRecord, Field::kAddress}, {Written::kScale, Field::kAddress2}},
+       .writes = {{Written::kRecord, Field::kAddress, true}, {Written::kScale, Field::kAddress2, true}},
        .fills = {{Buffer::kLocalValues, BufferPart::kHead}},
        .uses = {{Buffer::kFactor}},
        .takes = Results::kHead,
@@ -354,7 +362,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .units = kMcu | kVpu,
        .operands = {kKvHead, kPages, kScales},
        .reads = {{.base = Field::kAddress2, .length = Length::kPastScales},
-                 {.base = Field::kAddress2, .length = Length::kPastScales, .behind_scales = true},
+                 {.base = Field::kAddress2, .length = Length::kPastScales, .of_values = true},
                  {.pattern = Pattern::kRecords, .base = Field::kAddress, .length = Length::kPastRecords}},
        .fills = {{Buffer::kScores, BufferPart::kParityOfHead},
                  {Buffer::kValueScales, BufferPart::kParityOfHead}},
@@ -364,6 +372,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kSoftmax,
        .name = "softmax",
        .units = kSpu,
+       .flags = kFlagAllHeads,
        .operands = {kKvHead},
        .fills = {{Buffer::kWeights, BufferPart::kParityOfHead},
                  {Buffer::kDenominator, BufferPart::kParityOfHead}},
@@ -374,7 +383,10 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .name = "values",
        .units = kMcu | kVpu,
        .operands = {kKvHead, kPages},
-       .reads = {{.pattern = Pattern::kRecords, .base = Field::kAddress, .length = Length::kPastRecords}},
+       .reads = {{.pattern = Pattern::kRecords,
+                  .base = Field::kAddress,
+                  .length = Length::kPastRecords,
+                  .of_values = true}},
        .uses = {{Buffer::kWeights, BufferPart::kParityOfHead}, {Buffer::kLocalValues, BufferPart::kHead}},
        .gives = Results::kHeadsOfKv,
        .follows = {Opcode::kSoftmax}},
@@ -411,6 +423,44 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
        .writes = {{Written::kLogits, Field::kAddress}},
        .uses = {{Buffer::kFactor}},
        .takes = Results::kRows},
+      {.opcode = Opcode::kRoute,
+       .name = "route",
+       .units = kSpu,
+       .flags = kFlagChosenSoftmax,
+       .operands = {{Field::kRows, Form::kNumber, "rows", Bound::kExpertRows}},
+       .fills = {{Buffer::kRoute}},
+       .uses = {{Buffer::kFactor}},
+       .takes = Results::kRows},
+      {.opcode = Opcode::kExperts,
+       .name = "experts",
+       .units = kMcu | kVpu | kSpu,
+       .operands = {{Field::kAddress, Form::kAddress, "at"},
+                    {Field::kAddress2, Form::kAddress, "stride"},
+                    {Field::kCount, Form::kNumber, "steps", Bound::kExpertBody}},
+       .uses = {{Buffer::kRoute}}},
+      {.opcode = Opcode::kMix,
+       .name = "mix",
+       .units = kSpu,
+       .operands = {{Field::kRows, Form::kNumber, "rows", Bound::kDimRows}},
+       .fills = {{Buffer::kResidual}},
+       .uses = {{Buffer::kResidual}, {Buffer::kRoute}},
+       .takes = Results::kRows},
+      {.opcode = Opcode::kNorm,
+       .name = "norm",
+       .units = kSpu,
+       .operands = {kNorm},
+       .fills = {{Buffer::kNormed}, {Buffer::kFactor}},
+       .uses = {{Buffer::kResidual}},
+       .generation = {Buffer::kNormed, Opens::kAlways}},
+      {.opcode = Opcode::kKeyScale,
+       .name = "key_scale",
+       .units = kMcu | kSpu,
+       .operands = {kKvHead, kScales},
+       .writes = {{Written::kScale, Field::kAddress2}},
+       .fills = {{Buffer::kLocalKeys, BufferPart::kHead}},
+       .uses = {{Buffer::kLocalKeys, BufferPart::kHead}},
+       .generation = {Buffer::kQueries},
+       .follows = {Opcode::kKey}},
   }};
 }();
 
@@ -447,8 +497,15 @@ constexpr bool reads_rows(Opcode opcode) {
 
 // Takes a head's vector from the results: query, key, value.
 constexpr bool is_head_vector(Opcode opcode) { return op(opcode).takes == Results::kHead; }
-// A step of the attention of a KV head: scores, softmax, values, output.
+// A step of the attention of a KV head: key_scale, scores, softmax, values, output.
 constexpr bool is_attention(Opcode opcode) { return op(opcode).follows.size() > 0; }
+
+// How a program keeps K, or V.
+constexpr KvFormat kv_format(const ProgramHeader& h, bool values) {
+  return kv_format(h.head_size, values ? h.value_bits : h.key_bits);
+}
+constexpr KvFormat key_format(const ProgramHeader& h) { return kv_format(h, false); }
+constexpr KvFormat value_format(const ProgramHeader& h) { return kv_format(h, true); }
 
 constexpr uint32_t beats_of(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + kBeatBytes - 1) / kBeatBytes);
@@ -507,7 +564,11 @@ constexpr uint64_t matrix_pages(uint32_t rows, uint32_t groups) {
   return (uint64_t{rows} + shape.rows - 1) / shape.rows * (groups / shape.columns);
 }
 
-// Inputs of a matrix that reads `buffer`, 0 if there is no such buffer.
+constexpr uint32_t planes_of(const Instruction& matvec) {
+  return (matvec.flags & kFlagEightBit) != 0 ? 2 : 1;
+}
+
+// Inputs of a matrix that reads `buffer`, 0 if there is no such buffer. An expert's hidden ones are fewer.
 constexpr uint32_t inputs_of(ActivationBuffer buffer, const ProgramHeader& header) {
   switch (buffer) {
     case ActivationBuffer::kNormed:
@@ -519,6 +580,8 @@ constexpr uint32_t inputs_of(ActivationBuffer buffer, const ProgramHeader& heade
   }
   return 0;
 }
+
+constexpr uint32_t groups_of_inputs(uint32_t inputs) { return (inputs + kGroupInputs - 1) / kGroupInputs; }
 
 // Whether an operand is what it must be. Precondition: the header passes the checks of isa/check.h.
 constexpr bool within(const Operand& operand, const Instruction& in, const ProgramHeader& header) {
@@ -535,7 +598,9 @@ constexpr bool within(const Operand& operand, const Instruction& in, const Progr
     case Bound::kInputBuffer:
       return value <= static_cast<uint32_t>(ActivationBuffer::kHidden);
     case Bound::kInputGroups:
-      return value == (inputs_of(in.buffer, header) + kGroupInputs - 1) / kGroupInputs;
+      return value == planes_of(in) * groups_of_inputs(inputs_of(in.buffer, header)) ||
+             (in.buffer == ActivationBuffer::kHidden && header.experts != 0 &&
+              value == planes_of(in) * groups_of_inputs(header.expert_hidden));
     case Bound::kPageShape:
       return value == page_shape(in.groups).columns;
     case Bound::kMatrixRows:
@@ -545,7 +610,8 @@ constexpr bool within(const Operand& operand, const Instruction& in, const Progr
     case Bound::kDimRows:
       return value == header.dim;
     case Bound::kHiddenRows:
-      return value == uint64_t{2} * header.hidden;
+      return value == uint64_t{2} * header.hidden ||
+             (header.experts != 0 && value == uint64_t{2} * header.expert_hidden);
     case Bound::kVocabularyRows:
       return value == header.vocabulary;
     case Bound::kEmbeddingFormat:
@@ -561,6 +627,10 @@ constexpr bool within(const Operand& operand, const Instruction& in, const Progr
     case Bound::kBiasInP:
     case Bound::kHeadNormInP:
       return uint64_t{value} + parameter_beats(operand.bound, in, header) <= kParameterBeats;
+    case Bound::kExpertRows:
+      return value == header.experts;
+    case Bound::kExpertBody:
+      return value == kExpertSteps;
   }
   return false;
 }

@@ -69,8 +69,9 @@ TEST(Ops, AreDocumentedOneByOne) {
 
 std::string flags(uint8_t flags) {
   std::string text;
-  if ((flags & kFlagBias) != 0) text += "1";
-  if ((flags & kFlagNorm) != 0) text += text.empty() ? "2" : ", 2";
+  for (uint32_t flag = 1; flag <= flags; flag *= 2) {
+    if ((flags & flag) != 0) text += concat(text.empty() ? "" : ", ", flag);
+  }
   return text.empty() ? "none" : text;
 }
 
@@ -80,7 +81,10 @@ TEST(Ops, OperandsAreDocumentedWithWhatTheyMustBe) {
     if (row.flags != 0) expected.push_back({row.name, "flags", flags(row.flags)});
     for (const Operand& operand : row.operands) {
       std::string rule = bound_rule(operand.bound);
-      if (operand.flag != 0) rule = concat("with flag ", +operand.flag, ": ", rule);
+      std::string either = flags(operand.flag);
+      if (const size_t comma = either.find(", "); comma != std::string::npos)
+        either.replace(comma, 2, " or ");
+      if (operand.flag != 0) rule = concat("with flag ", either, ": ", rule);
       expected.push_back({row.name, field_name(operand.field), rule});
     }
   }
@@ -181,6 +185,34 @@ TEST(Reads, AreAddressesAndBeatsCountedByHand) {
   EXPECT_EQ(reads({.opcode = Opcode::kMatvec, .count = 22}, 0), (Runs{{8192, 22 * 128}}));
   EXPECT_EQ(reads({.opcode = Opcode::kMatvec, .count = 26}, 0), (Runs{{8192, 28 * 128}}));
   EXPECT_EQ(stream.page, 51u);
+  // An expert's matrices begin a run of chunks of their own.
+  WeightStream of_expert;
+  for_each_read({.opcode = Opcode::kExperts, .address = 128, .address2 = 256}, {header, 0, ids, 3}, of_expert,
+                [](const ReadRun&) {});
+  EXPECT_EQ(of_expert.start, (128u + 3 * 256u) * 64);
+  EXPECT_EQ(of_expert.page, 0u);
+}
+
+// Two records of 32 bytes in a beat; scale and zero-point are four bytes.
+TEST(Reads, OfAFourBitCacheAreAddressesAndBeatsCountedByHand) {
+  const uint32_t ids[] = {5};
+  WeightStream stream;
+  const auto reads = [&](const ProgramHeader& header, const Instruction& in, uint32_t position) {
+    std::vector<std::pair<uint64_t, uint64_t>> result;
+    for_each_read(in, {header, position, ids}, stream,
+                  [&](const ReadRun& run) { result.emplace_back(run.address, run.beats); });
+    return result;
+  };
+  using Runs = std::vector<std::pair<uint64_t, uint64_t>>;
+  const Instruction scores{.opcode = Opcode::kScores, .address = 8, .address2 = 2};
+  const Instruction values{.opcode = Opcode::kValues, .address = 8};
+  const ProgramHeader four{.head_size = 64, .context = 64, .key_bits = 4, .value_bits = 4};
+  // 33 scales in 132 bytes. 33 records: nine in the first sub-block, in five beats, else eight in four.
+  EXPECT_EQ(reads(four, scores, 33), (Runs{{128, 3}, {384, 3}, {512, 17}}));
+  EXPECT_EQ(reads(four, values, 33), (Runs{{512, 17}}));
+  const ProgramHeader mixed{.head_size = 128, .context = 64, .key_bits = 8, .value_bits = 4};
+  EXPECT_EQ(reads(mixed, scores, 33), (Runs{{128, 2}, {256, 3}, {512, 66}}));
+  EXPECT_EQ(reads(mixed, values, 33), (Runs{{512, 33}}));
 }
 
 TEST(Disassemble, NamesOperands) {
@@ -205,6 +237,10 @@ TEST(Disassemble, NamesOperands) {
                          .param2 = 5}),
             "key kv_head=3 pages=0x40 scales=0x80 bias=P[4] norm=P[5]");
   EXPECT_EQ(disassemble({.opcode = Opcode::kQuery, .head = 3}), "query head=3");
+  EXPECT_EQ(disassemble({.opcode = Opcode::kRoute, .flags = kFlagChosenSoftmax, .rows = 64}),
+            "route rows=64 chosen");
+  EXPECT_EQ(disassemble({.opcode = Opcode::kExperts, .address = 1, .address2 = 16, .count = 4}),
+            "experts at=0x40 stride=0x400 steps=4");
   EXPECT_EQ(disassemble({.opcode = Opcode::kValue, .flags = kFlagNorm}),
             "value flags=2 kv_head=0 pages=0x0 scales=0x0");
   EXPECT_EQ(disassemble({.opcode = static_cast<Opcode>(200)}), "unknown");

@@ -25,6 +25,7 @@ inline constexpr uint32_t kErrorAddress = 0x02C;
 inline constexpr uint32_t kInterruptEnable = 0x030;
 inline constexpr uint32_t kInterruptStatus = 0x034;
 inline constexpr uint32_t kWatchdog = 0x038;
+inline constexpr uint32_t kErrorRegion = 0x03C;
 
 inline constexpr uint32_t kProgram = 0x040;
 inline constexpr uint32_t kPosition = 0x044;
@@ -94,6 +95,7 @@ enum class ErrorCode : uint32_t {
   kWriteError = 5,      // a write was
   kNoProgress = 6,      // kWatchdog cycles without progress
   kOverflow = 7,        // an activation left the range of A16
+  kDamaged = 8,         // a checksum was wrong; kErrorRegion says of what
 };
 
 // A word for people, for messages and documentation.
@@ -115,6 +117,8 @@ constexpr std::string_view describe(ErrorCode code) {
       return "no progress (watchdog)";
     case ErrorCode::kOverflow:
       return "values left the number range";
+    case ErrorCode::kDamaged:
+      return "damaged memory";
   }
   return "unknown error";
 }
@@ -144,6 +148,7 @@ inline constexpr auto kRegisters = std::to_array<Register>({
     {"INTERRUPT_ENABLE", kInterruptEnable, 1, Access::kReadWrite},
     {"INTERRUPT_STATUS", kInterruptStatus, 1, Access::kWriteOneToClear},
     {"WATCHDOG", kWatchdog, 1, Access::kReadWrite},
+    {"ERROR_REGION", kErrorRegion, 1, Access::kReadOnly},
     {"PROGRAM", kProgram, 1, Access::kReadWrite},
     {"POSITION", kPosition, 1, Access::kReadWrite},
     {"TOKENS", kTokens, 1, Access::kReadWrite},

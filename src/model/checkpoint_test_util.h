@@ -47,12 +47,7 @@ inline std::vector<float> tensor_of(const TensorSource& source, TensorId id) {
 // All tensors of a model.
 inline std::vector<TensorId> tensors_of(const ModelDescription& model) {
   std::vector<TensorId> ids;
-  for (uint32_t layer = 0; layer < model.layers; ++layer) {
-    for (uint32_t role = 0; role < kTensorRoles; ++role) {
-      const TensorId id{static_cast<TensorRole>(role), layer};
-      if (has_tensor(model, id)) ids.push_back(id);
-    }
-  }
+  for_each_tensor(model, [&](TensorId id) { ids.push_back(id); });
   return ids;
 }
 

@@ -14,6 +14,8 @@ constexpr uint64_t kMaxSize = (1u << 24) - 1;
 constexpr uint64_t kMaxWidth = 65536;
 constexpr uint64_t kMaxLayers = 1024;
 constexpr uint64_t kMaxHeadSize = 128;
+constexpr uint64_t kMaxExperts = 256;
+constexpr uint64_t kMaxExpertsPerToken = 16;
 
 [[noreturn]] void refuse(const ModelDescription& model, const std::string& what) {
   throw Error("model " + (model.name.empty() ? "(unnamed)" : model.name) + ": " + what);
@@ -105,7 +107,17 @@ void validate(const ModelDescription& model) {
   require_size(model, "heads", model.heads, kMaxSize);
   require_size(model, "kv_heads", model.kv_heads, kMaxSize);
   require_size(model, "head_size", model.head_size, kMaxHeadSize);
-  require_size(model, "hidden", model.hidden, kMaxWidth);
+  if (model.experts == 0 || model.hidden != 0) require_size(model, "hidden", model.hidden, kMaxWidth);
+  if (model.experts != 0) {
+    require_size(model, "experts", model.experts, kMaxExperts);
+    require_size(model, "experts_per_token", model.experts_per_token,
+                 std::min<uint64_t>(model.experts, kMaxExpertsPerToken));
+    require_size(model, "expert_hidden", model.expert_hidden, kMaxWidth - 1);
+    if (model.hidden != 0 && model.hidden < model.expert_hidden) {
+      refuse(model, concat("the shared expert is narrower (", model.hidden, ") than the others (",
+                           model.expert_hidden, "), which is not supported"));
+    }
+  }
   require_size(model, "vocabulary", model.vocabulary, kMaxSize);
   if (model.trained_context != 0) require_size(model, "trained_context", model.trained_context, kMaxSize);
   if (model.head_size % 2 != 0) {
@@ -116,6 +128,10 @@ void validate(const ModelDescription& model) {
                       std::to_string(model.heads) + ")");
   }
   require_size(model, "heads * head_size", model.query_width(), kMaxWidth);
+  if (model.norm_all_heads && model.heads != model.kv_heads) {
+    refuse(model, concat("norms over all heads of q and k, of which there are ", model.heads, " and ",
+                         model.kv_heads, ": they must be as many"));
+  }
   require_positive(model, "norm_eps", model.norm_eps);
   if (model.norm_eps >= 1.0f)
     refuse(model, concat("norm_eps is ", model.norm_eps, ", which must be below 1"));
@@ -151,12 +167,23 @@ std::string context_note(const ModelDescription& model, uint64_t tokens) {
       scaling.original_context, " keeps the short ones)");
 }
 
-uint64_t streamed_weights(const ModelDescription& model) {
+namespace {
+
+// With so many experts of each layer.
+uint64_t weights_with(const ModelDescription& model, uint64_t experts) {
   const uint64_t dim = model.dim;
   const uint64_t attention = dim * (2ull * model.query_width() + 2ull * model.kv_width());
-  const uint64_t ffn = 3ull * dim * model.hidden;
+  const uint64_t ffn = 3 * dim * (model.hidden + experts * model.expert_hidden) + dim * model.experts;
   return model.layers * (attention + ffn) + dim * model.vocabulary;
 }
+
+}  // namespace
+
+uint64_t streamed_weights(const ModelDescription& model) {
+  return weights_with(model, model.experts_per_token);
+}
+
+uint64_t matrix_weights(const ModelDescription& model) { return weights_with(model, model.experts); }
 
 RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context) {
   using Kind = RopeScaling::Kind;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "model/tensor_role.h"
+
 namespace brim {
 
 // Which elements of a head RoPE rotates together: (2i, 2i + 1) as in llama2.c and GGUF, or
@@ -36,7 +38,7 @@ struct ModelDescription {
   uint32_t heads = 0;      // query heads
   uint32_t kv_heads = 0;   // divides heads
   uint32_t head_size = 0;  // even, at most 128; heads * head_size need not be dim
-  uint32_t hidden = 0;     // FFN width
+  uint32_t hidden = 0;  // FFN width; of a model with experts that of the one that all tokens share, 0: none
   uint32_t vocabulary = 0;
   uint32_t trained_context = 0;   // positions the model was trained for (0: not known)
   uint32_t attention_window = 0;  // positions that a token attends to (Mistral 0.1); 0: all. Contexts up
@@ -48,6 +50,13 @@ struct ModelDescription {
   bool tied_embeddings = false;  // lm_head is the embedding
   bool qkv_bias = false;         // Qwen2
   bool qk_norm = false;          // Qwen3: RMSNorm of each q and k head before RoPE
+  bool norm_all_heads = false;   // OLMoE: with qk_norm, one RMSNorm for all heads of q and one for those of k
+  uint32_t experts = 0;          // FFNs that a router chooses from; 0: a dense model
+  uint32_t experts_per_token = 0;
+  uint32_t expert_hidden = 0;  // FFN width of an expert
+  bool softmax_chosen =
+      false;          // softmax of the router over the chosen experts (Mixtral), else over all (OLMoE)
+  RoleSet eight_bit;  // matrices that the image holds in eight bits; the router always is
 
   uint32_t query_width() const { return heads * head_size; }
   uint32_t kv_width() const { return kv_heads * head_size; }
@@ -56,7 +65,7 @@ struct ModelDescription {
 
 // Throws Error, naming the field, unless every size is positive, consistent and within the format's
 // limits (head_size even and <= 128, sizes below 2^24, dim, hidden and heads * head_size <= 65536,
-// layers <= 1024).
+// layers <= 1024, experts <= 256, of which a token has <= 16).
 void validate(const ModelDescription& model);
 
 // Throws Error if a context of so many tokens reaches beyond the model's attention window.
@@ -69,8 +78,10 @@ uint32_t usual_context(const ModelDescription& model);
 // What a user should know about a context of so many tokens; empty: nothing.
 std::string context_note(const ModelDescription& model, uint64_t tokens);
 
-// Weights in the matrices that are streamed for one token (all layers' projections and lm_head).
+// Weights in the matrices that are streamed for one token (all layers' projections and lm_head; of the
+// experts those that it chooses), and in all matrices that may be.
 uint64_t streamed_weights(const ModelDescription& model);
+uint64_t matrix_weights(const ModelDescription& model);
 
 // Angle per position of each pair, head_size / 2 values, and the factor on cos and sin, after scaling.
 // Sources: Su et al. 2021 (RoPE); Hugging Face modeling_rope_utils for linear, llama3, yarn and longrope.

@@ -50,6 +50,65 @@ constexpr std::array kFamilies = {
            .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
            .gguf_pairing = RopePairing::kAdjacent,
            .multipliers = true},
+    Family{.name = "mixtral",
+           .architecture = "",
+           .configuration = "MixtralConfig",
+           .hf = {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-5, 1e6, false, 0},
+           .gguf_pairing = RopePairing::kAdjacent,
+           .window = SlidingWindow::kAlways,
+           .experts = {.count = "num_local_experts",
+                       .experts = 8,
+                       .experts_per_token = 2,
+                       .hidden = "intermediate_size",
+                       .hidden_size = 14336,
+                       .module = "block_sparse_moe.experts.",
+                       .router = "block_sparse_moe.gate.weight",
+                       .gate = "w1.weight",
+                       .up = "w3.weight",
+                       .down = "w2.weight"}},
+    Family{.name = "qwen3_moe",
+           .architecture = "qwen3moe",
+           .configuration = "Qwen3MoeConfig",
+           .hf = {151936, 2048, 6144, 24, 32, 4, 0, 32768, 1e-6, 1e4, false, 4096},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qk_norm = true,
+           .window = SlidingWindow::kSwitch,
+           .experts = {.count = "num_experts",
+                       .experts = 128,
+                       .experts_per_token = 8,
+                       .hidden = "moe_intermediate_size",
+                       .hidden_size = 768,
+                       .weights = ExpertWeights::kSwitch}},
+    Family{.name = "olmoe",
+           .architecture = "olmoe",
+           .configuration = "OlmoeConfig",
+           .hf = {50304, 2048, 2048, 16, 16, 0, 0, 4096, 1e-5, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qk_norm = true,
+           .norm_all_heads = true,
+           .experts = {.count = "num_experts",
+                       .experts = 64,
+                       .experts_per_token = 8,
+                       .hidden = "intermediate_size",
+                       .hidden_size = 2048,
+                       .weights = ExpertWeights::kSwitch,
+                       .gguf_chosen = false}},
+    Family{.name = "granitemoe",
+           .architecture = "granitemoe",
+           .configuration = "GraniteMoeConfig",
+           .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kAdjacent,
+           .multipliers = true,
+           .experts = {.count = "num_local_experts",
+                       .experts = 8,
+                       .experts_per_token = 2,
+                       .hidden = "intermediate_size",
+                       .hidden_size = 11008,
+                       .stacked = true,
+                       .router = "block_sparse_moe.router.layer.weight",
+                       .gate = "block_sparse_moe.input_linear.weight",
+                       .up = "block_sparse_moe.input_linear.weight",
+                       .down = "block_sparse_moe.output_linear.weight"}},
 };
 
 // Families that people bring and that the decode program has no steps for: what each needs.
@@ -70,13 +129,15 @@ constexpr std::array kBeyond = {
            "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
     Beyond{"gemma3_text",
            "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
-    Beyond{"mixtral", "mixtures of experts"},
-    Beyond{"qwen2moe", "mixtures of experts"},
-    Beyond{"qwen2_moe", "mixtures of experts"},
-    Beyond{"qwen3moe", "mixtures of experts"},
-    Beyond{"qwen3_moe", "mixtures of experts"},
-    Beyond{"granitemoe", "mixtures of experts"},
-    Beyond{"phimoe", "mixtures of experts"},
+    Beyond{"qwen2moe", "a gate on the expert that all tokens share"},
+    Beyond{"qwen2_moe", "a gate on the expert that all tokens share"},
+    Beyond{"granitemoeshared", "a shared expert beside the others"},
+    Beyond{"phimoe", "a choice of experts by jittered thresholds"},
+    Beyond{"deepseek2", "a choice of experts by groups, and attention with latent keys and values"},
+    Beyond{"deepseek_v2", "a choice of experts by groups, and attention with latent keys and values"},
+    Beyond{"deepseek_v3", "a choice of experts by groups, and attention with latent keys and values"},
+    Beyond{"glm4_moe", "a choice of experts by groups"},
+    Beyond{"glm4moe", "a choice of experts by groups"},
 };
 
 std::string join(std::string_view Family::*name) {
@@ -106,6 +167,15 @@ void fuse(const ModelDescription& model, TensorRole role, std::span<const Tensor
 
 constexpr std::array kQkv = {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
 constexpr std::array kGateUp = {TensorRole::kGate, TensorRole::kUp};
+
+constexpr std::array kExpertGateUp = {TensorRole::kExpertGate, TensorRole::kExpertUp};
+
+// Moves a role's slot to its expert's rows of the tensor that stacks those of all experts.
+void stack(const ModelDescription& model, TensorId id, TensorSlot& slot) {
+  slot.first_row += id.expert * slot.tensor_rows;
+  slot.tensor_rows *= model.experts;
+  slot.experts = model.experts;
+}
 
 TensorSlot slot_of(const Family& family, const ModelDescription& model, TensorId id, bool tied,
                    const char* RoleRow::*name, const char* fused_qkv, const char* fused_gate_up,
@@ -142,6 +212,7 @@ Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, Tens
     }
     case TensorRole::kAttentionOut:
     case TensorRole::kDown:
+    case TensorRole::kExpertDown:
       return times(multipliers.residual);
     case TensorRole::kLmHead:
       return times(multipliers.logits);
@@ -153,7 +224,8 @@ Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, Tens
 std::span<const Family> families() { return kFamilies; }
 
 const Family* family_of_config(std::string_view model_type) { return find(&Family::name, model_type); }
-const Family* family_of_gguf(std::string_view architecture) {
+const Family* family_of_gguf(std::string_view architecture, bool experts) {
+  if (architecture == "llama" && experts) return family_of_config("mixtral");
   return find(&Family::architecture, architecture);
 }
 
@@ -168,12 +240,30 @@ std::string known_model_types() { return join(&Family::name); }
 std::string known_architectures() { return join(&Family::architecture); }
 
 TensorSlot hf_slot(const Family& family, const ModelDescription& model, TensorId id, bool tied) {
-  return slot_of(family, model, id, tied, &RoleRow::hf, "self_attn.qkv_proj.weight",
-                 "mlp.gate_up_proj.weight", "layers.");
+  TensorSlot slot = slot_of(family, model, id, tied, &RoleRow::hf, "self_attn.qkv_proj.weight",
+                            "mlp.gate_up_proj.weight", "layers.");
+  const ExpertFamily& experts = family.experts;
+  const std::string layer = concat("layers.", id.layer, ".");
+  if (id.role == TensorRole::kRouter) slot.tensor = layer + experts.router;
+  if (!row_of(id.role).per_expert) return slot;
+  const char* name = id.role == TensorRole::kExpertGate ? experts.gate
+                     : id.role == TensorRole::kExpertUp ? experts.up
+                                                        : experts.down;
+  if (!experts.stacked) {
+    slot.tensor = concat(layer, experts.module, id.expert, ".", name);
+    return slot;
+  }
+  fuse(model, id.role, kExpertGateUp, name, slot);
+  slot.tensor = layer + name;
+  stack(model, id, slot);
+  return slot;
 }
 
 TensorSlot gguf_slot(const Family& family, const ModelDescription& model, TensorId id, bool tied) {
-  return slot_of(family, model, id, tied, &RoleRow::gguf, "attn_qkv.weight", "ffn_up.weight", "blk.");
+  TensorSlot slot =
+      slot_of(family, model, id, tied, &RoleRow::gguf, "attn_qkv.weight", "ffn_up.weight", "blk.");
+  if (row_of(id.role).per_expert) stack(model, id, slot);
+  return slot;
 }
 
 }  // namespace brim

@@ -40,6 +40,7 @@ struct TensorSlot {
   std::string tensor;        // name in the file
   uint64_t first_row = 0;    // of the tensor
   uint64_t tensor_rows = 0;  // that the tensor has in all: more than the role's where it is fused
+  uint64_t experts = 0;      // whose rows it stacks, in a dimension of its own; 0: it has two dimensions
   Fold fold;
 };
 
@@ -62,6 +63,29 @@ enum class SlidingWindow : uint8_t {
   kSwitch,  // with `use_sliding_window`, in the layers from `max_window_layers` on
 };
 
+// How the weights of the chosen experts come from the router's logits.
+enum class ExpertWeights : uint8_t {
+  kOfAll,     // softmax over all experts
+  kOfChosen,  // over the chosen ones, or of all and then divided by the sum of the chosen
+  kSwitch,    // the second with norm_topk_prob, else the first
+};
+
+// A family's mixture of experts.
+struct ExpertFamily {
+  const char* count = nullptr;  // key of config.json that says how many there are; null: a dense family
+  uint32_t experts = 0, experts_per_token = 0;  // where the keys are absent
+  const char* hidden = nullptr;                 // key of an expert's width
+  uint32_t hidden_size = 0;
+  ExpertWeights weights = ExpertWeights::kOfChosen;
+  bool gguf_chosen = true;  // what llama.cpp does, whose files do not say
+  bool stacked = false;     // in Hugging Face files: all experts in one tensor, gate and up after one another
+  const char* module = "mlp.experts.";  // in Hugging Face files, with the router and the three of an expert
+  const char* router = "mlp.gate.weight";
+  const char* gate = "gate_proj.weight";
+  const char* up = "up_proj.weight";
+  const char* down = "down_proj.weight";
+};
+
 struct Family {
   std::string_view name;           // model_type of config.json
   std::string_view architecture;   // general.architecture of GGUF; empty: not read from there
@@ -74,13 +98,16 @@ struct Family {
   bool fused = false;        // q, k, v in one tensor; gate and up in one
   bool multipliers = false;  // has keys for Multipliers
   SlidingWindow window = SlidingWindow::kNever;
+  bool norm_all_heads = false;
+  ExpertFamily experts = {};
 };
 
 std::span<const Family> families();
 
 // The family of a model_type or a general.architecture; null: none.
 const Family* family_of_config(std::string_view model_type);
-const Family* family_of_gguf(std::string_view architecture);
+// `experts`: the file has some. Mixtral's files call themselves llama.
+const Family* family_of_gguf(std::string_view architecture, bool experts = false);
 
 // Why there is no such family: what it needs, or the names in `known`.
 std::string refusal_of(std::string_view name, const std::string& known);

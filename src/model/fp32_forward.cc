@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "base/error.h"
 
 namespace brim {
 namespace {
 
-std::vector<float> read_tensor(const TensorSource& source, TensorRole role, uint32_t layer = 0) {
-  const TensorId id{role, layer};
+std::vector<float> read_tensor(const TensorSource& source, TensorRole role, uint32_t layer = 0,
+                               uint32_t expert = 0) {
+  const TensorId id{role, layer, expert};
   if (!has_tensor(source.description(), id)) return {};
   const TensorShape shape = tensor_shape(source.description(), role);
   std::vector<float> values(shape.rows * shape.columns);
@@ -74,13 +77,17 @@ Fp32Forward::Fp32Forward(const TensorSource& source, uint64_t context)
       attended_(model_.query_width()),
       k_(model_.kv_width()),
       v_(model_.kv_width()),
-      gate_(model_.hidden),
-      up_(model_.hidden),
       cosines_(model_.head_size / 2),
       sines_(model_.head_size / 2),
       logits_(model_.vocabulary) {
   for (uint32_t i = 0; i < model_.layers; ++i) {
     const auto read = [&](TensorRole role) { return read_tensor(source, role, i); };
+    std::vector<Ffn> experts;
+    for (uint32_t e = 0; e < model_.experts; ++e) {
+      experts.push_back({.w_gate = read_tensor(source, TensorRole::kExpertGate, i, e),
+                         .w_up = read_tensor(source, TensorRole::kExpertUp, i, e),
+                         .w_down = read_tensor(source, TensorRole::kExpertDown, i, e)});
+    }
     layers_.push_back({.attention_norm = read(TensorRole::kAttentionNorm),
                        .wq = read(TensorRole::kQuery),
                        .wk = read(TensorRole::kKey),
@@ -92,9 +99,11 @@ Fp32Forward::Fp32Forward(const TensorSource& source, uint64_t context)
                        .k_norm = read(TensorRole::kKeyNorm),
                        .wo = read(TensorRole::kAttentionOut),
                        .ffn_norm = read(TensorRole::kFfnNorm),
-                       .w_gate = read(TensorRole::kGate),
-                       .w_up = read(TensorRole::kUp),
-                       .w_down = read(TensorRole::kDown),
+                       .ffn = {.w_gate = read(TensorRole::kGate),
+                               .w_up = read(TensorRole::kUp),
+                               .w_down = read(TensorRole::kDown)},
+                       .router = read(TensorRole::kRouter),
+                       .experts = std::move(experts),
                        .keys = {},
                        .values = {}});
   }
@@ -144,6 +153,34 @@ void Fp32Forward::attend(const Layer& layer) {
   }
 }
 
+// x_ += weight * w_down (silu(w_gate normed_) * (w_up normed_)).
+void Fp32Forward::feed_forward(const Ffn& ffn, float weight) {
+  gate_.resize(ffn.w_gate.size() / model_.dim);
+  up_.resize(gate_.size());
+  multiply(ffn.w_gate, normed_, {}, gate_);
+  multiply(ffn.w_up, normed_, {}, up_);
+  for (size_t i = 0; i < gate_.size(); ++i) gate_[i] = silu(gate_[i]) * up_[i];
+  multiply(ffn.w_down, gate_, {}, branch_);
+  for (float& value : branch_) value *= weight;
+  add_to(x_, branch_);
+}
+
+// The experts_per_token most probable experts, with their probabilities, or those divided by their sum.
+void Fp32Forward::mix_experts(const Layer& layer) {
+  choices_.resize(model_.experts);
+  multiply(layer.router, normed_, {}, choices_);
+  softmax(choices_);
+  std::vector<uint32_t> order(model_.experts);
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::stable_sort(order, std::greater(), [&](uint32_t e) { return choices_[e]; });
+  order.resize(model_.experts_per_token);
+  float sum = 0.0f;
+  for (const uint32_t e : order) sum += choices_[e];
+  for (const uint32_t e : order) {
+    feed_forward(layer.experts[e], model_.softmax_chosen ? choices_[e] / sum : choices_[e]);
+  }
+}
+
 std::span<const float> Fp32Forward::step(uint32_t token) {
   if (token >= model_.vocabulary) {
     throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
@@ -156,6 +193,10 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
   }
   const size_t size = model_.head_size;
   const auto each_head = [&](std::span<float> heads, std::span<const float> norm) {
+    if (model_.norm_all_heads) {
+      rms_norm(heads, norm, model_.norm_eps, heads);
+      norm = {};
+    }
     for (size_t i = 0; i < heads.size(); i += size) {
       const std::span<float> head = heads.subspan(i, size);
       if (!norm.empty()) rms_norm(head, norm, model_.norm_eps, head);
@@ -178,11 +219,8 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     add_to(x_, branch_);
 
     rms_norm(x_, layer.ffn_norm, model_.norm_eps, normed_);
-    multiply(layer.w_gate, normed_, {}, gate_);
-    multiply(layer.w_up, normed_, {}, up_);
-    for (size_t i = 0; i < gate_.size(); ++i) gate_[i] = silu(gate_[i]) * up_[i];
-    multiply(layer.w_down, gate_, {}, branch_);
-    add_to(x_, branch_);
+    if (!layer.router.empty()) mix_experts(layer);
+    if (!layer.ffn.w_gate.empty()) feed_forward(layer.ffn, 1.0f);
   }
   rms_norm(x_, final_norm_, model_.norm_eps, normed_);
   multiply(model_.tied_embeddings ? embedding_ : lm_head_, normed_, {}, logits_);

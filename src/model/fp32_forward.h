@@ -29,19 +29,27 @@ class Fp32Forward {
  private:
   using Vector = std::vector<float>;
 
+  struct Ffn {
+    Vector w_gate, w_up;  // [hidden][dim]
+    Vector w_down;        // [dim][hidden]
+  };
+
   struct Layer {
     Vector attention_norm;  // [dim]
     Vector wq, wk, wv;      // [heads * head_size][dim], [kv_heads * head_size][dim] twice
     Vector bq, bk, bv;      // empty without qkv_bias
-    Vector q_norm, k_norm;  // [head_size]; empty without qk_norm
+    Vector q_norm, k_norm;  // [head_size], of all heads [heads * head_size]; empty without qk_norm
     Vector wo;              // [dim][heads * head_size]
     Vector ffn_norm;        // [dim]
-    Vector w_gate, w_up;    // [hidden][dim]
-    Vector w_down;          // [dim][hidden]
-    Vector keys, values;    // [position][kv_heads * head_size]
+    Ffn ffn;                // of a dense model, or the expert that all tokens share; empty without
+    Vector router;          // [experts][dim]; empty without
+    std::vector<Ffn> experts;
+    Vector keys, values;  // [position][kv_heads * head_size]
   };
 
   void attend(const Layer& layer);
+  void feed_forward(const Ffn& ffn, float weight);
+  void mix_experts(const Layer& layer);
   void rotate(std::span<float> head) const;
 
   ModelDescription model_;
@@ -55,7 +63,8 @@ class Fp32Forward {
   Vector x_, normed_, branch_;  // [dim]
   Vector q_, attended_;         // [heads * head_size]
   Vector k_, v_;                // [kv_heads * head_size]
-  Vector gate_, up_;            // [hidden]
+  Vector gate_, up_;            // [hidden], of an expert [expert_hidden]
+  Vector choices_;              // [experts]
   Vector scores_;               // [position + 1]
   Vector cosines_, sines_;      // [head_size / 2], of the position
   Vector logits_;               // [vocabulary]

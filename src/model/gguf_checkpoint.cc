@@ -186,16 +186,12 @@ class GgufCheckpoint final : public TensorSource {
       unclaimed.erase(kShortFactors);
       unclaimed.erase(kLongFactors);
     }
-    entries_.resize(uint64_t{model.layers} * kTensorRoles);
-    for (uint32_t layer = 0; layer < model.layers; ++layer) {
-      for (const RoleRow& row : kRoles) {
-        const TensorId id{row.role, layer};
-        if (!has_tensor(model, id)) continue;
-        const TensorSlot slot = gguf_slot(*described_.family, model, id, described_.tied);
-        entries_[index(id)] = resolve(id, slot);
-        unclaimed.erase(slot.tensor);
-      }
-    }
+    entries_.resize(index_.size());
+    for_each_tensor(model, [&](TensorId id) {
+      const TensorSlot slot = gguf_slot(*described_.family, model, id, described_.tied);
+      entries_[index(id)] = resolve(id, slot);
+      unclaimed.erase(slot.tensor);
+    });
     if (!unclaimed.empty()) {
       throw Error(concat(path, ": tensor '", *unclaimed.begin(),
                          "' has no place in the model that the metadata describe; it is not supported"));
@@ -260,9 +256,7 @@ class GgufCheckpoint final : public TensorSource {
     return all;
   }
 
-  static uint64_t index(TensorId id) {
-    return uint64_t{id.layer} * kTensorRoles + static_cast<uint64_t>(id.role);
-  }
+  uint64_t index(TensorId id) const { return index_.of(id); }
 
   const MappedFile& file_of(const std::string& tensor) const {
     for (const auto& part : parts_) {
@@ -279,7 +273,9 @@ class GgufCheckpoint final : public TensorSource {
     const GgufTensor& tensor = found->second;
     const uint64_t columns = tensor_shape(description(), id.role).columns;
     const std::vector<uint64_t> expected =
-        is_vector(id.role) ? std::vector{columns} : std::vector{columns, slot.tensor_rows};
+        is_vector(id.role)  ? std::vector{columns}
+        : slot.experts != 0 ? std::vector{columns, slot.tensor_rows / slot.experts, slot.experts}
+                            : std::vector{columns, slot.tensor_rows};
     if (tensor.sizes != expected) throw Error(where + " has another shape than the metadata imply");
     if (!is_readable(tensor.type)) {
       throw Error(concat(where, " is ", ggml_type_name(tensor.type),
@@ -293,7 +289,8 @@ class GgufCheckpoint final : public TensorSource {
   Gguf gguf_;
   GgufDescription described_;
   std::optional<TokenizerArrays> tokenizer_;
-  std::vector<Entry> entries_;  // [layer][role]
+  TensorIndex index_{described_.model};
+  std::vector<Entry> entries_;  // by index_
 };
 
 // A count that must be there and not 0.
@@ -332,13 +329,20 @@ Multipliers multipliers(const GgufMetadata& metadata, const Family& family) {
 GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   const GgufMetadata metadata(gguf, origin);
   const std::string arch = metadata.text("general.architecture").value_or("");
-  const Family* family = family_of_gguf(arch);
+  const auto key = [&](const char* name) { return arch + "." + name; };
+  const uint32_t experts = metadata.count(key("expert_count")).value_or(0);
+  const Family* family = family_of_gguf(arch, experts > 0);
   if (family == nullptr) {
     metadata.refuse("architecture " + refusal_of(arch, known_architectures()));
   }
-  const auto key = [&](const char* name) { return arch + "." + name; };
-  if (metadata.count(key("expert_count")).value_or(0) > 0) {
-    metadata.refuse("mixtures of experts are not supported");
+  if ((experts > 0) != (family->experts.count != nullptr)) {
+    metadata.refuse(concat("expert_count is ", experts, ", which is not supported in a ", family->name));
+  }
+  if (metadata.count(key("expert_group_count")).value_or(1) > 1) {
+    metadata.refuse("expert_group_count: a choice of experts by groups is not supported");
+  }
+  if (metadata.count(key("expert_shared_feed_forward_length")).value_or(0) > 0) {
+    metadata.refuse("expert_shared_feed_forward_length: a shared expert is not supported in this family");
   }
   const auto embedding = gguf.tensors.find("token_embd.weight");
   if (embedding == gguf.tensors.end() || embedding->second.sizes.size() != 2) {
@@ -354,7 +358,16 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   model.vocabulary = static_cast<uint32_t>(vocabulary);
   model.dim = size(metadata, key("embedding_length"));
   model.layers = size(metadata, key("block_count"));
-  model.hidden = size(metadata, key("feed_forward_length"));
+  if (experts == 0) {
+    model.hidden = size(metadata, key("feed_forward_length"));
+  } else {
+    model.experts = experts;
+    model.experts_per_token = size(metadata, key("expert_used_count"));
+    model.expert_hidden = metadata.has(key("expert_feed_forward_length"))
+                              ? size(metadata, key("expert_feed_forward_length"))
+                              : size(metadata, key("feed_forward_length"));
+    model.softmax_chosen = family->experts.gguf_chosen;
+  }
   model.heads = size(metadata, key("attention.head_count"));
   model.kv_heads = metadata.count(key("attention.head_count_kv")).value_or(model.heads);
   model.trained_context = size(metadata, key("context_length"));
@@ -393,6 +406,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
                                              fold_of(model, result.multipliers, TensorRole::kLmHead);
   model.qkv_bias = gguf.tensors.contains("blk.0.attn_q.bias");
   model.qk_norm = family->qk_norm;
+  model.norm_all_heads = family->norm_all_heads;
   const uint32_t window =
       metadata.count(key("attention.sliding_window")).value_or(default_window(*family, model));
   if (window != 0 && window < model.trained_context) {

@@ -239,7 +239,8 @@ TEST(GgufCheckpoint, UnsupportedModelsAreRefusedByName) {
   const auto nothing = [](GgufWriter&) {};
   EXPECT_NO_THROW(open("llama", nothing));
   EXPECT_REFUSED(open("gemma", nothing), "model.gguf: architecture 'gemma' needs GELU");
-  EXPECT_REFUSED(open("llama", [](auto& w) { w.count("llama.expert_count", 8); }), "mixtures of experts");
+  EXPECT_REFUSED(open("llama", [](auto& w) { w.count("llama.expert_count", 8); }), "expert_used_count");
+  EXPECT_REFUSED(open("deepseek2", nothing), "'deepseek2' needs a choice of experts by groups");
   EXPECT_REFUSED(open("llama", [](auto& w) { w.count("llama.rope.dimension_count", 16); }),
                  "rope.dimension_count");
   EXPECT_REFUSED(open("llama", [](auto& w) { w.count("llama.attention.value_length", 16); }),
@@ -345,7 +346,8 @@ TEST(GgufTokenizer, ArraysThatDoNotFitTogetherAreRefused) {
   EXPECT_EQ(whole->scores, (std::vector<float>{0.0f, -1.0f}));
   EXPECT_EQ(whole->merges, (std::vector<std::string>{"a b"}));
   EXPECT_EQ(whole->add_bos, false);
-  EXPECT_EQ(whole->chat_templates, (std::vector<std::pair<std::string, std::string>>{{"default", "{{ x }}"}}));
+  EXPECT_EQ(whole->chat_templates,
+            (std::vector<std::pair<std::string, std::string>>{{"default", "{{ x }}"}}));
   EXPECT_REFUSED(read([](auto& w) { w.numbers("tokenizer.ggml.scores", {0.0f}); }), "not of one length");
   EXPECT_REFUSED(read([](auto& w) { w.count("tokenizer.ggml.bos_token_id", 2); }),
                  "special token 2 does not exist");

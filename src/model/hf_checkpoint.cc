@@ -194,13 +194,8 @@ class HfCheckpoint final : public TensorSource {
     prefix_ = files_.find("model.embed_tokens.weight") != nullptr ? "model." : "";
     keep_head_that_differs();
     const ModelDescription& model = config_.model;
-    entries_.resize(uint64_t{model.layers} * kTensorRoles);
-    for (uint32_t layer = 0; layer < model.layers; ++layer) {
-      for (const RoleRow& row : kRoles) {
-        const TensorId id{row.role, layer};
-        if (has_tensor(model, id)) entries_[index(id)] = resolve(id);
-      }
-    }
+    entries_.resize(index_.size());
+    for_each_tensor(model, [&](TensorId id) { entries_[index(id)] = resolve(id); });
     refuse_unclaimed();
   }
 
@@ -283,9 +278,7 @@ class HfCheckpoint final : public TensorSource {
   }
 
  private:
-  static uint64_t index(TensorId id) {
-    return uint64_t{id.layer} * kTensorRoles + static_cast<uint64_t>(id.role);
-  }
+  uint64_t index(TensorId id) const { return index_.of(id); }
 
   static HfConfig read_config(const fs::path& directory) {
     const fs::path path = directory / "config.json";
@@ -353,7 +346,9 @@ class HfCheckpoint final : public TensorSource {
     const Located& located = require(name);
     const uint64_t columns = tensor_shape(config_.model, id.role).columns;
     require_shape(located, name,
-                  is_vector(id.role) ? std::vector{columns} : std::vector{slot.tensor_rows, columns});
+                  is_vector(id.role)  ? std::vector{columns}
+                  : slot.experts != 0 ? std::vector{slot.experts, slot.tensor_rows / slot.experts, columns}
+                                      : std::vector{slot.tensor_rows, columns});
     PlainMatrix matrix{float_format(located, name), located.tensor.data};
     if (matrix.format == FloatFormat::kF8E4m3)
       matrix.scales = block_scales(module, slot.tensor_rows, columns);
@@ -553,7 +548,8 @@ class HfCheckpoint final : public TensorSource {
   uint64_t rounded_scales_ = 0;
   bool head_kept_ = false;         // of embeddings that are said to be tied
   std::set<std::string> claimed_;  // names of the tensors that the model uses
-  std::vector<Entry> entries_;     // [layer][role]
+  TensorIndex index_{config_.model};
+  std::vector<Entry> entries_;  // by index_
 };
 
 }  // namespace

@@ -98,6 +98,11 @@ class Fields {
     return list;
   }
 
+  bool is_empty_list(const char* key) const {
+    const json* value = find(key);
+    return value != nullptr && value->is_array() && value->empty();
+  }
+
   bool flag(const char* key, bool otherwise) const {
     const json* value = find(key);
     if (value == nullptr) return otherwise;
@@ -140,11 +145,23 @@ const Family& family_of(const Fields& config) {
 constexpr uint32_t kQwenWindowLayers = 28;  // default of max_window_layers in Qwen2Config and Qwen3Config
 
 // What the family's reference implementation can do and Brim cannot.
-void refuse_unsupported(const Fields& config) {
+void refuse_unsupported(const Fields& config, const Family& family) {
   for (const char* experts : {"num_local_experts", "num_experts", "n_routed_experts"}) {
-    if (config.count(experts).value_or(0) > 0) {
-      config.refuse(concat(experts, ": mixtures of experts are not supported"));
+    const bool known = family.experts.count != nullptr && std::string_view(family.experts.count) == experts;
+    if (!known && config.count(experts).value_or(0) > 0) {
+      config.refuse(concat(experts, ": experts are not supported in a ", family.name));
     }
+  }
+  for (const char* groups : {"n_group", "topk_group"}) {
+    if (config.count(groups).value_or(1) > 1) {
+      config.refuse(concat(groups, ": a choice of experts by groups is not supported"));
+    }
+  }
+  if (config.has("clip_qkv")) config.refuse("clip_qkv: clipped queries, keys and values are not supported");
+  if (config.count("decoder_sparse_step").value_or(1) != 1 ||
+      (config.has("mlp_only_layers") && !config.is_empty_list("mlp_only_layers"))) {
+    config.refuse(
+        "some layers have no experts (decoder_sparse_step, mlp_only_layers), which is not supported");
   }
   const std::string activation = config.text("hidden_act").value_or("silu");
   if (activation != "silu" && activation != "swish") {
@@ -401,9 +418,19 @@ Multipliers multipliers(const Fields& config, const Family& family) {
           .logits = 1.0 / positive("logits_scaling")};
 }
 
+void read_experts(const Fields& config, const ExpertFamily& family, HfConfig& result) {
+  ModelDescription& model = result.model;
+  model.experts = config.size(family.count, family.experts, result.absent);
+  model.experts_per_token = config.size("num_experts_per_tok", family.experts_per_token, result.absent);
+  model.expert_hidden = config.size(family.hidden, family.hidden_size, result.absent);
+  model.softmax_chosen = family.weights == ExpertWeights::kSwitch
+                             ? config.flag("norm_topk_prob", false)
+                             : family.weights == ExpertWeights::kOfChosen;
+}
+
 HfConfig describe(const Fields& config) {
   const Family& family = family_of(config);
-  refuse_unsupported(config);
+  refuse_unsupported(config, family);
 
   const HfDefaults& defaults = family.hf;
   HfConfig result{
@@ -415,7 +442,7 @@ HfConfig describe(const Fields& config) {
   model.dim = size("hidden_size", defaults.hidden_size);
   model.layers = size("num_hidden_layers", defaults.num_hidden_layers);
   model.heads = size("num_attention_heads", defaults.num_attention_heads);
-  model.hidden = size("intermediate_size", defaults.intermediate_size);
+  if (family.experts.count == nullptr) model.hidden = size("intermediate_size", defaults.intermediate_size);
   model.vocabulary = size("vocab_size", defaults.vocab_size);
   model.trained_context = size("max_position_embeddings", defaults.max_position_embeddings);
   model.kv_heads = config.mentions("num_key_value_heads") || defaults.num_key_value_heads == 0
@@ -425,6 +452,8 @@ HfConfig describe(const Fields& config) {
   result.tied = config.flag("tie_word_embeddings", defaults.tie_word_embeddings);
   model.qkv_bias = family.qkv_bias || config.flag("attention_bias", false);
   model.qk_norm = family.qk_norm;
+  model.norm_all_heads = family.norm_all_heads;
+  if (family.experts.count != nullptr) read_experts(config, family.experts, result);
   model.rope_pairing = RopePairing::kHalfSplit;
   if (const auto head_size = config.count("head_dim")) {
     model.head_size = *head_size;

@@ -194,7 +194,21 @@ TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
                         "RMSNorm of what attention and FFN give before it is added");
   EXPECT_CONFIG_REFUSED((json{{"model_type", "mamba"}}),
                         "model_type 'mamba' is not supported; known are llama");
-  EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}), "num_local_experts: mixtures of experts");
+  EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}),
+                        "num_local_experts: experts are not supported in a llama");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "deepseek_v3"}}),
+                        "'deepseek_v3' needs a choice of experts by groups");
+  const auto moe = [](json more) {
+    more["model_type"] = "qwen3_moe";
+    return more;
+  };
+  EXPECT_CONFIG_REFUSED(moe({{"n_group", 8}}), "n_group: a choice of experts by groups");
+  EXPECT_CONFIG_REFUSED(moe({{"mlp_only_layers", {0}}}), "some layers have no experts");
+  EXPECT_CONFIG_REFUSED(moe({{"num_experts_per_tok", 200}}), "experts_per_token is 200");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "olmoe"}, {"clip_qkv", 8.0}}), "clip_qkv");
+  EXPECT_CONFIG_REFUSED(
+      (json{{"model_type", "olmoe"}, {"num_attention_heads", 16}, {"num_key_value_heads", 8}}),
+      "norms over all heads of q and k");
   EXPECT_CONFIG_REFUSED((json{{"hidden_act", "gelu"}}), "hidden_act 'gelu'");
   EXPECT_CONFIG_REFUSED((json{{"mlp_bias", true}}), "mlp_bias");
   EXPECT_CONFIG_REFUSED((json{{"partial_rotary_factor", 0.5}}), "partial_rotary_factor");

@@ -15,6 +15,8 @@ struct PublishedShape {
   float norm_eps;
   double rope_theta;
   bool tied, qkv_bias, qk_norm, llama32_scaling;
+  uint32_t experts = 0, experts_per_token = 0, expert_hidden = 0;
+  bool softmax_chosen = false, norm_all_heads = false;
 };
 
 const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
@@ -23,13 +25,14 @@ const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
                                      .high_freq_factor = 4.0,
                                      .original_context = 8192.0};
 
-// Source: config.json of meta-llama/Llama-2-7b-hf, JackFram/llama-68m (which others let draft), TinyLlama/TinyLlama-1.1B-Chat-v1.0,
-// meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B and -3B, Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, -1.7B and
-// -4B, HuggingFaceTB/SmolLM2-135M, -360M and -1.7B, microsoft/Phi-3.5-mini-instruct (whose longrope factors
-// are left out: they change no size).
+// Source: config.json of meta-llama/Llama-2-7b-hf, JackFram/llama-68m (which others let draft),
+// TinyLlama/TinyLlama-1.1B-Chat-v1.0, meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B and -3B,
+// Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, -1.7B and -4B, HuggingFaceTB/SmolLM2-135M, -360M and -1.7B,
+// microsoft/Phi-3.5-mini-instruct (whose longrope factors are left out: they change no size),
+// allenai/OLMoE-1B-7B-0924, Qwen/Qwen3-30B-A3B, mistralai/Mixtral-8x7B-v0.1.
 constexpr std::array kPublished = {
     // clang-format off
-    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2
+    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2, experts, of a token, their hidden, softmax over the chosen, norms over all heads
     PublishedShape{"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, false, false},
     PublishedShape{"llama-68m", 768, 2, 12, 12, 64, 3072, 32000, 2048, 1e-6f, 1e4, false, false, false, false},
     PublishedShape{"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, false, false},
@@ -44,6 +47,9 @@ constexpr std::array kPublished = {
     PublishedShape{"smollm2-360m", 960, 32, 15, 5, 64, 2560, 49152, 8192, 1e-5f, 1e5, true, false, false, false},
     PublishedShape{"smollm2-1.7b", 2048, 24, 32, 32, 64, 8192, 49152, 8192, 1e-5f, 1.3e5, true, false, false, false},
     PublishedShape{"phi3.5-mini", 3072, 32, 32, 32, 96, 8192, 32064, 131072, 1e-5f, 1e4, false, false, false, false},
+    PublishedShape{"olmoe-1b-7b", 2048, 16, 16, 16, 128, 0, 50304, 4096, 1e-5f, 1e4, false, false, true, false, 64, 8, 1024, false, true},
+    PublishedShape{"qwen3-30b-a3b", 2048, 48, 32, 4, 128, 0, 151936, 40960, 1e-6f, 1e6, false, false, true, false, 128, 8, 768, true, false},
+    PublishedShape{"mixtral-8x7b", 4096, 32, 32, 8, 128, 0, 32000, 32768, 1e-5f, 1e6, false, false, false, false, 8, 2, 14336, true, false},
     // clang-format on
 };
 
@@ -89,7 +95,8 @@ class Synthetic final : public TensorSource {
     check_read(model_, id, first_row, rows, out.size());
     if (id.role == TensorRole::kLmHead && model_.tied_embeddings) id.role = TensorRole::kEmbedding;
     const uint64_t columns = tensor_shape(model_, id.role).columns;
-    const uint64_t tensor = split_mix(seed_ ^ split_mix((static_cast<uint64_t>(id.role) << 32) | id.layer));
+    const uint64_t tensor = split_mix(
+        seed_ ^ split_mix((static_cast<uint64_t>(id.role) << 32) | (uint64_t{id.expert} << 16) | id.layer));
     float mean = 0.0f;
     float sigma = 0.0f;
     switch (row_of(id.role).kind) {
@@ -138,6 +145,11 @@ std::unique_ptr<TensorSource> open_synthetic(const std::string& name) {
     model.tied_embeddings = shape.tied;
     model.qkv_bias = shape.qkv_bias;
     model.qk_norm = shape.qk_norm;
+    model.norm_all_heads = shape.norm_all_heads;
+    model.experts = shape.experts;
+    model.experts_per_token = shape.experts_per_token;
+    model.expert_hidden = shape.expert_hidden;
+    model.softmax_chosen = shape.softmax_chosen;
     return make_synthetic(model, kSyntheticSeed);
   }
   std::string known;

@@ -17,7 +17,46 @@ TensorShape check_rows(const ModelDescription& model, TensorId id, uint64_t firs
   return shape;
 }
 
+// Another source, but for what its description says of bits.
+class WithEightBits final : public TensorSource {
+ public:
+  WithEightBits(std::unique_ptr<TensorSource> base, RoleSet roles)
+      : base_(std::move(base)), model_(base_->description()) {
+    model_.eight_bit |= roles;
+  }
+  const ModelDescription& description() const override { return model_; }
+  void read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::span<float> out) const override {
+    base_->read_rows(id, first_row, rows, out);
+  }
+  std::span<const float> importance(TensorId id) const override { return base_->importance(id); }
+  bool is_quantised(TensorId id) const override {
+    return !has_eight_bits(model_, id.role) && base_->is_quantised(id);
+  }
+  void read_quantised_rows(TensorId id, uint64_t first_row, uint64_t rows,
+                           const QuantisedRows& out) const override {
+    base_->read_quantised_rows(id, first_row, rows, out);
+  }
+  std::vector<std::string> notes() const override {
+    std::vector<std::string> notes = base_->notes();
+    for (const RoleRow& row : kRoles) {
+      if (!model_.eight_bit.contains(row.role) || !base_->is_quantised({row.role})) continue;
+      notes.push_back(std::string(row.name) + " has four bits in the checkpoint: eight add nothing to it");
+    }
+    return notes;
+  }
+  std::optional<TokenizerArrays> embedded_tokenizer() const override { return base_->embedded_tokenizer(); }
+
+ private:
+  std::unique_ptr<TensorSource> base_;
+  ModelDescription model_;
+};
+
 }  // namespace
+
+std::unique_ptr<TensorSource> with_eight_bits(std::unique_ptr<TensorSource> source, RoleSet roles) {
+  if (roles == RoleSet{}) return source;
+  return std::make_unique<WithEightBits>(std::move(source), roles);
+}
 
 void check_read(const ModelDescription& model, TensorId id, uint64_t first_row, uint64_t rows,
                 uint64_t out_size) {

@@ -23,8 +23,8 @@ constexpr uint64_t groups_of(uint64_t columns) { return (columns + kGroup - 1) /
 // Rows that are already quantised in the image's own arithmetic: value = (q - zero) * scale. What pads the
 // last group of a row is never multiplied with anything but zero.
 struct QuantisedRows {
-  std::span<uint8_t> q;        // [rows][groups * kGroup], 0..15
-  std::span<uint8_t> zeros;    // [rows][groups], 0..15
+  std::span<uint8_t> q;        // [rows][groups * kGroup], 0..15; 0..255 where has_eight_bits
+  std::span<uint8_t> zeros;    // [rows][groups], likewise
   std::span<uint16_t> scales;  // [rows][groups], FP16 bits
 };
 
@@ -67,6 +67,10 @@ class TensorSource {
   // The tokenizer that stands in the checkpoint itself (GGUF).
   virtual std::optional<TokenizerArrays> embedded_tokenizer() const { return std::nullopt; }
 };
+
+// The source with these matrices to be held in eight bits by the image. Those that the checkpoint has
+// quantised are dequantised for it.
+std::unique_ptr<TensorSource> with_eight_bits(std::unique_ptr<TensorSource> source, RoleSet roles);
 
 // Opens any supported MODEL argument: "synthetic:NAME", "hub:ORG/NAME", a llama2.c .bin, a Hugging Face
 // directory or a .gguf file. Throws Error saying what is wrong and which forms are supported.

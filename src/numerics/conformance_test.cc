@@ -7,9 +7,11 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/oracle.h"
 #include "numerics/reciprocal.h"
+#include "numerics/rotation.h"
 #include "numerics/rsqrt.h"
 #include "numerics/silu.h"
 #include "numerics/sums.h"
@@ -124,6 +126,21 @@ TEST(Conformance, Vectors) {
               for (int8_t code : k) hash.add(fl(code));
             }),
             0xE7DE4B88FD88CBC5u);
+  EXPECT_EQ(hash_of_vectors([](const float* x, ResultHash& hash) {
+              uint8_t k[100];
+              const Kv4Scale scale = quantise_kv4(x, 100, k);
+              hash.add(fp16_to_float(scale.scale));
+              hash.add(fl(scale.zero));
+              for (uint8_t code : k) hash.add(fl(code));
+            }),
+            0x9832FB6CE51513E5u);
+  EXPECT_EQ(hash_of_vectors([](const float* x, ResultHash& hash) {
+              float head[64];
+              std::copy(x, x + 64, head);
+              rotate(head, 64);
+              for (float value : head) hash.add(value);
+            }),
+            0xB318D2E8D68F4365u);
 }
 
 }  // namespace

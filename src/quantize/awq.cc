@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/concat.h"
 #include "base/parallel.h"
 #include "quantize/rtn.h"
 
@@ -65,6 +66,9 @@ AwqSource::AwqSource(const TensorSource& base)
     attention_[layer].scale.assign(model_.query_width(), 1.0f);
     normed_ffn_[layer].scale.assign(model_.dim, 1.0f);
     hidden_[layer].scale.assign(model_.hidden, 1.0f);
+    for (Input& input : expert_hidden_.emplace_back(model_.experts)) {
+      input.scale.assign(model_.expert_hidden, 1.0f);
+    }
   }
   final_.scale.assign(model_.dim, 1.0f);
 }
@@ -73,6 +77,9 @@ AwqSource::AwqSource(const TensorSource& base, const InputMoments& moments, uint
                      const Progress& progress)
     : AwqSource(base) {
   const uint64_t inputs = uint64_t{layers_} * kInputsPerLayer + 1;
+  for (const auto& layer : moments.expert_hidden) {
+    for (const auto& expert : layer) unreached_ += expert.empty();
+  }
   ProgressCounter counter(progress, inputs);
   for_each_index(threads, inputs, [&](uint64_t index) {
     search_input(index, moments);
@@ -88,36 +95,63 @@ void AwqSource::search_layer(uint32_t layer, const InputMoments& moments, uint32
 
 // The inputs of all layers in turn, and that of the LM head.
 void AwqSource::search_input(uint64_t index, const InputMoments& moments) {
+  using enum TensorRole;
   const auto layer = static_cast<uint32_t>(index / kInputsPerLayer);
-  constexpr TensorRole kQkv[] = {TensorRole::kQuery, TensorRole::kKey, TensorRole::kValue};
-  constexpr TensorRole kOut[] = {TensorRole::kAttentionOut};
-  constexpr TensorRole kGateUp[] = {TensorRole::kGate, TensorRole::kUp};
-  constexpr TensorRole kDown[] = {TensorRole::kDown};
-  constexpr TensorRole kLmHead[] = {TensorRole::kLmHead};
   if (layer == layers_) {
-    search(0, kLmHead, false, moments.final, &final_);
-  } else if (index % kInputsPerLayer == 0) {
-    search(layer, kQkv, false, moments.normed_attention[layer], &normed_attention_[layer]);
-  } else if (index % kInputsPerLayer == 1) {
-    search(layer, kOut, true, moments.attention[layer], &attention_[layer]);
-  } else if (index % kInputsPerLayer == 2) {
-    search(layer, kGateUp, false, moments.normed_ffn[layer], &normed_ffn_[layer]);
-  } else {
-    search(layer, kDown, false, moments.hidden[layer], &hidden_[layer]);
+    const TensorId head[] = {{kLmHead}};
+    return search(head, false, moments.final, &final_);
   }
+  switch (index % kInputsPerLayer) {
+    case 0: {
+      const TensorId qkv[] = {{kQuery, layer}, {kKey, layer}, {kValue, layer}};
+      return search(qkv, false, moments.normed_attention[layer], &normed_attention_[layer]);
+    }
+    case 1: {
+      const TensorId out[] = {{kAttentionOut, layer}};
+      return search(out, true, moments.attention[layer], &attention_[layer]);
+    }
+    case 2: {
+      std::vector<TensorId> gate_up;
+      if (model_.hidden > 0) gate_up = {{kGate, layer}, {kUp, layer}};
+      for (uint32_t expert = 0; expert < model_.experts; ++expert) {
+        gate_up.push_back({kExpertGate, layer, expert});
+        gate_up.push_back({kExpertUp, layer, expert});
+      }
+      return search(gate_up, false, moments.normed_ffn[layer], &normed_ffn_[layer]);
+    }
+    default:
+      if (model_.hidden > 0) {
+        const TensorId down[] = {{kDown, layer}};
+        search(down, false, moments.hidden[layer], &hidden_[layer]);
+      }
+      for (uint32_t expert = 0; expert < model_.experts; ++expert) {
+        search_expert(layer, expert, moments.expert_hidden[layer][expert]);
+      }
+  }
+}
+
+// An expert that the text has not reached keeps its scales of 1.
+void AwqSource::search_expert(uint32_t layer, uint32_t expert, const std::vector<float>& moments) {
+  if (moments.empty()) return;
+  const TensorId down[] = {{TensorRole::kExpertDown, layer, expert}};
+  search(down, false, moments, &expert_hidden_[layer][expert]);
 }
 
 // `heads`: the channels are attention outputs, produced by V rows that the query heads of a group share, so
 // those channels share a scale.
-void AwqSource::search(uint32_t layer, std::span<const TensorRole> matrices, bool heads,
-                       const std::vector<float>& moments, Input* input) const {
+void AwqSource::search(std::span<const TensorId> matrices, bool heads, const std::vector<float>& moments,
+                       Input* input) const {
   const ModelDescription& model = base_.description();
   input->scale.assign(moments.size(), 1.0f);
   input->importance = moments;
-  const auto fixed = [&](TensorRole role) { return base_.is_quantised({role, layer}); };
+  const auto fixed = [&](TensorId id) { return base_.is_quantised(id); };
   if (std::any_of(matrices.begin(), matrices.end(), fixed)) return;
-  if (heads && fixed(TensorRole::kValue)) return;
-  if (matrices[0] == TensorRole::kDown && fixed(TensorRole::kUp)) return;
+  const auto fixed_producer = [&](TensorRole role) {
+    return fixed({role, matrices[0].layer, row_of(role).per_expert ? matrices[0].expert : 0});
+  };
+  if (heads && fixed_producer(TensorRole::kValue)) return;
+  if (matrices[0].role == TensorRole::kDown && fixed_producer(TensorRole::kUp)) return;
+  if (matrices[0].role == TensorRole::kExpertDown && fixed_producer(TensorRole::kExpertUp)) return;
 
   std::vector<float> shared = moments;
   if (heads) {
@@ -135,12 +169,14 @@ void AwqSource::search(uint32_t layer, std::span<const TensorRole> matrices, boo
   }
 
   std::vector<std::vector<float>> rows;
-  for (const TensorRole role : matrices) {
-    const auto [count, columns] = tensor_shape(model, role);
-    const uint64_t step = std::max<uint64_t>(1, count / kSampleRows);
+  for (const TensorId id : matrices) {
+    if (has_eight_bits(model, id.role)) continue;  // fine enough without
+    const auto [count, columns] = tensor_shape(model, id.role);
+    const uint64_t sampled = std::max<uint64_t>(1, kSampleRows / tensors_of_layer(model, id.role));
+    const uint64_t step = std::max<uint64_t>(1, count / sampled);
     for (uint64_t row = 0; row < count; row += step) {
       rows.emplace_back(columns);
-      base_.read_rows({role, layer}, row, 1, rows.back());
+      base_.read_rows(id, row, 1, rows.back());
     }
   }
 
@@ -169,7 +205,12 @@ const AwqSource::Input* AwqSource::input_of(TensorId id) const {
       return &attention_[id.layer];
     case TensorRole::kGate:
     case TensorRole::kUp:
+    case TensorRole::kRouter:
+    case TensorRole::kExpertGate:
+    case TensorRole::kExpertUp:
       return &normed_ffn_[id.layer];
+    case TensorRole::kExpertDown:
+      return &expert_hidden_[id.layer][id.expert];
     case TensorRole::kDown:
       return &hidden_[id.layer];
     case TensorRole::kLmHead:
@@ -190,6 +231,8 @@ const AwqSource::Input* AwqSource::producer_scale(TensorId id) const {
       return &normed_ffn_[id.layer];
     case TensorRole::kUp:
       return &hidden_[id.layer];
+    case TensorRole::kExpertUp:
+      return &expert_hidden_[id.layer][id.expert];
     case TensorRole::kFinalNorm:
       return &final_;
     default:
@@ -212,10 +255,20 @@ void AwqSource::read_rows(TensorId id, uint64_t first_row, uint64_t rows, std::s
     if (id.role != TensorRole::kValue && id.role != TensorRole::kValueBias) return index;
     return index / model.head_size * model.heads_per_kv() * model.head_size + index % model.head_size;
   };
-  const bool matrix = id.role == TensorRole::kValue || id.role == TensorRole::kUp;
+  const bool matrix = !is_vector(id.role);
   for (uint64_t i = 0; i < out.size(); ++i) {
     out[i] /= produced->scale[channel(matrix ? first_row + i / columns : i)];
   }
+}
+
+std::vector<std::string> AwqSource::notes() const {
+  std::vector<std::string> notes = base_.notes();
+  if (unreached_ > 0) {
+    notes.push_back(
+        concat(unreached_, " of ", uint64_t{layers_} * model_.experts,
+               " experts are never chosen in the calibration text: their channels are not scaled"));
+  }
+  return notes;
 }
 
 std::span<const float> AwqSource::importance(TensorId id) const {

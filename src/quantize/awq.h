@@ -41,7 +41,7 @@ class AwqSource : public TensorSource {
                            const QuantisedRows& out) const override {
     base_.read_quantised_rows(id, first_row, rows, out);
   }
-  std::vector<std::string> notes() const override { return base_.notes(); }
+  std::vector<std::string> notes() const override;
   std::optional<TokenizerArrays> embedded_tokenizer() const override { return base_.embedded_tokenizer(); }
 
   // The mean squares of the inputs, after scaling.
@@ -55,8 +55,9 @@ class AwqSource : public TensorSource {
   };
 
   void search_input(uint64_t index, const InputMoments& moments);
-  void search(uint32_t layer, std::span<const TensorRole> matrices, bool heads,
-              const std::vector<float>& moments, Input* input) const;
+  void search(std::span<const TensorId> matrices, bool heads, const std::vector<float>& moments,
+              Input* input) const;
+  void search_expert(uint32_t layer, uint32_t expert, const std::vector<float>& moments);
   const Input* input_of(TensorId id) const;        // whose columns it has; null: none
   const Input* producer_scale(TensorId id) const;  // whose inverse its rows carry; null: none
 
@@ -64,6 +65,8 @@ class AwqSource : public TensorSource {
   ModelDescription model_;
   uint32_t layers_;
   std::vector<Input> normed_attention_, attention_, normed_ffn_, hidden_;  // [layer]
+  std::vector<std::vector<Input>> expert_hidden_;                          // [layer][expert]
+  uint64_t unreached_ = 0;                                                 // experts, of all layers
   Input final_;
 };
 

@@ -53,6 +53,37 @@ TEST_P(Awq, TheScaledModelComputesTheSame) {
 INSTANTIATE_TEST_SUITE_P(Models, Awq, testing::ValuesIn(small_models()),
                          [](const auto& test) { return test.param.name; });
 
+// Experts 0 to 4 are reached by the text, 5 is not.
+TEST(AwqOfExperts, TheScaledModelComputesTheSameAndTellsWhichExpertsWereNotReached) {
+  ModelDescription model = small_model("plain");
+  model.hidden = 0;
+  model.experts = 6;
+  model.experts_per_token = 2;
+  model.expert_hidden = 96;
+  InputMoments moments = uneven_moments(model);
+  for (uint32_t layer = 0; layer < model.layers; ++layer) {
+    auto& experts = moments.expert_hidden.emplace_back(model.experts);
+    for (uint32_t expert = 0; expert < 5; ++expert) experts[expert] = uneven(model.expert_hidden);
+  }
+  const auto base = make_synthetic(model, 3);
+  const AwqSource scaled(*base, moments, 2, {});
+  const auto differs = [&](uint32_t expert) {
+    const TensorId down{TensorRole::kExpertDown, 1, expert};
+    return tensor_of(scaled, down) != tensor_of(*base, down);
+  };
+  EXPECT_TRUE(differs(0));
+  EXPECT_FALSE(differs(5));
+  ASSERT_EQ(scaled.notes().size(), 1u);
+  EXPECT_EQ(scaled.notes()[0].substr(0, 40), "2 of 12 experts are never chosen in the ");
+  Fp32Forward expected(*base);
+  Fp32Forward actual(scaled);
+  for (uint32_t token = 1; token < 12; ++token) {
+    const auto want = expected.step(token);
+    const auto got = actual.step(token);
+    for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-4f) << token;
+  }
+}
+
 // Sum over a matrix of squared weight errors after rounding, in the weights' own scale, each times its
 // input's mean square: the error of the product.
 double product_error(const TensorSource& source, const TensorSource& base, TensorId id,

@@ -114,6 +114,10 @@ Activations BatchForward::attend(uint32_t layer, Activations& q, Activations& k,
     start += window;
   }
   const auto prepare = [&](std::span<float> heads, std::span<const float> w, uint64_t position) {
+    if (model_.norm_all_heads) {
+      normalise(heads, w, model_.norm_eps);
+      w = {};
+    }
     for (uint64_t i = 0; i < heads.size(); i += size) {
       if (!w.empty()) normalise(heads.subspan(i, size), w, model_.norm_eps);
       rotate(heads.subspan(i, size), position);

@@ -50,7 +50,7 @@ LayerContent::LayerContent(const TensorSource& source, uint32_t layer) {
     const auto role = static_cast<TensorRole>(i);
     const TensorId id{role, is_per_layer(role) ? layer : 0};
     if (!belongs(model, role, layer) || !has_tensor(model, id) || source.is_quantised(id)) continue;
-    const Place place{tensor_shape(model, role), bytes_};
+    const Place place{tensor_shape(model, role), bytes_, has_eight_bits(model, role)};
     places_[role] = place;
     bytes_ = is_vector(role) ? bytes_ + place.shape.columns * sizeof(float)
                              : place.scales() + place.groups() * sizeof(uint16_t);
@@ -73,7 +73,12 @@ void LayerContent::put_rows(TensorRole role, uint64_t first_row, uint64_t rows, 
   const Place& place = places_.at(role);
   const uint64_t groups = groups_of(place.shape.columns);
   const uint64_t first = first_row * groups;
-  pack_nibbles(from.q, content.subspan(place.offset + first * kGroup / 2, rows * groups * kGroup / 2));
+  const auto q = content.subspan(place.offset + place.q_bytes(first), place.q_bytes(rows * groups));
+  if (place.eight_bit) {
+    std::ranges::copy(from.q, q.begin());
+  } else {
+    pack_nibbles(from.q, q);
+  }
   std::memcpy(&content[place.zeros() + first], from.zeros.data(), rows * groups);
   std::memcpy(&content[place.scales() + first * sizeof(uint16_t)], from.scales.data(),
               rows * groups * sizeof(uint16_t));
@@ -84,7 +89,12 @@ void LayerContent::get_rows(TensorRole role, uint64_t first_row, uint64_t rows,
   const Place& place = places_.at(role);
   const uint64_t groups = groups_of(place.shape.columns);
   const uint64_t first = first_row * groups;
-  unpack_nibbles(content.subspan(place.offset + first * kGroup / 2, rows * groups * kGroup / 2), out.q);
+  const auto q = content.subspan(place.offset + place.q_bytes(first), place.q_bytes(rows * groups));
+  if (place.eight_bit) {
+    std::ranges::copy(q, out.q.begin());
+  } else {
+    unpack_nibbles(q, out.q);
+  }
   std::memcpy(out.zeros.data(), &content[place.zeros() + first], rows * groups);
   std::memcpy(out.scales.data(), &content[place.scales() + first * sizeof(uint16_t)],
               rows * groups * sizeof(uint16_t));

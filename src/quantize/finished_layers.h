@@ -40,11 +40,13 @@ class LayerContent {
  private:
   struct Place {
     TensorShape shape;
-    uint64_t offset;  // of a vector, or of q, two to a byte: [rows][groups][kGroup / 2]
+    uint64_t offset;  // of a vector, or of q: [rows][groups][kGroup], two to a byte, or one of eight bits
+    bool eight_bit;
 
     uint64_t groups() const { return shape.rows * groups_of(shape.columns); }
-    uint64_t zeros() const { return offset + groups() * kGroup / 2; }  // [rows][groups]
-    uint64_t scales() const { return zeros() + groups(); }             // [rows][groups], FP16 bits
+    uint64_t q_bytes(uint64_t n) const { return n * kGroup / (eight_bit ? 1 : 2); }  // of so many groups
+    uint64_t zeros() const { return offset + q_bytes(groups()); }                    // [rows][groups]
+    uint64_t scales() const { return zeros() + groups(); }  // [rows][groups], FP16 bits
   };
 
   std::map<TensorRole, Place> places_;

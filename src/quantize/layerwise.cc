@@ -11,6 +11,7 @@
 #include "quantize/dense.h"
 #include "quantize/finished_layers.h"
 #include "quantize/gptq.h"
+#include "quantize/rtn.h"
 
 namespace brim {
 
@@ -104,6 +105,8 @@ uint64_t key_of(const TensorSource& source, const CalibrationTokens& text, const
     key = hash_bytes({static_cast<const uint8_t*>(data), bytes}, key);
   };
   mix(recipe.name, std::strlen(recipe.name));
+  const uint32_t eight_bit = model.eight_bit.bits();
+  mix(&eight_bit, sizeof eight_bit);
   mix(text.ids.data(), text.ids.size() * sizeof(uint32_t));
   mix(text.windows.data(), text.windows.size() * sizeof(uint32_t));
   mix(&model.norm_eps, sizeof model.norm_eps);
@@ -135,7 +138,7 @@ class Layerwise {
         threads_(input.threads),
         finished_(std::make_unique<FinishedLayers>(input.unfinished, key_of(base_, text_, recipe), base_)),
         progress_(input.progress("quantising")),
-        counter_(progress_, streamed_weights(model_)) {}
+        counter_(progress_, matrix_weights(model_)) {}
 
   std::unique_ptr<TensorSource> run() {
     Streams x;
@@ -168,7 +171,7 @@ class Layerwise {
   // Weights of the first `files` of the layers and the head.
   uint64_t weights_of(uint32_t files) const {
     const uint64_t head = uint64_t{model_.vocabulary} * model_.dim;
-    const uint64_t layers = streamed_weights(model_) - head;
+    const uint64_t layers = matrix_weights(model_) - head;
     return layers / model_.layers * std::min(files, model_.layers) + (files > model_.layers ? head : 0);
   }
 
@@ -285,11 +288,17 @@ class Layerwise {
         std::vector<float> w = read_slab(scaled_, id, first);
         const uint64_t count = w.size() / columns;
         if (out != nullptr) forward_.multiply(w, columns, in.exact, first, rows, out->exact);
-        if (!base_.is_quantised(id)) {
+        if (has_eight_bits(model_, role)) {
+          w = round_slab(id, first, w, [&](const QuantisedRows& to) { round_to_eight_bits(w, columns, to); });
+        } else if (!base_.is_quantised(id)) {
           if (!gptq)
             gptq =
                 std::make_unique<Gptq>(second_moments(in.rounded, columns), columns, recipe_.gptq, threads_);
-          w = round_slab(*gptq, id, first, w, in);
+          std::vector<float> correction;
+          if (recipe_.correction > 0) correction = correction_of(w, count, columns, in);
+          w = round_slab(id, first, w, [&](const QuantisedRows& to) {
+            gptq->quantise(w, correction, count, to, threads_);
+          });
         }
         if (out != nullptr) forward_.multiply(w, columns, in.rounded, first, rows, out->rounded);
         counter_.advance(count * columns);
@@ -310,19 +319,34 @@ class Layerwise {
     return moments;
   }
 
-  // Rounds rows and stores them; returns their values.
-  std::vector<float> round_slab(const Gptq& gptq, TensorId id, uint64_t first, std::span<const float> w,
-                                const Streams& in) {
+  // Eight bits are fine enough to be rounded to nearest.
+  void round_to_eight_bits(std::span<const float> w, uint64_t columns, const QuantisedRows& to) const {
+    const uint64_t groups = groups_of(columns);
+    for_each_index(threads_, w.size() / columns, [&](uint64_t row) {
+      std::vector<float> padded(groups * kGroup);
+      std::ranges::copy(w.subspan(row * columns, columns), padded.begin());
+      for (uint64_t g = 0; g < groups; ++g) {
+        const uint64_t group = row * groups + g;
+        const GroupParameters parameters =
+            quantise_group_to_eight_bits(std::span(padded).subspan(g * kGroup).first<kGroup>(),
+                                         to.q.subspan(group * kGroup).first<kGroup>());
+        to.zeros[group] = parameters.zero;
+        to.scales[group] = parameters.scale;
+      }
+    });
+  }
+
+  // Rounds rows as `round` does and stores them; returns their values.
+  template <typename Round>
+  std::vector<float> round_slab(TensorId id, uint64_t first, std::span<const float> w, const Round& round) {
     const uint64_t columns = tensor_shape(model_, id.role).columns;
     const uint64_t rows = w.size() / columns;
     const uint64_t groups = groups_of(columns);
-    std::vector<float> correction;
-    if (recipe_.correction > 0) correction = correction_of(w, rows, columns, in);
     std::vector<uint8_t> q(rows * groups * kGroup);
     std::vector<uint8_t> zeros(rows * groups);
     std::vector<uint16_t> scales(rows * groups);
     const QuantisedRows out{q, zeros, scales};
-    gptq.quantise(w, correction, rows, out, threads_);
+    round(out);
     finished_->layout(file_).put_rows(id.role, first, rows, out, content_);
     std::vector<float> values(w.size());
     for_each_index(threads_, rows, [&](uint64_t row) {

@@ -153,6 +153,20 @@ TEST_P(OfEveryShape, WhatIsQuantisedComputesAlmostWhatTheCheckpointDoes) {
   }
 }
 
+TEST_P(OfEveryShape, EightBitsComeTenTimesCloser) {
+  using enum TensorRole;
+  ModelDescription model = GetParam();
+  model.eight_bit = {kQuery, kKey, kValue, kAttentionOut, kGate, kUp, kDown, kLmHead};
+  Trial run(model, model.name + ".eight_bit");
+  const auto exact = batch_logits(run.source(), run.ids(), {30, 30});
+  const double size = distance(exact, std::vector<float>(exact.size()));
+  for (const std::string name : {"gptq", "best"}) {
+    const auto quantised = run.start(name);
+    EXPECT_TRUE(quantised->is_quantised({kDown}));
+    EXPECT_LT(distance(batch_logits(*quantised, run.ids(), {30, 30}), exact), 0.0003 * size) << name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Layerwise, OfEveryShape, testing::ValuesIn(test::small_models()),
                          [](const auto& shape) { return shape.param.name; });
 

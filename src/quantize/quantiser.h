@@ -20,8 +20,10 @@ struct InputMoments {
   std::vector<std::vector<float>> normed_attention;  // [layer][dim]: input of Q, K, V
   std::vector<std::vector<float>> attention;         // [layer][heads * head_size]: of the output projection
   std::vector<std::vector<float>> normed_ffn;        // [layer][dim]: of gate and up
-  std::vector<std::vector<float>> hidden;            // [layer][hidden]: of down
-  std::vector<float> final;                          // [dim]: of lm_head
+  std::vector<std::vector<float>> hidden;            // [layer][hidden]: of down; none without one
+  // [layer][expert][expert_hidden]: of an expert's down; empty: the text has not reached it
+  std::vector<std::vector<std::vector<float>>> expert_hidden;
+  std::vector<float> final;  // [dim]: of lm_head
 };
 
 // A calibration text, cut into windows that each start from an empty context.

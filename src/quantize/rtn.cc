@@ -160,6 +160,22 @@ GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const
   return {best.scale, best.zero};
 }
 
+GroupParameters quantise_group_to_eight_bits(std::span<const float, kGroup> w, std::span<uint8_t, kGroup> q) {
+  float low;
+  float high;
+  range_of(w.data(), &low, &high);
+  constexpr float kSteps = 255.0f;
+  const uint16_t bits = float_to_fp16(std::min((high - low) / kSteps, kMaxPlaneScale));
+  const float scale = fp16_to_float(bits);
+  const float inverse = bits == 0 ? 0.0f : 1.0f / scale;
+  const auto level = [&](float x) { return std::clamp((x + kMagic) - kMagic, 0.0f, kSteps); };
+  const float zero = bits == 0 ? kSteps / 2 + 0.5f : level(-low * inverse);
+  for (uint32_t i = 0; i < kGroup; ++i) {
+    q[i] = static_cast<uint8_t>(level(w[i] * inverse + zero));
+  }
+  return {bits, static_cast<uint8_t>(zero)};
+}
+
 GroupParameters group_range(std::span<const float, kGroup> w, std::span<const float, kGroup> importance) {
   const Candidate best = search_finest(w.data(), importance.data());
   return {best.scale, best.zero};

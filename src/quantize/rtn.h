@@ -1,4 +1,4 @@
-// 4-bit groups of 128 weights by rounding to nearest: w ~ (q - z) * s.
+// Groups of 128 weights by rounding to nearest: w ~ (q - z) * s, four bits unless said otherwise.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,11 @@ GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<uint8
 // multiplied with, so that the error is that of the product) and a finer choice of ranges.
 GroupParameters quantise_group(std::span<const float, kGroup> w, std::span<const float, kGroup> importance,
                                std::span<uint8_t, kGroup> q);
+
+// Eight bits: q and zero 0..255. The range is [min, max], zero included; the scale is at most kMaxPlaneScale,
+// so that 16 times it is an FP16 number, too.
+inline constexpr float kMaxPlaneScale = 4094.0f;
+GroupParameters quantise_group_to_eight_bits(std::span<const float, kGroup> w, std::span<uint8_t, kGroup> q);
 
 // Only the range, from the finest choice: also moved by a step to either side.
 GroupParameters group_range(std::span<const float, kGroup> w, std::span<const float, kGroup> importance);

@@ -114,6 +114,38 @@ TEST(Rtn, IsNeverWorseThanThePlainRangeFromMinToMax) {
   }
 }
 
+TEST(Rtn, EightBitsAreWithinHalfAStepAndTheirScaleHasRoomForTheHighPlane) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  for (const float size : {1e-6f, 1e-3f, 1.0f, 700.0f, 1e6f}) {
+    for (const float offset : {0.0f, 3.0f, -3.0f}) {
+      std::array<float, kGroup> w;
+      for (float& each : w) each = size * (normal(random) + offset);
+      std::array<uint8_t, kGroup> q;
+      const auto [bits, zero] = quantise_group_to_eight_bits(w, q);
+      const float scale = fp16_to_float(bits);
+      EXPECT_LT(float_to_fp16(16 * scale), 0x7C00);
+      EXPECT_EQ(fp16_to_float(float_to_fp16(16 * scale)), 16 * scale);
+      for (uint32_t i = 0; i < kGroup; ++i) {
+        const float value = static_cast<float>(q[i] - zero) * scale;
+        if (size == 1e6f) {
+          EXPECT_GE(value * w[i], 0) << "saturated weights keep their sign";
+        } else {
+          // Half a step, and what rounding the scale to FP16 takes off the range's ends.
+          EXPECT_NEAR(value, w[i], 0.5f * scale + 256 * 0x1p-24f + std::fabs(w[i]) * 0x1p-10f) << size;
+        }
+      }
+    }
+  }
+}
+
+TEST(Rtn, AGroupOfZerosStaysZeroInEightBits) {
+  const std::array<float, kGroup> w{};
+  std::array<uint8_t, kGroup> q;
+  const auto [bits, zero] = quantise_group_to_eight_bits(w, q);
+  for (const uint8_t each : q) EXPECT_EQ(static_cast<float>(each - zero) * fp16_to_float(bits), 0);
+}
+
 TEST(Rtn, AGroupOfZerosStaysZero) {
   const Quantised result = quantise(Group{});
   for (uint32_t i = 0; i < kGroup; ++i) EXPECT_EQ(result.value(i), 0);

@@ -18,7 +18,7 @@ class BusMemory final : public PhysicalMemory {
   const uint8_t* read(uint64_t address, uint64_t bytes) const override {
     const auto inside = [&](const RegionEntry& region) { return region.range().contains(address); };
     const auto region = std::ranges::find_if(image_.regions(), inside);
-    if (region != image_.regions().end() && region->file_bytes == 0) return memory_.write(address, bytes);
+    if (region != image_.regions().end() && !region->has_content()) return memory_.write(address, bytes);
     return memory_.read(address, bytes);
   }
   uint8_t* write(uint64_t address, uint64_t bytes) override { return memory_.write(address, bytes); }

@@ -50,6 +50,8 @@ class RtlExecutor final : public Executor {
   const std::vector<Record>& passes() const { return passes_; }
 
  private:
+  Pass with_rows_in_slots(const Pass& pass);
+
   const MappedImage& image_;
   const Board board_;
   Program program_;
@@ -57,6 +59,7 @@ class RtlExecutor final : public Executor {
   accelerator::Facts facts_;
   uint32_t max_tokens_ = 0;
   BusMemory memory_;
+  std::vector<uint32_t> slots_;  // of the pass's tokens, where the embedding is on the card
   std::optional<Accelerator> accelerator_;
   std::vector<float> logits_;  // [tokens that want them][vocabulary]
   std::vector<Record> passes_;

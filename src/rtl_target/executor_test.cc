@@ -56,6 +56,14 @@ TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{1, lanes, lanes, 1});
 }
 
+TEST(RtlExecutor, GivesTheReferencesLogitsWithTheEmbeddingOnTheCard) {
+  const ExecutorShape shape = executor_shapes()[0];
+  const PackedModel file(
+      *make_synthetic(shape.model, kSyntheticSeed),
+      {.board = load_board("kv260"), .embedding_on_card = true, .context = kExecutorContext});
+  expect_reference_bits(file.image(), 4, std::vector<uint32_t>{1, 4, 1});
+}
+
 // The ultra96-v2's image has rows for the logits of four tokens.
 TEST(RtlExecutor, TakesNoMoreTokensThanTheImageHasLogitsRowsFor) {
   const Board small = load_board("ultra96-v2");

@@ -64,11 +64,21 @@ InputMoments calibrate(Interpreter& interpreter, const ModelDescription& model, 
       case MatrixKind::kOut:
         moments.attention.push_back(sums[i].means());
         break;
-      case MatrixKind::kGateUp:
-        moments.normed_ffn.push_back(sums[i].means());
+      case MatrixKind::kGateUp:  // behind experts it has the router's input
+        if (model.experts == 0) moments.normed_ffn.push_back(sums[i].means());
         break;
       case MatrixKind::kDown:
         moments.hidden.push_back(sums[i].means());
+        break;
+      case MatrixKind::kRouter:
+        moments.normed_ffn.push_back(sums[i].means());
+        break;
+      case MatrixKind::kExpertGateUp:
+        break;
+      case MatrixKind::kExpertDown:
+        moments.expert_hidden.resize(model.layers);
+        moments.expert_hidden[all[i].layer].push_back(sums[i].tokens > 0 ? sums[i].means()
+                                                                         : std::vector<float>());
         break;
       case MatrixKind::kLmHead:
         moments.final = sums[i].means();

@@ -5,10 +5,10 @@
 #include <cmath>
 
 #include "engine/kernels.h"
-#include "tests/support/byte_tokenizer.h"
 #include "tests/dequantised_source.h"
 #include "tests/oracle_forward.h"
 #include "tests/small_models.h"
+#include "tests/support/byte_tokenizer.h"
 #include "tokenizer/build.h"
 
 namespace brim {
@@ -26,7 +26,7 @@ InputMoments oracle_moments(const DequantisedSource& source, std::span<const uin
   std::vector<std::vector<double>> seen;  // of one token, in the order of the equations
   test::OracleRoundings roundings;
   roundings.activations = [&](std::span<double> x) { seen.emplace_back(x.begin(), x.end()); };
-  roundings.cache = test::round_to_kv8;
+  roundings.keys = roundings.values = test::round_to_kv8;
   OracleForward oracle(
       source, [&](uint32_t position) { return source.rope_row(position); }, roundings);
 

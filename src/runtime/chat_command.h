@@ -21,13 +21,14 @@ struct ChatSettings {
 };
 
 enum class ChatAction : uint8_t {
-  kSay,      // `text` is a turn
-  kReset,    // forget the conversation
-  kStats,    // tell speed and memory traffic of the last answer
-  kSampler,  // the sampler's options have changed; `text` says what they are
-  kTokens,   // the limit has changed; `text` says what it is
-  kSpec,     // how tokens are drafted has changed; `text` says to what
-  kHelp,     // write_help()
+  kSay,        // `text` is a turn
+  kReset,      // forget the conversation
+  kStats,      // tell speed and memory traffic of the last answer
+  kSampler,    // the sampler's options have changed; `text` says what they are
+  kSelfCheck,  // run the known pass
+  kTokens,     // the limit has changed; `text` says what it is
+  kSpec,       // how tokens are drafted has changed; `text` says to what
+  kHelp,       // write_help()
   kQuit,
   kRefuse,  // there is no such command, or its value is no good; `text` says which
 };
@@ -42,6 +43,8 @@ struct ChatCommand {
 inline constexpr auto kChatCommands = std::to_array<ChatCommand>({
     {"reset", "", "forget the conversation", ChatAction::kReset},
     {"stats", "", "speed and memory traffic of the last answer", ChatAction::kStats},
+    {"selfcheck", "", "whether the known pass gives what it should; the conversation stays",
+     ChatAction::kSelfCheck},
     {"tokens", "N", "most tokens of an answer", ChatAction::kTokens},
     {"spec", "TYPE", "how tokens are drafted: auto, ngram or none; the text is the same", ChatAction::kSpec},
     {"help", "", "this", ChatAction::kHelp},

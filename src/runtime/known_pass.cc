@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "engine/interpreter.h"
 #include "engine/kernels.h"
-#include "image/crc32c.h"
 #include "numerics/fp32.h"
 #include "runtime/passes.h"
 

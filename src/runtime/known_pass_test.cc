@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/crc32c.h"
 #include "engine/interpreter.h"
 #include "engine/kernels.h"
-#include "image/crc32c.h"
 #include "image/pack.h"
-#include "tests/support/fake_executor.h"
 #include "tests/small_models.h"
+#include "tests/support/fake_executor.h"
 
 namespace brim {
 namespace {

@@ -1,8 +1,11 @@
 #include "runtime/pass_log.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <optional>
 #include <sstream>
 
 #include "base/concat.h"
@@ -13,11 +16,37 @@ namespace brim {
 
 namespace {
 
-constexpr const char* kColumns = "position tokens logits model";
+constexpr const char* kColumns = "position tokens logits model experts";
+
+std::string text_of(const PassExperts& experts) {
+  std::string text;
+  for (const auto& layer : experts) {
+    text += text.empty() ? " " : "/";
+    for (size_t i = 0; i < layer.size(); ++i) text += concat(i > 0 ? "," : "", layer[i]);
+  }
+  return text;
+}
+
+// "3,17/0,4" as {{3, 17}, {0, 4}}; nothing if it is no such list.
+std::optional<PassExperts> experts_of(const std::string& text) {
+  PassExperts experts;
+  std::istringstream layers(text);
+  for (std::string layer; std::getline(layers, layer, '/');) {
+    std::istringstream ids(layer);
+    experts.emplace_back();
+    for (std::string id; std::getline(ids, id, ',');) {
+      const auto whole = parse_whole(id);
+      if (!whole || *whole > UINT16_MAX) return {};
+      experts.back().push_back(static_cast<uint32_t>(*whole));
+    }
+    if (experts.back().empty() || !std::ranges::is_sorted(experts.back(), std::less_equal())) return {};
+  }
+  return experts;
+}
 
 }  // namespace
 
-LoggingRunner::LoggingRunner(PassRunner& runner, const std::string& path, uint32_t model)
+LoggingRunner::LoggingRunner(Executor& runner, const std::string& path, uint32_t model)
     : runner_(runner), path_(path), file_(path), model_(model) {
   file_ << kColumns << '\n';
   if (!file_) throw Error(concat("cannot write ", path_, ": ", std::strerror(errno)));
@@ -26,7 +55,7 @@ LoggingRunner::LoggingRunner(PassRunner& runner, const std::string& path, uint32
 PassLogits LoggingRunner::run(const Pass& pass) {
   const PassLogits logits = runner_.run(pass);
   file_ << pass.position << ' ' << pass.tokens.size() << ' ' << pass.tokens.size() - pass.first_logits << ' '
-        << model_ << '\n';
+        << model_ << text_of(runner_.experts_of_last_pass()) << '\n';
   return logits;
 }
 
@@ -53,9 +82,11 @@ std::vector<LoggedPass> read_passes(const std::string& path) {
       good &= whole && *whole <= UINT32_MAX;
       value = good ? static_cast<uint32_t>(*whole) : 0;
     }
-    good &= !(words >> word) && values[1] > 0 && values[2] <= values[1];
+    std::optional<PassExperts> experts = PassExperts();
+    if (words >> word) experts = experts_of(word);
+    good &= experts && !(words >> word) && values[1] > 0 && values[2] <= values[1];
     if (!good) throw Error(concat(path, ", line ", number, ": '", line, "' is no pass (", kColumns, ")"));
-    passes.push_back({values[0], values[1], values[2], values[3]});
+    passes.push_back({values[0], values[1], values[2], values[3], std::move(*experts)});
   }
   if (passes.empty()) throw Error(path + ": holds no passes");
   return passes;

@@ -1,12 +1,13 @@
 // Passes in a file, to be replayed by brim sim. One line each, after one that names the columns: position,
-// tokens, of how many of them logits were wanted, and which model of the image.
+// tokens, of how many of them logits were wanted, which model of the image, and, of a model with experts,
+// which of them were read: those of a layer with commas between them, layers with slashes.
 #pragma once
 
 #include <fstream>
 #include <string>
 #include <vector>
 
-#include "engine/pass.h"
+#include "engine/executor.h"
 
 namespace brim {
 
@@ -15,6 +16,7 @@ struct LoggedPass {
   uint32_t tokens = 0;
   uint32_t logits = 0;
   uint32_t model = 0;
+  PassExperts experts = {};
   bool operator==(const LoggedPass&) const = default;
 };
 
@@ -22,7 +24,7 @@ struct LoggedPass {
 class LoggingRunner final : public PassRunner {
  public:
   // Throws Error if the file cannot be written.
-  LoggingRunner(PassRunner& runner, const std::string& path, uint32_t model = 0);
+  LoggingRunner(Executor& runner, const std::string& path, uint32_t model = 0);
 
   uint32_t vocabulary() const override { return runner_.vocabulary(); }
   uint32_t context() const override { return runner_.context(); }
@@ -33,7 +35,7 @@ class LoggingRunner final : public PassRunner {
   void finish();
 
  private:
-  PassRunner& runner_;
+  Executor& runner_;
   std::string path_;
   std::ofstream file_;
   uint32_t model_;

@@ -20,9 +20,19 @@ TEST(PassLog, ReadsBackThePassesThatWereRun) {
   EXPECT_EQ(read_passes(path), (std::vector<LoggedPass>{{0, 3, 0, 0}, {3, 3, 3, 0}}));
 }
 
+TEST(PassLog, HasTheExpertsOfEveryLayer) {
+  const test::TemporaryFolder folder;
+  const std::string columns = "position tokens logits model experts\n";
+  EXPECT_EQ(read_passes(folder.write("good", columns + "0 2 1 0 3,17/0,4,5\n")),
+            (std::vector<LoggedPass>{{0, 2, 1, 0, {{3, 17}, {0, 4, 5}}}}));
+  for (const char* experts : {"3,3/0", "3,1", "3,/x", "1//2", "70000"}) {
+    EXPECT_REFUSED(read_passes(folder.write("bad", columns + "0 2 1 0 " + experts + "\n")), "line 2");
+  }
+}
+
 TEST(PassLog, NamesTheLineThatIsNoPass) {
   const test::TemporaryFolder folder;
-  const std::string columns = "position tokens logits model\n";
+  const std::string columns = "position tokens logits model experts\n";
   for (const char* line : {"1", "1 2 3 0", "1 0 0 0", "-1 1 1 0", "1 1 1 0 7", "1 1 x 0", ""}) {
     EXPECT_REFUSED(read_passes(folder.write("bad", columns + "0 1 1 0\n" + line + "\n")), "line 3");
   }

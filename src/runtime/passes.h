@@ -18,10 +18,12 @@ bool run_passes(PassRunner& runner, std::span<const uint32_t> tokens, uint32_t p
   for (size_t first = 0; first < tokens.size();) {
     const auto part =
         tokens.subspan(first, std::min<size_t>(tokens.size() - first, runner.max_tokens_per_pass()));
+    const auto rest = tokens.subspan(first + part.size());
     const size_t skip = std::min(first_logits > first ? first_logits - first : 0, part.size());
     const PassLogits logits = runner.run({.tokens = part,
                                           .position = position + static_cast<uint32_t>(first),
-                                          .first_logits = static_cast<uint32_t>(skip)});
+                                          .first_logits = static_cast<uint32_t>(skip),
+                                          .next = rest.first(std::min(rest.size(), part.size()))});
     if (logits.failed()) return false;
     for (size_t t = skip; t < part.size(); ++t) {
       on_logits(first + t, logits.row(t - skip, runner.vocabulary()));

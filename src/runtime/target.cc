@@ -41,7 +41,8 @@ std::unique_ptr<Interpreter> make_interpreter(const MappedImage& image, const Ta
                          .caches = target.caches,
                          .threads = target.thread_count(),
                          .pin = target.pin,
-                         .load = target.load});
+                         .load = target.load,
+                         .check_stream = target.check_stream});
 }
 
 std::unique_ptr<Executor> make_executor(const MappedImage& image, const Target& target) {

@@ -23,6 +23,7 @@ struct Target {
   uint32_t threads = 0;               // 0: one per physical core
   bool pin = false;                   // threads to CPUs
   Load load = Load::kMap;
+  bool check_stream = false;  // compare the checksums of weights as they are used
 
   bool is_rtl() const { return name == "rtl"; }
   uint32_t thread_count() const { return threads ? threads : physical_cores(); }

@@ -114,6 +114,7 @@ class Connection final : public httplib::Stream {
 
 HttpServer::HttpServer(const ConnectionLimits& limits) : limits_(limits) {
   set_payload_max_length(limits.request_bytes);
+  set_keep_alive_max_count(1000);  // httplib's 5 makes clients connect anew all the time
 }
 
 bool HttpServer::client_is_there() { return current_socket < 0 || is_open(current_socket); }

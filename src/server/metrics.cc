@@ -7,6 +7,7 @@ namespace brim::server {
 
 std::string metrics_text(const Slots& slots) {
   std::ostringstream text;
+  text.precision(12);
   const auto metric = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
     text << "# HELP brim_" << name << ' ' << help << "\n# TYPE brim_" << name << ' ' << type << "\nbrim_"
          << name << ' ' << value << '\n';

@@ -261,6 +261,8 @@ void Server::Handlers::props(const Request&, Response& response) {
   for (uint32_t i = 0; i < image.header().memory_count; ++i) {
     memory.push_back({{"address", image.header().memory[i].base}, {"bytes", image.header().memory[i].bytes}});
   }
+  const Program program = image.program();
+  const uint64_t bytes = token_bytes(program, 0);
   send(response, {{"build_info", "brim " BRIM_VERSION},
                   {"model_path", image.path()},
                   {"model", model_id_},

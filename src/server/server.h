@@ -13,17 +13,17 @@ namespace brim::server {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  uint16_t port = 8080;  // 0: any that is free
-  std::string alias;     // the model's id; empty: its image's name
-  std::string api_key;   // empty: none is asked for
-  std::string cors_origin;
-  std::string slot_save_path;  // a folder; empty: slots are not saved
-  uint32_t queue = 64;         // requests that wait for a slot
-  size_t max_body = 8 << 20;   // bytes of a request
-  int request_seconds = 30;    // in which it has to arrive
-  double read_bandwidth = 0;   // of this machine's memory, bytes per second; 0: not known
-  SpecOptions spec;
-  RequestDefaults defaults;
+  uint16_t port = 8080;      // 0: any that is free
+  std::string alias = {};    // the model's id; empty: its image's name
+  std::string api_key = {};  // empty: none is asked for
+  std::string cors_origin = {};
+  std::string slot_save_path = {};  // a folder; empty: slots are not saved
+  uint32_t queue = 64;              // requests that wait for a slot
+  size_t max_body = 8 << 20;        // bytes of a request
+  int request_seconds = 30;         // in which it has to arrive
+  double read_bandwidth = 0;        // of this machine's memory, bytes per second; 0: not known
+  SpecOptions spec = {};
+  RequestDefaults defaults = {};
 };
 
 class Server {

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cmath>
-#include <fstream>
 #include <thread>
 
 #include "runtime/session.h"
@@ -105,6 +104,16 @@ Json completion(const std::string& prompt, uint64_t seed, uint32_t tokens) {
 std::string run_of(const std::string& prompt, uint64_t seed, uint32_t tokens) {
   return run(prompt, {.temperature = 0.9f, .top_k = 50, .seed = seed}, tokens);
 }
+// A conversation of one message.
+Json chat(const std::string& message) {
+  Json messages = Json::array();
+  messages.push_back({{"role", "user"}, {"content", message}});
+  return {{"messages", messages}};
+}
+Json with(Json request, const Json& more) {
+  request.update(more);
+  return request;
+}
 std::string text_of(const Json& completion) { return completion["choices"][0]["text"]; }
 
 // The events of a stream, without [DONE], which must be the last.
@@ -171,8 +180,7 @@ TEST(Server, AStreamHasTheTextOfTheWholeThenReasonUsageAndDone) {
 
 TEST(Server, AChatIsAnsweredWholeAndAsAStream) {
   const Running server;
-  Json request = {
-      {"messages", {{{"role", "user"}, {"content", "Who are you?"}}}}, {"seed", 5}, {"max_tokens", 16}};
+  Json request = with(chat("Who are you?"), {{"seed", 5}, {"max_tokens", 16}});
   const Json whole = server.ask("/v1/chat/completions", request);
   EXPECT_EQ(whole["object"], "chat.completion");
   EXPECT_EQ(whole["choices"][0]["message"]["role"], "assistant");
@@ -186,13 +194,12 @@ TEST(Server, AChatIsAnsweredWholeAndAsAStream) {
 
 TEST(Server, ResponsesAreTheAnswersOfChats) {
   const Running server;
-  const Json chat =
-      server.ask("/v1/chat/completions",
-                 {{"messages", {{{"role", "user"}, {"content", "Hm?"}}}}, {"seed", 5}, {"max_tokens", 12}});
+  const Json answer =
+      server.ask("/v1/chat/completions", with(chat("Hm?"), {{"seed", 5}, {"max_tokens", 12}}));
   Json request = {{"input", "Hm?"}, {"seed", 5}, {"max_output_tokens", 12}};
   const Json response = server.ask("/v1/responses", request);
   EXPECT_EQ(response["status"], "incomplete");
-  EXPECT_EQ(response["output"][0]["content"][0]["text"], chat["choices"][0]["message"]["content"]);
+  EXPECT_EQ(response["output"][0]["content"][0]["text"], answer["choices"][0]["message"]["content"]);
   request["stream"] = true;
   const std::string body = server.post("/v1/responses", request)->body;
   EXPECT_TRUE(body.starts_with("event: response.created\n")) << body;
@@ -226,12 +233,9 @@ TEST(Server, SeveralAnswersAreThoseOfSeedsInTurnAndThePromptIsRunOnce) {
 
 TEST(Server, LogprobsAreThoseOfTheModel) {
   Running server;
-  const Json answer =
-      server.ask("/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", "Speak"}}}},
-                                          {"temperature", 0},
-                                          {"max_tokens", 6},
-                                          {"logprobs", true},
-                                          {"top_logprobs", 5}});
+  const Json answer = server.ask(
+      "/v1/chat/completions",
+      with(chat("Speak"), {{"temperature", 0}, {"max_tokens", 6}, {"logprobs", true}, {"top_logprobs", 5}}));
   const Json& tokens = answer["choices"][0]["logprobs"]["content"];
   ASSERT_EQ(tokens.size(), 6u);
   std::string text;
@@ -292,10 +296,10 @@ TEST(Server, ASlotThatIsSavedAndRestoredGoesOnAsIfItHadStayed) {
   for (const size_t at : {size_t{3}, size_t{20}, size_t{97}, good.size() / 2, good.size() - 1}) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ 1);
-    std::ofstream(folder.path() + "/bad", std::ios::binary) << bad;
+    folder.write("bad", bad);
     EXPECT_EQ(server.post("/slots/0?action=restore", {{"filename", "bad"}})->status, 400) << at;
   }
-  std::ofstream(folder.path() + "/bad", std::ios::binary) << good.substr(0, good.size() - 5);
+  folder.write("bad", good.substr(0, good.size() - 5));
   EXPECT_EQ(server.post("/slots/0?action=restore", {{"filename", "bad"}})->status, 400);
   const PackedModel other(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ4, 256,
                           load_board("kv260"), build_tokenizer(BRIM_SOURCE_DIR "/models/demo"));
@@ -363,8 +367,7 @@ TEST(Server, TellsOfItself) {
   EXPECT_EQ(server.metric("requests_total"), 0);
   const Json tokens = server.ask("/tokenize", {{"content", "my lord"}})["tokens"];
   EXPECT_EQ(server.ask("/detokenize", {{"tokens", tokens}})["content"], "my lord");
-  EXPECT_EQ(server.ask("/apply-template", {{"messages", {{{"role", "user"}, {"content", "Hi"}}}}})["prompt"],
-            "Hi\n");
+  EXPECT_EQ(server.ask("/apply-template", chat("Hi"))["prompt"], "Hi\n");
 }
 
 TEST(Server, AsksForItsKeyAndRefusesPagesOfOthers) {
@@ -467,7 +470,9 @@ TEST(Server, ClientsThatGoAwayFreeTheirSlots) {
         ASSERT_TRUE(sockets.back()->connected());
         sockets.back()->send(http("/v1/completions", request));
       }
-      if (stream) EXPECT_FALSE(sockets[0]->receive().empty());
+      if (stream) {
+        EXPECT_FALSE(sockets[0]->receive().empty());
+      }
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
       sockets[1]->half_close();
       sockets.clear();

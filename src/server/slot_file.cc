@@ -5,7 +5,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
-#include "image/crc32c.h"
+#include "base/crc32c.h"
 #include "image/output_file.h"
 
 namespace brim::server {

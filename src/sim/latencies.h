@@ -39,6 +39,12 @@ inline constexpr Cycle kRoomToIssue = 2;
 // Sum16: from the last element to the total.
 inline constexpr Cycle kSumToTotal = 11 + 5 * (kAdd + 3);
 
+// Experts (rtl/spu_sequence.sv, rtl/expert_choice.sv, rtl/expert_list.sv, rtl/expert_steps.sv): from the
+// issue of the last number until a choice is made and the next step begins; from the last choice until the
+// list has asked for the first expert, then for each one behind it; from a listed expert to the dispatch of
+// its first step.
+inline constexpr Cycle kNumbersToChoice = kMicro + 3, kChoiceToList = 3, kListExpert = 2, kListToDispatch = 5;
+
 // Start of a pass (rtl/pass_control.sv, rtl/fetch.sv): from the start until the first burst of the program is
 // asked for; from the header's arrival until the second one is; then from one to the next. A register slice
 // on each side of a port (rtl/axi_read_slice.sv, rtl/axi_write_slice.sv) takes a cycle of all that goes

@@ -34,7 +34,7 @@ Task Mcu::generate() {
     const Cycle start = std::max(next_issue_, dispatch_.at[i] + kQueue);
     started_.push_back(start);
     piece_ = std::max(piece_, dispatch_.at[i] + kQueue);
-    reads_.start(in);
+    reads_.start(program_.steps[i]);
     const bool rows = reads_rows(in.opcode);
     while (reads_.next(read)) {
       piece_ += rows ? kRow : kPiece;

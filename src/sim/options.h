@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
+
+#include "sim/routing.h"
 
 namespace brim::sim {
 
@@ -28,6 +31,9 @@ struct PassRequest {
   uint32_t tokens = 1;
   bool logits = true;       // of the last token
   bool all_logits = false;  // of every token, where logits are wanted
+  Routing routing = {};     // of a program with experts
+  // The distinct experts of each layer, ascending, as a run has had them; empty: drawn.
+  std::vector<std::vector<uint32_t>> experts = {};
 };
 
 }  // namespace brim::sim

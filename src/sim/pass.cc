@@ -26,11 +26,17 @@ uint32_t fifo_beats(const Board& board, const Design& design) {
                                : board.accelerator.prefetch_fifo_beats;
 }
 
+PassProgram prepared(const LoadedProgram& loaded, const PassRequest& request) {
+  PassProgram program = prepare(loaded.program, request);
+  program.rows_in_slots = loaded.card_row_bytes != 0;
+  return program;
+}
+
 class Accelerator {
  public:
   Accelerator(const Board& board, const LoadedProgram& loaded, const PassRequest& request,
               const Design& design, Trace* trace)
-      : program_(prepare(loaded.program, request)),
+      : program_(prepared(loaded, request)),
         clocks_(board),
         memory_(board, trace),
         fifo_(fifo_beats(board, design)),
@@ -38,8 +44,8 @@ class Accelerator {
         mcu_(board, program_, design, dispatch_, memory_, fifo_, trace),
         vpu_(board, program_, design, dispatch_, fifo_, buffers_, trace),
         spu_(program_, design, board.accelerator.tokens_per_pass, dispatch_, buffers_, writes_, trace),
-        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, memory_,
-                   dispatch_, trace),
+        sequencer_(program_, loaded.address, {mcu_.started(), vpu_.started(), spu_.started()}, buffers_,
+                   memory_, dispatch_, trace),
         units_{Unit(sequencer_.fetch()), Unit(sequencer_.run()), Unit(mcu_.generate()),
                Unit(mcu_.join()),        Unit(vpu_.run()),       Unit(spu_.run())},
         write_port_(writes_.run()) {

@@ -46,6 +46,7 @@ struct LoadedProgram {
   Program program;
   uint64_t address = 0;            // of its header
   std::string name = "the model";  // what messages call it
+  uint32_t card_row_bytes = 0;     // of an embedding that is on the card; 0: it is in memory
 };
 
 // Throws Error if the pass does not fit the board's buffers or the program's context, or the program is not

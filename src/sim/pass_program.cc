@@ -4,6 +4,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "isa/reads.h"
 
 namespace brim::sim {
 
@@ -19,10 +20,28 @@ PassProgram prepare(const Program& program, const PassRequest& pass) {
 
   std::array<uint32_t, static_cast<size_t>(Buffer::kNone)> current{};
   std::array<uint32_t, kOpcodes> seen{};
-  for (const Instruction& in : program.instructions) {
-    if (in.opcode == Opcode::kEnd || (in.opcode == Opcode::kEndPrompt && !pass.logits)) break;
-    if (in.opcode == Opcode::kEndPrompt) continue;
-    Step step{.instruction = in, .sequence = seen[static_cast<size_t>(in.opcode)]++};
+  std::vector<uint32_t> experts;
+  const auto experts_of = [&](uint32_t layer) -> const std::vector<uint32_t>& {
+    experts = layer < pass.experts.size()
+                  ? pass.experts[layer]
+                  : draw_experts(header, pass.routing, pass.position, pass.tokens, layer);
+    return experts;
+  };
+  bool first_expert = false;
+  uint32_t expert_steps = 0;  // of the expert under way, that are still to come
+  for_each_step(program.instructions, experts_of, [&](const Instruction& in, uint32_t expert) {
+    if (in.opcode == Opcode::kEnd || (in.opcode == Opcode::kEndPrompt && !pass.logits)) return false;
+    if (in.opcode == Opcode::kEndPrompt) return true;
+    Step step{.instruction = in, .sequence = seen[static_cast<size_t>(in.opcode)]++, .expert = expert};
+    if (in.opcode == Opcode::kExperts) {
+      step.sequence = seen[static_cast<size_t>(Opcode::kRoute)] - 1;
+      first_expert = expert == experts.front();
+      if (first_expert) result.steps.back().expert = expert;
+    }
+    const bool of_expert = in.opcode == Opcode::kExperts || expert_steps > 0;
+    expert_steps = in.opcode == Opcode::kExperts ? kExpertSteps : expert_steps - (expert_steps > 0);
+    step.repeated = of_expert && !first_expert;
+    step.fetched = step.repeated ? result.fetched - 1 : result.fetched++;
     const Buffer buffer = resolve(op(in.opcode).generation.buffer, in);
     if (buffer != Buffer::kNone) {
       uint32_t& generation = current[static_cast<size_t>(buffer)];
@@ -30,7 +49,8 @@ PassProgram prepare(const Program& program, const PassRequest& pass) {
       step.generation = generation;
     }
     result.steps.push_back(step);
-  }
+    return true;
+  });
   return result;
 }
 

@@ -13,17 +13,21 @@ namespace brim::sim {
 struct Step {
   Instruction instruction;
   uint32_t generation = 0;  // of the buffer that it waits for, or adds blocks to
-  uint32_t sequence = 0;    // how many of the same opcode are before it in the pass
+  uint32_t sequence = 0;    // how many of the same opcode are before it in the pass; `experts`: its layer's
+  uint32_t expert = 0;      // `experts`: the one whose steps come next; `route`: the first on its list
+  uint32_t fetched = 0;     // which of the instructions that are fetched it is
+  bool repeated = false;    // it has been fetched for an expert before
 };
 
 struct PassProgram {
   ProgramHeader header;
   PassRequest pass;
-  std::vector<Step> steps;   // up to the end of the pass, without kEnd and kEndPrompt
-  uint32_t generations = 1;  // the first one is never filled
+  std::vector<Step> steps;     // up to the end of the pass, without kEnd and kEndPrompt
+  uint32_t generations = 1;    // the first one is never filled
+  bool rows_in_slots = false;  // of the embedding, which is on the card
+  uint32_t fetched = 0;        // instructions that are fetched: the steps of experts once
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
-  uint32_t record_beats() const { return kv_format(header.head_size).record_beats(); }
   // Positions that the last token attends to.
   uint32_t positions() const { return pass.position + pass.tokens; }
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -29,23 +31,69 @@ uint64_t layout_beats(const ModelDescription& model, const Plan& plan, const Pas
   for (size_t run = 0; run < plan.addresses.streams.size(); ++run) {
     const size_t end =
         run + 1 < plan.addresses.streams.size() ? plan.addresses.streams[run + 1].matrix : all.size();
-    uint64_t pages = 0;
-    for (size_t i = plan.addresses.streams[run].matrix; i < end; ++i) {
-      if (all[i].kind != MatrixKind::kLmHead || pass.logits) pages += all[i].pages();
+    const size_t first = plan.addresses.streams[run].matrix;
+    for (const auto matrices_of_run : runs_of(std::span(all).subspan(first, end - first))) {
+      const Matrix& begin = matrices_of_run.front();
+      if (is_of_expert(begin.kind)) {
+        const auto chosen =
+            draw_experts(program_header(model, 64), pass.routing, pass.position, pass.tokens, begin.layer);
+        if (!std::ranges::binary_search(chosen, begin.expert)) continue;
+      }
+      const bool head = matrices_of_run.back().kind == MatrixKind::kLmHead;
+      bytes += run_bytes(matrices_of_run.first(matrices_of_run.size() - (head && !pass.logits)));
     }
-    bytes += stream_bytes(pages);
   }
   bytes += ParameterLayout(model).bytes();
   bytes += uint64_t{pass.tokens} * rope_row_bytes(model.head_size);
   bytes += uint64_t{pass.tokens} * embedding_row_bytes(plan.addresses.embedding_format, model.dim);
   const uint64_t kv_heads = uint64_t{model.layers} * model.kv_heads;
-  bytes += kv_heads * 2 * pass.position * kv_format(model.head_size).record_bytes;
-  bytes += kv_heads * 2 * ((uint64_t{pass.position} * 2 + kBeatBytes - 1) / kBeatBytes * kBeatBytes);
+  const KvCache& cache = plan.addresses.kv_cache;
+  for (const uint32_t bits : {cache.key_bits, cache.value_bits}) {
+    const KvFormat format = kv_format(model.head_size, bits);
+    std::set<uint64_t> beats;
+    for (uint32_t t = 0; t < pass.position; ++t) {
+      for (uint32_t i = 0; i < format.record_bytes; i += 32)
+        beats.insert((format.offset(t) + i) / kBeatBytes);
+    }
+    bytes += kv_heads * beats.size() * kBeatBytes;
+    const uint64_t scales = uint64_t{pass.position} * (bits == 8 ? 2 : 4);
+    bytes += kv_heads * ((scales + kBeatBytes - 1) / kBeatBytes * kBeatBytes);
+  }
   return bytes / kBeatBytes;
 }
 
-TEST(Pass, ReadsExactlyTheBytesOfTheImageLayout) {
+TEST(Pass, ReadsExactlyTheBytesOfTheImageLayoutWithAFourBitCache) {
   for (const ModelDescription& model : test_models()) {
+    for (const KvCache& kv : {KvCache{.key_bits = 4, .value_bits = 4, .rotated = true},
+                              {.key_bits = 8, .value_bits = 4, .rotated = false}}) {
+      for (const PassRequest& pass :
+           {PassRequest{0, 1, true}, PassRequest{37, 3, true}, PassRequest{199, 1, true}}) {
+        const Board board = load_board("kv260");
+        const Plan plan = plan_image(model, board, {.context = 256, .kv_cache = kv});
+        EXPECT_EQ(simulate_pass(board, loaded(model, plan), pass).stream_beats,
+                  layout_beats(model, plan, pass))
+            << model.name << " at " << pass.position;
+      }
+    }
+  }
+}
+
+// A model with experts, norms over all heads and a matrix in eight bits.
+ModelDescription model_with_experts() {
+  ModelDescription model = test_model("experts", 8, 8, 128);
+  model.hidden = 0;
+  model.experts = 16;
+  model.experts_per_token = 4;
+  model.expert_hidden = 512;
+  model.qk_norm = model.norm_all_heads = true;
+  model.eight_bit = {TensorRole::kAttentionOut};
+  return model;
+}
+
+TEST(Pass, ReadsExactlyTheBytesOfTheImageLayout) {
+  std::vector<ModelDescription> models = test_models();
+  models.push_back(model_with_experts());
+  for (const ModelDescription& model : models) {
     for (const PassRequest& pass :
          {PassRequest{0, 1, true}, PassRequest{1, 1, true}, PassRequest{37, 3, true},
           PassRequest{64, 8, false}, PassRequest{199, 1, true}}) {
@@ -133,6 +181,49 @@ TEST(Pass, ATokenMoreInThePassCostsLittle) {
   const Cycle eight = simulate(model, "kv260", {64, 8, false}).cycles;
   EXPECT_GE(eight, one);
   EXPECT_LT(eight, one + one / 4);
+}
+
+// The union of their experts: 16 (1 - (3 / 4)^8) of 16 on average.
+TEST(Pass, TokensTogetherReadTheUnionOfTheirExperts) {
+  const ModelDescription model = model_with_experts();
+  const ProgramHeader header = program_header(model, 256);
+  size_t one = 0, eight = 0;
+  for (uint32_t position = 0; position < 200; ++position) {
+    one += draw_experts(header, {}, position, 1, 0).size();
+    eight += draw_experts(header, {}, position, 8, 0).size();
+  }
+  EXPECT_EQ(one, 200u * 4);
+  EXPECT_NEAR(static_cast<double>(eight) / 200, 16 * (1 - std::pow(0.75, 8)), 0.1);
+}
+
+TEST(Pass, ASkewMakesExpertsPopular) {
+  const ProgramHeader header = program_header(model_with_experts(), 256);
+  const auto most_popular = [&](double skew) {
+    std::map<uint32_t, uint32_t> times;
+    for (uint32_t position = 0; position < 1000; ++position) {
+      for (const uint32_t expert : draw_experts(header, {.seed = 3, .skew = skew}, position, 1, 1))
+        ++times[expert];
+    }
+    return std::ranges::max_element(times, {}, [](const auto& each) { return each.second; })->second;
+  };
+  EXPECT_NEAR(most_popular(0), 250, 60);
+  EXPECT_GT(most_popular(2), 900u);
+}
+
+// Waiting for the route costs less than what half a prefetch FIFO holds.
+TEST(Pass, TheRouteIsAShortPause) {
+  const PassResult result = simulate(model_with_experts(), "kv260", {0, 1, true});
+  EXPECT_LT(result.worst_bubble.cycles, 4096u / 2) << result.worst_bubble_step;
+}
+
+TEST(Pass, RecordedExpertsTakeThePlaceOfDrawnOnes) {
+  const ModelDescription model = model_with_experts();
+  const PassResult drawn = simulate(model, "kv260", {0, 1, true});
+  const PassResult fewer = simulate(model, "kv260", {.position = 0, .tokens = 1, .experts = {{5}, {0, 15}}});
+  const auto all = matrices(model);
+  const auto expert = std::ranges::find(all, MatrixKind::kExpertGateUp, &Matrix::kind);
+  EXPECT_EQ(drawn.stream_beats - fewer.stream_beats,
+            (8 - 3) * run_bytes(std::span(&*expert, 2)) / kBeatBytes);
 }
 
 TEST(Pass, WithoutLogitsLeavesTheHeadOut) {

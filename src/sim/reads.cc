@@ -11,6 +11,8 @@ namespace {
 constexpr uint32_t kPageBeats = kPageBytes / kBeatBytes;
 constexpr uint32_t kSubBlockBeats = kSubBlockBytes / kBeatBytes;
 constexpr uint32_t kSubBlocks = kPorts;  // of a page, whatever the board has of ports
+constexpr std::array<uint32_t, kSubBlocks> kWhole = {kSubBlockBeats, kSubBlockBeats, kSubBlockBeats,
+                                                     kSubBlockBeats};
 
 }  // namespace
 
@@ -26,22 +28,25 @@ ReadList::ReadList(const Board& board, const PassProgram& program, const Design&
   for (const Step& step : program.steps) {
     if (step.instruction.opcode == Opcode::kStream)
       stream_sizes_.emplace_back(uint64_t{step.instruction.address} * kBeatBytes, 0);
+    if (step.instruction.opcode == Opcode::kExperts)
+      stream_sizes_.emplace_back(stream_of_expert(step.instruction, step.expert).start, 0);
     if (step.instruction.opcode == Opcode::kMatvec) stream_sizes_.back().second += step.instruction.count;
   }
   // Which rows of the embedding depends on the tokens; any rows far apart take the memory as long.
   for (uint64_t t = 0; t < program.pass.tokens; ++t) {
-    token_ids_.push_back(
-        static_cast<uint32_t>((program.pass.position + t) * 7919 % program.header.vocabulary));
+    const uint64_t scattered = (program.pass.position + t) * 7919 % program.header.vocabulary;
+    token_ids_.push_back(static_cast<uint32_t>(program.rows_in_slots ? t : scattered));
   }
 }
 
-void ReadList::start(const Instruction& in) {
+void ReadList::start(const Step& step) {
+  const Instruction& in = step.instruction;
   instruction_ = in;
   runs_.clear();
   run_ = 0;
   done_ = 0;
   metadata_read_ = false;
-  for_each_read(in, {program_.header, program_.pass.position, token_ids_}, stream_,
+  for_each_read(in, {program_.header, program_.pass.position, token_ids_, step.expert}, stream_,
                 [this](const ReadRun& run) { runs_.push_back(run); });
 }
 
@@ -50,7 +55,9 @@ bool ReadList::next(Read& read) {
   read.port_beats.fill(0);
   read.beats = 0;
   const auto length = [](const ReadRun& run) {
-    return run.read.pattern == Pattern::kWeights ? run.pages : run.beats;
+    return run.read.pattern == Pattern::kWeights   ? run.pages
+           : run.read.pattern == Pattern::kRecords ? uint64_t{run.records}
+                                                   : run.beats;
   };
   while (run_ < runs_.size() && done_ == length(runs_[run_])) {
     ++run_;
@@ -62,12 +69,18 @@ bool ReadList::next(Read& read) {
     weight_page(read, run);
     return true;
   }
-  const uint32_t beats = static_cast<uint32_t>(std::min<uint64_t>(kPageBeats, run.beats - done_));
   if (run.read.pattern == Pattern::kRecords) {
-    page(read, run.address + done_ * kBeatBytes, beats);
-  } else {
-    linear(read, run.address + done_ * kBeatBytes, beats);
+    const auto records =
+        static_cast<uint32_t>(std::min<uint64_t>(run.kv.tokens_per_page(), run.records - done_));
+    Filled filled;
+    for (uint32_t block = 0; block < kSubBlocks; ++block)
+      filled[block] = run.kv.sub_block_beats(records, block);
+    page(read, run.address + done_ * run.kv.record_bytes, filled);
+    done_ += records;
+    return true;
   }
+  const uint32_t beats = static_cast<uint32_t>(std::min<uint64_t>(kPageBeats, run.beats - done_));
+  linear(read, run.address + done_ * kBeatBytes, beats);
   done_ += beats;
   return true;
 }
@@ -84,21 +97,17 @@ void ReadList::linear(Read& read, uint64_t address, uint32_t beats) const {
 
 // Each sub-block is one port's, or is divided among several ports where there are more than four. A page of
 // KV records may be filled in part: token t stands in sub-block t mod 4.
-void ReadList::page(Read& read, uint64_t address, uint32_t kv_beats) const {
-  const uint32_t record_beats = program_.record_beats();
-  const bool full = kv_beats == kPageBeats;
+void ReadList::page(Read& read, uint64_t address, const Filled& filled) const {
   const uint32_t parts = std::max(1u, ports_ / kSubBlocks);  // of a sub-block
   for (uint32_t at = 0; at < kSubBlockBeats / parts; at += burst_beats_) {
     for (uint32_t block = 0; block < kSubBlocks; ++block) {
-      const uint32_t records = full ? 0 : (kv_beats / record_beats + kSubBlocks - 1 - block) / kSubBlocks;
-      const uint32_t filled = full ? kSubBlockBeats : records * record_beats;
       for (uint32_t part = 0; part < parts; ++part) {
         const uint32_t from = part * (kSubBlockBeats / parts) + at;
         const uint32_t length = std::min(burst_beats_, kSubBlockBeats / parts - at);
-        if (from >= filled) continue;
+        if (from >= filled[block]) continue;
         add(read, (block * parts + part) % ports_,
             address + uint64_t{block} * kSubBlockBytes + uint64_t{from} * kBeatBytes,
-            std::min(length, filled - from));
+            std::min(length, filled[block] - from));
       }
     }
   }
@@ -108,13 +117,13 @@ void ReadList::weight_page(Read& read, const ReadRun& run) {
   const uint64_t stream_page = run.page + done_;
   if (stream_page % kPagesPerChunk == 0 && !metadata_read_) {
     metadata_read_ = true;
-    page(read, run.address + metadata_offset(stream_page), kPageBeats);
+    page(read, run.address + metadata_offset(stream_page), kWhole);
     return;
   }
   const uint64_t page_address = run.address + page_offset(stream_page);
   switch (order_) {
     case WeightOrder::kStream:
-      page(read, page_address, kPageBeats);
+      page(read, page_address, kWhole);
       break;
     case WeightOrder::kRowMajor: {
       // The rows of the block stand one after the other; the page is `shape` groups of each of them.

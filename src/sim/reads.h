@@ -34,15 +34,17 @@ class ReadList {
   // Throws Error for a board with more ports than kMaxAxiPorts.
   ReadList(const Board& board, const PassProgram& program, const Design& design);
 
-  // The instruction whose reads come next.
-  void start(const Instruction& instruction);
+  // The step whose reads come next.
+  void start(const Step& step);
   // The next read of that instruction; false after the last one. `read` is overwritten.
   bool next(Read& read);
 
  private:
   void add(Read& read, uint32_t port, uint64_t address, uint32_t beats) const;
   void linear(Read& read, uint64_t address, uint32_t beats) const;
-  void page(Read& read, uint64_t address, uint32_t kv_beats) const;
+  // `filled`: the beats of each sub-block that are read, from its start on.
+  using Filled = std::array<uint32_t, kPorts>;
+  void page(Read& read, uint64_t address, const Filled& filled) const;
   void weight_page(Read& read, const ReadRun& run);
 
   const PassProgram& program_;
@@ -57,7 +59,7 @@ class ReadList {
   Instruction instruction_;
   std::vector<ReadRun> runs_;  // of the instruction
   size_t run_ = 0;
-  uint64_t done_ = 0;           // of the run: beats, or weight pages
+  uint64_t done_ = 0;           // of the run: beats, weight pages or KV records
   bool metadata_read_ = false;  // of the chunk that begins with the next weight page
 };
 

@@ -7,13 +7,18 @@
 #include <tuple>
 
 #include "base/parallel.h"
+#include "sim/run.h"
 
 namespace brim::sim {
 namespace {
 
 // What passes may differ in besides their position.
-using Kind = std::tuple<uint32_t, bool, bool>;  // tokens, logits, all_logits
-Kind kind_of(const PassRequest& pass) { return {pass.tokens, pass.logits, pass.all_logits}; }
+using Kind = std::tuple<uint32_t, bool, bool, size_t>;  // tokens, logits, all_logits, experts in all
+Kind kind_of(const PassRequest& pass) {
+  size_t experts = 0;
+  for (const auto& layer : pass.experts) experts += layer.size();
+  return {pass.tokens, pass.logits, pass.all_logits, experts};
+}
 
 // The positions of a kind at which it is simulated.
 std::set<uint32_t> knots_of(const std::set<uint32_t>& positions) {
@@ -32,7 +37,11 @@ std::vector<PassCost> costs_of(const Board& board, const LoadedProgram& program,
                                std::span<const PassRequest> passes, uint32_t threads,
                                const Progress& progress) {
   std::map<Kind, std::set<uint32_t>> positions;
-  for (const PassRequest& pass : passes) positions[kind_of(pass)].insert(pass.position);
+  std::map<std::pair<Kind, uint32_t>, const PassRequest*> examples;  // a pass of the kind at the position
+  for (const PassRequest& pass : passes) {
+    positions[kind_of(pass)].insert(pass.position);
+    examples.emplace(std::pair{kind_of(pass), pass.position}, &pass);
+  }
   struct Job {
     PassRequest pass;
     PassCost cost;
@@ -40,15 +49,18 @@ std::vector<PassCost> costs_of(const Board& board, const LoadedProgram& program,
   std::vector<Job> jobs;
   for (const auto& [kind, all] : positions) {
     for (const uint32_t position : knots_of(all)) {
-      const auto [tokens, logits, all_logits] = kind;
-      jobs.push_back(
-          {{.position = position, .tokens = tokens, .logits = logits, .all_logits = all_logits}, {}});
+      const auto example = examples.find({kind, position});
+      PassRequest pass =
+          example != examples.end() ? *example->second : *examples.lower_bound({kind, 0})->second;
+      pass.position = position;
+      jobs.push_back({std::move(pass), {}});
     }
   }
   ProgressCounter counter(progress, jobs.size());
   for_each_index(thread_count(threads), jobs.size(), [&](uint64_t i) {
     const PassResult result = simulate_pass(board, program, jobs[i].pass);
-    jobs[i].cost = {static_cast<double>(result.cycles), static_cast<double>(result.beats() * kBeatBytes)};
+    jobs[i].cost = {static_cast<double>(result.cycles) + card_cycles(board, program, jobs[i].pass.tokens),
+                    static_cast<double>(result.beats() * kBeatBytes)};
     counter.advance(1);
   });
 

@@ -15,9 +15,9 @@ struct PassCost {
   double bytes = 0;  // read and written
 };
 
-// What each pass costs on the board. Passes that differ in nothing but their position are simulated at a few
-// positions and interpolated between them (sampling.h says why that is exact enough). Throws Error as
-// simulate_pass does.
+// What each pass costs on the board, the reading of its tokens' rows included where the embedding is on the
+// card. Passes that differ in nothing but their position are simulated at a few positions and interpolated
+// between them (sampling.h says why that is exact enough). Throws Error as simulate_pass does.
 std::vector<PassCost> costs_of(const Board& board, const LoadedProgram& program,
                                std::span<const PassRequest> passes, uint32_t threads = 0,
                                const Progress& progress = {});

@@ -16,6 +16,7 @@ Totals totals_of(const PassRequest& request, const PassResult& pass) {
                 .tokens = static_cast<double>(request.tokens),
                 .cycles = static_cast<double>(pass.cycles),
                 .memory_cycles = 0,
+                .card_cycles = 0,
                 .bytes = static_cast<double>(pass.beats() * kBeatBytes),
                 .fifo_full_cycles = static_cast<double>(pass.fifo_full_cycles),
                 .memory_idle_cycles = static_cast<double>(pass.memory_idle_cycles),
@@ -68,6 +69,11 @@ Totals& Totals::operator+=(const Totals& other) {
   return *this;
 }
 
+double card_cycles(const Board& board, const LoadedProgram& program, uint32_t rows) {
+  if (program.card_row_bytes == 0) return 0;
+  return rows * board.card.seconds(program.card_row_bytes) * board.accelerator.clock_mhz * 1e6;
+}
+
 PassSimulator plain_passes() {
   return [](const Board& board, const LoadedProgram& program, const PassRequest& request,
             const Design& design) { return simulate_pass(board, program, request, design); };
@@ -99,6 +105,7 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
   }
   run_jobs(board, subject.program, design, request.threads, progress, passes, jobs);
 
+  double before = 0;  // cycles of the pass before
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];
     const Sampling& sampling = samplings[s];
@@ -115,7 +122,15 @@ RunResult simulate_run(const Board& board, const Subject& subject, const RunRequ
       const uint32_t below = *std::prev(above);
       return between(knot(below), knot(*above), static_cast<double>(i - below) / (*above - below));
     };
-    for (uint32_t i = 0; i <= last; ++i) (segment.decode ? run.decode : run.prompt) += estimate(i);
+    for (uint32_t i = 0; i <= last; ++i) {
+      Totals totals = estimate(i);
+      // The rows of a prompt's next pass are read while one runs; a generated token is known only after it.
+      const double card = card_cycles(board, subject.program, segment.pass.tokens);
+      const bool known_before = !segment.decode && run.prompt.passes > 0;
+      totals.card_cycles = known_before ? std::max(0.0, card - before) : card;
+      before = totals.cycles;
+      (segment.decode ? run.decode : run.prompt) += totals;
+    }
     double worst = 0;
     for (const uint32_t i : sampling.checks) {
       worst = std::max(worst, std::abs(estimate(i).cycles - exact(i).cycles));

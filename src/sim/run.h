@@ -20,6 +20,7 @@ struct RunRequest {
   uint32_t generate = 0;         // one pass each
   uint32_t tokens_per_pass = 0;  // of the prompt; 0: as many as the board takes
   uint32_t threads = 0;          // passes simulated at a time; 0: one per CPU
+  Routing routing = {};          // of a model with experts
 };
 
 // A sum over passes; fractional where interpolated.
@@ -28,23 +29,21 @@ struct Totals {
   double tokens = 0;
   double cycles = 0;
   double memory_cycles = 0;  // with a consumer that is always ready
+  double card_cycles = 0;    // before passes, waiting for rows of an embedding on the card
   double bytes = 0;          // read and written
   double fifo_full_cycles = 0;
   double memory_idle_cycles = 0;
   std::array<double, kStalls> stalls{};
 
   Totals& operator+=(const Totals& other);
+  double all_cycles() const { return cycles + card_cycles; }
 };
 
 // What is summed and interpolated, besides the stalls. A further sum is a member, a row here, and a line in
 // totals_of (run.cc).
-inline constexpr double Totals::*kTotals[] = {&Totals::passes,
-                                              &Totals::tokens,
-                                              &Totals::cycles,
-                                              &Totals::memory_cycles,
-                                              &Totals::bytes,
-                                              &Totals::fifo_full_cycles,
-                                              &Totals::memory_idle_cycles};
+inline constexpr double Totals::*kTotals[] = {
+    &Totals::passes,      &Totals::tokens, &Totals::cycles,           &Totals::memory_cycles,
+    &Totals::card_cycles, &Totals::bytes,  &Totals::fifo_full_cycles, &Totals::memory_idle_cycles};
 
 struct Sample {
   PassRequest request;
@@ -64,6 +63,9 @@ struct RunResult {
     return sum += decode;
   }
 };
+
+// In which so many rows of an embedding come from the card, one after the other; 0 where it is in memory.
+double card_cycles(const Board& board, const LoadedProgram& program, uint32_t rows);
 
 // What simulates a pass: simulate_pass, or something that knows the result already.
 using PassSimulator =

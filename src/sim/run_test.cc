@@ -76,6 +76,28 @@ TEST(Run, SharesFollowFromTheirDefinitions) {
   EXPECT_LT(shares.bandwidth_share, shares.ddr_limited_share);
 }
 
+TEST(Run, WaitsForTheRowsOfAnEmbeddingOnTheCardUnlessAPassHidesThem) {
+  Board board = load_board("kv260");
+  board.card = {.megabytes_per_second = 20, .read_latency_us = 10};
+  const ModelDescription& model = test_models()[0];
+  const Subject memory = subject_of(model, board, {.context = 256});
+  const Subject card = subject_of(model, board, {.embedding_on_card = true, .context = 256});
+  const double row_seconds =
+      10e-6 + static_cast<double>(embedding_row_bytes(EmbeddingFormat::kQ8, model.dim)) / 20e6;
+  // Generated tokens are not known before; of a prompt only the first pass waits while the others take
+  // longer.
+  const RunRequest request{.prompt_tokens = 12, .generate = 3, .tokens_per_pass = 4};
+  const RunResult run = simulate_run(board, card, request);
+  const double pass_seconds = static_cast<double>(run.samples[0].result.cycles) / 300e6;
+  const double left = std::max(0.0, 4 * row_seconds - pass_seconds);
+  EXPECT_NEAR(shares_of(board, card, run).card_seconds, (4 + 3) * row_seconds + 2 * left,
+              0.1 * row_seconds + left);
+  EXPECT_EQ(shares_of(board, memory, simulate_run(board, memory, request)).card_seconds, 0);
+  board.card.read_latency_us = 100'000;  // longer than any pass
+  const double slow = shares_of(board, card, simulate_run(board, card, request)).card_seconds;
+  EXPECT_NEAR(slow, 15 * 0.1, 0.05);
+}
+
 TEST(Run, RefusesWhatDoesNotFit) {
   const Board board = load_board("kv260");
   const Subject subject = subject_on(board);

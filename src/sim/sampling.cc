@@ -35,6 +35,7 @@ std::vector<Segment> segments_of(const RunRequest& run, uint32_t tokens_per_pass
   if (run.generate > 0) {
     segments.push_back({run.prompt_tokens, 1, run.generate, {run.prompt_tokens, 1, true}, true});
   }
+  for (Segment& segment : segments) segment.pass.routing = run.routing;
   return segments;
 }
 

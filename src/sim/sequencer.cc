@@ -6,11 +6,12 @@
 
 namespace brim::sim {
 
-Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
-                     Dispatch& dispatch, Trace* trace)
+Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts& starts,
+                     const VectorBuffers& buffers, Memory& memory, Dispatch& dispatch, Trace* trace)
     : program_(program),
       address_(address),
       starts_(starts),
+      buffers_(buffers),
       memory_(memory),
       dispatch_(dispatch),
       trace_(trace) {
@@ -18,7 +19,7 @@ Sequencer::Sequencer(const PassProgram& program, uint64_t address, const Starts&
 }
 
 Task Sequencer::fetch() {
-  const uint64_t bytes = sizeof(ProgramHeader) + program_.steps.size() * sizeof(Instruction);
+  const uint64_t bytes = sizeof(ProgramHeader) + program_.fetched * sizeof(Instruction);
   Cycle cycle = kStartToFetch;
   for (uint64_t at = 0; at < bytes; at += kFetchBytes) {
     if (at == kFetchBytes) {  // the header tells how many there are
@@ -30,7 +31,7 @@ Task Sequencer::fetch() {
     // A fetch is asked for when the buffer has room for all of it.
     const uint64_t end = (at + kFetchBytes - sizeof(ProgramHeader)) / sizeof(Instruction);
     if (end > kBufferInstructions) {
-      const uint64_t leaving = std::min<uint64_t>(end - kBufferInstructions, program_.steps.size()) - 1;
+      const uint64_t leaving = std::min<uint64_t>(end - kBufferInstructions, program_.fetched) - 1;
       co_await until([&] { return taken_.size() > leaving; });
       cycle = std::max(cycle, taken_[leaving] + kTakenToFetch);
     }
@@ -43,23 +44,34 @@ Task Sequencer::fetch() {
 }
 
 Task Sequencer::run() {
-  Cycle cycle = 0;                     // of the last dispatch
+  Cycle cycle = 0;  // of the last dispatch
+  Cycle last_taken = 0;
   uint64_t mcu = 0, vpu = 0, spu = 0;  // instructions handed to each unit
   for (size_t i = 0; i < program_.steps.size(); ++i) {
-    const uint64_t offset = sizeof(ProgramHeader) + i * sizeof(Instruction);
+    const Step& step = program_.steps[i];
+    const uint64_t offset = sizeof(ProgramHeader) + step.fetched * sizeof(Instruction);
     const uint64_t fetch_index = offset / kFetchBytes;
     const uint64_t beat = offset / 64;
-    co_await until(
-        [&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
-    // Two instructions are a beat, and the first one is there before the beat is.
-    const Cycle early = offset % kBeatBytes == 0 ? memory_.beat_cycles() / 2 : 0;
-    const Cycle arrival = memory_.arrival(memory_.aux(), beat) - early;
+    // The steps of experts are kept, and taken again for each further one.
+    Cycle taken = last_taken + 1;
+    if (!step.repeated) {
+      co_await until(
+          [&] { return fetched_beats_.size() > fetch_index && memory_.arrived(memory_.aux()) > beat; });
+      // Two instructions are a beat, and the first one is there before the beat is.
+      const Cycle early = offset % kBeatBytes == 0 ? memory_.beat_cycles() / 2 : 0;
+      const Cycle arrival = memory_.arrival(memory_.aux(), beat) - early;
+      taken = std::max(arrival + kArrivalToTaken,
+                       i == 0 ? memory_.arrival(memory_.aux(), 0) + kHeaderToTaken : taken);
+    }
     // The stages of the check hold as many instructions as they take cycles.
-    Cycle taken = arrival + kArrivalToTaken;
-    taken = std::max(taken, i == 0 ? memory_.arrival(memory_.aux(), 0) + kHeaderToTaken : taken_.back() + 1);
     if (i >= kTakenToDispatch) taken = std::max(taken, dispatch_.at[i - kTakenToDispatch]);
-    taken_.push_back(taken);
+    if (!step.repeated) taken_.push_back(taken);
+    last_taken = taken;
     cycle = std::max(cycle + 1, taken + kTakenToDispatch);
+    if (step.instruction.opcode == Opcode::kExperts) {
+      co_await until([&] { return buffers_.routes.size() > step.sequence; });
+      cycle = std::max(cycle, buffers_.routes[step.sequence] + kListToDispatch);
+    }
 
     if (trace_ != nullptr && offset % kFetchBytes < sizeof(Instruction)) {
       trace_->span(Trace::Track::kAuxRead, 0, "fetch", fetches_[fetch_index], cycle);

@@ -8,6 +8,7 @@
 #include "sim/pass_program.h"
 #include "sim/task.h"
 #include "sim/trace.h"
+#include "sim/vector_buffers.h"
 
 namespace brim::sim {
 
@@ -31,8 +32,8 @@ class Sequencer {
     const std::vector<Cycle>& spu;
   };
 
-  Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, Memory& memory,
-            Dispatch& dispatch, Trace* trace);
+  Sequencer(const PassProgram& program, uint64_t address, const Starts& starts, const VectorBuffers& buffers,
+            Memory& memory, Dispatch& dispatch, Trace* trace);
 
   Task fetch();
   Task run();
@@ -45,6 +46,7 @@ class Sequencer {
   const PassProgram& program_;
   const uint64_t address_;
   const Starts starts_;
+  const VectorBuffers& buffers_;
   Memory& memory_;
   Dispatch& dispatch_;
   Trace* const trace_;

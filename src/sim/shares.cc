@@ -7,18 +7,19 @@ Shares shares_of(const Board& board, const Subject& subject, const RunResult& ru
   const Totals all = run.all();
   const Totals& tokens = run.decode.tokens > 0 ? run.decode : run.prompt;
   Shares shares;
-  shares.seconds = all.cycles / clock;
+  shares.seconds = all.all_cycles() / clock;
   shares.tokens_per_second = all.tokens / shares.seconds;
   shares.decode_tokens_per_second =
-      run.decode.tokens > 0 ? run.decode.tokens / (run.decode.cycles / clock) : 0;
-  shares.ttft_seconds = run.prompt.cycles / clock;
+      run.decode.tokens > 0 ? run.decode.tokens / (run.decode.all_cycles() / clock) : 0;
+  shares.ttft_seconds = run.prompt.all_cycles() / clock;
+  shares.card_seconds = all.card_cycles / clock;
   shares.counted = run.decode.tokens > 0 ? "generated" : "prompt";
   shares.bytes_per_token = tokens.bytes / tokens.tokens;
   shares.peak_bytes_per_second = board.ddr.peak_bytes_per_second();
   shares.bandwidth_share = all.bytes / shares.seconds / shares.peak_bytes_per_second;
   shares.limit_tokens_per_second =
       shares.peak_bytes_per_second / (0.5 * static_cast<double>(subject.streamed_weights));
-  shares.limit_share = tokens.tokens / (tokens.cycles / clock) / shares.limit_tokens_per_second;
+  shares.limit_share = tokens.tokens / (tokens.all_cycles() / clock) / shares.limit_tokens_per_second;
   shares.ddr_limited_share = all.memory_cycles / all.cycles;
   shares.error_bound_share = run.error_bound_cycles / all.cycles;
   return shares;

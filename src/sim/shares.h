@@ -13,6 +13,7 @@ struct Shares {
   double tokens_per_second = 0;         // of prompt and output
   double decode_tokens_per_second = 0;  // 0 without any
   double ttft_seconds = 0;
+  double card_seconds = 0;  // of `seconds`, waiting for rows from the card
   // Whose tokens the shares of a token count: the generated ones, without any the prompt's.
   const char* counted = "generated";
   double bytes_per_token = 0;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "numerics/rotation.h"
+
 namespace brim::sim {
 namespace {
 
 constexpr uint32_t kBlock = 128;
 constexpr uint32_t kLogitsPerBeat = kBeatBytes / 4;
-constexpr uint32_t kKvBeat = 64;       // int8 of a beat
 constexpr Cycle kEmbeddingFetch = 11;  // scale and zero-point of a group
 constexpr Cycle kSoftmaxRound = 3;     // limits and maxima of its query heads
 
@@ -61,6 +62,18 @@ Task Spu::run() {
       case Opcode::kLogits:
         co_await logits(step);
         break;
+      case Opcode::kRoute:
+        co_await route(step);
+        break;
+      case Opcode::kMix:
+        co_await mix(step);
+        break;
+      case Opcode::kNorm:
+        norm(step);
+        break;
+      case Opcode::kKeyScale:
+        co_await key_scale(step);
+        break;
       default:
         break;
     }
@@ -97,6 +110,47 @@ Task Spu::residual(const Step& step) {
   finish_norm(step);
 }
 
+void Spu::norm(const Step& step) {
+  for (uint32_t left = program_.header.dim; left > 0;) {
+    const uint32_t elements = std::min(left, kBlock);
+    norm_block(step, elements);
+    left -= elements;
+  }
+  finish_norm(step);
+}
+
+// The numbers come once for each choice. The list of experts is there before the weights are, which `mix`
+// wants.
+Task Spu::route(const Step& step) {
+  const ProgramHeader& header = program_.header;
+  const uint32_t experts = header.experts;
+  co_await issue_results({.elements = experts});
+  for (uint32_t choice = 1; choice < header.experts_per_token; ++choice) {
+    wait_for_result(last_ + kNumbersToChoice);
+    if (!ideal_) issue({.elements = experts});
+  }
+  wait_for_result(last_ + kNumbersToChoice);
+  buffers_.routes.push_back(ideal_ ? step_ : step_ + kChoiceToList + kListExpert * step.expert);
+  const Cycle total = issue({.elements = experts, .latency = kMicroExp}) + kMicroExp + kSumToTotal;
+  wait_for_result(total);
+  pause(2);
+  issue({});  // the sum
+  reciprocal(1);
+  issue({.elements = experts});
+  finish();
+}
+
+// X += weight * results. The weight is the token's, or the lane's results are left out.
+Task Spu::mix(const Step& step) {
+  issue({});  // the weight
+  for (uint32_t left = step.instruction.rows; left > 0;) {
+    const uint32_t elements = std::min(left, kBlock);
+    co_await issue_results({.elements = elements});
+    left -= elements;
+  }
+  finish();
+}
+
 // query, key, value.
 Task Spu::head(const Step& step) {
   const Instruction& in = step.instruction;
@@ -115,23 +169,49 @@ Task Spu::head(const Step& step) {
     rsqrt();
     issue({.elements = elements});  // times r_h
   }
-  if (in.opcode != Opcode::kValue) issue({.elements = elements});  // sine
-  if (in.opcode == Opcode::kKey) issue({.elements = elements});    // cosine
+  if (in.flags & kFlagAllHeads) {
+    const Cycle total = issue({.elements = elements}) + kMicro + kSumToTotal;
+    issue({.elements = elements});  // times the weight
+    wait_for_result(total);
+    pause(2);
+    issue({});  // to the sum of the heads before
+  }
+  const bool rotated = (program_.header.kv_flags & kKvRotated) != 0;
+  if (in.opcode != Opcode::kValue) issue({.elements = elements});             // sine
+  if (in.opcode == Opcode::kKey || (in.opcode == Opcode::kQuery && rotated))  // cosine
+    issue({.elements = elements});
   if (in.opcode == Opcode::kQuery) {
-    block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
+    const Cycle last = rotated ? rotate(&converter_) : issue({.elements = elements, .to_a16 = &converter_});
+    block(step.generation, converter_, last + kMicro);
   } else {
+    if (in.opcode == Opcode::kKey && rotated) rotate(nullptr);
     co_await quantise_kv(in);
   }
 }
 
+// Of a head, a micro-operation for each distance. Each needs results of the one before from both ends of a
+// butterfly and so begins when that is complete. Returns the cycle in which the last element is issued.
+Cycle Spu::rotate(Converter* to_a16) {
+  const uint32_t elements = program_.header.head_size, size = rotation_size(elements);
+  Cycle last = 0;
+  for (uint32_t distance = 1; distance < size; distance *= 2) {
+    last =
+        issue({.elements = elements, .after_all = true, .to_a16 = 2 * distance == size ? to_a16 : nullptr});
+  }
+  return last;
+}
+
 Task Spu::softmax(const Step& step) {
+  if ((step.instruction.flags & kFlagAllHeads) != 0 && step.instruction.head == 0) factor_of_all_heads();
   co_await until([&] { return buffers_.scores.size() > step.sequence; });
   wait(buffers_.scores[step.sequence]);
   pause(2);
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
   Cycle weights = 0;
+  const bool all_heads = (step.instruction.flags & kFlagAllHeads) != 0;
   for (uint32_t served = 0; served < pairs; served += lanes_) {
     pause(kSoftmaxRound);
+    for (uint32_t i = 0; all_heads && i < 2; ++i) issue({});  // the largest score, and times r_q
     const Cycle total =
         issue({.elements = program_.positions(), .latency = kMicroExp}) + kMicroExp + kSumToTotal;
     for (uint32_t left = program_.positions(); left > 0;) {
@@ -282,22 +362,46 @@ void Spu::finish_norm(const Step& step) {
 
 // The record of each token, a beat of every token at a time, then the scales.
 Task Spu::quantise_kv(const Instruction& in) {
+  const KvFormat kv = kv_format(program_.header, in.opcode == Opcode::kValue);
+  if (kv.bits == 4) issue({.after_all = true});          // from the least to the greatest element
   issue({.latency = kMicroConvert, .after_all = true});  // the scale
   reciprocal(1);
-  const KvFormat kv = kv_format(program_.header.head_size);
+  if (kv.bits == 4) issue({.latency = kMicroConvert, .after_all = true});  // the zero-point
   const uint32_t first = program_.pass.position;
   const uint32_t end = program_.positions();
   for (uint32_t at = 0; at < kv.record_bytes; at += kBeatBytes) {
-    issue({.elements = kKvBeat, .latency = kMicroConvert});
+    issue({.elements = kv.elements() / kv.record_beats(), .latency = kMicroConvert});
     wait_for_result(drained_);
     pause(1);
     for (uint32_t position = first; position < end; ++position) {
-      co_await write(uint64_t{in.address} * kBeatBytes + kv.offset(position) + at);
+      const uint64_t beat = (kv.offset(position) + at) / kBeatBytes;  // two records may share it
+      co_await write((in.address + beat) * kBeatBytes);
     }
+  }
+  if (in.flags & kFlagAllHeads) {  // `key_scale` writes the scale
+    pause(1 + program_.pass.tokens);
+    co_return;
   }
   pause(1);  // the scales take the beats' place
   for (uint32_t position = first; position < end; ++position) {
-    co_await write((uint64_t{in.address2} + position * 2 / kBeatBytes) * kBeatBytes);
+    co_await write((uint64_t{in.address2} + uint64_t{position} * kv.scale_bytes / kBeatBytes) * kBeatBytes);
+  }
+}
+
+// r_k with the first head's key_scale, r_q with its softmax.
+void Spu::factor_of_all_heads() {
+  issue({.after_all = true});  // mean
+  rsqrt();
+}
+
+Task Spu::key_scale(const Step& step) {
+  if (step.instruction.head == 0) factor_of_all_heads();
+  for (uint32_t t = 0; t < program_.pass.tokens; ++t) issue({});  // the token's scale
+  issue({.latency = kMicroConvert, .after_all = true});
+  wait_for_result(drained_);
+  pause(1);
+  for (uint32_t position = program_.pass.position; position < program_.positions(); ++position) {
+    co_await write((uint64_t{step.instruction.address2} + position * 2 / kBeatBytes) * kBeatBytes);
   }
 }
 

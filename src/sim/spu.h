@@ -44,6 +44,10 @@ class Spu {
   Task softmax(const Step& step);
   Task output(const Step& step);
   Task swiglu(const Step& step);
+  Task route(const Step& step);
+  Task mix(const Step& step);
+  void norm(const Step& step);
+  Task key_scale(const Step& step);
   Task logits(const Step& step);
 
   Cycle start_of(const Micro& micro) const;
@@ -52,6 +56,8 @@ class Spu {
   Task issue_results(Micro micro);
   void reciprocal(uint32_t elements);
   void rsqrt();
+  Cycle rotate(Converter* to_a16);
+  void factor_of_all_heads();
   void norm_block(const Step& step, uint32_t elements);
   void finish_norm(const Step& step);
   Task quantise_kv(const Instruction& in);

@@ -72,6 +72,8 @@ struct VectorBuffers {
   // Of the n-th `scores` of the pass and the `softmax` and `values` that belong to it.
   Blocks scores;   // all scores are there
   Blocks weights;  // all weights are
+
+  Blocks routes;  // of the n-th `route`: the list of the pass's experts is there
 };
 
 }  // namespace brim::sim

@@ -8,6 +8,13 @@ namespace {
 constexpr uint32_t kPageBeats = kPageBytes / kBeatBytes;
 constexpr uint32_t kWeightsPerBeat = 128;
 
+// In which the lanes take a record of K or V: as many elements at a time as there are weights in a beat, of
+// eight bits, or of V, half as many.
+Cycle record_cycles(const KvFormat& kv, bool values) {
+  const uint32_t at_a_time = kv.bits == 4 && !values ? kWeightsPerBeat : kWeightsPerBeat / 2;
+  return (kv.elements() + at_a_time - 1) / at_a_time;
+}
+
 }  // namespace
 
 Vpu::Vpu(const Board& board, const PassProgram& program, const Design& design, const Dispatch& dispatch,
@@ -37,6 +44,7 @@ Task Vpu::run() {
     work(1);
     switch (in.opcode) {
       case Opcode::kStream:
+      case Opcode::kExperts:
         pages_of_run_ = 0;
         break;
       case Opcode::kLoad:
@@ -73,6 +81,7 @@ Task Vpu::matvec(const Step& step) {
   const Instruction& in = step.instruction;
   const uint32_t pages_per_block = in.groups / in.shape;
   const uint32_t block_rows = kGroupsPerPage / in.shape;
+  const uint32_t input_blocks = in.groups / planes_of(in);
   const Blocks& input = buffers_.generations[step.generation];
   refill_.start(cursor_ + kMatvecToRefill);
   for (uint32_t rows_left = in.rows; rows_left > 0;) {
@@ -81,7 +90,8 @@ Task Vpu::matvec(const Step& step) {
       if (pages_of_run_ % kPagesPerChunk == 0) co_await take(kPageBeats, 1);  // metadata
       ++pages_of_run_;
       Cycle ready = 0;
-      for (uint32_t block = page * in.shape; block < (page + 1) * in.shape; ++block) {
+      for (uint32_t group = page * in.shape; group < (page + 1) * in.shape; ++group) {
+        const uint32_t block = group % input_blocks;  // in two planes it comes round twice
         co_await until([&] { return input.size() > block; });
         ready = refill_.fetch(input[block]);
       }
@@ -117,7 +127,8 @@ Task Vpu::scores(const Step& step) {
   const uint32_t past = program_.pass.position;
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
   const Cycle asked = cursor_ + kAttentionToUnit;
-  co_await take(uint64_t{2} * ((past + 31) / 32), 1);
+  const KvFormat keys = key_format(program_.header);
+  co_await take(keys.scale_beats(past) + value_format(program_.header).scale_beats(past), 1);
 
   // The queries are loaded beside the scales.
   const Blocks& queries = buffers_.generations[step.generation];
@@ -127,7 +138,7 @@ Task Vpu::scores(const Step& step) {
   wait(load, Stall::kScores);
   wait(load + kRefill * pairs, Stall::kLocal);
 
-  co_await take_pages(1);
+  co_await take_pages(keys, record_cycles(keys, false), 1);
   if (!ideal_) wait(round_ends_.back() + kScoresDrain, Stall::kLocal);
   buffers_.scores.push_back(cursor_);
 }
@@ -142,7 +153,8 @@ Task Vpu::values(const Step& step) {
   if (!ideal_) wait(buffers_.results.room(ResultBuffer::kSlots), Stall::kSoftmax);
   work(1 + rounds());
 
-  co_await take_pages(kAttentionBlock);
+  const KvFormat kv = value_format(program_.header);
+  co_await take_pages(kv, record_cycles(kv, true), kAttentionBlock);
   for (uint32_t round = 0; round < rounds(); ++round) {
     const uint32_t lanes = std::min(lanes_, pairs - round * lanes_);
     buffers_.results.add(lanes * program_.header.head_size,
@@ -153,26 +165,25 @@ Task Vpu::values(const Step& step) {
 
 // A page collects the records of the stream and those of the pass's own tokens; then it is issued, `records`
 // rounded up to a multiple of `round_to`, once per round, while the next one fills (rtl/kv_unit.sv).
-Task Vpu::take_pages(uint32_t round_to) {
+Task Vpu::take_pages(const KvFormat& kv, Cycle record_cycles, uint32_t round_to) {
   constexpr Cycle kLocalWait = 5;
   const uint32_t past = program_.pass.position;
   const uint32_t end = program_.positions();
-  const uint32_t per_page = kv_format(program_.header.head_size).tokens_per_page();
-  const uint32_t record_beats = program_.record_beats();
+  const uint32_t per_page = kv.tokens_per_page();
   round_ends_.assign(rounds(), 0);
   Cycle before_last = cursor_ - 1, last = cursor_ - 1;  // when the pages before were issued
   for (uint32_t base = 0; base < end; base += per_page) {
     wait(before_last + 1, Stall::kLocal);
     if (past > base)
-      co_await take(uint64_t{std::min(per_page, past - base)} * record_beats, 1);
+      co_await take(kv.past_beats(std::min(per_page, past - base)), 1);
     else
       work(1);
-    if (past < base + per_page) work(program_.pass.tokens * record_beats + kLocalWait);
+    if (past < base + per_page) work(program_.pass.tokens * kv.record_beats() + kLocalWait);
     work(1);
     const uint32_t records = (std::min(per_page, end - base) + round_to - 1) / round_to * round_to;
     before_last = last;
     for (Cycle& round_end : round_ends_) {
-      round_end = std::max(cursor_ - 1, last) + Cycle{records} * record_beats;
+      round_end = std::max(cursor_ - 1, last) + records * record_cycles;
       last = round_end;
     }
   }

@@ -17,7 +17,7 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
     uint64_t first = UINT64_MAX;
     uint64_t last = 0;
     for (const RegionEntry& region : image.regions()) {
-      if (region.file_bytes == 0 || !memory.contains(region.address)) continue;
+      if (!region.has_content() || !memory.contains(region.address)) continue;
       first = std::min(first, region.file_offset);
       last = std::max(last, region.file_offset + region.file_bytes);
     }
@@ -30,6 +30,8 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
     }
     parts.push_back({kPartNames[parts.size()], image.bytes().subspan(first, last - first)});
   }
+  if (const RegionEntry& embedding = image.view().embedding; embedding.on_card())
+    parts.push_back({kRowsName, image.content(embedding)});
   return parts;
 }
 
@@ -59,11 +61,14 @@ std::vector<std::filesystem::path> split_image(const MappedImage& image,
     files[i]->commit();
     paths.push_back(directory / parts[i].name);
   }
-  for (size_t i = parts.size(); i < std::size(kPartNames); ++i) {
-    std::filesystem::remove(directory / kPartNames[i], problem);
+  std::vector<std::string> others(std::begin(kPartNames), std::end(kPartNames));
+  others.emplace_back(kRowsName);
+  for (const std::string& name : others) {
+    if (std::ranges::find(parts, name, &ImagePart::name) != parts.end()) continue;
+    std::filesystem::remove(directory / name, problem);
     if (problem)
-      throw Error(concat("cannot remove ", (directory / kPartNames[i]).string(),
-                         " of an earlier image: ", problem.message()));
+      throw Error(
+          concat("cannot remove ", (directory / name).string(), " of an earlier image: ", problem.message()));
   }
   return paths;
 }

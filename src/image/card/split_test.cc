@@ -60,6 +60,22 @@ TEST(Split, RemovesThePartsThatALargerImageHasLeft) {
   EXPECT_FALSE(std::filesystem::exists(directory + "/brim1.img"));
 }
 
+TEST(Split, TheRowsOfAnEmbeddingOnTheCardAreAFileOfTheirOwn) {
+  const auto source = make_synthetic(small_model("bias"), 1);
+  const PackedModel packed(*source, {.board = two_memories(), .embedding_on_card = true, .context = 128});
+  const std::string directory = packed.folder() + "/sd";
+  const auto parts = split_image(packed.image(), directory);
+  ASSERT_GE(parts.size(), 2u);
+  EXPECT_EQ(parts.back().filename(), kRowsName);
+  std::string whole;
+  for (const auto& part : parts) whole += read_file(part);
+  EXPECT_EQ(whole, read_file(packed.path()));
+  EXPECT_EQ(std::filesystem::file_size(parts.back()), packed.image().view().embedding.file_bytes);
+  // An image without them takes them away.
+  split_image(PackedModel(*source).image(), directory);
+  EXPECT_FALSE(std::filesystem::exists(directory + "/" + kRowsName));
+}
+
 TEST(Split, APartBeyondTheLimitOfFat32IsRefused) {
   // A small image whose weights, the last region with content, are made larger by a hole.
   const PackedModel packed(*make_synthetic(small_model("plain"), 1));

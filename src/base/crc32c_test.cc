@@ -1,4 +1,4 @@
-#include "image/crc32c.h"
+#include "base/crc32c.h"
 
 #include <gtest/gtest.h>
 
@@ -64,6 +64,27 @@ TEST(Crc32c, PartsOneAfterTheOtherGiveTheWhole) {
     const uint32_t first = crc32c(bytes.data(), cut);
     EXPECT_EQ(crc32c(bytes.data() + cut, bytes.size() - cut, first), whole);
     EXPECT_EQ(crc32c_portable(bytes.data() + cut, bytes.size() - cut, first), whole);
+  }
+}
+
+TEST(Crc32c, OfAPageIsThatOfItsBeatsInTheOrderOfTheStream) {
+  const auto page = some_bytes(8192);
+  std::vector<uint8_t> stream;
+  for (size_t beat = 0; beat < 128; ++beat) {
+    const auto from = page.begin() + static_cast<ptrdiff_t>(beat % 4 * 2048 + beat / 4 * 64);
+    stream.insert(stream.end(), from, from + 64);
+  }
+  const uint32_t expected = bitwise_crc32c(stream);
+  EXPECT_EQ(crc32c_of_page(page.data()), expected);
+  EXPECT_EQ(crc32c_of_page_portable(page.data()), expected);
+}
+
+TEST(Crc32c, OfBytesAndTheirCrcIsTheResidue) {
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{60}, size_t{8188}}) {
+    auto bytes = some_bytes(count);
+    const uint32_t crc = bitwise_crc32c(bytes);
+    for (uint32_t i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(crc >> 8 * i));
+    EXPECT_EQ(crc32c(bytes.data(), bytes.size()), kCrc32cResidue) << count;
   }
 }
 
