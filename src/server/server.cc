@@ -247,8 +247,6 @@ Json Server::Handlers::default_settings() const {
 void Server::Handlers::props(const Request&, Response& response) {
   const MappedImage& image = model_.image();
   const ImageModel& shape = image.header().model;
-  const Program& program = image.program();
-  const uint64_t bytes = token_bytes(program, 0);
   std::string chat_template;
   for (const auto& [name, text] : named_texts(model_.tokenizer(), kTemplates)) {
     if (name == "default") chat_template = text;
