@@ -125,7 +125,7 @@ std::array<std::vector<McuBurst>, kPorts> expected_bursts(const Pass& pass) {
   sim::ReadList reads(pass.board, pass.program, {});
   sim::Read read;
   for (const Instruction& in : pass.instructions()) {
-    reads.start(in);
+    reads.start({.instruction = in});
     while (reads.next(read)) {
       for (const sim::PortBurst& burst : read.bursts)
         bursts[burst.port].push_back({burst.address, burst.beats});

@@ -184,7 +184,7 @@ void add_sizes(CLI::App& command, Target& target, const Added& added) {
   added(command.add_flag("--pin", target.pin, "Tie each thread to a CPU"));
   added(command
             .add_option_function<std::string>(
-                "--load",
+                "--weights",
                 [&target](const std::string& value) {
                   target.load = value == "copy" ? Load::kCopy : Load::kMap;
                 },

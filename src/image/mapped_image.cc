@@ -147,7 +147,7 @@ BoardMemory::BoardMemory(const MappedImage& image, Load load) : image_(image) {
   try {
     copy_ = AnonymousMemory(image.bytes().size());
   } catch (const Error& error) {
-    throw Error("copy of " + image.path() + ": " + error.what() + "; use --load map");
+    throw Error("copy of " + image.path() + ": " + error.what() + "; use --weights map");
   }
   // In parts whose mapped pages are dropped again, so that there are never two copies in this process.
   constexpr uint64_t kPart = 32 << 20;

@@ -17,9 +17,10 @@
 
 namespace brim::sim {
 
+inline constexpr uint32_t kWeightsPerBeat = kBeatBytes * 2;
+
 // That the lanes take to multiply a beat of weights.
 inline Cycle weight_beat_cycles(const AcceleratorDescription& accelerator) {
-  constexpr uint32_t kWeightsPerBeat = 128;
   return std::max(1u, kWeightsPerBeat / accelerator.vpu_lanes);
 }
 
