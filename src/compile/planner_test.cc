@@ -299,7 +299,7 @@ TEST(Planner, ARefusalAdvisesOnlyWhatCanHelp) {
   EXPECT_TRUE(
       refusal({.context = 4096}).ends_with("; try a smaller embedding (--embedding q4) or another --board"))
       << "no context fits";
-  EXPECT_TRUE(refusal({.embedding = EmbeddingFormat::kQ4}).ends_with("; try another --board"));
+  EXPECT_TRUE(refusal({.embedding = EmbeddingFormat::kQ4, .context = {}}).ends_with("; try another --board"));
 }
 
 TEST(Planner, RefusesContextsThatNoImageCanHave) {

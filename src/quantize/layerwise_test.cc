@@ -148,7 +148,7 @@ TEST_P(OfEveryShape, EightBitsLeaveAThirtiethOfTheErrorsSquare) {
   using enum TensorRole;
   ModelDescription model = GetParam();
   model.eight_bit = {kQuery, kKey, kValue, kAttentionOut, kGate, kUp, kDown, kLmHead};
-  Trial run(model, model.name + ".eight_bit");
+  Trial run(model);
   const auto exact = batch_logits(run.source(), run.ids(), {30, 30});
   const double size = distance(exact, std::vector<float>(exact.size()));
   for (const std::string name : {"gptq", "best"}) {

@@ -344,7 +344,7 @@ TEST(Server, BiasesForbidTokens) {
     const auto reply = server.post("/v1/completions", body);
     return Json::parse(reply->body)["choices"][0]["text"].get<std::string>();
   };
-  const std::string first = ids({});
+  const std::string first = ids(Json::object());
   const auto tokens = server.post("/tokenize", {{"content", first}});
   Json forbidden = Json::object();
   for (const Json& id : Json::parse(tokens->body)["tokens"])

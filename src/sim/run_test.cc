@@ -211,7 +211,7 @@ TEST(Sweep, TheReportHasARowForEveryPoint) {
 TEST(Run, WaitsForTheRowsOfAnEmbeddingOnTheCardUnlessAPassHidesThem) {
   Board board = load_board("kv260");
   board.card = {.megabytes_per_second = 20, .read_latency_us = 10};
-  const ModelDescription& model = test_models()[0];
+  const ModelDescription model = test_models()[0];
   const Subject memory = subject_of(model, board, {.context = 256});
   const Subject card = subject_of(model, board, {.embedding_on_card = true, .context = 256});
   const double row_seconds =
