@@ -318,7 +318,7 @@ TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
             output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
   for (const Arguments& arguments : {Arguments{"run", image, "-n", "1", "--target", "rtl"},
-                                     {"board", image, "--no-card", "--firmware", image}}) {
+                                     {"board", image, "--no-card"}}) {
     expect_failure(brim(arguments), "a 4-bit KV cache, which the accelerator's RTL does not have yet");
   }
   pack({"--kv", "4", "--no-kv-rotation"});

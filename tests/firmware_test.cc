@@ -20,6 +20,7 @@ namespace brim {
 namespace {
 
 using test::Board;
+using test::read_file;
 
 class BoardTest : public testing::Test {
  protected:

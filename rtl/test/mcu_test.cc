@@ -172,7 +172,7 @@ uint64_t rounds(const Pass& pass) {
   sim::Read read;
   uint64_t result = 0;
   for (const Instruction& in : pass.instructions()) {
-    reads.start(in);
+    reads.start({.instruction = in});
     while (reads.next(read)) result += *std::ranges::max_element(read.port_beats);
   }
   return result;

@@ -57,7 +57,7 @@ TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
 }
 
 TEST(RtlExecutor, GivesTheReferencesLogitsWithTheEmbeddingOnTheCard) {
-  const ExecutorShape shape = executor_shapes()[0];
+  const test::ExecutorShape shape = executor_shapes()[0];
   const PackedModel file(
       *make_synthetic(shape.model, kSyntheticSeed),
       {.board = load_board("kv260"), .embedding_on_card = true, .context = kExecutorContext});
