@@ -23,7 +23,12 @@ void read_type(const std::string& shown, OptionText& option) {
   }
   std::string inside = check.substr(open + 1, check.find_first_of("}]", open) - open - 1);
   if (check[open] == '[') {
-    option.range = inside.replace(inside.find(" - "), 3, " to ");
+    const size_t dash = inside.find(" - ");
+    if (dash == std::string::npos) {
+      option.value = check;  // a name with something optional, "q8[,card]"
+    } else {
+      option.range = inside.replace(dash, 3, " to ");
+    }
     return;
   }
   std::istringstream list(inside);
