@@ -206,7 +206,7 @@ TEST(Layerwise, AFolderThatCannotBeMadeIsToldByName) {
     run.start("best");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("brim_layerwise"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(run.folder().string()), std::string::npos) << error.what();
   }
 }
 

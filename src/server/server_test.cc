@@ -335,21 +335,21 @@ TEST(Server, AnswersFollowGrammarsAndSchemas) {
   EXPECT_TRUE(answer.at("n").is_number_integer()) << answer;
 }
 
-TEST(Server, BiasesForbidTokens) {
+TEST(Server, BiasesDecideWhichTokenComes) {
   const Running server;
-  const auto ids = [&](const Json& more) {
+  const auto first_token = [&](const Json& more) {
     Json body = completion("ROMEO:", 1, 1);
     body["temperature"] = 0;
     body.update(more);
     const auto reply = server.post("/v1/completions", body);
     return Json::parse(reply->body)["choices"][0]["text"].get<std::string>();
   };
-  const std::string first = ids(Json::object());
-  const auto tokens = server.post("/tokenize", {{"content", first}});
-  Json forbidden = Json::object();
-  for (const Json& id : Json::parse(tokens->body)["tokens"])
-    forbidden[std::to_string(id.get<uint32_t>())] = -100;
-  EXPECT_NE(ids({{"logit_bias", forbidden}}), first);
+  const auto tokens = server.post("/tokenize", {{"content", "love"}});
+  const std::string id = std::to_string(Json::parse(tokens->body)["tokens"][0].get<uint32_t>());
+  const std::string wanted = first_token({{"logit_bias", {{id, 100}}}});
+  EXPECT_NE(wanted, first_token(Json::object()));
+  EXPECT_NE(std::string(" love").find(wanted), std::string::npos) << wanted;
+  EXPECT_NE(first_token({{"logit_bias", Json::array({{std::stoul(id), 100}})}}), first_token(Json::object()));
 }
 
 TEST(Server, RefusesBadRequestsInOpenAisForm) {
