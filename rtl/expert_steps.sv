@@ -44,7 +44,8 @@ module expert_steps (
     logic [31:0] count;
     logic [15:0] groups;
   } kept_t;
-  (* ram_style = "distributed" *) logic [$bits(kept_t)-1:0] steps[8];
+  localparam int unsigned KeptBits = 112;  // as Yosys knows no $bits of a type
+  (* ram_style = "distributed" *) logic [KeptBits-1:0] steps[8];
   kept_t keep;
   brim_pkg::instruction_t instruction;
   assign instruction = instruction_i;
@@ -104,7 +105,8 @@ module expert_steps (
   assign expert_ready_o = state_q == AWAIT;
   assign step_valid_o   = state_q == GIVE;
 
-  wire kept_t kept = kept_t'(steps[step_q]);
+  kept_t kept;
+  assign kept = steps[step_q];
   brim_pkg::instruction_t step;
   always_comb begin
     step         = '0;

@@ -188,7 +188,7 @@ TEST(CliCompletions, BashOffersCommandsOptionsAndValues) {
   EXPECT_TRUE(offered("brim run --t").contains("--temp"));
   EXPECT_FALSE(offered("brim run --").contains("--embedding")) << "an option of another command";
   EXPECT_EQ(offered("brim run x.brim --target avx"), (std::set<std::string>{"avx2", "avx512"}));
-  EXPECT_EQ(offered("brim pack --embedding = q"), (std::set<std::string>{"q4", "q8"}));
+  EXPECT_EQ(offered("brim pack --kv = k"), (std::set<std::string>{"k8v4"}));
   EXPECT_EQ(offered("brim run /proc/self/stat"),
             (std::set<std::string>{"/proc/self/stat", "/proc/self/statm", "/proc/self/status"}));
 }
@@ -200,7 +200,8 @@ TEST(CliCompletions, EveryShellIsToldOfEveryOption) {
   size_t options = 0;
   for (size_t at = 0; (at = help.find("\n  ", at)) != std::string::npos; ++at) {
     const size_t name = help.find("--", at);
-    if (help.find('\n', at + 1) < name || name == std::string::npos) continue;
+    constexpr size_t kWithShortName = 8;  // further to the right stand descriptions
+    if (name == std::string::npos || name > at + kWithShortName) continue;
     const std::string option = help.substr(name + 2, help.find_first_of(" ,\n{", name) - name - 2);
     ++options;
     EXPECT_NE(texts[0].find("--" + option), std::string::npos) << option;
@@ -216,7 +217,7 @@ TEST(CliCompletions, EveryShellIsToldOfEveryOption) {
 TEST(CliCompletions, TheManPageRendersWithoutWarnings) {
   if (!std::filesystem::exists("/usr/bin/groff")) GTEST_SKIP() << "groff is not installed";
   const ProcessResult result =
-      run_process({"/usr/bin/groff", "-ww", "-man", "-Tutf8", "-rLL=80n"}, output({"completions", "man"}));
+      run_process({"/usr/bin/groff", "-ww", "-man", "-Tutf8", "-P-cbou", "-rLL=80n"}, output({"completions", "man"}));
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "");
   EXPECT_NE(result.out.find("EXIT STATUS"), std::string::npos);
@@ -697,7 +698,7 @@ TEST_F(CliStories, PackLeavesOutPagesThatAreToBeAvoided) {
     arguments.insert(arguments.end(), {"--avoid", addresses});
     return arguments;
   };
-  ASSERT_EQ(brim(avoiding(std::to_string(address) + ",0x900000000")).exit_code, 0);
+  ASSERT_EQ(brim(avoiding(std::to_string(address) + ",0x840000000")).exit_code, 0);
   const uint64_t page = address / 8192 * 8192;
   for (const json& region : regions(around)) {
     const auto first = region["address"].get<uint64_t>();
