@@ -39,7 +39,7 @@ struct Options {
 constexpr uint64_t kRegisters = 0x1F0000;  // in the firmware's area
 constexpr uint32_t kPrompt = 3, kPasses = 6;
 
-// Small enough for ten thousands of runs, with everything that a program can have.
+// Small enough for ten thousands of runs: a dense model with q/k norms.
 ModelDescription model() {
   ModelDescription m = open_synthetic("qwen3-0.6b")->description();
   m.name = "faults";
@@ -72,7 +72,7 @@ class Bench {
         block_(ddr_, kRegisters),
         program_(image.program()) {
     load_image(image, ddr_);
-    golden_ = decode({}, 0, nullptr);
+    golden_ = decode({}, 0, false);
   }
 
   // What a decode gives: all logits, one pass after the other; or that it was refused.
@@ -87,7 +87,7 @@ class Bench {
       if (region.file_bytes == 0 && region.kind != RegionKind::kReserved)
         std::memset(at(region.address), 0, region.bytes);
     }
-    const Result result = decode(flips, pass, kind == RegionKind::kLogits ? &kind : nullptr);
+    const Result result = decode(flips, pass, kind == RegionKind::kLogits);
     for (const Flip& flip : flips) restore(flip.address, 1);
     reset();
     if (result.refused) return Outcome::kRefused;
@@ -134,7 +134,7 @@ class Bench {
   }
 
   // `after`: the flips hit between the end of the pass and the look at its logits.
-  Result decode(const std::vector<Flip>& flips, uint32_t faulty_pass, const RegionKind* after) {
+  Result decode(const std::vector<Flip>& flips, uint32_t faulty_pass, bool after) {
     Result result;
     std::vector<uint32_t> tokens(kPrompt);
     for (uint32_t t = 0; t < kPrompt; ++t) tokens[t] = 7 * t + 1;
@@ -143,7 +143,7 @@ class Bench {
       for (const Flip& flip : flips) *at(flip.address) ^= flip.bits;
     };
     for (uint32_t p = 0; p < kPasses; ++p) {
-      if (p == faulty_pass && after == nullptr) hit();
+      if (p == faulty_pass && !after) hit();
       const auto count = static_cast<uint32_t>(tokens.size());
       // An accelerator of one token takes the prompt in parts.
       const uint32_t most = block_.read(registers::kMaxTokens);
@@ -155,7 +155,7 @@ class Bench {
                            .first_logits = last ? width - 1 : width};
         if (!run_pass(pass, result)) return result;
         if (!last) continue;
-        if (p == faulty_pass && after != nullptr) hit();
+        if (p == faulty_pass && after) hit();
         const uint32_t vocabulary = program_.header.vocabulary;
         const auto* row =
             reinterpret_cast<const float*>(ddr_.at(logits_address(program_, width - 1), 4ull * vocabulary));
@@ -232,11 +232,23 @@ uint64_t some_byte(const RegionEntry& region, const Program& program, std::mt199
   }
 }
 
-// Runs that a log has: "index,target,outcome".
-std::vector<std::string> read_log(const std::string& path) {
+// What makes a run what it is, besides its number: the first line of a log.
+std::string choices(const Options& options) {
+  return concat("seed=", options.seed, " bits=", options.bits, " executor=", options.executor);
+}
+
+// Runs that a log has: "index,target,outcome" in a line each; a last one that was cut off is none. Throws
+// Error if the log is of other choices.
+std::vector<std::string> read_log(const Options& options) {
   std::vector<std::string> lines;
-  std::ifstream in(path);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  std::ifstream in(options.log);
+  std::string line;
+  if (!std::getline(in, line)) return lines;
+  if (line != choices(options)) {
+    throw Error(concat(options.log, ": is of a campaign with ", line, ", not ", choices(options),
+                       "; choose another --log"));
+  }
+  while (std::getline(in, line) && !in.eof()) lines.push_back(line);
   return lines;
 }
 
@@ -262,6 +274,7 @@ void print_table(const std::vector<std::string>& lines) {
 }
 
 void campaign(const Options& options) {
+  std::vector<std::string> lines = read_log(options);
   std::string folder = (std::filesystem::temp_directory_path() / "brim-faults-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr)
     throw Error("cannot make a directory like " + folder + "; set TMPDIR");
@@ -270,10 +283,11 @@ void campaign(const Options& options) {
              path);
   const MappedImage image(path);
   const Program program = image.program();
-  std::vector<std::string> lines = read_log(options.log);
   {
     Bench bench(options, folder, image);
-    std::ofstream log(options.log, std::ios::app);
+    std::ofstream log(options.log);
+    log << choices(options) << '\n';
+    for (const std::string& line : lines) log << line << '\n';
     for (uint64_t run = lines.size(); run < options.runs; ++run) {
       std::seed_seq seeds{options.seed, run};
       std::mt19937_64 random(seeds);

@@ -66,6 +66,7 @@ bool Accelerator::attach(const ImageHeader& image, EmbeddingRows& rows) {
     return false;
   }
   max_tokens_ = facts_.tokens_of_pass(*program_, logits_bytes_ / row_bytes);
+  if (rows.used()) max_tokens_ = std::min(max_tokens_, rows.tokens_of_half());
   if (max_tokens_ == 0) {
     const AcceleratorLimits limits = facts_.limits();
     const Excess excess = limits.tokens == 0 ? Excess{} : excess_of(*program_, limits);
@@ -139,6 +140,9 @@ PassLogits Accelerator::run(const Pass& pass) {
     if (!reset() || !repairs_.repair(outcome.region, address)) return fail(pass, &outcome);
     repaired[repairs++] = address;
   }
+  const EmbeddingRows::Counts read = rows_->take_counts();
+  work_.rows.rows += read.rows;
+  work_.rows.seconds += read.seconds;
   work_.tokens += tokens;
   work_.seconds += seconds_now() - start;
   work_.counters += accelerator::read_counters(block);

@@ -21,6 +21,7 @@ struct Work {
   uint64_t tokens = 0;
   double seconds = 0;  // by the processor's timer, from start to done
   accelerator::Counters counters;
+  EmbeddingRows::Counts rows;  // of an embedding on the card
 
   uint64_t beats() const { return counters.beats_read + counters.beats_written; }
 };
@@ -53,11 +54,8 @@ class Accelerator final : public PassRunner {
 
   bool counts_stalls() const { return facts_.counts_stalls(); }
   const Work& work() const { return work_; }
-  const EmbeddingRows& rows() const { return *rows_; }
-  void clear_work() {
-    work_ = {};
-    rows_->clear();
-  }
+  bool reads_rows() const { return rows_->used(); }
+  void clear_work() { work_ = {}; }
   void set_work(const Work& work) { work_ = work; }
 
  private:

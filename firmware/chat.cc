@@ -284,9 +284,9 @@ class Chat {
           Fixed{memory_peak_bytes_per_second() / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
           "accelerator  ", Fixed{static_cast<double>(work.counters.cycles) / count, 0},
           " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
-    if (const EmbeddingRows& rows = accelerator_.rows(); rows.used()) {
-      print("card         ", rows.rows(), " rows of the embedding, waited for ", Fixed{rows.seconds(), 3},
-            " s\n");
+    if (accelerator_.reads_rows()) {
+      print("card         ", work.rows.rows, " rows of the embedding, waited for ",
+            Fixed{work.rows.seconds, 3}, " s\n");
     }
     const SpeculationCounts& spec = speculation_.counts();
     print("passes       ", passes_, ", ",

@@ -33,9 +33,10 @@ bool EmbeddingRows::attach(const ImageHeader& image, Fat32* volume) {
   if (row_bytes_ > ResolvedFile::kMostBytes) return fail("has rows that are too long.");
   vocabulary_ = image.model.vocabulary;
   address_ = embedding.address;
+  slots_ = static_cast<uint32_t>(embedding.bytes / row_bytes_);
   for (uint32_t i = 0; i < kMostTokens; ++i) {
     halves_[0].slots[i] = i;
-    halves_[1].slots[i] = std::min(image.tokens_per_pass, kMostTokens) + i;
+    halves_[1].slots[i] = tokens_of_half() + i;
   }
   return true;
 }
@@ -48,7 +49,7 @@ bool EmbeddingRows::read(Half& half, std::span<const uint32_t> tokens) {
     if (token >= vocabulary_ || !file_.read(static_cast<uint32_t>(offset), row_bytes_, slot)) return false;
     clean_cache(slot, row_bytes_);  // the accelerator reads it in memory
     half.tokens[half.count++] = token;
-    ++rows_;
+    ++counts_.rows;
   }
   return true;
 }
@@ -59,20 +60,20 @@ std::span<const uint32_t> EmbeddingRows::fetch(std::span<const uint32_t> tokens)
   const bool there = tokens.size() <= half.count && std::equal(tokens.begin(), tokens.end(), half.tokens);
   if (!there) {
     const double start = seconds_now();
-    if (tokens.size() > kMostTokens || !read(half, tokens)) {
+    if (!read(half, tokens)) {
       half.count = 0;
       print("\nError: the rows of the embedding cannot be read from the card (", std::string_view(kRowsName),
             "). Check the card.\n");
       return {};
     }
-    seconds_ += seconds_now() - start;
+    counts_.seconds += seconds_now() - start;
   }
   half.count = 0;  // they serve one pass
   return {half.slots, tokens.size()};
 }
 
 void EmbeddingRows::prepare(std::span<const uint32_t> tokens) {
-  if (!tokens.empty() && tokens.size() <= kMostTokens) read(halves_[next_], tokens);
+  if (tokens.size() <= tokens_of_half()) read(halves_[next_], tokens);
 }
 
 }  // namespace brim

@@ -44,7 +44,7 @@ void report_stuck(uint64_t address) {
 bool Repairs::repair(RegionKind kind, uint64_t address) {
   const double start = seconds_now();
   const RegionEntry* const region = region_at(*image_, address);
-  if (region == nullptr || region->kind != kind || region->file_bytes == 0) {
+  if (region == nullptr || region->kind != kind || !region->has_content()) {
     print("\nError: the accelerator reports damage at ", Hex{address},
           ", where the image has nothing of that kind.\n");
     return false;

@@ -22,7 +22,8 @@ void Scrubber::step() {
 
   const RegionEntry& region = image_.regions[region_];
   // The header is looked at when loading only: nobody reads it afterwards but to find the regions.
-  if (region.kind == RegionKind::kHeader || offset_ >= region.file_bytes) return next_region();
+  if (region.kind == RegionKind::kHeader || !region.has_content() || offset_ >= region.file_bytes)
+    return next_region();
   const uint64_t address = region.address + offset_;
   const uint64_t bytes = std::min<uint64_t>(kPageBytes, region.file_bytes - offset_);
   offset_ += bytes;

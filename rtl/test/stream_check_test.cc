@@ -28,6 +28,11 @@ struct Found {
   bool operator==(const Found&) const = default;
 };
 
+// How many of the weight pages [0, pages) of a stream stand in chunk `chunk`.
+uint32_t pages_in_chunk(uint64_t pages, uint64_t chunk) {
+  return static_cast<uint32_t>(std::min<uint64_t>(pages - chunk * kPagesPerChunk, kPagesPerChunk));
+}
+
 // A run of chunks and what its checksums are.
 class Stream {
  public:

@@ -169,6 +169,9 @@ void run_board(const Options& options) {
   if (is_image(options.source)) {
     const MappedImage image(options.source);
     require_in_rtl(image.path(), image.runnable_program().header);
+    if (image.view().embedding.on_card() && (options.preload || options.no_card)) {
+      throw Error(image.path() + ": its embedding is read from the card; leave out --preload and --no-card");
+    }
     board_name = image.header().board;
     if (options.preload) load_image(image, ddr, progress_bar("filling memory"));
     if (!options.preload && !options.no_card) {

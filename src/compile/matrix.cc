@@ -13,6 +13,10 @@ namespace {
 
 using enum TensorRole;
 
+struct MatrixName {
+  std::string_view name;
+  RoleSet roles;
+};
 constexpr RoleSet kFfn = {kGate, kUp, kExpertGate, kExpertUp};
 constexpr std::array kMatrixNames = {
     MatrixName{"qkv", {kQuery, kKey, kValue}},
@@ -24,8 +28,6 @@ constexpr std::array kMatrixNames = {
 };
 
 }  // namespace
-
-std::span<const MatrixName> matrix_names() { return kMatrixNames; }
 
 RoleSet roles_of_matrices(std::string_view list) {
   RoleSet roles;

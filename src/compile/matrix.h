@@ -59,14 +59,7 @@ std::vector<std::span<const Matrix>> runs_of(std::span<const Matrix> matrices);
 // Bytes of a run of these matrices.
 uint64_t run_bytes(std::span<const Matrix> run);
 
-// Matrices of which people may ask for eight bits, by the names they have for it: "lm_head", "down", "o", ...
-struct MatrixName {
-  std::string_view name;
-  RoleSet roles;
-};
-std::span<const MatrixName> matrix_names();
-
-// The roles of a list "lm_head,down". Throws Error naming the known ones.
+// The roles of a list "lm_head,down" of names that people have for matrices. Throws Error naming the known ones.
 RoleSet roles_of_matrices(std::string_view list);
 
 // Where row `row` (< matrix.rows) of a matrix comes from.
@@ -76,7 +69,7 @@ struct RowSource {
 };
 RowSource row_source(const ModelDescription& model, const Matrix& matrix, uint32_t row);
 
-// What a program says of the bits of its matrices, by their names in matrix_names(), in its order.
+// What a program says of the bits of its matrices, by the names that roles_of_matrices() takes, in stream order.
 struct MatrixBits {
   std::string_view name;
   uint32_t bits;

@@ -83,6 +83,13 @@ uint64_t embedding_bytes(const ModelDescription& model, const PlanOptions& optio
   return uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim);
 }
 
+// Of the table, or of the slots for two passes' rows of one that is on the card.
+uint64_t embedding_in_memory(const ModelDescription& model, const Board& board, const PlanOptions& options) {
+  return options.embedding_on_card ? uint64_t{2} * board.accelerator.tokens_per_pass *
+                                         embedding_row_bytes(options.embedding, model.dim)
+                                   : embedding_bytes(model, options);
+}
+
 struct Request {
   RegionKind kind;
   const char* name;
@@ -132,19 +139,17 @@ class Attempt {
   bool place_single_regions() {
     const uint64_t logits_row = round_up(uint64_t{model_.vocabulary} * sizeof(float), kBeatBytes);
     const uint64_t heads = uint64_t{model_.layers} * model_.kv_heads;
+    const auto [keys, values] = formats_of(model_, kv_);
     const Request requests[] = {
         {RegionKind::kHeader, "header", kImageHeaderBytes, true},
         {RegionKind::kProgram, "program", program_bytes(model_, allocator_.regions()), true},
         {RegionKind::kParameters, "parameters", ParameterLayout(model_).bytes(), true},
         {RegionKind::kRope, "rope", uint64_t{context_} * rope_row_bytes(model_.head_size), true},
         {RegionKind::kTokenizer, "tokenizer", options_.tokenizer_bytes, true},
-        {RegionKind::kEmbedding, "embedding",
-         options_.embedding_on_card ? slot_bytes() : embedding_bytes(model_, options_), true},
+        {RegionKind::kEmbedding, "embedding", embedding_in_memory(model_, board_, options_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
         {RegionKind::kKvScales, "kv_scales",
-         heads * (formats_of(model_, kv_)[0].scales_bytes(context_) +
-                  formats_of(model_, kv_)[1].scales_bytes(context_)),
-         false},
+         heads * (keys.scales_bytes(context_) + values.scales_bytes(context_)), false},
     };
     for (const Request& request : requests) {
       if (request.bytes == 0) continue;
@@ -164,11 +169,6 @@ class Attempt {
   bool on_card(const PlannedRegion& region) const {
     return options_.embedding_on_card && region.kind == RegionKind::kEmbedding;
   }
-  uint64_t slot_bytes() const {
-    return uint64_t{2} * board_.accelerator.tokens_per_pass *
-           embedding_row_bytes(options_.embedding, model_.dim);
-  }
-
   // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region,
   // and with experts a further one behind those of each layer. A layer's experts stand in one region.
   bool place_weights() {
@@ -233,15 +233,15 @@ class Attempt {
   Plan plan_;
 };
 
-uint64_t bytes_needed(const ModelDescription& model, const PlanOptions& options, const KvCache& cache,
-                      uint32_t context) {
+uint64_t bytes_needed(const ModelDescription& model, const Board& board, const PlanOptions& options,
+                      const KvCache& cache, uint32_t context) {
   uint64_t weights = 0;
   const std::vector<Matrix> all = matrices(model);
   for (const auto run : runs_of(all)) weights += run_bytes(run);
   uint64_t kv_bytes = 0;
   for (const KvFormat& kv : formats_of(model, cache))
     kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
-  return weights + (options.embedding_on_card ? 0 : embedding_bytes(model, options)) +
+  return weights + embedding_in_memory(model, board, options) +
          uint64_t{model.layers} * model.kv_heads * kv_bytes +
          uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
 }
@@ -292,8 +292,9 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
     const bool shorter = context > kAttentionBlock && attempt(1, ContextLimit::kAsked);
     const bool smaller = options.embedding != EmbeddingFormat::kQ4;
     return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
-                 megabytes(bytes_needed(model, options, kv, context)) + ", board " + board.name + " has " +
-                 megabytes(free_bytes(board)) + " for it; try " + (shorter ? "--context max, " : "") +
+                 megabytes(bytes_needed(model, board, options, kv, context)) + ", board " + board.name +
+                 " has " + megabytes(free_bytes(board)) + " for it; try " +
+                 (shorter ? "--context max, " : "") +
                  (smaller ? "a smaller embedding (--embedding q4) or " : "") + "another --board");
   };
 

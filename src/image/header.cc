@@ -29,9 +29,8 @@ bool in_memory(const ImageHeader& header, const RegionEntry& region) {
 
 // An embedding on the card: rows in the file for all tokens, slots in memory for two passes.
 const char* check_slots(const ImageHeader& header, const RegionEntry& region) {
-  constexpr uint32_t kMostDim = 1u << 16;
-  if (region.kind != RegionKind::kEmbedding || header.model.dim > kMostDim)
-    return "a region's file size differs from its size";
+  if (region.kind != RegionKind::kEmbedding) return "a region's file size differs from its size";
+  if (header.model.dim > kMaxDim) return "the model's dim is out of range";
   const uint64_t row = embedding_row_bytes(header.model.embedding, header.model.dim);
   if (region.file_bytes < header.model.vocabulary * row) return "the embedding's rows are fewer than tokens";
   if (region.bytes < uint64_t{2} * header.tokens_per_pass * row || region.bytes > region.file_bytes)

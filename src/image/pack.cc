@@ -560,7 +560,6 @@ Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, 
                           .embedding_on_card = options.embedding_on_card,
                           .context = options.context,
                           .kv_cache = options.kv_cache,
-                          .smaller_kv_cache = options.smaller_kv_cache,
                           .tokenizer_bytes = tokenizer.size()});
   OutputFile file(path, plan.file_bytes);
   Packer(source, tokenizer, options, plan, file).run();

@@ -21,7 +21,6 @@ struct PackOptions {
   bool embedding_on_card = false;
   std::optional<uint32_t> context;  // none: the longest that fits
   KvCache kv_cache = {};
-  std::optional<KvCache> smaller_kv_cache = {};  // as in PlanOptions
   uint32_t threads = 0;                          // 0: one per CPU
   std::string quantiser = "rtn";                 // for the header
   // Runs the pass whose results the header is to hold, on the image in the given file; empty: no pass.

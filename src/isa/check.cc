@@ -13,7 +13,6 @@ namespace brim {
 namespace {
 
 // Of the format; what executors on this machine take.
-constexpr uint32_t kMaxDim = 1u << 16;
 constexpr uint32_t kMaxHidden = 1u << 20;
 constexpr uint32_t kMaxExperts = 256;
 constexpr uint32_t kMaxExpertsPerToken = 16;

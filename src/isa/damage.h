@@ -30,7 +30,7 @@ constexpr const char* kind_name(RegionKind kind) {
 class DamageError : public Error {
  public:
   DamageError(const std::string& source, const Damage& damage)
-      : Error(concat(source, ": ", kind_name(damage.region), " are damaged at address 0x", std::hex,
+      : Error(concat(source, ": memory of ", kind_name(damage.region), " is damaged at address 0x", std::hex,
                      damage.address, ": a checksum is wrong; pack the model again or copy the image again")),
         damage_(damage) {}
 

@@ -101,6 +101,7 @@ constexpr KvFormat kv_format(uint32_t head_size, uint32_t bits = 8) {
 }
 
 inline constexpr uint32_t kMaxHeadSize = 128;
+inline constexpr uint32_t kMaxDim = 1u << 16;  // of the format; accelerators take less
 
 // Positions that share one A16 block of attention weights; contexts are multiples of it.
 inline constexpr uint32_t kAttentionBlock = 64;

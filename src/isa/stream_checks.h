@@ -15,18 +15,13 @@ inline constexpr uint32_t kPageChecksumsOffset = kPagesPerChunk * kMetadataRecor
 inline constexpr uint32_t kMetadataChecksumOffset = kPageBytes - sizeof(uint32_t);
 static_assert(kPageChecksumsOffset + kPagesPerChunk * sizeof(uint32_t) <= kMetadataChecksumOffset);
 
-// The CRC of weight page `page` of the chunk, as its metadata has it.
-inline uint32_t page_checksum_in(const uint8_t* metadata, uint64_t page) {
-  uint32_t crc;
-  std::memcpy(&crc, metadata + kPageChecksumsOffset + sizeof(crc) * page, sizeof(crc));
-  return crc;
-}
-
 inline bool metadata_is_sound(const uint8_t* metadata) { return crc32c_of_page(metadata) == kCrc32cResidue; }
 
 // Whether weight page `page` of the chunk, at `bytes`, is what the metadata says.
 inline bool page_is_sound(const uint8_t* metadata, uint64_t page, const uint8_t* bytes) {
-  return crc32c_of_page(bytes) == page_checksum_in(metadata, page);
+  uint32_t crc;
+  std::memcpy(&crc, metadata + kPageChecksumsOffset + sizeof(crc) * page, sizeof(crc));
+  return crc32c_of_page(bytes) == crc;
 }
 
 inline void set_page_checksum(uint8_t* metadata, uint64_t page, uint32_t crc) {
@@ -42,12 +37,6 @@ inline void seal_metadata(uint8_t* metadata) {
     crc = crc32c(from, beat + 1 < beats ? kBeatBytes : kBeatBytes - sizeof(crc), crc);
   }
   std::memcpy(metadata + kMetadataChecksumOffset, &crc, sizeof(crc));
-}
-
-// How many of the weight pages [0, pages) of a stream stand in chunk `chunk`.
-constexpr uint32_t pages_in_chunk(uint64_t pages, uint64_t chunk) {
-  const uint64_t left = pages - chunk * kPagesPerChunk;
-  return static_cast<uint32_t>(left < kPagesPerChunk ? left : kPagesPerChunk);
 }
 
 }  // namespace brim

@@ -10,6 +10,24 @@ namespace brim {
 
 namespace {
 
+constexpr ExpertFamily kGraniteExperts = {.count = "num_local_experts",
+                                          .experts = 8,
+                                          .experts_per_token = 2,
+                                          .hidden = "intermediate_size",
+                                          .hidden_size = 11008,
+                                          .stacked = true,
+                                          .router = "block_sparse_moe.router.layer.weight",
+                                          .gate = "block_sparse_moe.input_linear.weight",
+                                          .up = "block_sparse_moe.input_linear.weight",
+                                          .down = "block_sparse_moe.output_linear.weight"};
+
+constexpr ExpertFamily beside_a_shared_one(ExpertFamily experts) {
+  experts.shared = "shared_intermediate_size";
+  experts.shared_gate_up = "shared_mlp.input_linear.weight";
+  experts.shared_down = "shared_mlp.output_linear.weight";
+  return experts;
+}
+
 // Source of `hf`: the configuration classes of transformers 4.57 and 5, which agree on these.
 constexpr std::array kFamilies = {
     Family{.name = "llama",
@@ -99,35 +117,14 @@ constexpr std::array kFamilies = {
            .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
            .gguf_pairing = RopePairing::kAdjacent,
            .multipliers = true,
-           .experts = {.count = "num_local_experts",
-                       .experts = 8,
-                       .experts_per_token = 2,
-                       .hidden = "intermediate_size",
-                       .hidden_size = 11008,
-                       .stacked = true,
-                       .router = "block_sparse_moe.router.layer.weight",
-                       .gate = "block_sparse_moe.input_linear.weight",
-                       .up = "block_sparse_moe.input_linear.weight",
-                       .down = "block_sparse_moe.output_linear.weight"}},
+           .experts = kGraniteExperts},
     Family{.name = "granitemoeshared",
            .architecture = "",  // its GGUF files call themselves granitemoe
            .configuration = "GraniteMoeSharedConfig",
            .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
            .gguf_pairing = RopePairing::kAdjacent,
            .multipliers = true,
-           .experts = {.count = "num_local_experts",
-                       .experts = 8,
-                       .experts_per_token = 2,
-                       .hidden = "intermediate_size",
-                       .hidden_size = 11008,
-                       .stacked = true,
-                       .router = "block_sparse_moe.router.layer.weight",
-                       .gate = "block_sparse_moe.input_linear.weight",
-                       .up = "block_sparse_moe.input_linear.weight",
-                       .down = "block_sparse_moe.output_linear.weight",
-                       .shared = "shared_intermediate_size",
-                       .shared_gate_up = "shared_mlp.input_linear.weight",
-                       .shared_down = "shared_mlp.output_linear.weight"}},
+           .experts = beside_a_shared_one(kGraniteExperts)},
 };
 
 // Families that people bring and that the decode program has no steps for: what each needs.

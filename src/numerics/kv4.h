@@ -6,6 +6,7 @@
 
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
 
 namespace brim {
@@ -20,8 +21,7 @@ struct Kv4Scale {
 // The scale and zero-point of a vector whose least element is `low` and whose greatest is `high`, 0 among
 // them. Total: infinities saturate.
 constexpr Kv4Scale kv4_scale(float low, float high) {
-  uint16_t scale = float_to_fp16(fmul(fsub(high, low), 1.0f / 15.0f)) & 0x7FFFu;
-  if (scale >= 0x7C00u) scale = 0x7BFFu;
+  const uint16_t scale = kv_scale(fmul(fsub(high, low), 1.0f / 15.0f));
   if (scale == 0) return {};
   const float zero = fmul(negate(low), reciprocal(fp16_to_float(scale)));
   return {scale, static_cast<uint16_t>(round_to_int(zero < 15.0f ? zero : 15.0f))};

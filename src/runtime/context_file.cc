@@ -32,9 +32,18 @@ struct Header {
 static_assert(sizeof(Header) == 112);
 constexpr size_t kChecked = offsetof(Header, image_crc);
 
-uint64_t cache_bytes(Executor& executor, uint32_t positions) {
+// Of the first positions of a cache. Throws Error where it cannot be reached.
+std::vector<std::span<uint8_t>> memory_of(Executor& executor, uint32_t cache, uint32_t positions) {
+  auto parts = executor.cache_memory(cache, positions);
+  if (positions > 0 && parts.empty()) {
+    throw Error("the KV cache of " + executor.name() + " cannot be reached: choose another --target");
+  }
+  return parts;
+}
+
+uint64_t size_of(const std::vector<std::span<uint8_t>>& parts) {
   uint64_t bytes = 0;
-  for (const std::span<uint8_t> part : executor.cache_memory(0, positions)) bytes += part.size();
+  for (const std::span<uint8_t> part : parts) bytes += part.size();
   return bytes;
 }
 
@@ -46,9 +55,8 @@ std::span<const uint8_t> bytes_of(const T& values) {
 }  // namespace
 
 void save_context(const SavedContext& context, Executor& executor, const MappedImage& image,
-                  const std::filesystem::path& path) {
-  if (context.position > 0 && executor.cache_memory(0, context.position).empty())
-    throw Error("the KV cache of " + executor.name() + " cannot be reached: save with another --target");
+                  const std::filesystem::path& path, uint32_t cache) {
+  const auto parts = memory_of(executor, cache, context.position);
   Header header{.magic = {},
                 .version = kVersion,
                 .crc = 0,
@@ -57,7 +65,7 @@ void save_context(const SavedContext& context, Executor& executor, const MappedI
                 .position = context.position,
                 .reserved = 0,
                 .sampler = context.sampler,
-                .cache_bytes = cache_bytes(executor, context.position),
+                .cache_bytes = size_of(parts),
                 .model = {}};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   std::memcpy(header.model, image.header().model.name, sizeof(header.model));
@@ -69,7 +77,7 @@ void save_context(const SavedContext& context, Executor& executor, const MappedI
   uint32_t crc = crc32c(fields + kChecked, sizeof(Header) - kChecked);
   crc = crc32c(tokens.data(), tokens.size(), crc);
   file.write(sizeof(Header), tokens);
-  for (const std::span<uint8_t> part : executor.cache_memory(0, context.position)) {
+  for (const std::span<uint8_t> part : parts) {
     crc = crc32c(part.data(), part.size(), crc);
     file.write(at, part);
     at += part.size();
@@ -79,7 +87,8 @@ void save_context(const SavedContext& context, Executor& executor, const MappedI
   file.commit();
 }
 
-SavedContext load_context(Executor& executor, const MappedImage& image, const std::filesystem::path& path) {
+SavedContext load_context(Executor& executor, const MappedImage& image, const std::filesystem::path& path,
+                          uint32_t cache) {
   const MappedFile file(path);
   const auto bytes = file.bytes();
   const auto refuse = [&](const std::string& why) { throw Error(concat(path.string(), ": ", why)); };
@@ -100,17 +109,18 @@ SavedContext load_context(Executor& executor, const MappedImage& image, const st
   const uint64_t token_bytes = uint64_t{header.tokens} * sizeof(uint32_t);
   if (header.position > header.tokens || header.tokens > executor.context() + 1 ||
       header.position > executor.context() || token_bytes > bytes.size() - sizeof(header) ||
-      header.cache_bytes != bytes.size() - sizeof(header) - token_bytes ||
-      header.cache_bytes != cache_bytes(executor, header.position)) {
+      header.cache_bytes != bytes.size() - sizeof(header) - token_bytes) {
     refuse("its sizes are impossible");
   }
+  const auto parts = memory_of(executor, cache, header.position);
+  if (header.cache_bytes != size_of(parts)) refuse("its sizes are impossible");
   SavedContext context{
       .tokens = std::vector<uint32_t>(header.tokens), .position = header.position, .sampler = header.sampler};
   std::memcpy(context.tokens.data(), bytes.data() + sizeof(header), token_bytes);
   if (std::ranges::any_of(context.tokens, [&](uint32_t id) { return id >= executor.vocabulary(); }))
     refuse("has a token beyond the vocabulary");
   const uint8_t* at = bytes.data() + sizeof(header) + token_bytes;
-  for (const std::span<uint8_t> part : executor.cache_memory(0, header.position)) {
+  for (const std::span<uint8_t> part : parts) {
     std::memcpy(part.data(), at, part.size());
     at += part.size();
   }

@@ -13,16 +13,18 @@ namespace brim {
 struct SavedContext {
   std::vector<uint32_t> tokens;  // the whole text
   uint32_t position = 0;         // of them in the KV cache
-  uint64_t sampler = 0;          // Sampler::state
+  uint64_t sampler = 0;          // Sampler::state; of a server's slot, which has none, 0
 };
 
-// Writes `context`, whose first `position` tokens `executor` has in its cache, to `path`: the file appears,
-// or takes an older one's place, only when it is complete. Throws Error as OutputFile does.
+// Writes `context`, whose first `position` tokens `executor` has in one of its caches, to `path`: the file
+// appears, or takes an older one's place, only when it is complete. Throws Error as OutputFile does, and
+// where the cache cannot be reached.
 void save_context(const SavedContext& context, Executor& executor, const MappedImage& image,
-                  const std::filesystem::path& path);
+                  const std::filesystem::path& path, uint32_t cache = 0);
 
 // Fills the executor's cache from the file. Throws Error, naming the file, where it is damaged or of another
 // image than `image`, which is the executor's; then the cache is as it was.
-SavedContext load_context(Executor& executor, const MappedImage& image, const std::filesystem::path& path);
+SavedContext load_context(Executor& executor, const MappedImage& image, const std::filesystem::path& path,
+                          uint32_t cache = 0);
 
 }  // namespace brim

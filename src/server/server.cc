@@ -366,12 +366,12 @@ void Server::Handlers::slot_action(const Request& request, Response& response) {
                    "filename");
   }
   const std::string path = options_.slot_save_path + "/" + name;
+  const bool save = action == "save";
   try {
-    const bool save = action == "save";
     const uint32_t tokens = save ? slots_.save(slot, path) : slots_.restore(slot, path);
     send(response, {{"id_slot", slot}, {"filename", name}, {save ? "n_saved" : "n_restored", tokens}});
   } catch (const Error& error) {
-    throw ApiError(400, error.what(), "filename");
+    throw ApiError(save ? 500 : 400, error.what(), "filename");
   }
 }
 

@@ -5,8 +5,8 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "runtime/context_file.h"
 #include "runtime/session.h"
-#include "server/slot_file.h"
 #include "server/token_chances.h"
 #include "tokenizer/decoder.h"
 
@@ -346,18 +346,20 @@ void Slots::count(const Timings& timings) {
 
 uint32_t Slots::save(uint32_t id, const std::string& path) {
   Reservation reservation(*this, id);
-  const auto text =
-      reservation.slot().conversation.tokens().first(reservation.slot().conversation.position());
-  save_slot(path, model_, id, text);
-  return static_cast<uint32_t>(text.size());
+  const Conversation& conversation = reservation.slot().conversation;
+  const auto text = conversation.tokens().first(conversation.position());
+  save_context({.tokens = {text.begin(), text.end()}, .position = conversation.position()}, model_.executor(),
+               model_.image(), path, id);
+  return conversation.position();
 }
 
 uint32_t Slots::restore(uint32_t id, const std::string& path) {
   Reservation reservation(*this, id);
   Conversation& conversation = reservation.slot().conversation;
-  const std::vector<uint32_t> tokens = restore_slot(path, model_, id);
-  conversation.assume(tokens);
-  return static_cast<uint32_t>(tokens.size());
+  const SavedContext saved = load_context(model_.executor(), model_.image(), path, id);
+  // What stands behind the cache, as `brim run --save` leaves its last token, comes with the next prompt.
+  conversation.assume(std::span(saved.tokens).first(saved.position));
+  return saved.position;
 }
 
 uint32_t Slots::erase(uint32_t id) {
