@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/address_range.h"
+#include "base/concat.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "compile/matrix.h"
@@ -144,7 +145,7 @@ class Attempt {
         {RegionKind::kHeader, "header", kImageHeaderBytes, true},
         {RegionKind::kProgram, "program", program_bytes(model_, allocator_.regions()), true},
         {RegionKind::kParameters, "parameters", ParameterLayout(model_).bytes(), true},
-        {RegionKind::kRope, "rope", uint64_t{context_} * rope_row_bytes(model_.head_size), true},
+        {RegionKind::kRope, "rope", rope_bytes(model_, context_), true},
         {RegionKind::kTokenizer, "tokenizer", options_.tokenizer_bytes, true},
         {RegionKind::kEmbedding, "embedding", embedding_in_memory(model_, board_, options_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
@@ -242,8 +243,8 @@ uint64_t bytes_needed(const ModelDescription& model, const Board& board, const P
   for (const KvFormat& kv : formats_of(model, cache))
     kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
   return weights + embedding_in_memory(model, board, options) +
-         uint64_t{model.layers} * model.kv_heads * kv_bytes +
-         uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
+         uint64_t{model.layers} * model.kv_heads * kv_bytes + rope_bytes(model, context) +
+         options.tokenizer_bytes;
 }
 
 }  // namespace
@@ -278,6 +279,11 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
     require_taken(model.name, program_header(model, context, kv), board);
   };
   require(kAttentionBlock);
+  if (model.post_norm && model.dim > scores_of_lane(limits)) {
+    throw Error(concat(model.name, ": results that are normed before they are added are ", model.dim,
+                       ", and a lane of board ", board.name, " has room for ", scores_of_lane(limits),
+                       " scores, whose place they take; choose a smaller model"));
+  }
   const auto attempt = [&](uint64_t blocks, ContextLimit limited_by) {
     const auto context = static_cast<uint32_t>(blocks * kAttentionBlock);
     std::optional<Plan> plan = Attempt(model, board, options, kv, context).run();

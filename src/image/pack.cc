@@ -157,8 +157,14 @@ class Packer {
       return values;
     };
     for (uint32_t layer = 0; layer < model_.layers; ++layer) {
-      put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
-      put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      if (model_.pre_norm) {
+        put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
+        put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      }
+      if (model_.post_norm) {
+        put(layout.post_attention_norm(layer), read_vector(TensorRole::kPostAttentionNorm, layer));
+        put(layout.post_ffn_norm(layer), read_vector(TensorRole::kPostFfnNorm, layer));
+      }
       if (model_.qkv_bias) {
         const auto query = read_vector(TensorRole::kQueryBias, layer);
         const auto key = read_vector(TensorRole::kKeyBias, layer);
@@ -193,13 +199,16 @@ class Packer {
   std::vector<uint8_t> rope_table() const {
     const RopeFrequencies frequencies = rope_frequencies(model_, plan_.addresses.context);
     const uint32_t row_bytes = rope_row_bytes(model_.head_size);
-    std::vector<uint8_t> bytes(uint64_t{plan_.addresses.context} * row_bytes);
-    for (uint32_t position = 0; position < plan_.addresses.context; ++position) {
+    const uint32_t context = plan_.addresses.context;
+    std::vector<uint8_t> bytes(rope_bytes(model_, context));
+    for (uint32_t row = 0; row < bytes.size() / row_bytes; ++row) {
+      const bool turns = row < context;
       for (uint32_t pair = 0; pair < model_.head_size / 2; ++pair) {
-        const double angle = position * frequencies.radians_per_position[pair];
-        const float values[2] = {flush(static_cast<float>(frequencies.amplitude * std::cos(angle))),
-                                 flush(static_cast<float>(frequencies.amplitude * std::sin(angle)))};
-        std::memcpy(&bytes[uint64_t{position} * row_bytes + pair * sizeof(values)], values, sizeof(values));
+        const double angle = turns ? row * frequencies.radians_per_position[pair] : 0.0;
+        const double amplitude = turns ? frequencies.amplitude : 1.0;
+        const float values[2] = {flush(static_cast<float>(amplitude * std::cos(angle))),
+                                 flush(static_cast<float>(amplitude * std::sin(angle)))};
+        std::memcpy(&bytes[uint64_t{row} * row_bytes + pair * sizeof(values)], values, sizeof(values));
       }
     }
     return bytes;
@@ -526,7 +535,8 @@ class Packer {
     model.trained_context = model_.trained_context;
     model.norm_eps = model_.norm_eps;
     model.flags = (model_.tied_embeddings ? kModelTied : 0) | (model_.qkv_bias ? kModelQkvBias : 0) |
-                  (model_.qk_norm ? kModelQkNorm : 0) | (model_.norm_all_heads ? kModelNormAllHeads : 0);
+                  (model_.qk_norm ? kModelQkNorm : 0) | (model_.norm_all_heads ? kModelNormAllHeads : 0) |
+                  (model_.pre_norm ? 0 : kModelNoPreNorm) | (model_.post_norm ? kModelPostNorm : 0);
     model.embedding = options_.embedding;
     copy_name(model.quantiser, options_.quantiser);
     return model;
