@@ -52,8 +52,9 @@ TEST(Installation, FilesThatComeWithTheProgramAreFoundThere) {
 }
 
 TEST(DebianPackage, HoldsAWorkingProgramItsLicenceAndWhatItNeeds) {
-  if (!std::filesystem::exists("/usr/bin/dpkg-deb") || !std::filesystem::exists("/usr/bin/dpkg-shlibdeps"))
-    GTEST_SKIP() << "dpkg-dev is not installed";
+  for (const char* tool : {"/usr/bin/dpkg-deb", "/usr/bin/dpkg-shlibdeps", "/usr/bin/file"}) {
+    if (!std::filesystem::exists(tool)) GTEST_SKIP() << tool << " is absent (Debian: dpkg-dev, file)";
+  }
   const TemporaryFolder folder;
   output({BRIM_CPACK, "--config", BRIM_BUILD "/CPackConfig.cmake", "-G", "DEB", "-B", folder.path()});
   std::string package;

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "accelerator/driver.h"
+#include "base/error.h"
 #include "isa/program.h"
 
 namespace brim {

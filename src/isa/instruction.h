@@ -93,7 +93,7 @@ struct ProgramHeader {
   uint32_t logits_stride = 0;  // beats from one token's logits to the next
   float norm_eps = 0;
   float inverse_dim = 0;             // fl(1 / dim)
-  float inverse_head_size = 0;       // fl(1 / head_size)
+  float inverse_head_size = 0;       // fl(1 / head_size), with norms over all heads fl(1 / (heads * head_size))
   float inverse_sqrt_head_size = 0;  // divided by rotation_size(head_size) with kKvRotated
   uint8_t key_bits = 8;              // of an element of K in the cache
   uint8_t value_bits = 8;            // likewise V
