@@ -732,8 +732,8 @@ TEST_F(CliStories, DamagedWeightsEndARunThatChecksItsStream) {
     if (region["name"] == "weights.0") content[region["file_offset"].get<size_t>() + 20000] ^= 1;
   }
   const std::string bad = folder_.write("bad.brim", content);
-  expect_failure(brim(with(bad, {"--check", "stream"})), "weights are damaged at address 0x");
-  expect_failure(brim(with(bad, {"--target", "reference"})), "weights are damaged at address 0x");
+  expect_failure(brim(with(bad, {"--check", "stream"})), "memory of weights is damaged at address 0x");
+  expect_failure(brim(with(bad, {"--target", "reference"})), "memory of weights is damaged at address 0x");
 }
 
 TEST_F(CliStories, PackLeavesOutPagesThatAreToBeAvoided) {

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "grammar/grammar_state.h"
 #include "grammar/token_trie.h"
 #include "runtime/conversation.h"
 #include "runtime/host_speculation.h"
@@ -94,7 +95,7 @@ class Slots {
 
   void serve(Slot& slot);
   void work(Slot& slot, Job& job);
-  Timings answer(Slot& slot, Job& job, uint32_t number);
+  Timings answer(Slot& slot, Job& job, uint32_t number, const std::optional<GrammarState>& grammar);
   void dispatch();
   Slot* slot_for(const Job& job);
   void count(const Timings& timings);
