@@ -28,10 +28,14 @@ constexpr uint32_t kPagesPerGrain = 16;
 
 Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels,
                          const InterpreterOptions& options)
-    : Interpreter(image.path(), image.runnable_program(), std::make_unique<BoardMemory>(image, options.load),
-                  std::move(kernels), options) {}
+    : Interpreter(image.path(), image.runnable_program(), std::make_shared<BoardMemory>(image, options.load),
+                  std::move(kernels), options) {
+  if (!image.header().has_draft()) return;
+  draft_ = std::make_unique<Interpreter>(image.name_of(kDraftModel), image.runnable_program(kDraftModel),
+                                         memory_, make_kernels(kernels_->name()), options);
+}
 
-Interpreter::Interpreter(std::string name, const Program& program, std::unique_ptr<PhysicalMemory> memory,
+Interpreter::Interpreter(std::string name, const Program& program, std::shared_ptr<PhysicalMemory> memory,
                          std::unique_ptr<Kernels> kernels, const InterpreterOptions& options)
     : source_(std::move(name)),
       memory_(std::move(memory)),
