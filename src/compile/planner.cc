@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/address_range.h"
+#include "base/concat.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "compile/matrix.h"
@@ -204,7 +205,7 @@ class Attempt {
         {RegionKind::kHeader, "header", part.model == 0 ? kImageHeaderBytes : 0, true},
         {RegionKind::kProgram, "program", program_bytes(model, allocator_.regions()), true},
         {RegionKind::kParameters, "parameters", ParameterLayout(model).bytes(), true},
-        {RegionKind::kRope, "rope", uint64_t{part.context} * rope_row_bytes(model.head_size), true},
+        {RegionKind::kRope, "rope", rope_bytes(model, part.context), true},
         {RegionKind::kTokenizer, "tokenizer", part.tokenizer_bytes, true},
         {RegionKind::kEmbedding, "embedding", part.embedding_in_memory(board_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
@@ -299,7 +300,7 @@ uint64_t bytes_needed(const Board& board, const Part& part) {
     kv_bytes += kv.page_bytes(part.context) + kv.scales_bytes(part.context);
   return weights + part.embedding_in_memory(board) +
          uint64_t{part.description.layers} * part.description.kv_heads * kv_bytes +
-         uint64_t{part.context} * rope_row_bytes(part.description.head_size) + part.tokenizer_bytes;
+         rope_bytes(part.description, part.context) + part.tokenizer_bytes;
 }
 
 }  // namespace
@@ -336,6 +337,13 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
     }
   };
   require(kAttentionBlock);
+  for (const Part& part : parts_of(model, board, options, kv, kAttentionBlock)) {
+    const ModelDescription& one = part.description;
+    if (!one.post_norm || one.dim <= scores_of_lane(limits)) continue;
+    throw Error(concat(one.name, ": results that are normed before they are added are ", one.dim,
+                       ", and a lane of board ", board.name, " has room for ", scores_of_lane(limits),
+                       " scores, whose place they take; choose a smaller model"));
+  }
   const auto attempt = [&](uint64_t blocks, ContextLimit limited_by) {
     const auto context = static_cast<uint32_t>(blocks * kAttentionBlock);
     std::optional<Plan> plan = Attempt(board, parts_of(model, board, options, kv, context)).run();

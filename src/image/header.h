@@ -62,6 +62,8 @@ inline constexpr uint32_t kModelTied = 1;
 inline constexpr uint32_t kModelQkvBias = 2;
 inline constexpr uint32_t kModelQkNorm = 4;
 inline constexpr uint32_t kModelNormAllHeads = 8;
+inline constexpr uint32_t kModelNoPreNorm = 16;
+inline constexpr uint32_t kModelPostNorm = 32;
 
 // Tokens at position 0 of an empty cache, and what the last one's logits are: they were computed when the
 // image was packed, and by the arithmetic's contract every executor gives the same bits.

@@ -158,8 +158,14 @@ class ModelPacker {
       return values;
     };
     for (uint32_t layer = 0; layer < model_.layers; ++layer) {
-      put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
-      put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      if (model_.pre_norm) {
+        put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
+        put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      }
+      if (model_.post_norm) {
+        put(layout.post_attention_norm(layer), read_vector(TensorRole::kPostAttentionNorm, layer));
+        put(layout.post_ffn_norm(layer), read_vector(TensorRole::kPostFfnNorm, layer));
+      }
       if (model_.qkv_bias) {
         const auto query = read_vector(TensorRole::kQueryBias, layer);
         const auto key = read_vector(TensorRole::kKeyBias, layer);
@@ -194,13 +200,16 @@ class ModelPacker {
   std::vector<uint8_t> rope_table() const {
     const RopeFrequencies frequencies = rope_frequencies(model_, addresses_.context);
     const uint32_t row_bytes = rope_row_bytes(model_.head_size);
-    std::vector<uint8_t> bytes(uint64_t{addresses_.context} * row_bytes);
-    for (uint32_t position = 0; position < addresses_.context; ++position) {
+    const uint32_t context = addresses_.context;
+    std::vector<uint8_t> bytes(rope_bytes(model_, context));
+    for (uint32_t row = 0; row < bytes.size() / row_bytes; ++row) {
+      const bool turns = row < context;
       for (uint32_t pair = 0; pair < model_.head_size / 2; ++pair) {
-        const double angle = position * frequencies.radians_per_position[pair];
-        const float values[2] = {flush(static_cast<float>(frequencies.amplitude * std::cos(angle))),
-                                 flush(static_cast<float>(frequencies.amplitude * std::sin(angle)))};
-        std::memcpy(&bytes[uint64_t{position} * row_bytes + pair * sizeof(values)], values, sizeof(values));
+        const double angle = turns ? row * frequencies.radians_per_position[pair] : 0.0;
+        const double amplitude = turns ? frequencies.amplitude : 1.0;
+        const float values[2] = {flush(static_cast<float>(amplitude * std::cos(angle))),
+                                 flush(static_cast<float>(amplitude * std::sin(angle)))};
+        std::memcpy(&bytes[uint64_t{row} * row_bytes + pair * sizeof(values)], values, sizeof(values));
       }
     }
     return bytes;
@@ -557,7 +566,8 @@ class HeaderWriter {
     model.trained_context = from.trained_context;
     model.norm_eps = from.norm_eps;
     model.flags = (from.tied_embeddings ? kModelTied : 0) | (from.qkv_bias ? kModelQkvBias : 0) |
-                  (from.qk_norm ? kModelQkNorm : 0) | (from.norm_all_heads ? kModelNormAllHeads : 0);
+                  (from.qk_norm ? kModelQkNorm : 0) | (from.norm_all_heads ? kModelNormAllHeads : 0) |
+                  (from.pre_norm ? 0 : kModelNoPreNorm) | (from.post_norm ? kModelPostNorm : 0);
     model.embedding = embedding;
     copy_name(model.quantiser, quantiser);
     return model;
