@@ -80,9 +80,11 @@ class Slots::Reservation {
 Slots::Slot::Slot(Slots& slots, uint32_t number)
     : id(number),
       runner(slots.passes_, number),
+      draft_runner(slots.draft_passes_ ? std::make_unique<JointPasses::Member>(*slots.draft_passes_, number)
+                                       : nullptr),
       memory(size_t{runner.context()} + 1),
       conversation(runner, slots.model_.tokenizer(), memory),
-      speculation(slots.model_.executor(), slots.spec_) {
+      speculation(slots.model_.executor(), draft_runner.get(), slots.spec_) {
   conversation.speculate(speculation.get());
 }
 
@@ -98,6 +100,7 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, uint32_t queue)
       markers_.emplace_back(id, std::move(marker));
     }
   }
+  if (Executor* const draft = model.executor().draft()) draft_passes_.emplace(*draft);
   for (uint32_t i = 0; i < model.executor().caches(); ++i) slots_.push_back(std::make_unique<Slot>(*this, i));
   for (auto& slot : slots_) slot->thread = std::thread([this, one = slot.get()] { serve(*one); });
 }
