@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/concat.h"
 #include "tests/small_models.h"
 #include "tests/support/process.h"
 
@@ -38,9 +39,9 @@ void expect_keys(const json& object, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) EXPECT_TRUE(object.contains(key)) << key << " is missing in " << object;
 }
 
-constexpr const char* kCommands[] = {"pack",   "inspect", "run",       "tokenize", "chat-prompt",
-                                     "eval",   "logits",  "bench",     "verify",   "sim",
-                                     "export", "board",   "board-file"};
+constexpr const char* kCommands[] = {"pack",   "inspect", "run",        "tokenize", "chat-prompt",
+                                     "eval",   "logits",  "bench",      "verify",   "sim",
+                                     "export", "board",   "board-file", "serve"};
 
 TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
   EXPECT_NE(output({"--help"}).find("brim pack"), std::string::npos);
@@ -57,7 +58,7 @@ TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
 TEST(CliUsage, HelpSaysWhatAnEnumerationTakes) {
   EXPECT_NE(output({"pack", "--help"}).find("fp16|q8|q4[,card]"), std::string::npos)
       << output({"pack", "--help"});
-  EXPECT_NE(output({"board", "--help"}).find("{bus-error,flipped-bit,silent,stuck-bit,wrong-bit}"),
+  EXPECT_NE(output({"board", "--help"}).find("{bus-error,flipped-bit,flipped-logits,silent,stuck-bit,wrong-bit}"),
             std::string::npos);
   EXPECT_EQ(output({"bench", "--help"}).find("rtl"), std::string::npos) << "it measures this machine";
   const ProcessResult wrong = brim({"pack", "m", "-o", "x", "--embedding", "q5"});
@@ -216,8 +217,8 @@ TEST(CliCompletions, EveryShellIsToldOfEveryOption) {
 
 TEST(CliCompletions, TheManPageRendersWithoutWarnings) {
   if (!std::filesystem::exists("/usr/bin/groff")) GTEST_SKIP() << "groff is not installed";
-  const ProcessResult result =
-      run_process({"/usr/bin/groff", "-ww", "-man", "-Tutf8", "-P-cbou", "-rLL=80n"}, output({"completions", "man"}));
+  const ProcessResult result = run_process({"/usr/bin/groff", "-ww", "-man", "-Tutf8", "-P-cbou", "-rLL=80n"},
+                                           output({"completions", "man"}));
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "");
   EXPECT_NE(result.out.find("EXIT STATUS"), std::string::npos);
@@ -234,19 +235,17 @@ TEST(CliPack, SaysWhatIsWrongWithAModelOrABoard) {
   EXPECT_FALSE(std::filesystem::exists(image));
 }
 
-// The trained model, packed once for every build of the program: each test is a process of its own.
-class CliStories : public testing::Test {
+// A trained model's image, packed once for every build of the program: each test is a process of its own.
+class CliImage : public testing::Test {
  protected:
-  void SetUp() override {
-    BRIM_NEED_STORIES260K();
+  void use_image(const std::string& name, Arguments pack) {
     const auto built = std::filesystem::last_write_time(BRIM_BINARY).time_since_epoch().count();
-    const std::string shared =
-        std::string(BRIM_TEST_CACHE) + "/stories260K." + std::to_string(built) + ".brim";
+    const std::string shared = concat(BRIM_TEST_CACHE, '/', name, '.', built, ".brim");
     if (!std::filesystem::exists(shared)) {
       std::filesystem::create_directories(BRIM_TEST_CACHE);
       const std::string own = shared + "." + std::to_string(getpid());
-      const ProcessResult result =
-          brim({"pack", model_, "-o", own, "--tokenizer", tokenizer_, "--quant", "rtn", "-t", "2"});
+      pack.insert(pack.end(), {"-o", own, "-t", "2"});
+      const ProcessResult result = brim(pack);
       ASSERT_EQ(result.exit_code, 0) << result.err;
       ASSERT_EQ(result.err, "") << "no progress bar without a terminal";
       for (const auto& entry : std::filesystem::directory_iterator(BRIM_TEST_CACHE)) {  // of earlier builds
@@ -259,6 +258,25 @@ class CliStories : public testing::Test {
   }
 
   const TemporaryFolder folder_;
+  const std::string image_ = folder_.path() + "/image.brim";
+};
+
+// The model that comes with Brim.
+class CliDemo : public CliImage {
+ protected:
+  void SetUp() override { use_image("demo", pack_); }
+
+  const Arguments pack_ = {"pack", BRIM_SOURCE_DIR "/models/demo", "--quant", "rtn"};
+};
+
+// The model of the shared data.
+class CliStories : public CliImage {
+ protected:
+  void SetUp() override {
+    BRIM_NEED_STORIES260K();
+    use_image("stories260K", {"pack", model_, "--tokenizer", tokenizer_, "--quant", "rtn"});
+  }
+
   // The head of an ELF program for AArch64, for what ends before it is started.
   std::string any_firmware() const {
     std::string head(64, '\0');
@@ -272,7 +290,6 @@ class CliStories : public testing::Test {
 
   const std::string model_ = stories260k_folder() + "stories260K.bin";
   const std::string tokenizer_ = stories260k_folder() + "tok512.bin";
-  const std::string image_ = folder_.path() + "/stories.brim";
 };
 
 TEST_F(CliStories, PackingCalibratesWhereItCanAndSaysWithWhat) {
@@ -303,10 +320,11 @@ TEST_F(CliStories, RunDecodesTheTextItReports) {
   EXPECT_EQ(output({"run", image_, "-p", "Once upon a time", "-n", "40"}), text + "\n");
 }
 
-TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
+TEST_F(CliDemo, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   const std::string image = folder_.path() + "/kv4.brim";
   const auto pack = [&](Arguments more) {
-    Arguments arguments = {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn"};
+    Arguments arguments = pack_;
+    arguments.insert(arguments.end(), {"-o", image});
     arguments.insert(arguments.end(), more.begin(), more.end());
     const ProcessResult result = brim(arguments);
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -318,8 +336,8 @@ TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   EXPECT_NE(output({"inspect", image}).find("KV cache 4 bit, rotated"), std::string::npos);
   EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
             output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
-  for (const Arguments& arguments : {Arguments{"run", image, "-n", "1", "--target", "rtl"},
-                                     {"board", image, "--no-card"}}) {
+  for (const Arguments& arguments :
+       {Arguments{"run", image, "-n", "1", "--target", "rtl"}, {"board", image, "--no-card"}}) {
     expect_failure(brim(arguments), "a 4-bit KV cache, which the accelerator's RTL does not have yet");
   }
   pack({"--kv", "4", "--no-kv-rotation"});
@@ -331,10 +349,11 @@ TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   EXPECT_EQ(cache(), "8 bit");
 }
 
-TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
+TEST_F(CliDemo, AnEmbeddingOnTheCardGivesTheSameText) {
   const std::string image = folder_.path() + "/card.brim";
-  output(
-      {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn", "--embedding", "q8,card"});
+  Arguments pack = pack_;
+  pack.insert(pack.end(), {"-o", image, "--embedding", "q8,card"});
+  output(pack);
   const json report = json_of({"inspect", image, "--json"});
   EXPECT_EQ(report["model"]["embedding"], "q8");
   EXPECT_EQ(report["model"]["embedding_on_card"], true);
@@ -347,7 +366,7 @@ TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
   }
 }
 
-TEST_F(CliStories, ASavedTextGoesOnAsIfItHadNeverStopped) {
+TEST_F(CliDemo, ASavedTextGoesOnAsIfItHadNeverStopped) {
   const std::string file = folder_.path() + "/context";
   for (const Arguments& sampling : {Arguments{}, {"--temp", "0.9", "--seed", "3"}}) {
     const auto with = [&](Arguments arguments) {
@@ -364,7 +383,7 @@ TEST_F(CliStories, ASavedTextGoesOnAsIfItHadNeverStopped) {
     EXPECT_NE(with({"run", image_, "-n", "1", "-p", " The end.", "--load", file}).find("The end."),
               std::string::npos);
   }
-  const ProcessResult other = brim({"run", image_, "-n", "1", "--load", tokenizer_});
+  const ProcessResult other = brim({"run", image_, "-n", "1", "--load", image_});
   expect_failure(other, "is no saved context (wrong magic)");
   expect_failure(brim({"run", image_, "-n", "1", "--load", folder_.path() + "/absent"}), "absent");
 }
@@ -489,7 +508,7 @@ TEST_F(CliStories, ChatHasTheCommandsOfTheBoard) {
             output({"run", image_, "--chat", "-n", "12", "--temp", "1.2", "--seed", "7"}, prompt));
 }
 
-TEST_F(CliStories, AnswersFollowAGrammarOrASchema) {
+TEST_F(CliDemo, AnswersFollowAGrammarOrASchema) {
   const Arguments run = {"run", image_,   "-p", "Once there was", "-n", "200", "--temp",
                          "1",   "--seed", "3",  "--json"};
   const auto with = [&](const Arguments& more) {
@@ -521,7 +540,7 @@ TEST_F(CliStories, AnswersFollowAGrammarOrASchema) {
                  "cannot read /absent.gbnf");
 }
 
-TEST_F(CliStories, AStopTextEndsTheAnswerBeforeIt) {
+TEST_F(CliDemo, AStopTextEndsTheAnswerBeforeIt) {
   const Arguments run = {"run", image_, "-p", "Once upon a time", "-n", "40", "--json"};
   const std::string whole = json_of(run)["generated_text"];
   ASSERT_GT(whole.size(), 20u);
@@ -535,7 +554,7 @@ TEST_F(CliStories, AStopTextEndsTheAnswerBeforeIt) {
   EXPECT_EQ(json_of(stopped)["token_ids"], answer["token_ids"]) << "also within drafts";
 }
 
-TEST_F(CliStories, BiasesBanTokensAndNameThoseThatAreNone) {
+TEST_F(CliDemo, BiasesBanTokensAndNameThoseThatAreNone) {
   const Arguments run = {"run", image_, "-p", "Once upon a time", "-n", "8", "--json"};
   const auto ids = json_of(run)["token_ids"].get<std::vector<uint32_t>>();
   const uint32_t first = ids[ids.size() - 8];
