@@ -61,6 +61,7 @@ class Accelerator final : public PassRunner {
  private:
   bool wait_for_end(double seconds);
   bool reset();
+  uint32_t damaged_logits(const Pass& pass);
   uint64_t logits_rows() const;
   PassLogits fail(const Pass& pass, const accelerator::Outcome* outcome);
 

@@ -453,6 +453,25 @@ TEST_F(BoardTest, RepairsDamagedWeightsFromTheCardAndGoesOnWithTheSameText) {
   EXPECT_EQ(texts[0], texts[1]);
 }
 
+TEST_F(BoardTest, RunsAPassAgainWhoseLogitsAreDamagedAndGoesOnWithTheSameText) {
+  const std::string path = image();
+  std::vector<std::vector<uint32_t>> texts;
+  for (const bool damaged : {false, true}) {
+    std::vector<std::string> arguments = {path, "--passes", file("passes")};
+    if (damaged) arguments.insert(arguments.end(), {"--fault", "flipped-logits", "--fault-after", "5"});
+    Board board(file("tmp"), arguments);
+    board.send("/spec none\n/tokens 8\nROMEO:\n/stats\n");
+    if (damaged) {
+      EXPECT_TRUE(board.shows("[logits is damaged at 0x"));
+    }
+    EXPECT_TRUE(board.shows("[8 tokens;"));
+    EXPECT_TRUE(board.shows(damaged ? "1 repairs, the last at 0x" : "0 repairs;"));
+    EXPECT_EQ(board.finish(), 0);
+    texts.push_back(last_conversation(file("passes")));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
 TEST_F(BoardTest, NamesTheMemoryThatDoesNotKeepWhatIsWrittenToIt) {
   Board board(file("tmp"), {image(), "--fault", "stuck-bit", "--fault-after", "5"});
   board.send("/spec none\nROMEO:\n");

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "accelerator/driver.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
 #include "compile/board_limits.h"
@@ -31,7 +32,7 @@ InterpreterPassServer::InterpreterPassServer(SharedDdr& ddr, const AcceleratorDe
 
 void InterpreterPassServer::describe(RegisterBlock& block) {
   // It counts no stalls: this executor has no FIFO that could run empty.
-  accelerator::write_facts(block, {.capabilities = 0,
+  accelerator::write_facts(block, {.capabilities = registers::kHasLogitsCrc,
                                    .max_tokens = std::min(accelerator_.tokens_per_pass, registers::kTokenIds),
                                    .max_context = kMaxContext,
                                    .score_bytes = accelerator_.score_buffer_bytes,
@@ -79,7 +80,7 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
 
   const auto start = std::chrono::steady_clock::now();
   try {
-    write_logits(interpreter_->run(pass), pass.first_logits);
+    write_logits(block, interpreter_->run(pass), pass.first_logits);
   } catch (const DamageError& error) {
     return outcome_of(error);
   } catch (const Error& error) {
@@ -98,11 +99,14 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   return {};
 }
 
-void InterpreterPassServer::write_logits(std::span<const float> logits, uint32_t first_logits) {
+void InterpreterPassServer::write_logits(RegisterBlock& block, std::span<const float> logits,
+                                         uint32_t first_logits) {
   const uint64_t row_bytes = uint64_t{program_.header.vocabulary} * sizeof(float);
   for (uint64_t i = 0; i * program_.header.vocabulary < logits.size(); ++i) {
-    const uint64_t address = logits_address(program_, first_logits + static_cast<uint32_t>(i));
-    std::memcpy(ddr_.at(address, row_bytes), logits.data() + i * program_.header.vocabulary, row_bytes);
+    const float* const row = logits.data() + i * program_.header.vocabulary;
+    const uint32_t token = first_logits + static_cast<uint32_t>(i);
+    std::memcpy(ddr_.at(logits_address(program_, token), row_bytes), row, row_bytes);
+    block.write(registers::kLogitsCrc + 4 * token, crc32c(row, row_bytes));
   }
 }
 

@@ -24,7 +24,7 @@ class InterpreterPassServer final : public PassServer {
 
  private:
   PassOutcome use_program(uint64_t address, uint32_t max_tokens);
-  void write_logits(std::span<const float> logits, uint32_t first_logits);
+  void write_logits(RegisterBlock& block, std::span<const float> logits, uint32_t first_logits);
 
   SharedDdr& ddr_;
   const AcceleratorDescription accelerator_;

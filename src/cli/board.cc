@@ -252,7 +252,8 @@ void add_board(CLI::App& app) {
                   {"bus-error", Fault::kBusError},
                   {"wrong-bit", Fault::kWrongBit},
                   {"flipped-bit", Fault::kFlippedBit},
-                  {"stuck-bit", Fault::kStuckBit}},
+                  {"stuck-bit", Fault::kStuckBit},
+                  {"flipped-logits", Fault::kFlippedLogits}},
                  "What the accelerator or its memory does wrong, to see how the firmware takes it");
   command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
       ->capture_default_str()

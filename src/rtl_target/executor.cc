@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
@@ -88,8 +89,10 @@ PassLogits RtlExecutor::run(const Pass& pass) {
   logits_.resize(uint64_t{tokens - pass.first_logits} * vocabulary());
   const uint64_t row_bytes = uint64_t{vocabulary()} * sizeof(float);
   for (uint32_t t = pass.first_logits; t < tokens; ++t) {
-    std::memcpy(&logits_[uint64_t{t - pass.first_logits} * vocabulary()],
-                memory_.read(logits_address(program_, t), row_bytes), row_bytes);
+    const uint8_t* const row = memory_.read(logits_address(program_, t), row_bytes);
+    if (crc32c(row, row_bytes) != accelerator::read_logits_crc(*accelerator_, t))
+      throw DamageError(image_.path(), {RegionKind::kLogits, logits_address(program_, t)});
+    std::memcpy(&logits_[uint64_t{t - pass.first_logits} * vocabulary()], row, row_bytes);
   }
   return logits_;
 }
