@@ -1,6 +1,8 @@
 // Bodies of requests, and what a model answers.
+#include <string>
 #include <string_view>
 
+#include "runtime/answer_text.h"
 #include "server/answer_parts.h"
 #include "server/body.h"
 #include "server/request.h"
@@ -26,11 +28,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   AnswerSplitter answer({.format = {.thinks = true, .calls = static_cast<CallFormat>(choice - kEndpoints)},
                          .functions = {"f"}});
-  StopStrings stops({"\n\n", "END"});
+  brim::StopTexts texts;
+  texts.add("\n\n");
+  texts.add("END");
+  brim::StopFilter stop(texts);
+  std::string room(brim::StopFilter::room_for(static_cast<uint32_t>(text.size())), '\0');
   const size_t half = text.size() / 2;
-  answer.push(stops.push(text.substr(0, half)));
-  answer.push(stops.push(text.substr(half)));
-  answer.push(stops.finish());
+  answer.push(stop.push(text.substr(0, half), room));
+  answer.push(stop.finish(text.substr(half), room));
   answer.finish();
   return 0;
 }

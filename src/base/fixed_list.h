@@ -10,6 +10,8 @@ namespace brim {
 template <typename T, size_t kRoom>
 class FixedList {
  public:
+  static constexpr size_t kMost = kRoom;
+
   constexpr size_t size() const { return size_; }
   constexpr bool empty() const { return size_ == 0; }
   constexpr const T& operator[](size_t i) const { return elements_[i]; }

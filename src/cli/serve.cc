@@ -34,7 +34,7 @@ void serve(const Options& options) {
   const sigset_t signals = take_end_signals();
   LoadedModel model(options.image, options.target);
   for (const std::string& note : tokenizer_notes(model.tokenizer().tables())) {
-    std::cerr << "note: " << note << '\n';
+    print_note(note);
   }
   server::ServerOptions server_options = options.server;
   if (!options.target.is_rtl()) {
@@ -75,7 +75,7 @@ void add_serve(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option("--queue", server.queue, "Requests that wait for one of them; more are refused with 503")
-      ->check(CLI::Range(0, 10000))
+      ->check(CLI::Range(0, 1000))
       ->capture_default_str();
   command->add_option("--alias", server.alias, "The model's id (default: the image's name)");
   command->add_option("--api-key", server.api_key, "Key that requests must bring: Authorization: Bearer KEY")

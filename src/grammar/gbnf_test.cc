@@ -199,6 +199,9 @@ TEST(Gbnf, HostileGrammarsAreRefusedOrFollowedInBoundedTime) {
   for (int i = 0; i < 20; ++i) powers = concat("(", powers, "){10}");
   EXPECT_NE(gbnf_error(concat("root ::= ", powers)).find("too large"), std::string::npos);
   EXPECT_NE(gbnf_error("root ::= (\"a\"?){90000}").find("too large"), std::string::npos);
+  std::string deep = "\"a\"";
+  for (int i = 0; i < 200; ++i) deep = concat("(", deep, ")", std::string(200, '?'));
+  EXPECT_NE(gbnf_error(concat("root ::= ", deep)).find("nests too deep"), std::string::npos);
   // 2^n ways to read a text, of as many different stacks.
   const GrammarState many = gbnf("root ::= \"a\" root \"b\" | \"a\" root | \"a\" root \"c\" | \"x\"");
   EXPECT_TRUE(accepts(many, std::string(100, 'a') + "x" + std::string(50, 'b')));

@@ -10,6 +10,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "grammar/grammar.h"
 #include "grammar/json_text.h"
 #include "grammar/machine.h"
@@ -222,7 +223,7 @@ class SchemaCompiler {
 
   ExpressionId enum_of(const Json& schema, const std::string& path) {
     for (const auto& [name, value] : schema.items()) {
-      if (name != "enum" && name != "type" && name != "nullable")
+      if (name != "enum" && name != "type")
         throw refused(concat(path, "/", name), "beside enum or const is not supported");
     }
     const TypeSet types = types_of(schema, path);
@@ -489,7 +490,8 @@ class SchemaCompiler {
       throw refused(path + "/properties", "should be an object of schemas");
   }
 
-  // The schema without $ref and allOf: what they say is merged into it. Const is an enum of one.
+  // The schema without $ref and allOf: what they say is merged into it. Const is an enum of one, nullable one
+  // more type.
   Json flattened(const Json& schema, const std::string& path) {
     const Level level(*this, path);
     if (schema.is_boolean()) return schema;
@@ -499,11 +501,17 @@ class SchemaCompiler {
       if (name == "const") {
         flat["enum"] =
             schema.contains("enum") ? common(schema["enum"], Json::array({value})) : Json::array({value});
+      } else if (name == "nullable") {
+        if (!value.is_boolean()) throw refused(path + "/nullable", "should be true or false");
       } else if (keyword_named(name) != nullptr || name == "anyOf" || name == "oneOf") {
         if (name != "enum" || !schema.contains("const")) flat[name] = value;
       }
     }
     if (flat.contains("enum") && !flat["enum"].is_array()) throw refused(path + "/enum", "should be a list");
+    if (schema.contains("nullable") && schema["nullable"] == Json(true)) {
+      const TypeSet types = types_of(flat, path);
+      if (!types.all()) flat["type"] = names_of_types(TypeSet(types).set(kNull));
+    }
     if (schema.contains("$ref"))
       flat = both(flat, target_of(schema["$ref"], path), pointer_of(schema["$ref"], path));
     if (schema.contains("allOf")) {
@@ -548,15 +556,10 @@ class SchemaCompiler {
     const std::string at = concat(path, "/", name);
     if (name == "type") {
       const TypeSet types = type_set(a, at) & type_set(b, at);
-      Json names = Json::array();
-      for (size_t type = 0; type < kTypes; ++type) {
-        if (types[type]) names.push_back(kTypeNames[type]);
-      }
-      if (names.empty()) throw Unsatisfiable(path);
-      return names;
+      if (types.none()) throw Unsatisfiable(path);
+      return names_of_types(types);
     }
     if (name == "enum") return common(a, b);
-    if (name == "nullable") return a == Json(true) && b == Json(true);
     if (name == "minLength" || name == "minItems" || name == "minimum" || name == "exclusiveMinimum" ||
         name == "maxLength" || name == "maxItems" || name == "maximum" || name == "exclusiveMaximum") {
       if (!a.is_number() || !b.is_number()) throw refused(at, "should be a number");
@@ -564,9 +567,9 @@ class SchemaCompiler {
       return (a < b) == least ? b : a;
     }
     if (name == "required") {
-      Json names = a;
+      std::vector<std::string> names = names_of(a, at);
       for (const std::string& one : names_of(b, at)) {
-        if (std::find(names.begin(), names.end(), Json(one)) == names.end()) names.push_back(one);
+        if (!is_among(names, one)) names.push_back(one);
       }
       return names;
     }
@@ -719,6 +722,14 @@ class SchemaCompiler {
     return types;
   }
 
+  static Json names_of_types(const TypeSet& types) {
+    Json names = Json::array();
+    for (size_t type = 0; type < kTypes; ++type) {
+      if (types[type]) names.push_back(kTypeNames[type]);
+    }
+    return names;
+  }
+
   // Without "type", the types that other keywords are about; all, if there are none.
   static TypeSet types_of(const Json& schema, const std::string& path) {
     TypeSet types;
@@ -732,7 +743,6 @@ class SchemaCompiler {
       if (types.none()) types.set();
     }
     if (types[kNumber]) types.set(kInteger);
-    if (schema.contains("nullable") && schema["nullable"] == Json(true)) types.set(kNull);
     return types;
   }
 
@@ -852,7 +862,7 @@ std::shared_ptr<const Grammar> compile_json_schema(const nlohmann::ordered_json&
 
 std::shared_ptr<const Grammar> compile_json_schema(std::string_view schema) {
   const Json json = Json::parse(schema, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) throw Error("JSON schema: it is no valid JSON");
+  if (json.is_discarded()) throw Error(concat("JSON schema: it ", json_problem(schema)));
   return compile_json_schema(json);
 }
 

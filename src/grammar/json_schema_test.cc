@@ -43,6 +43,9 @@ TEST(JsonSchema, Types) {
   expect_values(R"({"type":"object"})", {"{}", "{\"a\": 1}"}, {"[]"});
   expect_values(R"({"type":["string","null"]})", {"\"\"", "null"}, {"1", "[]"});
   expect_values(R"({"type":"integer","nullable":true})", {"1", "null"}, {"\"\""});
+  expect_values(R"({"minLength":1,"nullable":true})", {"\"a\"", "null"}, {"\"\"", "1"});
+  expect_values(R"({"type":"string","enum":["a",null,1],"nullable":true})", {"\"a\"", "null"}, {"1"});
+  expect_refused(R"({"type":"string","nullable":"yes"})", "#/nullable: should be true or false");
   expect_values(R"({"minLength":2})", {"\"ab\""}, {"\"a\"", "1"});
   expect_refused(R"({"type":"float"})", "#/type: there is no type \"float\"");
   expect_refused(R"({"type":5})", "#/type: should be a text");
@@ -243,6 +246,11 @@ TEST(JsonSchema, Combinations) {
   expect_values(R"({"allOf":[{"anyOf":[{"const":1},{"const":2}]},{"anyOf":[{"const":2},{"const":3}]}]})",
                 {"2"}, {"1", "3"});
   expect_refused(R"({"allOf":[{"type":"integer"},{"type":"string"}]})", "no value satisfies this");
+  expect_values(R"({"allOf":[{"type":"string"},{"type":"string","nullable":true}]})", {"\"a\""}, {"null"});
+  expect_values(R"({"allOf":[{"type":"string","nullable":true},{"type":["null","string"]}]})",
+                {"\"a\"", "null"}, {"1"});
+  expect_refused(R"({"allOf":[{"required":1},{"required":["a"]}]})",
+                 "#/allOf/1/required: should be a list of names");
   expect_refused(R"({"allOf":[{"pattern":"a"},{"pattern":"b"}]})",
                  "#/allOf/1/pattern: differs from what else is said");
   expect_refused(R"({"anyOf":[]})", "#/anyOf: should be a list of schemas");
@@ -294,7 +302,7 @@ TEST(JsonSchema, WhatIsNotSupportedIsRefusedByNameWithItsPath) {
   expect_refused(R"({"type":"array","uniqueItems":true})", "#/uniqueItems: is not supported");
   EXPECT_EQ(schema_error(R"({"type":"array","uniqueItems":false})"), "");
   expect_refused("5", "#: should be a schema");
-  expect_refused("{", "it is no valid JSON");
+  expect_refused("{", "it is not whole JSON: it ends at line 1, column 2");
   EXPECT_EQ(
       schema_error(
           R"({"title":"t","description":"d","default":1,"examples":[1],"$schema":"s","$id":"i","$comment":"c","deprecated":true,"readOnly":true,"writeOnly":false})"),
@@ -315,6 +323,11 @@ TEST(JsonSchema, HostileSchemasAreRefused) {
     doubling += concat('"', i, R"(":{"properties":{"a":)", next, ",\"b\":", next, "}},");
   }
   expect_refused(concat(doubling, R"("60":{}}})"), "too large");
+  // Lists in the last place of lists, where each place is a level.
+  std::string places, lists = "true";
+  for (int i = 0; i < 499; ++i) places += "true,";
+  for (int i = 0; i < 20; ++i) lists = concat(R"({"type":"array","prefixItems":[)", places, lists, "]}");
+  expect_refused(lists, "nests too deep");
   expect_refused(R"({"type":"array","minItems":90000,"items":{"type":"string","minLength":90000}})",
                  "too large");
 }

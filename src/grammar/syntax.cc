@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint32_t kFirstSurrogate = 0xD800, kLastSurrogate = 0xDFFF;
 constexpr size_t kMostExpressions = 1u << 20;
+constexpr uint32_t kMostDepth = 4000;  // what walks through an expression calls itself for each level
 
 }  // namespace
 
@@ -63,6 +64,11 @@ RuleId Syntax::rule(std::string name, ExpressionId body) {
 ExpressionId Syntax::add(Expression expression) {
   if (expressions_.size() >= kMostExpressions)
     throw Error("the grammar is too large; allow fewer or shorter alternatives");
+  uint32_t depth = 1;
+  for (const ExpressionId child : expression.children) depth = std::max(depth, depths_[child] + 1);
+  if (depth > kMostDepth)
+    throw Error("the grammar nests too deep; write inner parts as rules of their own, or shorter lists");
+  depths_.push_back(depth);
   expressions_.push_back(std::move(expression));
   return static_cast<ExpressionId>(expressions_.size() - 1);
 }

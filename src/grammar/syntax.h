@@ -52,7 +52,7 @@ class Syntax {
   void define(RuleId rule, ExpressionId body);
   RuleId rule(std::string name, ExpressionId body);
 
-  // Each throws Error where the syntax becomes too large.
+  // Each throws Error where the syntax becomes too large or too deep.
   ExpressionId literal(std::string_view bytes);
   ExpressionId character(std::vector<CodeRange> codes);
   ExpressionId sequence(std::vector<ExpressionId> parts);
@@ -69,6 +69,7 @@ class Syntax {
   ExpressionId add(Expression expression);
 
   std::vector<Expression> expressions_;
+  std::vector<uint32_t> depths_;  // of expressions, with what is within them
   std::vector<Rule> rules_;
 };
 

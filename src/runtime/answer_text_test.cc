@@ -51,6 +51,26 @@ TEST_F(AnswerTextTest, TheStopTextThatEndsFirstCounts) {
   EXPECT_EQ(shown({"x"}, "x"), "*");
 }
 
+TEST(StopFilter, PiecesMayBeOfAnySize) {
+  StopTexts texts;
+  ASSERT_TRUE(texts.add("\n\n"));
+  ASSERT_TRUE(texts.add("END"));
+  const std::string text = "one\ntwo EN three EN" + std::string(1000, '.') + "\nEND of it";
+  for (const size_t step : {1, 2, 5, 300, 2000}) {
+    StopFilter stop(texts);
+    std::string room(StopFilter::room_for(2000), '\0');
+    std::string shown;
+    for (size_t i = 0; i < text.size(); i += step) shown += stop.push(text.substr(i, step), room);
+    EXPECT_TRUE(stop.stopped()) << step;
+    shown += stop.finish("more", room);
+    EXPECT_EQ(shown, text.substr(0, text.find("END"))) << step;
+  }
+  StopFilter stop(texts);
+  std::string room(StopFilter::room_for(10), '\0');
+  EXPECT_EQ(stop.push("the EN", room), "the ");
+  EXPECT_EQ(stop.finish("T", room), "ENT") << "what was none is given";
+}
+
 TEST_F(AnswerTextTest, WholeCharactersOnlyAndStopTextsAcrossThem) {
   EXPECT_EQ(shown({}, "\xC3\xA9!"), "|\xC3\xA9|!|");
   EXPECT_EQ(shown({"\xC3\xA9!"}, "a\xC3\xA9!"), "a|||*");

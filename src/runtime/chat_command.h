@@ -46,7 +46,8 @@ inline constexpr auto kChatCommands = std::to_array<ChatCommand>({
     {"selfcheck", "", "whether the known pass gives what it should; the conversation stays",
      ChatAction::kSelfCheck},
     {"tokens", "N", "most tokens of an answer", ChatAction::kTokens},
-    {"spec", "TYPE", "how tokens are drafted: auto, ngram or none; the text is the same", ChatAction::kSpec},
+    {"spec", "TYPE", "how tokens are drafted: auto, ngram, draft or none; the text is the same",
+     ChatAction::kSpec},
     {"help", "", "this", ChatAction::kHelp},
     {"quit", "", "stop (also Ctrl-D)", ChatAction::kQuit},
 });

@@ -63,9 +63,10 @@ uint32_t Conversation::keep_prefix(std::span<const uint32_t> tokens) {
   return common;
 }
 
-void Conversation::assume(std::span<const uint32_t> tokens) {
+void Conversation::assume(std::span<const uint32_t> tokens, uint32_t cached) {
   rewind(0);
-  count_ = position_ = static_cast<uint32_t>(std::min<size_t>(tokens.size(), context()));
+  count_ = static_cast<uint32_t>(std::min<size_t>(tokens.size(), context()));
+  position_ = std::min(cached, count_);
   std::copy_n(tokens.begin(), count_, memory_.begin());
 }
 

@@ -77,13 +77,6 @@ class Conversation {
   // Whether the token chosen last is what was drafted for it.
   bool last_as_drafted() const { return as_drafted_; }
 
-  // Of what has been added to an empty text, the first `tokens` stand in the runner's cache already. The last
-  // one of all is run in any case, for its logits.
-  void skip(uint32_t tokens) {
-    position_ = std::min(tokens, count_ == 0 ? 0 : count_ - 1);
-    before_.count = position_;
-  }
-
   // Forgets everything from `position` on.
   void rewind(uint32_t position);
 
@@ -92,8 +85,9 @@ class Conversation {
   // prefix's length.
   uint32_t keep_prefix(std::span<const uint32_t> tokens);
 
-  // Makes the text `tokens`, whose K and V have been put into the runner's KV cache.
-  void assume(std::span<const uint32_t> tokens);
+  // Makes the text `tokens`, which fit, where K and V of the first `cached` have been put into the runner's
+  // KV cache. Logits come from a token that is run: to generate() right away, one has to be left.
+  void assume(std::span<const uint32_t> tokens, uint32_t cached);
 
  private:
   // The text before anything was added since the last read().

@@ -149,7 +149,8 @@ void write_expected(const SamplerOption& option, TextWriter& text) {
   if (option.flag != nullptr) {
     text.add("on or off");
   } else if (option.biases != nullptr) {
-    text.add("a token and what is added to its logit, as 15043+1 or 15043-inf, at most 320 of them");
+    text.add("a token and what is added to its logit, as 15043+1 or 15043-inf, at most ");
+    text.add(LogitBiases::kMost).add(" of them");
   } else if (option.texts != nullptr) {
     text.add("a text of at most ").add(StopTexts::kMostBytes).add(" bytes, at most ");
     text.add(StopTexts::kMost).add(" of them");

@@ -1,5 +1,6 @@
 #include "runtime/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -59,8 +60,9 @@ void Session::add_turns(std::span<const ChatTurn> turns) {
 
 void Session::restore(std::span<const uint32_t> tokens, uint32_t position) {
   rewind(0);
-  add(tokens);
-  conversation_.skip(position);
+  require_room(tokens.size());
+  const auto last = static_cast<uint32_t>(tokens.empty() ? 0 : tokens.size() - 1);
+  conversation_.assume(tokens, std::min(position, last));  // the last one is run again, for its logits
 }
 
 void Session::become(std::span<const uint32_t> tokens) {

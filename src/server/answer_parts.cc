@@ -324,19 +324,4 @@ bool AnswerSplitter::call(AnswerParts& parts, bool last) {
   return true;
 }
 
-std::string StopStrings::push(std::string_view text) {
-  if (found_) return {};
-  rest_ += text;
-  size_t first = std::string::npos, hold = 0;
-  for (const std::string& string : strings_) {
-    first = std::min(first, rest_.find(string));
-    hold = std::max(hold, begun(rest_, string));
-  }
-  found_ = first != std::string::npos;
-  const size_t sure = found_ ? first : rest_.size() - hold;
-  std::string result = rest_.substr(0, sure);
-  rest_.erase(0, found_ ? rest_.size() : sure);
-  return result;
-}
-
 }  // namespace brim::server

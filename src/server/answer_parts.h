@@ -78,20 +78,4 @@ class AnswerSplitter {
   std::string rest_;          // not taken apart yet
 };
 
-// Strings that end an answer, found where they stretch over several pieces of text.
-class StopStrings {
- public:
-  explicit StopStrings(std::vector<std::string> strings) : strings_(std::move(strings)) {}
-
-  // What is certain not to be part of a stop string. After found() nothing more comes.
-  std::string push(std::string_view text);
-  std::string finish() { return std::exchange(rest_, {}); }
-  bool found() const { return found_; }
-
- private:
-  std::vector<std::string> strings_;
-  std::string rest_;
-  bool found_ = false;
-};
-
 }  // namespace brim::server

@@ -130,21 +130,5 @@ TEST(AnswerSplitter, DeepJsonOfAModelIsText) {
   EXPECT_EQ(parts_of(with(CallFormat::kTags), deep, 1000000).content, deep);
 }
 
-TEST(StopStrings, AreFoundAcrossPiecesAndNoneOfThemIsGiven) {
-  StopStrings stops({"\n\n", "END"});
-  EXPECT_EQ(stops.push("a\n"), "a");
-  EXPECT_EQ(stops.push("b EN"), "\nb ");
-  EXPECT_FALSE(stops.found());
-  EXPECT_EQ(stops.push("D of it"), "");
-  EXPECT_TRUE(stops.found());
-  EXPECT_EQ(stops.push("more"), "");
-}
-
-TEST(StopStrings, GiveBackWhatWasNoneOfThem) {
-  StopStrings stops({"END"});
-  EXPECT_EQ(stops.push("the EN"), "the ");
-  EXPECT_EQ(stops.finish(), "EN");
-}
-
 }  // namespace
 }  // namespace brim::server

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/concat.h"
+#include "base/json.h"
 
 namespace brim::server {
 
@@ -10,20 +11,25 @@ namespace {
 
 // Deeper than any request is; what walks through JSON may recurse.
 constexpr int kMaxDepth = 64;
+// More than any request has; an object that keeps their order looks through all of them for each.
+constexpr uint32_t kMostKeys = 10'000;
 
 }  // namespace
 
 Json parse_object(std::string_view text) {
   bool too_deep = false;
+  uint32_t keys = 0;
   Json json = Json::parse(
       text,
-      [&](int depth, Json::parse_event_t, Json&) {
+      [&](int depth, Json::parse_event_t event, Json&) {
         too_deep |= depth > kMaxDepth;
-        return !too_deep;
+        if (event == Json::parse_event_t::key && keys <= kMostKeys) ++keys;
+        return !too_deep && keys <= kMostKeys;
       },
       /*allow_exceptions=*/false);
   if (too_deep) throw ApiError(400, concat("the body is nested deeper than ", kMaxDepth, " levels"));
-  if (json.is_discarded()) throw ApiError(400, "the body is no valid JSON");
+  if (keys > kMostKeys) throw ApiError(400, concat("the body has more than ", kMostKeys, " keys"));
+  if (json.is_discarded()) throw ApiError(400, concat("the body ", json_problem(text)));
   if (!json.is_object()) throw ApiError(400, "the body is no JSON object");
   return json;
 }
@@ -67,6 +73,18 @@ std::optional<uint64_t> Body::whole(std::string_view key, uint64_t least, uint64
     wrong(key, concat("a whole number from ", least, " to ", most));
   }
   return value->get<uint64_t>();
+}
+
+std::optional<int64_t> Body::integer(std::string_view key, int64_t least, int64_t most) {
+  const Json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  // nlohmann's numbers above INT64_MAX are unsigned.
+  const bool fits = value->is_number_integer() &&
+                    (!value->is_number_unsigned() || value->get<uint64_t>() <= uint64_t{INT64_MAX});
+  if (!fits || value->get<int64_t>() < least || value->get<int64_t>() > most) {
+    wrong(key, concat("a whole number from ", least, " to ", most));
+  }
+  return value->get<int64_t>();
 }
 
 std::optional<std::string> Body::text(std::string_view key) {

@@ -12,7 +12,8 @@
 
 namespace brim::server {
 
-// The object that `text` is. Throws ApiError for anything else, and for one that is nested too deep.
+// The object that `text` is. Throws ApiError for anything else, and for one that is nested too deep or has
+// too many keys.
 Json parse_object(std::string_view text);
 
 class Body {
@@ -28,6 +29,7 @@ class Body {
   std::optional<bool> boolean(std::string_view key);
   std::optional<double> number(std::string_view key, double least, double most);
   std::optional<uint64_t> whole(std::string_view key, uint64_t least, uint64_t most);
+  std::optional<int64_t> integer(std::string_view key, int64_t least, int64_t most);
   std::optional<std::string> text(std::string_view key);
   const Json* list(std::string_view key);
   const Json* object(std::string_view key);

@@ -17,7 +17,10 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMostHeaderBytes = 64 << 10;
 constexpr int kSliceMilliseconds = 100;  // how soon a stopping server is noticed
 
+constexpr int kLingerSeconds = 2;  // for what the client of a refused request still sends
+
 thread_local socket_t current_socket = -1;
+thread_local bool refused = false;  // the request that this thread handles
 
 bool is_open(socket_t socket) {
   char byte;
@@ -55,6 +58,16 @@ class Connection final : public httplib::Stream {
     std::copy_n(buffer_ + begin_, count, to);
     begin_ += count;
     return static_cast<ssize_t>(count);
+  }
+
+  // Takes what the client still sends until it closes, so that it finds the answer before the end.
+  void linger() {
+    const auto until = Clock::now() + std::chrono::seconds(kLingerSeconds);
+    for (size_t taken = 0; taken < limits_.request_bytes && wait(POLLIN, until);) {
+      const ssize_t got = recv(socket_, buffer_, sizeof(buffer_), 0);
+      if (got <= 0) return;
+      taken += static_cast<size_t>(got);
+    }
   }
 
   // All of it, or -1.
@@ -119,6 +132,11 @@ HttpServer::HttpServer(const ConnectionLimits& limits) : limits_(limits) {
 
 bool HttpServer::client_is_there() { return current_socket < 0 || is_open(current_socket); }
 
+void HttpServer::close_behind(httplib::Response& response) {
+  refused = true;
+  response.set_header("Connection", "close");
+}
+
 void HttpServer::accept_bursts() { ::listen(svr_sock_, SOMAXCONN); }
 
 void HttpServer::run() {
@@ -139,13 +157,15 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
   Connection connection(socket, limits_, stopping_);
   current_socket = socket;
   bool good = true, closed = false;
-  for (size_t left = keep_alive_max_count_; left > 0 && good && !closed && connection.next_request();
-       --left) {
+  refused = false;
+  for (size_t left = keep_alive_max_count_;
+       left > 0 && good && !closed && !refused && connection.next_request(); --left) {
     good = process_request(connection, /*close_connection=*/left == 1, closed, nullptr);
   }
   current_socket = -1;
   // What has been written is still to arrive where the client sent more than was read.
   shutdown(socket, SHUT_WR);
+  if (refused) connection.linger();
   char rest[4096];
   for (int i = 0; i < 64 && recv(socket, rest, sizeof(rest), MSG_DONTWAIT) > 0; ++i) {
   }

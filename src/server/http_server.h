@@ -1,5 +1,6 @@
-// httplib's server, with connections of our own: whoever sends slowly, reads slowly, sends too much or goes
-// away costs a thread for a bounded time and nothing else.
+// httplib's server, with connections of our own: whoever sends too slowly, takes nothing, sends too much or
+// goes away costs a thread for a bounded time and nothing else. A stream lasts as long as its client takes
+// something of it within write_seconds each time.
 #pragma once
 
 #include <httplib.h>
@@ -22,6 +23,10 @@ class HttpServer final : public httplib::Server {
   // Whether the client of the request that this thread handles is still there. One that has closed its side
   // for writing counts as gone.
   static bool client_is_there();
+
+  // Ends this thread's connection behind the answer to the request that it handles: what is left of a request
+  // that is refused unread must not be taken for another one.
+  static void close_behind(httplib::Response& response);
 
   // After a bind: many clients may come at once.
   void accept_bursts();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <random>
 
@@ -14,6 +15,8 @@ namespace brim::server {
 namespace {
 
 constexpr uint32_t kCompletionTokens = 16;  // OpenAI's default of this endpoint
+constexpr int kMostBias = 100;              // OpenAI's range of logit_bias
+constexpr size_t kMostGrammarBytes = 256 << 10;
 
 // OpenAI's {"15043": -100}, or llama.cpp's [[15043, -100]], where false in the bias's place forbids the
 // token.
@@ -29,9 +32,12 @@ void read_biases(Body& body, const std::string& key, LogitBiases& biases) {
   biases.clear();
   const auto add = [&](uint64_t token, const Json& bias) {
     if (token > UINT32_MAX || (!bias.is_number() && bias != false)) throw wrong();
+    if (bias.is_number() && !(std::abs(bias.get<double>()) <= kMostBias)) {
+      throw ApiError(400, concat("'", key, "' must have numbers from -", kMostBias, " to ", kMostBias), key);
+    }
     const float amount = bias.is_number() ? bias.get<float>() : -std::numeric_limits<float>::infinity();
     if (!biases.push({static_cast<uint32_t>(token), amount})) {
-      throw ApiError(400, concat("'", key, "' has too many tokens"), key);
+      throw ApiError(400, concat("'", key, "' has more than ", LogitBiases::kMost, " tokens"), key);
     }
   };
   if (value->is_array()) {
@@ -47,6 +53,22 @@ void read_biases(Body& body, const std::string& key, LogitBiases& biases) {
     if (problem != std::errc() || end != token.data() + token.size()) throw wrong();
     add(id, bias);
   }
+}
+
+// A string or a list of such.
+void read_texts(Body& body, const std::string& key, StopTexts& texts) {
+  const Json* value = body.find(key);
+  if (value == nullptr) return;
+  texts.clear();
+  const auto add = [&](const Json& text) {
+    if (text.is_string() && texts.add(text.get_ref<const std::string&>())) return;
+    throw ApiError(400,
+                   concat("'", key, "' must be a string of 1 to ", StopTexts::kMostBytes,
+                          " bytes, or a list of at most ", StopTexts::kMost, " such"),
+                   key);
+  };
+  if (!value->is_array()) return add(*value);
+  for (const Json& text : *value) add(text);
 }
 
 // Names of stages, as a list.
@@ -82,7 +104,8 @@ void read_sampler(Body& body, const RequestDefaults& defaults, SamplerOptions& o
         options.*option.count = static_cast<uint32_t>(*value);
       }
     } else if (option.integer != nullptr) {
-      if (const auto value = body.number(key, option.least, option.most)) {
+      if (const auto value =
+              body.integer(key, static_cast<int64_t>(option.least), static_cast<int64_t>(option.most))) {
         options.*option.integer = static_cast<int32_t>(*value);
       }
     } else if (option.flag != nullptr) {
@@ -91,6 +114,8 @@ void read_sampler(Body& body, const RequestDefaults& defaults, SamplerOptions& o
       read_biases(body, key, options.*option.biases);
     } else if (option.order != nullptr) {
       read_order(body, key, options.*option.order);
+    } else if (option.texts != nullptr) {
+      read_texts(body, key, options.*option.texts);
     } else if (option.number != nullptr) {
       if (const auto value = body.whole(key, 0, UINT64_MAX)) {
         options.*option.number = *value;
@@ -102,27 +127,6 @@ void read_sampler(Body& body, const RequestDefaults& defaults, SamplerOptions& o
     // A number that JSON readers with doubles keep whole, so that it can be given again.
     options.seed = std::random_device{}();
   }
-}
-
-void read_stop(Body& body, const RequestDefaults& defaults, std::vector<std::string>& stop) {
-  const Json* value = body.find("stop");
-  if (value == nullptr) {
-    const StopTexts& texts = defaults.sampler.stop;
-    for (uint32_t i = 0; i < texts.size(); ++i) stop.emplace_back(texts[i]);
-    return;
-  }
-  const auto add = [&](const Json& text) {
-    if (!text.is_string() || text.get_ref<const std::string&>().empty()) {
-      throw ApiError(400, "'stop' must be a string that is not empty, or a list of such", "stop");
-    }
-    stop.push_back(text.get<std::string>());
-  };
-  if (!value->is_array()) return add(*value);
-  if (value->size() > kMostStops) {
-    throw ApiError(400, concat("'stop' has ", value->size(), " strings; ", kMostStops, " are the most"),
-                   "stop");
-  }
-  for (const Json& text : *value) add(text);
 }
 
 void read_stream(Body& body, AnswerRequest& request) {
@@ -150,13 +154,22 @@ void read_common(Body& body, const RequestDefaults& defaults, AnswerRequest& req
              "prompt_cache_retention"});
 }
 
+// What is compiled is `bytes` long.
 template <typename Compile>
-std::shared_ptr<const Grammar> compile(const std::string& path, const Compile& compile_it) {
+std::shared_ptr<const Grammar> compile(const std::string& path, size_t bytes, const Compile& compile_it) {
+  if (bytes > kMostGrammarBytes) {
+    throw ApiError(400, concat("'", path, "' has ", bytes, " bytes; ", kMostGrammarBytes, " are the most"),
+                   path);
+  }
   try {
     return compile_it();
   } catch (const Error& error) {
     throw ApiError(400, concat("'", path, "': ", error.what()), path);
   }
+}
+
+std::shared_ptr<const Grammar> compile_schema(const std::string& path, const Json& schema) {
+  return compile(path, dump(schema).size(), [&] { return compile_json_schema(schema); });
 }
 
 // A format as `response_format` and `text.format` have it: {"type": "text"}, {"type": "json_object"}, or
@@ -173,8 +186,7 @@ std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::
     const Json* schema = body.object("schema");
     body.refuse_others();
     const Json any_object = {{"type", "object"}};
-    return compile(path + ".schema",
-                   [&] { return compile_json_schema(schema != nullptr ? *schema : any_object); });
+    return compile_schema(path + ".schema", schema != nullptr ? *schema : any_object);
   }
   if (type != "json_schema") {
     throw ApiError(400, concat("'", path, ".type' must be \"text\", \"json_object\" or \"json_schema\""),
@@ -191,7 +203,7 @@ std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::
   holder.skip({"name", "description", "strict"});  // the schema is always followed
   holder.refuse_others();
   if (inner) body.refuse_others();
-  return compile(holder.path_of("schema"), [&] { return compile_json_schema(*schema); });
+  return compile_schema(holder.path_of("schema"), *schema);
 }
 
 // What the answer has to follow, by any of the names that clients have for it; at most one.
@@ -207,10 +219,10 @@ void read_grammar(Body& body, AnswerRequest& request) {
     take("response_format", grammar_of_format(*format, "response_format"));
   }
   if (const Json* schema = body.find("json_schema")) {
-    take("json_schema", compile("json_schema", [&] { return compile_json_schema(*schema); }));
+    take("json_schema", compile_schema("json_schema", *schema));
   }
   if (const auto text = body.text("grammar")) {
-    take("grammar", compile("grammar", [&] { return compile_gbnf(*text); }));
+    take("grammar", compile("grammar", text->size(), [&] { return compile_gbnf(*text); }));
   }
 }
 
@@ -223,8 +235,8 @@ void refuse_grammar_with_tools(const AnswerRequest& request) {
   }
 }
 
-void read_tools(Body& body, AnswerRequest& request) {
-  const Json* tools = body.list("tools");
+// `tools`: the body's, in the form of chats.
+void read_tools(Body& body, const Json* tools, AnswerRequest& request) {
   const Json* choice = body.find("tool_choice");
   body.only("parallel_tool_calls", true, "the model decides how many functions it calls");
   if (choice != nullptr && *choice != "auto" && *choice != "none") {
@@ -404,7 +416,6 @@ AnswerRequest parse_chat(const Json& json, const RequestDefaults& defaults) {
   }
   request.max_tokens = tokens_of(new_name ? new_name : old_name, UINT32_MAX);
   request.answers = static_cast<uint32_t>(body.whole("n", 1, kMostAnswers).value_or(1));
-  read_stop(body, defaults, request.stop);
   request.logprobs = body.boolean("logprobs").value_or(false);
   request.top_logprobs = static_cast<uint32_t>(body.whole("top_logprobs", 0, kMostTopLogprobs).value_or(0));
   if (request.top_logprobs > 0 && !request.logprobs) {
@@ -412,7 +423,7 @@ AnswerRequest parse_chat(const Json& json, const RequestDefaults& defaults) {
   }
   read_stream(body, request);
   read_grammar(body, request);
-  read_tools(body, request);
+  read_tools(body, body.list("tools"), request);
   refuse_grammar_with_tools(request);
   read_template(body, request);
   body.only("store", false, "nothing is stored");
@@ -443,7 +454,6 @@ AnswerRequest parse_completions(const Json& json, const RequestDefaults& default
   read_common(body, defaults, request);
   request.max_tokens = tokens_of(body.whole("max_tokens", 0, INT32_MAX), kCompletionTokens);
   request.answers = static_cast<uint32_t>(body.whole("n", 1, kMostAnswers).value_or(1));
-  read_stop(body, defaults, request.stop);
   if (const auto logprobs = body.whole("logprobs", 0, kMostTopLogprobs)) {
     request.logprobs = true;
     request.top_logprobs = static_cast<uint32_t>(*logprobs);
@@ -481,7 +491,6 @@ AnswerRequest parse_responses(const Json& json, const RequestDefaults& defaults)
   }
   if (request.top_logprobs > 0) request.logprobs = true;
   request.stream = body.boolean("stream").value_or(false);
-  request.include_usage = true;
   if (const Json* text = body.object("text")) {
     Body inner(*text, "text.");
     if (const Json* format = inner.object("format")) {
@@ -490,15 +499,9 @@ AnswerRequest parse_responses(const Json& json, const RequestDefaults& defaults)
     inner.only("verbosity", "medium", "models here have no such setting");
     inner.refuse_others();
   }
-  if (const Json* tools = body.list("tools")) {
-    Json rewritten = json;
-    rewritten["tools"] = tools_of_responses(*tools);
-    Body with_tools(rewritten);
-    read_tools(with_tools, request);
-    body.skip({"tool_choice", "parallel_tool_calls"});
-  } else {
-    read_tools(body, request);
-  }
+  const Json* tools = body.list("tools");
+  const Json chat_tools = tools != nullptr ? tools_of_responses(*tools) : Json();
+  read_tools(body, tools != nullptr ? &chat_tools : nullptr, request);
   refuse_grammar_with_tools(request);
   read_template(body, request);
   body.only("store", false, "nothing is kept; give the whole conversation as 'input'");

@@ -29,7 +29,6 @@ struct AnswerRequest {
   std::shared_ptr<const Grammar> grammar;  // that the answer follows; may be null
   uint32_t max_tokens = UINT32_MAX;
   uint32_t answers = 1;
-  std::vector<std::string> stop;
   bool logprobs = false;
   uint32_t top_logprobs = 0;
 
@@ -48,7 +47,6 @@ struct RequestDefaults {
 
 inline constexpr uint32_t kMostAnswers = 16;
 inline constexpr uint32_t kMostTopLogprobs = 20;
-inline constexpr uint32_t kMostStops = 16;
 
 // Throw ApiError naming the key that is wrong.
 AnswerRequest parse_chat(const Json& body, const RequestDefaults& defaults);

@@ -53,6 +53,50 @@ TEST(Request, EverySamplerOptionIsAKey) {
   EXPECT_EQ(request.sampler.seed, 42u);
 }
 
+TEST(Request, EveryEndpointTakesStopsOrItsServersOwn) {
+  RequestDefaults defaults;
+  ASSERT_TRUE(defaults.sampler.stop.add("own"));
+  for (const auto& [parse, start] : std::initializer_list<std::pair<Parse, const char*>>{
+           {parse_chat, R"({"messages": [{"role": "user", "content": "Hi"}])"},
+           {parse_completions, R"({"prompt": "Hi")"},
+           {parse_responses, R"({"input": "Hi")"}}) {
+    const auto stops = [&](const std::string& more) {
+      return parse(parse_object(start + more + "}"), defaults).sampler.stop;
+    };
+    EXPECT_EQ(stops("").size(), 1u);
+    EXPECT_EQ(stops(R"(, "stop": [])").size(), 0u);
+    EXPECT_EQ(stops(R"(, "stop": "a")")[0], "a");
+    ASSERT_EQ(stops(R"(, "stop": ["a", "b"])").size(), 2u);
+    EXPECT_EQ(stops(R"(, "stop": ["a", "b"])")[1], "b");
+    EXPECT_EQ(stops(", \"stop\": \"" + std::string(128, 'x') + "\"")[0].size(), 128u);
+    EXPECT_THROW(stops(", \"stop\": \"" + std::string(129, 'x') + "\""), ApiError);
+  }
+}
+
+TEST(Request, ResponsesHaveFunctionsBesideTheirType) {
+  const auto request = parsed(parse_responses, R"({"input": "Hi", "tool_choice": "auto",
+      "tools": [{"type": "function", "name": "f", "strict": true, "parameters": {}}]})");
+  EXPECT_EQ(request.tools[0]["function"]["name"], "f");
+  EXPECT_TRUE(parsed(parse_responses, R"({"input": "Hi", "tool_choice": "none",
+      "tools": [{"type": "function", "name": "f"}]})")
+                  .tools.is_null());
+  EXPECT_NE(
+      refusal(parse_responses, R"({"input": "Hi", "tools": [{"type": "web_search"}]})").find("tools[0]: "),
+      std::string::npos);
+}
+
+TEST(Request, BoundsWhatMakesItSlow) {
+  std::string keys = R"("messages": 1)";
+  for (int i = 0; i < 10'000; ++i) keys += ",\"" + std::to_string(i) + "\":1";
+  EXPECT_NE(refusal(parse_chat, "{" + keys + "}").find("more than 10000 keys"), std::string::npos);
+  const std::string large(300'000, ' ');
+  EXPECT_NE(refusal(parse_chat, chat("\"grammar\": \"" + large + "\"")).find("262144 are the most"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(parse_chat, chat(R"("json_schema": {"title": ")" + large + "\"}")).find("262144 are the most"),
+      std::string::npos);
+}
+
 TEST(Request, ContentMayBePartsOfText) {
   const auto request = parsed(parse_chat, R"({"messages": [{"role": "user", "content": [
       {"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]})");
@@ -77,29 +121,37 @@ struct Refused {
 };
 
 TEST(Request, RefusesWhatItDoesNotKnowOrCannotDoByName) {
-  for (const auto& [more, says] : std::initializer_list<Refused>{
-           {R"("temprature": 1)", "temprature: 'temprature' is not supported"},
-           {R"("temperature": "hot")", "temperature: 'temperature' must be a number from 0"},
-           {R"("temperature": -1)", "temperature: 'temperature' must be a number"},
-           {R"("top_k": 1.5)", "top_k: 'top_k' must be a whole number"},
-           {R"("top_k": -1)", "top_k: 'top_k' must be a whole number"},
-           {R"("n": 0)", "n: 'n' must be a whole number from 1 to 16"},
-           {R"("n": 1000000000000)", "n: "},
-           {R"("max_tokens": 1, "max_completion_tokens": 2)", "max_tokens: "},
-           {R"("stop": ["", "a"])", "stop: "},
-           {R"("stop": 3)", "stop: "},
-           {R"("stream": "yes")", "stream: 'stream' must be true or false"},
-           {R"("stream_options": {"include_usage": true})", "stream_options: "},
-           {R"("top_logprobs": 2)", "top_logprobs: "},
-           {R"("logprobs": true, "top_logprobs": 21)", "top_logprobs: "},
-           {R"("tool_choice": "required")", "tool_choice: "},
-           {R"("tools": [{"type": "retrieval"}])", "tools[0]: "},
-           {R"("tools": [{"type": "function", "function": {}}])", "tools[0]: "},
-           {R"("tools": {})", "tools: 'tools' must be a list"},
-           {R"("parallel_tool_calls": false)", "parallel_tool_calls: "},
-           {R"("store": true)", "store: "},
-           {R"("id_slot": -2)", "id_slot: "},
-       }) {
+  for (
+      const auto& [more, says] : std::initializer_list<Refused>{
+          {R"("temprature": 1)", "temprature: 'temprature' is not supported"},
+          {R"("temperature": "hot")", "temperature: 'temperature' must be a number from 0"},
+          {R"("temperature": -1)", "temperature: 'temperature' must be a number"},
+          {R"("top_k": 1.5)", "top_k: 'top_k' must be a whole number"},
+          {R"("top_k": -1)", "top_k: 'top_k' must be a whole number"},
+          {R"("n": 0)", "n: 'n' must be a whole number from 1 to 16"},
+          {R"("n": 1000000000000)", "n: "},
+          {R"("max_tokens": 1, "max_completion_tokens": 2)", "max_tokens: "},
+          {R"("stop": ["", "a"])", "stop: 'stop' must be a string of 1 to 128 bytes"},
+          {R"("stop": ["1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f", "g", "h"])",
+           "stop: "},
+          {R"("repeat_last_n": 2.7)", "repeat_last_n: 'repeat_last_n' must be a whole number from -1 to "},
+          {R"("repeat_last_n": -2)", "repeat_last_n: "},
+          {R"("repeat_last_n": 18446744073709551615)", "repeat_last_n: "},
+          {R"("logit_bias": {"1": 101})", "logit_bias: 'logit_bias' must have numbers from -100 to 100"},
+          {R"("logit_bias": [[1, -1e30]])", "logit_bias: "},
+          {R"("stop": 3)", "stop: "},
+          {R"("stream": "yes")", "stream: 'stream' must be true or false"},
+          {R"("stream_options": {"include_usage": true})", "stream_options: "},
+          {R"("top_logprobs": 2)", "top_logprobs: "},
+          {R"("logprobs": true, "top_logprobs": 21)", "top_logprobs: "},
+          {R"("tool_choice": "required")", "tool_choice: "},
+          {R"("tools": [{"type": "retrieval"}])", "tools[0]: "},
+          {R"("tools": [{"type": "function", "function": {}}])", "tools[0]: "},
+          {R"("tools": {})", "tools: 'tools' must be a list"},
+          {R"("parallel_tool_calls": false)", "parallel_tool_calls: "},
+          {R"("store": true)", "store: "},
+          {R"("id_slot": -2)", "id_slot: "},
+      }) {
     EXPECT_NE(refusal(parse_chat, chat(more)).find(says), std::string::npos)
         << more << " gave " << refusal(parse_chat, chat(more));
   }
@@ -119,7 +171,8 @@ TEST(Request, RefusesMessagesThatAreNone) {
 }
 
 TEST(Request, RefusesWhatIsNoJsonOrTooDeep) {
-  EXPECT_NE(refusal(parse_chat, "{").find("no valid JSON"), std::string::npos);
+  EXPECT_NE(refusal(parse_chat, "{").find("the body is not whole JSON: it ends at line 1, column 2"),
+            std::string::npos);
   EXPECT_NE(refusal(parse_chat, "[1]").find("no JSON object"), std::string::npos);
   EXPECT_NE(refusal(parse_chat, R"({"messages": )" + std::string(100000, '[')).find("nested deeper"),
             std::string::npos);

@@ -37,6 +37,28 @@ bool equal_keys(const std::string& given, const std::string& key) {
   return difference == 0;
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// Of an address to listen at.
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+// "localhost:8080" or "[::1]:8080" without its port and brackets.
+std::string name_of_host(const std::string& header) {
+  if (header.starts_with('[')) return header.substr(1, header.find(']') - 1);
+  return lower(header.substr(0, header.find(':')));
+}
+
+// Whether something may follow the headers.
+bool brings_body(const Request& request) {
+  return request.has_header("Transfer-Encoding") ||
+         (request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0");
+}
+
 // Reached without a key: they tell nothing.
 bool is_public(const std::string& path) { return path == "/" || path == "/health" || path == "/v1/health"; }
 
@@ -77,6 +99,7 @@ class Server::Handlers {
   void post(const char* path, Handler handler);
   httplib::Server::Handler guarded(Handler handler);
   httplib::Server::HandlerResponse before_routing(const Request& request, Response& response);
+  void check_access(const Request& request, bool origin_allowed, Response& response) const;
 
   void health(const Request&, Response& response) { send(response, {{"status", "ok"}}); }
   void props(const Request&, Response& response);
@@ -162,6 +185,7 @@ Server::Handlers::Handlers(LoadedModel& model, const ServerOptions& options)
   // What httplib refuses by itself.
   http_.set_error_handler([](const Request& request, Response& response) {
     if (!response.body.empty()) return;
+    HttpServer::close_behind(response);
     const int status = response.status;
     const std::string message = status == 404   ? concat("there is no ", request.method, " ", request.path)
                                 : status == 413 ? "the body is too large; --max-body says how large it may be"
@@ -201,27 +225,51 @@ httplib::Server::Handler Server::Handlers::guarded(Handler handler) {
 httplib::Server::HandlerResponse Server::Handlers::before_routing(const Request& request,
                                                                   Response& response) {
   using enum httplib::Server::HandlerResponse;
-  const std::string origin = request.get_header_value("Origin");
   const bool allowed =
-      !options_.cors_origin.empty() && (options_.cors_origin == "*" || options_.cors_origin == origin);
+      !options_.cors_origin.empty() &&
+      (options_.cors_origin == "*" || options_.cors_origin == request.get_header_value("Origin"));
   if (allowed) {
     response.set_header("Access-Control-Allow-Origin", options_.cors_origin);
     response.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type");
     response.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
     response.set_header("Vary", "Origin");
-    if (request.method == "OPTIONS") {
-      response.status = 204;
-      return Handled;
+  }
+  // Bodies of requests other than POST are not read.
+  if (request.method != "POST" && brings_body(request)) HttpServer::close_behind(response);
+  if (allowed && request.method == "OPTIONS") {
+    response.status = 204;
+    return Handled;
+  }
+  try {
+    check_access(request, allowed, response);
+  } catch (const ApiError& error) {
+    HttpServer::close_behind(response);  // the body has not been read
+    send(response, error);
+    return Handled;
+  }
+  return Unhandled;
+}
+
+// Throws ApiError unless the request's body may be read and handled.
+void Server::Handlers::check_access(const Request& request, bool origin_allowed, Response& response) const {
+  const std::string host = request.get_header_value("Host");
+  // A page whose name has come to mean this machine (DNS rebinding) is told by the name that it asks for. A
+  // key it does not have.
+  if (!host.empty() && options_.api_key.empty() && is_loopback(options_.host)) {
+    const std::string name = name_of_host(host);
+    if (name != "localhost" && name != "127.0.0.1" && name != "::1" && name != lower(options_.host)) {
+      throw ApiError(403,
+                     concat("this server is not '", name, "'; ask localhost, or start it with --api-key"));
     }
   }
   // Browsers tell where a page that asks comes from. Another site's cannot read an answer, but must not make
   // this machine work either.
+  const std::string origin = request.get_header_value("Origin");
   const size_t scheme = origin.find("://");
   const std::string from = scheme == std::string::npos ? origin : origin.substr(scheme + 3);
-  if (!origin.empty() && !allowed && from != request.get_header_value("Host")) {
-    send(response, ApiError(403, concat("pages of ", origin,
-                                        " may not ask this server; start it with --cors-origin ", origin)));
-    return Handled;
+  if (!origin.empty() && !origin_allowed && from != host) {
+    throw ApiError(
+        403, concat("pages of ", origin, " may not ask this server; start it with --cors-origin ", origin));
   }
   constexpr std::string_view kBearer = "Bearer ";
   const std::string authorization = request.get_header_value("Authorization");
@@ -229,11 +277,13 @@ httplib::Server::HandlerResponse Server::Handlers::before_routing(const Request&
       !(authorization.starts_with(kBearer) &&
         equal_keys(authorization.substr(kBearer.size()), options_.api_key))) {
     response.set_header("WWW-Authenticate", "Bearer");
-    send(response,
-         ApiError(401, "the API key is missing or wrong: Authorization: Bearer KEY", {}, "invalid_api_key"));
-    return Handled;
+    throw ApiError(401, "the API key is missing or wrong: Authorization: Bearer KEY", {}, "invalid_api_key");
   }
-  return Unhandled;
+  // httplib would unpack it, to any size.
+  const std::string encoding = lower(request.get_header_value("Content-Encoding"));
+  if (!encoding.empty() && encoding != "identity") {
+    throw ApiError(415, concat("bodies that are compressed (", encoding, ") are not taken; send it plain"));
+  }
 }
 
 namespace {
@@ -483,6 +533,12 @@ std::shared_ptr<Job> Server::Handlers::make_job(AnswerRequest request) {
   }
   if (job->prompt.empty()) throw ApiError(400, "the prompt is empty", source);
   if (job->prompt.size() > context) throw too_long(job->prompt.size(), "");
+  for (const LogitBias& bias : request.sampler.logit_bias) {
+    const uint32_t tokens = model_.tokenizer().vocabulary_size();
+    if (bias.token < tokens) continue;
+    throw ApiError(400, concat("'logit_bias' names the token ", bias.token, "; the tokenizer has ", tokens),
+                   "logit_bias");
+  }
   job->id = next_job_++;
   job->request = std::move(request);
   return job;

@@ -357,8 +357,9 @@ TEST(Server, RefusesBadRequestsInOpenAisForm) {
   const std::string long_prompt = dump({{"prompt", std::string(2000, 'x')}});
   const std::string longer_prompt = dump({{"prompt", std::string(200000, 'x')}});
   for (const auto& [path, body, status, says] : std::initializer_list<Refusal>{
-           {"/v1/completions", "{\"prompt\": ", 400, "no valid JSON"},
-           {"/v1/completions", "\xff\xfe", 400, "no valid JSON"},
+           {"/v1/completions", "{\"prompt\": ", 400,
+            "the body is not whole JSON: it ends at line 1, column 12"},
+           {"/v1/completions", "\xff\xfe", 400, "the body is not valid JSON at line 1, column 1"},
            {"/v1/completions", "3", 400, "no JSON object"},
            {"/v1/completions", R"({"prompt": {}})", 400, "'prompt' must be"},
            {"/v1/completions", R"({"prompt": [70000]})", 400, "70000"},
@@ -371,6 +372,9 @@ TEST(Server, RefusesBadRequestsInOpenAisForm) {
            {"/v1/completions", R"({"prompt": "a", "frequency_penalty": 500})", 400, "frequency_penalty"},
            {"/v1/completions", R"({"prompt": "a", "logit_bias": {"x": 1}})", 400, "logit_bias"},
            {"/v1/completions", R"({"prompt": "a", "logit_bias": {"4000000": 1}})", 400, "4000000"},
+           {"/v1/completions",
+            R"({"prompt": "a", "json_schema": {"allOf": [{"required": 1}, {"required": []}]}})", 400,
+            "#/allOf/1/required: should be a list of names"},
            {"/v1/completions", R"({"prompt": "a", "model": "gpt-4"})", 404, "gpt-4"},
            {"/v1/completions", R"({"prompt": "a", "id_slot": 7})", 404, "slot 7"},
            {"/v1/completions", long_prompt, 400, "the context holds 256"},
@@ -494,8 +498,84 @@ class Socket {
 
 std::string http(const std::string& path, const Json& body) {
   const std::string text = dump(body);
-  return "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " +
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
          std::to_string(text.size()) + "\r\n\r\n" + text;
+}
+
+// All that comes until the server closes the connection.
+std::string everything(const Socket& socket) {
+  std::string all;
+  for (std::string more = socket.receive(); !more.empty(); more = socket.receive()) all += more;
+  return all;
+}
+
+// A request whose body is another one; `headers` each end a line.
+std::string request_within(const std::string& start, const std::string& headers) {
+  const std::string inner = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  return start + " HTTP/1.1\r\n" + headers + "Content-Length: " + std::to_string(inner.size()) + "\r\n\r\n" +
+         inner;
+}
+
+TEST(Server, TheBodyOfARefusedRequestIsNoRequest) {
+  const Running server;
+  const Running with_key(1, {.api_key = "secret"});
+  const std::string host = "Host: localhost\r\n";
+  struct Case {
+    const Running& server;
+    std::string request;
+    const char* status;
+  };
+  for (const auto& [asked, request, status] : std::initializer_list<Case>{
+           {server, request_within("POST /v1/completions", host + "Origin: http://x\r\n"), " 403 "},
+           {server, request_within("POST /v1/completions", "Host: x\r\n"), " 403 "},
+           {server, request_within("POST /v1/completions", host + "Content-Encoding: gzip\r\n"), " 415 "},
+           {server, request_within("GET /nothing", host), " 404 "},
+           {server, request_within("GET /health", host), " 200 "},
+           {with_key, request_within("POST /v1/completions", host), " 401 "},
+       }) {
+    const Socket socket(asked.port());
+    socket.send(request);
+    const std::string answer = everything(socket);
+    EXPECT_NE(answer.find(status), std::string::npos) << request << answer;
+    EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << "a second answer to " << request << answer;
+    EXPECT_NE(answer.find("Connection: close"), std::string::npos) << answer;
+  }
+}
+
+TEST(Server, WithoutAKeyItIsAskedByItsOwnNamesOnly) {
+  const Running server;
+  const auto status = [](const Running& asked, const std::string& host) {
+    const Socket socket(asked.port());
+    socket.send("GET /health HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
+    return everything(socket).substr(9, 3);
+  };
+  for (const char* own :
+       {"localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.1:80", "[::1]:8080", "[::1]"}) {
+    EXPECT_EQ(status(server, own), "200") << own;
+  }
+  for (const char* other : {"evil.example", "evil.example:8080", "127.evil.example", "localhost.evil.example",
+                            "[::2]", "[", ":80"}) {
+    EXPECT_EQ(status(server, other), "403") << other;
+  }
+  const Running with_key(1, {.api_key = "secret"});
+  EXPECT_EQ(status(with_key, "board.example"), "200") << "a key is asked for, which no page has";
+}
+
+TEST(Server, CompressedBodiesAreNotTaken) {
+  const Running server(1, {.max_body = 1000});
+  for (const char* encoding : {"gzip", "deflate", "br", "GZIP"}) {
+    const auto result = server.client().Post("/v1/completions", {{"Content-Encoding", encoding}},
+                                             R"({"prompt": "a"})", "application/json");
+    ASSERT_TRUE(result) << encoding;
+    EXPECT_EQ(result->status, 415) << encoding;
+    EXPECT_NE(result->body.find("compressed"), std::string::npos);
+  }
+  EXPECT_EQ(
+      server.client()
+          .Post("/tokenize", {{"Content-Encoding", "identity"}}, R"({"content": "a"})", "application/json")
+          ->status,
+      200);
 }
 
 TEST(Server, ClientsThatGoAwayFreeTheirSlots) {

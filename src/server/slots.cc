@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "runtime/answer_text.h"
 #include "runtime/context_file.h"
 #include "runtime/session.h"
 #include "server/token_chances.h"
@@ -78,9 +80,11 @@ class Slots::Reservation {
 Slots::Slot::Slot(Slots& slots, uint32_t number)
     : id(number),
       runner(slots.passes_, number),
+      draft_runner(slots.draft_passes_ ? std::make_unique<JointPasses::Member>(*slots.draft_passes_, number)
+                                       : nullptr),
       memory(size_t{runner.context()} + 1),
       conversation(runner, slots.model_.tokenizer(), memory),
-      speculation(slots.model_.executor(), slots.spec_) {
+      speculation(slots.model_.executor(), draft_runner.get(), slots.spec_) {
   conversation.speculate(speculation.get());
 }
 
@@ -96,6 +100,7 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, uint32_t queue)
       markers_.emplace_back(id, std::move(marker));
     }
   }
+  if (Executor* const draft = model.executor().draft()) draft_passes_.emplace(*draft);
   for (uint32_t i = 0; i < model.executor().caches(); ++i) slots_.push_back(std::make_unique<Slot>(*this, i));
   for (auto& slot : slots_) slot->thread = std::thread([this, one = slot.get()] { serve(*one); });
 }
@@ -215,9 +220,11 @@ void Slots::work(Slot& slot, Job& job) {
   try {
     const JointPasses::Member::Turn turn(slot.runner);
     if (!job.request.cache_prompt) slot.conversation.rewind(0);
+    std::optional<GrammarState> grammar;  // at its beginning: copies share what is known of it
+    if (job.request.grammar != nullptr) grammar.emplace(job.request.grammar, vocabulary());
     for (uint32_t i = 0; i < job.request.answers; ++i) {
       if (job.cancelled) throw Cancelled();
-      count(answer(slot, job, i));
+      count(answer(slot, job, i, grammar));
     }
   } catch (const Cancelled&) {
     outcome = &SlotCounts::cancelled;
@@ -237,7 +244,7 @@ void Slots::work(Slot& slot, Job& job) {
   job.put(std::move(end));
 }
 
-Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
+Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional<GrammarState>& grammar) {
   Conversation& conversation = slot.conversation;
   const Tokenizer& tokenizer = model_.tokenizer();
   const AnswerRequest& request = job.request;
@@ -253,23 +260,20 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
 
   SamplerOptions sampler = request.sampler;
   sampler.seed += number;
-  for (const LogitBias& each : sampler.logit_bias) {
-    if (each.token >= model_.executor().vocabulary()) {
-      throw ApiError(400,
-                     concat("'logit_bias' names the token ", each.token, "; the model has ",
-                            model_.executor().vocabulary()),
-                     "logit_bias");
-    }
-  }
   ServerChooser chooser(sampler, tokenizer);
-  if (request.grammar != nullptr) chooser.constrain({request.grammar, vocabulary()});
+  if (grammar) chooser.constrain(*grammar);
   // A completion goes on in the middle of its prompt's text, an answer begins a text of its own.
   StreamDecoder decoder(tokenizer);
   std::string room(decoder.max_text_bytes(), '\0');
   if (request.api == Api::kCompletions) {
     for (const uint32_t id : job.prompt) decoder.push(id, room);
   }
-  StopStrings stops(request.stop);
+  StopFilter stop(request.sampler.stop);
+  std::string stop_room;
+  const auto room_for = [&](std::string_view written) {
+    stop_room.resize(StopFilter::room_for(static_cast<uint32_t>(written.size())));
+    return std::span(stop_room);
+  };
   AnswerSplitter::Options options;
   if (request.split_reasoning) options.format.thinks = format_.thinks;
   options.thinking = options.format.thinks && job.thinking;
@@ -306,8 +310,8 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
       const auto marker = std::ranges::find(markers_, token, &std::pair<uint32_t, std::string>::first);
       if (marker != markers_.end()) written = marker->second;
     }
-    give(text.push(stops.push(written)));
-    return !stops.found() && !job.cancelled;
+    give(text.push(stop.push(written, room_for(written))));
+    return !stop.stopped() && !job.cancelled;
   });
   timings.answer_seconds = seconds_since(answer_start);
   timings.drafted = slot.speculation.counts().drafted;
@@ -315,14 +319,14 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number) {
   if (job.cancelled) throw Cancelled();
 
   AnswerParts rest;
-  if (!stops.found()) {
-    rest += text.push(stops.push(decoder.finish(room)));
-    rest += text.push(stops.finish());
+  if (!stop.stopped()) {
+    const std::string_view last = decoder.finish(room);
+    rest += text.push(stop.finish(last, room_for(last)));
   }
   rest += text.finish();
   give(rest);
-  if (!stops.found() && !piece.tokens.empty()) job.put(std::move(piece));
-  const bool ended = reason == StopReason::kEnd || stops.found();
+  if (!stop.stopped() && !piece.tokens.empty()) job.put(std::move(piece));
+  const bool ended = reason == StopReason::kEnd || stop.stopped();
   job.put(AnswerEnd{number, !ended ? "length" : called ? "tool_calls" : "stop", timings});
   return timings;
 }
@@ -358,7 +362,7 @@ uint32_t Slots::restore(uint32_t id, const std::string& path) {
   Conversation& conversation = reservation.slot().conversation;
   const SavedContext saved = load_context(model_.executor(), model_.image(), path, id);
   // What stands behind the cache, as `brim run --save` leaves its last token, comes with the next prompt.
-  conversation.assume(std::span(saved.tokens).first(saved.position));
+  conversation.assume(std::span(saved.tokens).first(saved.position), saved.position);
   return saved.position;
 }
 

@@ -7,10 +7,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "grammar/grammar_state.h"
 #include "grammar/token_trie.h"
 #include "runtime/conversation.h"
 #include "runtime/host_speculation.h"
@@ -73,6 +75,7 @@ class Slots {
 
     const uint32_t id;
     JointPasses::Member runner;
+    const std::unique_ptr<JointPasses::Member> draft_runner;  // null: the image has no draft model
     std::vector<uint32_t> memory;
     Conversation conversation;
     HostSpeculation speculation;
@@ -92,7 +95,7 @@ class Slots {
 
   void serve(Slot& slot);
   void work(Slot& slot, Job& job);
-  Timings answer(Slot& slot, Job& job, uint32_t number);
+  Timings answer(Slot& slot, Job& job, uint32_t number, const std::optional<GrammarState>& grammar);
   void dispatch();
   Slot* slot_for(const Job& job);
   void count(const Timings& timings);
@@ -107,6 +110,7 @@ class Slots {
   std::once_flag vocabulary_made_;
   std::shared_ptr<const TokenTrie> vocabulary_;
   JointPasses passes_;
+  std::optional<JointPasses> draft_passes_;  // of the draft model; nobody waits for others there
   std::vector<std::unique_ptr<Slot>> slots_;
 
   mutable std::mutex mutex_;

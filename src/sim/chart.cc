@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kWidth = 860;
 constexpr double kHeight = 330;
-constexpr double kLeft = 70;
+constexpr double kLeft = 78;
 constexpr double kRight = 20;
 constexpr double kTop = 16;
 constexpr double kBottom = 48;
