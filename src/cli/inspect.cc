@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "compile/matrix.h"
+#include "image/baked_prompt.h"
 #include "image/memory_map_svg.h"
 #include "isa/disassemble.h"
 #include "tokenizer/summary.h"
@@ -38,6 +39,8 @@ const char* embedding_name(EmbeddingFormat format) {
   static constexpr const char* kNames[] = {"fp16", "q8", "q4"};
   return kNames[static_cast<uint32_t>(format)];
 }
+
+const char* prompt_kind(PromptKind kind) { return kind == PromptKind::kSystem ? "system prompt" : "text"; }
 
 nlohmann::json json_of(const Tokenizer& tokenizer) {
   const TokenizerSummary summary = summarise(tokenizer);
@@ -148,6 +151,10 @@ void print_json(const MappedImage& image) {
     report["model"]["experts_per_token"] = program.header.experts_per_token;
     report["model"]["expert_hidden"] = program.header.expert_hidden;
   }
+  if (const auto prompt = baked_prompt(image)) {
+    report["prompt"] = {
+        {"kind", prompt_kind(prompt->kind)}, {"text", prompt->text}, {"token_ids", prompt->tokens}};
+  }
   if (!image.tokenizer().empty()) report["tokenizer"] = json_of(Text(image).tokenizer());
   std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
@@ -177,6 +184,12 @@ void print_table(const MappedImage& image) {
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),
               100.0 * static_cast<double>(used(image)) / static_cast<double>(capacity(header)));
   if (!image.tokenizer().empty()) print_tokenizer(Text(image).tokenizer());
+  if (const auto prompt = baked_prompt(image)) {
+    constexpr size_t kMost = 60;
+    std::printf("prompt   %zu tokens of a %s, run already: %s%s\n", prompt->tokens.size(),
+                prompt_kind(prompt->kind), shown(prompt->text.substr(0, kMost)).c_str(),
+                prompt->text.size() > kMost ? "..." : "");
+  }
   if (header.known_pass.tokens > 0) {
     std::printf("check    the last logits of tokens");
     for (uint32_t t = 0; t < header.known_pass.tokens; ++t) std::printf(" %u", header.known_pass.ids[t]);

@@ -41,13 +41,18 @@ const char* check_slots(const ImageHeader& header, const RegionEntry& region) {
 const char* check_region(const ImageHeader& header, uint32_t index, uint64_t file_bytes) {
   const RegionEntry& region = header.regions[index];
   const auto kind = static_cast<uint32_t>(region.kind);
-  if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kReserved)) return "a region has an unknown kind";
+  if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kPrompt)) return "a region has an unknown kind";
   if (!terminated(region.name)) return "a region's name is not terminated";
   if (!printable(region.name)) return "a region's name has control characters";
-  if (region.bytes == 0) return "a region is empty";
-  if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
-  if (!in_memory(header, region)) return "a region lies outside the board's memory";
-  const bool has_content = region.kind <= RegionKind::kWeights;
+  const bool in_file_alone = region.kind == RegionKind::kPrompt;
+  if (in_file_alone) {
+    if (region.address != 0 || region.bytes != 0) return "a prompt's region has a place in memory";
+  } else {
+    if (region.bytes == 0) return "a region is empty";
+    if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
+    if (!in_memory(header, region)) return "a region lies outside the board's memory";
+  }
+  const bool has_content = region.kind <= RegionKind::kWeights || in_file_alone;
   if (has_content != (region.file_bytes != 0))
     return "a region has content where its kind has none, or none where it has";
   if (has_content) {
@@ -168,6 +173,7 @@ ImageView::ImageView(const ImageHeader& image)
       weights(*find_region(image, RegionKind::kWeights)),
       kv_scales(*find_region(image, RegionKind::kKvScales)),
       logits(*find_region(image, RegionKind::kLogits)),
-      tokenizer(find_region(image, RegionKind::kTokenizer)) {}
+      tokenizer(find_region(image, RegionKind::kTokenizer)),
+      prompt(find_region(image, RegionKind::kPrompt)) {}
 
 }  // namespace brim

@@ -40,6 +40,8 @@ class RtlExecutor final : public Executor {
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
   PassLogits run(const Pass& pass) override;
 
+  std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
+
   // As Interpreter::fill_cache, the same content.
   void fill_cache();
 

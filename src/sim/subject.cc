@@ -40,6 +40,7 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   require_taken(image.path(), subject.program.program.header, board);
   subject.streamed_weights = streamed_weights_of(subject.program.program);
   for (const RegionEntry& entry : image.regions()) {
+    if (entry.bytes == 0) continue;  // a prompt
     const bool on_board = std::ranges::any_of(
         board.regions, [&](const MemoryRegion& memory) { return memory.range().contains(entry.range()); });
     if (!on_board) {
