@@ -48,52 +48,46 @@ bool Accelerator::attach(const ImageHeader& image, EmbeddingRows& rows) {
   }
   facts_ = accelerator::read_facts(block);
   block.write(registers::kWatchdog, accelerator::kWatchdogCycles);
-  const ImageView view(image);
-  if (view.program.bytes < sizeof(ProgramHeader)) {
-    print("Error: the image's program is too short. Pack the model again.\n");
-    return false;
-  }
   repairs_.attach(image);
-  program_address_ = view.program.address;
-  program_ = reinterpret_cast<const ProgramHeader*>(program_address_);
-  logits_address_ = view.logits.address;
-  logits_bytes_ = view.logits.bytes;
-  const uint64_t row_bytes = uint64_t{program_->logits_stride} * kBeatBytes;
-  if (program_->magic != kProgramMagic || program_->version != kProgramVersion || program_->kv_heads == 0 ||
-      program_->heads < program_->kv_heads || program_->context == 0 || program_->vocabulary == 0 ||
-      row_bytes < uint64_t{program_->vocabulary} * sizeof(float) || row_bytes > logits_bytes_) {
-    print("Error: the header of the image's program is wrong. Pack the model again.\n");
-    return false;
-  }
-  max_tokens_ = facts_.tokens_of_pass(*program_, logits_bytes_ / row_bytes);
-  if (rows.used()) max_tokens_ = std::min(max_tokens_, rows.tokens_of_half());
-  if (max_tokens_ == 0) {
-    const AcceleratorLimits limits = facts_.limits();
-    const Excess excess = limits.tokens == 0 ? Excess{} : excess_of(*program_, limits);
-    print("Error: the image's ", excess.size == nullptr ? "program" : excess.size, " of ", excess.value,
-          " is more than the accelerator takes (", excess.most,
-          "). Pack with a smaller --context or model.\n");
-    return false;
-  }
+  if (!attach(ImageView(image), main_)) return false;
+  if (image.has_draft() && !attach(ImageView(image, kDraftModel), draft_.model)) return false;
+  if (rows.used()) main_.max_tokens = std::min(main_.max_tokens, rows.tokens_of_half());
   return true;
 }
 
-std::span<float> Accelerator::logits_row(uint32_t token) {
-  auto* row =
-      reinterpret_cast<float*>(logits_address_ + uint64_t{token} * program_->logits_stride * kBeatBytes);
-  return {row, program_->vocabulary};
+// Takes a model's program into use.
+bool Accelerator::attach(const ImageView& view, Model& model) {
+  const auto* program = reinterpret_cast<const ProgramHeader*>(view.program.address);
+  const uint64_t row_bytes =
+      view.program.bytes < sizeof(ProgramHeader) ? 0 : uint64_t{program->logits_stride} * kBeatBytes;
+  if (row_bytes == 0 || program->magic != kProgramMagic || program->version != kProgramVersion ||
+      program->kv_heads == 0 || program->heads < program->kv_heads || program->context == 0 ||
+      program->vocabulary == 0 || row_bytes < uint64_t{program->vocabulary} * sizeof(float) ||
+      row_bytes > view.logits.bytes) {
+    print("Error: the header of the image's program is wrong. Pack the model again.\n");
+    return false;
+  }
+  model = {program, view.program.address, view.logits.address, view.logits.bytes};
+  model.max_tokens = facts_.tokens_of_pass(*program, model.logits_rows());
+  if (model.max_tokens > 0) return true;
+  const AcceleratorLimits limits = facts_.limits();
+  const Excess excess = limits.tokens == 0 ? Excess{} : excess_of(*program, limits);
+  print("Error: the image's ", excess.size == nullptr ? "program" : excess.size, " of ", excess.value,
+        " is more than the accelerator takes (", excess.most, "). Pack with a smaller --context or model.\n");
+  return false;
 }
 
-uint64_t Accelerator::logits_rows() const {
-  return logits_bytes_ / (uint64_t{program_->logits_stride} * kBeatBytes);
+std::span<float> Accelerator::Model::logits_row(uint32_t token) const {
+  auto* row = reinterpret_cast<float*>(logits + uint64_t{token} * program->logits_stride * kBeatBytes);
+  return {row, program->vocabulary};
 }
 
 std::span<Candidate> Accelerator::sampling_scratch() {
   static_assert(sizeof(Candidate) == 2 * sizeof(float));
   scratch_used_ = true;
-  const bool behind = last_row_ + 2 < logits_rows();
+  const bool behind = last_row_ + 2 < main_.logits_rows();
   auto* rows = reinterpret_cast<Candidate*>(logits_row(behind ? last_row_ + 1 : 0).data());
-  return {rows, program_->vocabulary};
+  return {rows, vocabulary()};
 }
 
 bool Accelerator::wait_for_end(double seconds) {
@@ -107,10 +101,9 @@ bool Accelerator::wait_for_end(double seconds) {
 }
 
 PassLogits Accelerator::run(const Pass& pass) {
-  const auto tokens = static_cast<uint32_t>(pass.tokens.size());
   // Rows that the accelerator will write must have no dirty lines in the cache, which would overwrite its
   // logits whenever they are evicted: the sampler's scratch has left some.
-  if (scratch_used_) flush_cache(reinterpret_cast<const void*>(logits_address_), logits_bytes_);
+  if (scratch_used_) flush_cache(reinterpret_cast<const void*>(main_.logits), main_.logits_bytes);
   scratch_used_ = false;
 
   Pass as_slots = pass;
@@ -118,15 +111,23 @@ PassLogits Accelerator::run(const Pass& pass) {
     as_slots.tokens = rows_->fetch(pass.tokens);
     if (as_slots.tokens.empty()) return PassLogits::failure();
   }
+  const PassLogits logits = run(main_, pass, as_slots);
+  if (!logits.empty()) last_row_ = static_cast<uint32_t>(pass.tokens.size()) - 1;
+  return logits;
+}
+
+PassLogits Accelerator::run(const Model& model, const Pass& pass, const Pass& as_slots) {
+  const auto tokens = static_cast<uint32_t>(pass.tokens.size());
+  const bool rows_used = rows_->used() && &model == &main_;
   uint64_t repaired[kMostRepairs];
   uint32_t repairs = 0;
   double start;
   while (true) {
-    accelerator::Request(program_address_, as_slots).write(block);
+    accelerator::Request(model.address, as_slots).write(block);
     barrier();
     start = seconds_now();
     block.write(registers::kControl, registers::kStart);
-    if (rows_->used() && repairs == 0) rows_->prepare(pass.next);
+    if (rows_used && repairs == 0) rows_->prepare(pass.next);
     if (!wait_for_end(board::kPassSeconds)) return fail(pass, nullptr);
     const accelerator::Outcome outcome = accelerator::read_outcome(block);
     if (outcome.done) break;
@@ -148,14 +149,13 @@ PassLogits Accelerator::run(const Pass& pass) {
   work_.counters += accelerator::read_counters(block);
 
   if (pass.first_logits == tokens) return {};
-  const auto first = logits_row(pass.first_logits);
-  last_row_ = tokens - 1;
-  const float* const end = logits_row(last_row_).data() + program_->vocabulary;
+  const auto first = model.logits_row(pass.first_logits);
+  const float* const end = model.logits_row(tokens - 1).data() + model.program->vocabulary;
   const auto bytes = reinterpret_cast<uint64_t>(end) - reinterpret_cast<uint64_t>(first.data());
   // The processor may have read these rows ahead on its own account while the accelerator wrote them.
   flush_cache(first.data(), bytes);
   constexpr uint64_t kFloatsPerBeat = kBeatBytes / sizeof(float);
-  return {{first.data(), bytes / sizeof(float)}, program_->logits_stride * kFloatsPerBeat};
+  return {{first.data(), bytes / sizeof(float)}, model.program->logits_stride * kFloatsPerBeat};
 }
 
 bool Accelerator::reset() {

@@ -1,6 +1,7 @@
 #include "firmware/chat.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -16,6 +17,7 @@
 #include "runtime/answer_text.h"
 #include "runtime/chat_command.h"
 #include "runtime/conversation.h"
+#include "runtime/model_drafter.h"
 #include "runtime/ngram_drafter.h"
 #include "runtime/passes.h"
 #include "runtime/sampler.h"
@@ -87,6 +89,8 @@ class Chat {
         lookup_(ngrams),
         speculation_(lookup_, clock_, {.marginal_cost = kMarginalCost}) {
     conversation_.know(prompt.tokens());
+    if (PassRunner* const draft = accelerator.draft())
+      speculation_.add(model_.emplace(*draft, accelerator.vocabulary()));
     speculate();
   }
 
@@ -172,8 +176,7 @@ class Chat {
         print(read.text, "\n");
         return true;
       case ChatAction::kSpec:
-        speculate();
-        print(read.text, "\n");
+        change_spec(read.text);
         return true;
       case ChatAction::kShift:
         conversation_.shift_context(settings_.context_shift);
@@ -210,9 +213,21 @@ class Chat {
     print(message, "\n");
   }
 
+  void change_spec(std::string_view message) {
+    if (settings_.spec == SpecType::kDraft && !model_) {
+      settings_.spec = spec_;
+      return refuse("the image holds no draft model; pack it with --draft MODEL");
+    }
+    speculate();
+    print(message, "\n");
+  }
+
   // Drafts as the settings have it. While tokens are sampled, rows of the logits region have to be left over.
   void speculate() {
-    conversation_.speculate(settings_.spec == SpecType::kNone ? nullptr : &speculation_);
+    spec_ = settings_.spec;
+    speculation_.enable(kNgramDrafter, uses_ngram(spec_));
+    if (model_) speculation_.enable(kModelDrafter, uses_draft_model(spec_));
+    conversation_.speculate(spec_ == SpecType::kNone ? nullptr : &speculation_);
     speculation_.set_max_drafts(sampler_.needs_scratch() ? accelerator_.sampled_tokens() - 1
                                                          : Speculation::kMostDrafts);
   }
@@ -311,7 +326,12 @@ class Chat {
     const SpeculationCounts& spec = speculation_.counts();
     print("passes       ", passes_, ", ",
           Fixed{count / static_cast<double>(std::max<uint64_t>(passes_, 1)), 2}, " tokens each; ",
-          spec.accepted, " of ", spec.drafted, " drafted tokens accepted\n");
+          spec.accepted, " of ", spec.drafted, " drafted tokens accepted");
+    if (model_) {
+      const DraftCounts& by_model = speculation_.counts_of(kModelDrafter);
+      print(", ", by_model.accepted, " of ", by_model.drafted, " of them the draft model's");
+    }
+    print("\n");
     if (!accelerator_.counts_stalls()) {
       print("stalls       not counted by this accelerator\n");
       return;
@@ -335,8 +355,10 @@ class Chat {
   const Tokenizer& tokenizer_;
   Conversation conversation_;
   ChatSettings settings_;
+  SpecType spec_ = SpecType::kAuto;  // that is in use
   RegionSampler sampler_;
   NgramDrafter lookup_;
+  std::optional<ModelDrafter> model_;  // none: the image has no draft model
   TimerClock clock_;
   Speculation speculation_;
   uint32_t line_bytes_ = kLineBytes;

@@ -260,6 +260,14 @@ void write_tokenizers_and_image(const TensorSource& source) {
               .threads = 1,
               .progress = {}},
              root / "image" / "tiny");
+  pack_image(source, blob,
+             {.board = load_board("kv260"),
+              .embedding = EmbeddingFormat::kQ4,
+              .context = 64,
+              .draft = DraftModel{.source = &source, .embedding = EmbeddingFormat::kQ4},
+              .threads = 1,
+              .progress = {}},
+             root / "image" / "draft");
 }
 
 // The sectors of a card that are not empty, each after its number.

@@ -178,10 +178,19 @@ std::string literal(uint32_t bits, uint64_t value) {
 uint64_t bounds_of(const Op& row, uint8_t flag) {
   uint64_t bounds = 0;
   for (const Operand& operand : row.operands) {
-    const bool there = flag == 0 ? operand.flag == 0 : (operand.flag & flag) != 0;
+    const bool there = flag == 0 ? operand.flag == 0 && operand.unless == 0 : (operand.flag & flag) != 0;
     if (there && operand.bound != Bound::kAny) {
       bounds |= uint64_t{1} << static_cast<uint32_t>(operand.bound);
     }
+  }
+  return bounds;
+}
+
+// Those that it has without this flag.
+uint64_t bounds_unless(const Op& row, uint8_t flag) {
+  uint64_t bounds = 0;
+  for (const Operand& operand : row.operands) {
+    if ((operand.unless & flag) != 0) bounds |= uint64_t{1} << static_cast<uint32_t>(operand.bound);
   }
   return bounds;
 }
@@ -201,11 +210,14 @@ void checks_and_generations() {
     std::string value = literal(kBounds, bounds_of(row, 0) | flags);
     for (const auto& [flag, bit] : {std::pair{kFlagBias, "FLAG_BIAS_BIT"},
                                     {kFlagNorm, "FLAG_NORM_BIT"},
-                                    {kFlagAllHeads, "FLAG_ALL_HEADS_BIT"}}) {
+                                    {kFlagAllHeads, "FLAG_ALL_HEADS_BIT"},
+                                    {kFlagPostNorm, "FLAG_POST_NORM_BIT"}}) {
       const uint64_t bounds = bounds_of(row, flag);
       if (bounds != 0)
         value += std::string(" | (flags[") + bit + "] ? " + literal(kBounds, bounds) + " : '0)";
     }
+    if (const uint64_t bounds = bounds_unless(row, kFlagPlain); bounds != 0)
+      value += " | (flags[FLAG_PLAIN_BIT] ? '0 : " + literal(kBounds, bounds) + ")";
     return value;
   });
 
@@ -251,6 +263,8 @@ void package() {
   integer("FLAG_EIGHT_BIT_BIT", std::countr_zero(kFlagEightBit));
   integer("FLAG_CHOSEN_SOFTMAX_BIT", std::countr_zero(kFlagChosenSoftmax));
   integer("FLAG_ALL_HEADS_BIT", std::countr_zero(kFlagAllHeads));
+  integer("FLAG_POST_NORM_BIT", std::countr_zero(kFlagPostNorm));
+  integer("FLAG_PLAIN_BIT", std::countr_zero(kFlagPlain));
   word("BUFFER_NORMED", 8, static_cast<uint8_t>(ActivationBuffer::kNormed));
   word("BUFFER_ATTENTION", 8, static_cast<uint8_t>(ActivationBuffer::kAttention));
   word("BUFFER_HIDDEN", 8, static_cast<uint8_t>(ActivationBuffer::kHidden));

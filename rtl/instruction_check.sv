@@ -21,9 +21,10 @@ module instruction_check (
   // A bit per brim_pkg::BOUND_...
   wire [brim_pkg::BOUNDS-1:0] has = brim_pkg::bounds_of(in.opcode, in.flags);
 
-  // Beats of P that the instruction uses: from param on, and a head's norm from param2 on.
+  // Beats of P that the instruction uses: from param on, and from param2 on those of a head's norm or of the results'.
   wire [15:0] param_beats = has[brim_pkg::BOUND_LOAD_IN_P] ? in.count[15:0] :
       has[brim_pkg::BOUND_BIAS_IN_P] ? 16'(limits.head_beats) : 16'(limits.norm_beats);
+  wire [15:0] param2_beats = has[brim_pkg::BOUND_POST_NORM_IN_P] ? 16'(limits.norm_beats) : 16'(limits.head_beats);
   logic [16:0] param_end_q, param2_end_q;
 
   // Pages of a matrix: row blocks times pages of a row block.
@@ -74,7 +75,7 @@ module instruction_check (
       wrong_q      <= wrong;
       count_q      <= in.count;
       param_end_q  <= {1'b0, in.param} + {1'b0, param_beats};
-      param2_end_q <= {1'b0, in.param2} + 17'(limits.head_beats);
+      param2_end_q <= {1'b0, in.param2} + {1'b0, param2_beats};
       row_blocks_q <= row_blocks[18:0];
       pages_q      <= pages[6:0];
     end
@@ -87,6 +88,7 @@ module instruction_check (
     wrong_in_p[brim_pkg::BOUND_NORM_IN_P]      = param_end_q > End;
     wrong_in_p[brim_pkg::BOUND_BIAS_IN_P]      = param_end_q > End;
     wrong_in_p[brim_pkg::BOUND_HEAD_NORM_IN_P] = param2_end_q > End;
+    wrong_in_p[brim_pkg::BOUND_POST_NORM_IN_P] = param2_end_q > End;
   end
   logic [25:0] matrix_pages_q;
   logic [31:0] count2_q;

@@ -306,8 +306,9 @@ module spu #(
       .end_o(expert_end_o), .expert_o);
 
   // ------------------------------------------------------------------ lanes
-  // Each sum and each maximum starts with its instruction or, in a softmax, its round.
-  wire clear = step == spu_pkg::STEP_IDLE || step == spu_pkg::STEP_SOFTMAX_ROUND;
+  // Each sum and each maximum starts with its instruction or, in a softmax, its round; the sum of squares of X also
+  // behind that of results.
+  wire clear = step == spu_pkg::STEP_IDLE || step == spu_pkg::STEP_SOFTMAX_ROUND || step == spu_pkg::STEP_RSQRT1;
   assign max_read_o = {place.softmax, place.round};
 
   // Scalars: of the lane itself or, 1 / denominator of a pair, of the lane that served it.

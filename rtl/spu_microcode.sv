@@ -14,7 +14,8 @@ module spu_microcode (
     input wire softmax_i,
     input wire swiglu_i,
     input wire route_i,
-    input wire rms_i,         // rsqrt is that of the residual, not of a head,
+    input wire plain_i,       // X is not normed
+    input wire rms_i,         // rsqrt is that of the residual, not of a head or of results,
     input wire key_scale_i,   // or of all keys; in a softmax of all queries
 
     // Sizes.
@@ -54,9 +55,37 @@ module spu_microcode (
         last_o     = 24'(last_of_128);
         single_o   = one_left;
       end
+      spu_pkg::STEP_POST_TAKE: begin
+        micro_o.a  = spu_pkg::A_RESULT;
+        micro_o.to = spu_pkg::TO_SCORE;
+        last_o     = 24'(last_of_128);
+        single_o   = one_left;
+      end
+      spu_pkg::STEP_POST_SQUARE: begin
+        micro_o.a   = spu_pkg::A_SCORE;
+        micro_o.b   = spu_pkg::B_SQUARE;
+        micro_o.sum = 1'b1;
+        last_o      = 24'(last_of_128);
+        single_o    = one_left;
+      end
+      spu_pkg::STEP_POST_WEIGHT: begin
+        micro_o.a  = spu_pkg::A_SCORE;
+        micro_o.b  = spu_pkg::B_PARAMETER;
+        micro_o.to = spu_pkg::TO_VECTOR;
+        last_o     = 24'(last_of_128);
+        single_o   = one_left;
+      end
+      spu_pkg::STEP_POST_ADD: begin
+        micro_o.b      = spu_pkg::B_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_HEAD;
+        micro_o.c      = spu_pkg::C_X;
+        micro_o.to     = spu_pkg::TO_X;
+        last_o         = 24'(last_of_128);
+        single_o       = one_left;
+      end
       spu_pkg::STEP_NORM_MULTIPLY: begin
         micro_o.a  = spu_pkg::A_X;
-        micro_o.b  = spu_pkg::B_PARAMETER;
+        micro_o.b  = plain_i ? spu_pkg::B_ONE : spu_pkg::B_PARAMETER;
         micro_o.to = spu_pkg::TO_A16;
         last_o     = 24'(last_of_128);
         single_o   = one_left;
@@ -67,6 +96,12 @@ module spu_microcode (
         micro_o.sum = 1'b1;
         last_o      = 24'(last_of_128);
         single_o    = one_left;
+      end
+      spu_pkg::STEP_NORM_PLAIN: begin
+        micro_o.a      = spu_pkg::A_NONE;
+        micro_o.a_form = spu_pkg::FORM_ONE_TWO;
+        micro_o.to     = spu_pkg::TO_SCALAR;
+        micro_o.scalar = spu_pkg::SCALAR_RMS;
       end
       spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN: begin
         micro_o.a         = spu_pkg::A_SUM;

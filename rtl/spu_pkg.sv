@@ -175,16 +175,21 @@ package spu_pkg;
   } place_t;
 
   // What the sequencer does; those that are micro-operations are spelt out in spu_microcode.sv.
-  typedef enum logic [5:0] {
+  typedef enum logic [6:0] {
     STEP_IDLE,
     STEP_EMBED_ROW,  // take a token's row
     STEP_EMBED_FETCH,  // scale and zero-point of a block
     STEP_EMBED_BLOCK,
     STEP_RESIDUAL_ADD,
+    STEP_POST_TAKE,    // results that are normed before they are added wait where scores do
+    STEP_POST_SQUARE,
+    STEP_POST_WEIGHT,
+    STEP_POST_ADD,
     STEP_NORM_MULTIPLY,
     STEP_NORM_SQUARE,
-    STEP_NORM_TOTAL,  // wait for the sum of squares
+    STEP_NORM_TOTAL,  // wait for the sum of squares, of results or of X
     STEP_NORM_MEAN,
+    STEP_NORM_PLAIN,  // r is 1
     STEP_HEAD_SCALE,
     STEP_HEAD_SQUARE,
     STEP_HEAD_WEIGHT,

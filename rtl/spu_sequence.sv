@@ -78,6 +78,8 @@ module spu_sequence #(
   wire is_route = op == brim_pkg::OP_ROUTE;
   wire is_key_scale = op == brim_pkg::OP_KEY_SCALE;
   wire all_heads = in_q.flags[brim_pkg::FLAG_ALL_HEADS_BIT];
+  wire post_norm = op == brim_pkg::OP_RESIDUAL && in_q.flags[brim_pkg::FLAG_POST_NORM_BIT];
+  wire plain = in_q.flags[brim_pkg::FLAG_PLAIN_BIT];
   wire head_norm = in_q.flags[brim_pkg::FLAG_NORM_BIT] || all_heads;  // has the head's own weights
   logic embed_fp16_q, embed_q8_q, embed_q4_q, first_head_q, last_kv_head_q;
 
@@ -89,6 +91,7 @@ module spu_sequence #(
   logic [3:0] head_q;              // of a sequence over pairs
   logic [LaneBits-1:0] lane_q;
   logic [2:0] round_q;
+  logic post_q;                    // the results' norm is not known yet
   logic half_q;                    // KV8: elements 64 ... 127
   logic [7:0] softmax_count_q;     // softmaxes so far; those whose weights are complete
   logic [7:0] softmax_done_q;
@@ -141,7 +144,7 @@ module spu_sequence #(
   spu_microcode u_microcode (
       .step_i(step_q), .embed_fp16_i(embed_fp16_q), .bias_i(in_q.flags[brim_pkg::FLAG_BIAS_BIT]),
       .is_query_i(is_query), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value), .softmax_i(is_softmax), .swiglu_i(is_swiglu),
-      .route_i(is_route), .rms_i(!is_head && !is_softmax && !is_key_scale), .key_scale_i(is_key_scale),
+      .route_i(is_route), .plain_i(plain), .rms_i(!is_head && !is_softmax && !is_key_scale && !post_q), .key_scale_i(is_key_scale),
       .head_last_i(head_last_q), .left_i(left_q), .position_last_i(position_last_q),
       .position_single_i(position_single_q),
       .is_micro_o(is_micro), .micro_o(step_micro), .last_o(last_index), .single_o(single));
@@ -196,7 +199,7 @@ module spu_sequence #(
       spu_pkg::STEP_IDLE:
         case (op)
           brim_pkg::OP_EMBED: next_step = spu_pkg::STEP_EMBED_ROW;
-          brim_pkg::OP_RESIDUAL: next_step = spu_pkg::STEP_RESIDUAL_ADD;
+          brim_pkg::OP_RESIDUAL: next_step = post_norm ? spu_pkg::STEP_POST_TAKE : spu_pkg::STEP_RESIDUAL_ADD;
           brim_pkg::OP_NORM: next_step = spu_pkg::STEP_NORM_MULTIPLY;
           brim_pkg::OP_ROUTE: next_step = spu_pkg::STEP_ROUTE_IN;
           brim_pkg::OP_MIX: next_step = spu_pkg::STEP_MIX_WEIGHT;
@@ -217,13 +220,19 @@ module spu_sequence #(
       else if (last_block_q) next_step = spu_pkg::STEP_EMBED_ROW;
       else next_step = embed_fp16_q ? spu_pkg::STEP_EMBED_BLOCK : spu_pkg::STEP_EMBED_FETCH;
       spu_pkg::STEP_RESIDUAL_ADD: next_step = spu_pkg::STEP_NORM_MULTIPLY;
-      spu_pkg::STEP_NORM_MULTIPLY: next_step = spu_pkg::STEP_NORM_SQUARE;
-      spu_pkg::STEP_NORM_SQUARE:
-      if (last_block_q) next_step = spu_pkg::STEP_NORM_TOTAL;
+      spu_pkg::STEP_POST_TAKE: next_step = spu_pkg::STEP_POST_SQUARE;
+      spu_pkg::STEP_POST_SQUARE: next_step = last_block_q ? spu_pkg::STEP_NORM_TOTAL : spu_pkg::STEP_POST_TAKE;
+      spu_pkg::STEP_POST_WEIGHT: next_step = spu_pkg::STEP_POST_ADD;
+      spu_pkg::STEP_POST_ADD: next_step = spu_pkg::STEP_NORM_MULTIPLY;
+      spu_pkg::STEP_NORM_MULTIPLY, spu_pkg::STEP_NORM_SQUARE:
+      if (step_q == spu_pkg::STEP_NORM_MULTIPLY && !plain) next_step = spu_pkg::STEP_NORM_SQUARE;
+      else if (last_block_q) next_step = plain ? spu_pkg::STEP_NORM_PLAIN : spu_pkg::STEP_NORM_TOTAL;
+      else if (post_norm) next_step = spu_pkg::STEP_POST_WEIGHT;
       else if (op == brim_pkg::OP_RESIDUAL) next_step = spu_pkg::STEP_RESIDUAL_ADD;
       else if (op == brim_pkg::OP_NORM) next_step = spu_pkg::STEP_NORM_MULTIPLY;
       else next_step = embed_fp16_q ? spu_pkg::STEP_EMBED_BLOCK : spu_pkg::STEP_EMBED_FETCH;
       spu_pkg::STEP_NORM_TOTAL: next_step = spu_pkg::STEP_NORM_MEAN;
+      spu_pkg::STEP_NORM_PLAIN: next_step = spu_pkg::STEP_FINISH;
       spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN, spu_pkg::STEP_ALL_MEAN: next_step = spu_pkg::STEP_RSQRT1;
       spu_pkg::STEP_HEAD_SCALE:
       if (is_value) next_step = spu_pkg::STEP_KV_SCALE;
@@ -284,6 +293,7 @@ module spu_sequence #(
       spu_pkg::STEP_RSQRT6:
       if (is_softmax) next_step = spu_pkg::STEP_SOFTMAX_WAIT;
       else if (is_key_scale) next_step = spu_pkg::STEP_KEY_LOAD;
+      else if (post_q) next_step = spu_pkg::STEP_POST_WEIGHT;
       else next_step = is_head ? spu_pkg::STEP_HEAD_FACTOR : spu_pkg::STEP_FINISH;
       default:  // spu_pkg::STEP_FINISH
       next_step = is_softmax && !last_pair_round ? spu_pkg::STEP_SOFTMAX_ROUND : spu_pkg::STEP_IDLE;
@@ -296,6 +306,7 @@ module spu_sequence #(
   // A `swiglu` has twice as many rows as hidden elements, those of an expert or of the others.
   wire [23:0] vector_size = op == brim_pkg::OP_EMBED || op == brim_pkg::OP_NORM ? header_i.dim[23:0] :
       is_swiglu ? in_q.rows[24:1] : in_q.rows[23:0];
+  wire [13:0] post_base = {in_q.param2[9:0], 4'b0} + {2'b0, block_q, 7'b0};  // P: the block's of the results' norm
   wire last_choice = choices_left_q == 4'd1;
   wire next_turn = write_step_q && turn_done_i;
   always_ff @(posedge clk_i) begin
@@ -330,6 +341,7 @@ module spu_sequence #(
           block_q          <= '0;
           parameter_base_q <= {in_q.param[9:0], 4'b0};
           token_q          <= '0;
+          post_q           <= post_norm;
           head_q           <= '0;
           lane_q           <= '0;
           round_q          <= '0;
@@ -356,11 +368,25 @@ module spu_sequence #(
             token_q <= token_q + 1;
           end
         end
-        spu_pkg::STEP_NORM_SQUARE: begin
+        spu_pkg::STEP_NORM_MULTIPLY, spu_pkg::STEP_NORM_SQUARE:
+        if (step_q == spu_pkg::STEP_NORM_SQUARE || plain) begin
           left_q           <= left_q - 24'd128;
           block_q          <= block_q + 1;
-          parameter_base_q <= parameter_base_q + 14'd128;
+          score_base_q     <= score_base_q + ScoreBits'(128);
+          parameter_base_q <= post_norm ? post_base + 14'd128 : parameter_base_q + 14'd128;
         end
+        spu_pkg::STEP_POST_SQUARE: begin
+          left_q       <= left_q - 24'd128;
+          score_base_q <= score_base_q + ScoreBits'(128);
+        end
+        spu_pkg::STEP_NORM_TOTAL:
+        if (post_q) begin
+          left_q           <= vector_size;
+          score_base_q     <= '0;
+          parameter_base_q <= post_base;
+        end
+        spu_pkg::STEP_POST_WEIGHT: parameter_base_q <= {in_q.param[9:0], 4'b0} + {2'b0, block_q, 7'b0};
+        spu_pkg::STEP_RSQRT6: post_q <= 1'b0;
         spu_pkg::STEP_HEAD_SCALE: parameter_base_q <= {in_q.param2[9:0], 4'b0};
         spu_pkg::STEP_ROPE_LOAD: begin
           token_q <= last_token ? '0 : token_q + 1;

@@ -78,7 +78,7 @@ def forward(model, tokens, frequencies, amplitude=1.0):
     for position, token in enumerate(tokens):
         x = w["embed"][token] * c.get("embedding_multiplier", 1.0)
         for layer in range(c["layers"]):
-            n = rms_norm(x, w[f"{layer}.attn_norm"], c["eps"])
+            n = rms_norm(x, w[f"{layer}.attn_norm"], c["eps"]) if not c.get("norms_behind") else x
             q = (w[f"{layer}.q"] @ n).reshape(heads, size)
             k = (w[f"{layer}.k"] @ n).reshape(kv_heads, size)
             v = (w[f"{layer}.v"] @ n).reshape(kv_heads, size)
@@ -100,6 +100,11 @@ def forward(model, tokens, frequencies, amplitude=1.0):
                 p = np.exp(scores - scores.max())
                 p /= p.sum()
                 attended.append(sum(weight * value[group] for weight, value in zip(p, values[layer])))
+            if c.get("norms_behind"):
+                x = x + rms_norm(w[f"{layer}.o"] @ np.concatenate(attended), w[f"{layer}.attn_norm"], c["eps"])
+                hidden = silu(w[f"{layer}.gate"] @ x) * (w[f"{layer}.up"] @ x)
+                x = x + rms_norm(w[f"{layer}.down"] @ hidden, w[f"{layer}.ffn_norm"], c["eps"])
+                continue
             x = x + residual * (w[f"{layer}.o"] @ np.concatenate(attended))
             n = rms_norm(x, w[f"{layer}.ffn_norm"], c["eps"])
             if "experts" in c:
@@ -408,6 +413,33 @@ def qwen3_moe():
             {"feed_forward_length": 200, "expert_feed_forward_length": 48}, False)
 
 
+def smollm3():
+    """Layers without RoPE: those that the configuration says, in GGUF files every fourth; tied embeddings."""
+    c = dict(dim=32, layers=5, heads=4, kv_heads=2, head_size=8, hidden=32, vocabulary=32, context=128, eps=1e-6,
+             theta=5000000.0, tied=True, layers_without_rope=[3])
+    w = make_weights(c, 21)
+    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+    config = hf_config(c, "smollm3", no_rope_layers=[1, 1, 1, 0, 1], use_sliding_window=False)
+    save("smollm3", config, hf_tensors(c, w), gguf_metadata(c, "smollm3"), gguf_tensors(c, w, True), cases)
+
+
+def olmo2():
+    """Norms of what attention and FFN give, none of what they take; norms over all heads of q and k."""
+    c = sizes(kv_heads=4, dim=48, head_size=12, qk_norm="all heads", norms_behind=True)
+    w = make_weights(c, 22)
+    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+    hf, gguf = hf_tensors(c, w), gguf_tensors(c, w, False)
+    for layer in range(c["layers"]):
+        of_hf, of_gguf = f"model.layers.{layer}.", f"blk.{layer}."
+        del hf[of_hf + "input_layernorm.weight"], gguf[of_gguf + "attn_norm.weight"], gguf[of_gguf + "ffn_norm.weight"]
+        hf[of_hf + "post_attention_layernorm.weight"] = gguf[of_gguf + "post_attention_norm.weight"] = w[f"{layer}.attn_norm"]
+        hf[of_hf + "post_feedforward_layernorm.weight"] = gguf[of_gguf + "post_ffw_norm.weight"] = w[f"{layer}.ffn_norm"]
+        for part in ("q", "k"):
+            name = f"{layer}.{part}_norm"
+            hf[f"{of_hf}self_attn.{part}_norm.weight"] = gguf[f"{of_gguf}attn_{part}_norm.weight"] = w[name]
+    save("olmo2", hf_config(c, "olmo2"), hf, gguf_metadata(c, "olmo2"), gguf, cases)
+
+
 def mixtral():
     """Experts whose matrices are called w1, w2, w3; its GGUF files call themselves llama."""
     c = sizes(experts=4, experts_per_token=2, normalised=True)
@@ -437,7 +469,7 @@ def granitemoeshared():
             {**GRANITE_SCALES, "expert_shared_feed_forward_length": 80}, True, True, GRANITE_FACTORS)
 
 
-FAMILIES = {"phi3": phi3, "granite": granite, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
+FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "olmo2": olmo2, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
             "granitemoe": granitemoe, "granitemoeshared": granitemoeshared}
 
 if __name__ == "__main__":

@@ -493,6 +493,61 @@ TEST_F(CliStories, DraftsChangeNoToken) {
   }
 }
 
+// An image whose draft model is the model itself, rounded otherwise: right most of the time.
+TEST_F(CliStories, ADraftModelChangesNoTokenAndIsCountedByItself) {
+  const std::string image = folder_.path() + "/draft.brim", passes = folder_.path() + "/passes";
+  const Arguments pack = {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn"};
+  const auto pack_with = [&](const Arguments& more) {
+    Arguments arguments = pack;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return brim(arguments);
+  };
+  const ProcessResult packed =
+      pack_with({"--draft", model_, "--draft-quant", "rtn", "--draft-embedding", "q4"});
+  EXPECT_EQ(packed.exit_code, 0) << packed.err;
+  EXPECT_NE(packed.err.find("has no tokenizer to compare"), std::string::npos) << packed.err;
+  EXPECT_NE(packed.out.find("drafts for it: context 512"), std::string::npos) << packed.out;
+  const json report = json_of({"inspect", image, "--json"});
+  EXPECT_EQ(report["draft"]["embedding"], "q4");
+  EXPECT_EQ(report["draft"]["context_tokens"], 512);
+  EXPECT_NE(output({"inspect", image}).find("draft.weights.0"), std::string::npos);
+  EXPECT_NE(output({"inspect", image, "--program", "--draft"}).find("matvec"), std::string::npos);
+  EXPECT_TRUE(json_of({"inspect", image_, "--json"})["draft"].is_null());
+
+  for (const Arguments& sampling : {Arguments{}, {"--temp", "0.8", "--seed", "3"}}) {
+    const auto with = [&](const std::string& from, const std::string& type, const Arguments& more) {
+      Arguments arguments = {"run",    from,          "-p", "Once upon a time", "-n", "60",
+                             "--json", "--spec-type", type};
+      arguments.insert(arguments.end(), sampling.begin(), sampling.end());
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      return json_of(arguments);
+    };
+    const json plain = with(image_, "none", {});
+    EXPECT_TRUE(plain["drafted"]["draft"].is_null());
+    for (const char* type : {"none", "ngram", "draft", "auto"}) {
+      EXPECT_EQ(with(image, type, {})["token_ids"], plain["token_ids"]) << type;
+    }
+    const json drafted = with(image, "draft", {"--spec-draft-n-min", "3", "--passes", passes});
+    EXPECT_EQ(drafted["token_ids"], plain["token_ids"]);
+    EXPECT_EQ(drafted["drafted"]["ngram"], 0);
+    EXPECT_GT(drafted["accepted"]["draft"], 20) << "of 59";
+    EXPECT_GT(drafted["tokens_per_pass"], 1.5);
+    const json replayed = json_of({"sim", image, "--replay", passes, "--json"});
+    EXPECT_EQ(replayed["decode_passes"], drafted["passes"]);
+    EXPECT_GE(replayed["draft_passes"], drafted["drafted"]["draft"]);
+    EXPECT_GT(replayed["draft_seconds"], 0.0);
+    expect_failure(brim({"sim", image_, "--replay", passes}), "does not have");
+  }
+  expect_failure(brim({"run", image_, "-n", "1", "--spec-type", "draft"}), "pack it with --draft");
+  expect_failure(brim({"inspect", image_, "--program", "--draft"}), "has no draft model");
+
+  std::filesystem::remove(image);
+  expect_failure(pack_with({"--draft", "synthetic:smollm2-135m"}), "has 49152 tokens, not 512");
+  expect_failure(pack_with({"--draft", BRIM_SOURCE_DIR "/models/demo", "--draft-quant", "rtn"}),
+                 "token 0 is \"<unk>\"");
+  EXPECT_FALSE(std::filesystem::exists(image));
+}
+
 TEST_F(CliStories, PassesOfARunAreReplayedOnABoard) {
   const std::string passes = folder_.path() + "/passes";
   const json run = json_of({"run", image_, "-p", "Once upon a time", "-n", "20", "--json", "--passes", passes,

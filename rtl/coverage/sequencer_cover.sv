@@ -36,6 +36,8 @@ module sequencer_cover (
   two_planes: cover property (taken && opcode == brim_pkg::OP_MATVEC && third_q.flags[brim_pkg::FLAG_EIGHT_BIT_BIT]);
   softmax_of_chosen: cover property (taken && opcode == brim_pkg::OP_ROUTE && third_q.flags[brim_pkg::FLAG_CHOSEN_SOFTMAX_BIT]);
   norm_of_all_heads: cover property (taken && opcode == brim_pkg::OP_KEY && third_q.flags[brim_pkg::FLAG_ALL_HEADS_BIT]);
+  norm_of_results: cover property (taken && opcode == brim_pkg::OP_RESIDUAL && third_q.flags[brim_pkg::FLAG_POST_NORM_BIT]);
+  not_normed: cover property (taken && opcode == brim_pkg::OP_EMBED && third_q.flags[brim_pkg::FLAG_PLAIN_BIT]);
   step_waits_for_a_queue: cover property (rst_ni && repeated_q && good && !taken);
   waits_for_an_expert: cover property (rst_ni && expert_ready_o && !expert_valid_i);
   misplaced: cover property (rst_ni && checked && !bad && misplaced_q);

@@ -315,6 +315,8 @@ const std::vector<BadInstruction>& bad_instructions() {
       {"flag of a residual", Opcode::kResidual, [](auto& in) { in.flags = kFlagBias; }},
       {"residual of too few rows", Opcode::kResidual, [](auto& in) { --in.rows; }},
       {"norm of a residual past P", Opcode::kResidual, [](auto& in) { in.param = 1021; }},
+      {"norm of a residual's results past P", Opcode::kResidual,
+       [](auto& in) { in.flags = kFlagPostNorm, in.param2 = 1021; }},
       {"swiglu of too many rows", Opcode::kSwiglu, [](auto& in) { in.rows += 2; }},
       {"route in a model without experts", Opcode::kEnd, set_opcode(+static_cast<uint8_t>(Opcode::kRoute))},
       {"flag of a route", Opcode::kEnd,

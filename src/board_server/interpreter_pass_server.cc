@@ -39,25 +39,28 @@ void InterpreterPassServer::describe(RegisterBlock& block) {
 }
 
 bool InterpreterPassServer::reset() {
-  interpreter_.reset();
+  programs_.clear();
   return true;
 }
 
-// Reads and links the program unless it is the one in use.
+// Reads and links the program unless it is one in use.
 PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_tokens) {
   const std::span<const uint8_t> in_memory = program_in(ddr_, address);
-  if (interpreter_ && std::ranges::equal(in_memory, program_bytes_)) return {};
-  interpreter_.reset();
-  program_bytes_.assign(in_memory.begin(), in_memory.end());
-  program_ = read_program(program_bytes_, address);
-  require_in_rtl("the board's program", program_.header);
-  if (const auto fault = find_fault(program_); fault && fault->instruction) {
+  const auto known = programs_.find(address);
+  if (known != programs_.end() && std::ranges::equal(in_memory, known->second.bytes)) return {};
+  programs_.erase(address);
+  Linked linked;
+  linked.bytes.assign(in_memory.begin(), in_memory.end());
+  linked.program = read_program(linked.bytes, address);
+  require_in_rtl("the board's program", linked.program.header);
+  if (const auto fault = find_fault(linked.program); fault && fault->instruction) {
     const uint64_t at = address + sizeof(ProgramHeader) + *fault->instruction * sizeof(Instruction);
     return {ErrorCode::kBadInstruction, static_cast<uint32_t>(at / kBeatBytes), fault->what};
   }
-  interpreter_ = std::make_unique<Interpreter>(
-      "the board's program", program_, std::make_unique<DdrView>(ddr_), kernels_(),
+  linked.interpreter = std::make_unique<Interpreter>(
+      "the board's program", linked.program, std::make_unique<DdrView>(ddr_), kernels_(),
       InterpreterOptions{.max_tokens_per_pass = max_tokens, .threads = threads_, .check_stream = true});
+  programs_.emplace(address, std::move(linked));
   return {};
 }
 
@@ -73,13 +76,14 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   } catch (const Error& error) {
     return {ErrorCode::kBadProgram, program, error.what()};
   }
-  if (!request.in_range(max_tokens, program_.header.context, program_.header.vocabulary))
-    return {ErrorCode::kBadPass, program};
+  const Linked& linked = programs_.at(request.program_address());
+  const ProgramHeader& header = linked.program.header;
+  if (!request.in_range(max_tokens, header.context, header.vocabulary)) return {ErrorCode::kBadPass, program};
   const Pass pass = request.pass();
 
   const auto start = std::chrono::steady_clock::now();
   try {
-    write_logits(interpreter_->run(pass), pass.first_logits);
+    write_logits(linked.program, linked.interpreter->run(pass), pass.first_logits);
   } catch (const DamageError& error) {
     return outcome_of(error);
   } catch (const Error& error) {
@@ -89,8 +93,8 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const auto counter = [&](uint32_t offset, double value) {
     block.write(offset, static_cast<uint32_t>(std::min(value, 4294967295.0)));
   };
-  const PassTraffic traffic = pass_traffic(program_, pass.position, request.tokens(), pass.first_logits,
-                                           interpreter_->experts_of_last_pass());
+  const PassTraffic traffic = pass_traffic(linked.program, pass.position, request.tokens(), pass.first_logits,
+                                           linked.interpreter->experts_of_last_pass());
   // Cycles of the board's clock that went by while this machine computed.
   counter(registers::kCycles, seconds.count() * accelerator_.clock_mhz * 1e6);
   counter(registers::kBeatsRead, static_cast<double>(traffic.beats_read));
@@ -98,11 +102,13 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   return {};
 }
 
-void InterpreterPassServer::write_logits(std::span<const float> logits, uint32_t first_logits) {
-  const uint64_t row_bytes = uint64_t{program_.header.vocabulary} * sizeof(float);
-  for (uint64_t i = 0; i * program_.header.vocabulary < logits.size(); ++i) {
-    const uint64_t address = logits_address(program_, first_logits + static_cast<uint32_t>(i));
-    std::memcpy(ddr_.at(address, row_bytes), logits.data() + i * program_.header.vocabulary, row_bytes);
+void InterpreterPassServer::write_logits(const Program& program, std::span<const float> logits,
+                                         uint32_t first_logits) {
+  const uint64_t vocabulary = program.header.vocabulary;
+  const uint64_t row_bytes = vocabulary * sizeof(float);
+  for (uint64_t i = 0; i * vocabulary < logits.size(); ++i) {
+    const uint64_t address = logits_address(program, first_logits + static_cast<uint32_t>(i));
+    std::memcpy(ddr_.at(address, row_bytes), logits.data() + i * vocabulary, row_bytes);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,18 +24,22 @@ class InterpreterPassServer final : public PassServer {
   bool reset() override;
 
  private:
+  // A program, as it stood in memory when it was resolved.
+  struct Linked {
+    std::vector<uint8_t> bytes;
+    Program program;
+    std::unique_ptr<Interpreter> interpreter;
+  };
+
   PassOutcome use_program(uint64_t address, uint32_t max_tokens);
-  void write_logits(std::span<const float> logits, uint32_t first_logits);
+  void write_logits(const Program& program, std::span<const float> logits, uint32_t first_logits);
 
   SharedDdr& ddr_;
   const AcceleratorDescription accelerator_;
   const std::function<std::unique_ptr<Kernels>()> kernels_;
   const uint32_t threads_;
 
-  // The program in use, as it stood in memory when it was resolved.
-  std::vector<uint8_t> program_bytes_;
-  Program program_;
-  std::unique_ptr<Interpreter> interpreter_;
+  std::map<uint64_t, Linked> programs_;  // those of the image's models, by address
 };
 
 }  // namespace brim

@@ -97,7 +97,7 @@ TextBench bench_text(Executor& executor, const Text& text, const Options& option
   for (uint32_t round = 0; round < options.rounds; ++round) {
     double rates[2];
     for (const bool drafted : {false, true}) {
-      HostSpeculation speculation(executor, options.spec);
+      HostSpeculation speculation(executor, executor.draft(), options.spec);
       Session session(executor, text.tokenizer());
       if (drafted) session.speculate(speculation.get());
       HostSampler sampler(options.sampler, text.tokenizer());
@@ -193,6 +193,8 @@ void bench(const Options& options) {
   }
 
   std::optional<TextBench> text;
+  if (options.spec.type == SpecType::kDraft && !image.header().has_draft())
+    throw Error(options.image + ": holds no draft model; pack it with --draft MODEL");
   if (options.spec.type != SpecType::kNone) text = bench_text(*executor, Text(image), options);
 
   const char* load = options.target.load == Load::kMap ? "map" : "copy";
@@ -300,7 +302,7 @@ void add_bench(CLI::App& app) {
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, command] {
     if (options->spec.type == SpecType::kNone) {
-      std::vector<std::string> unused = {"--text-tokens", "--spec-draft-n-max"};
+      std::vector<std::string> unused = {"--text-tokens", "--spec-draft-n-max", "--spec-draft-n-min"};
       for (const SamplerOption& option : kSamplerOptions) unused.push_back(concat("--", option.name));
       for (const std::string& name : unused) {
         if (command->count(name) > 0) print_note(name + " has no effect without --spec-type");

@@ -64,9 +64,7 @@ class ChatLoop {
         std::cout << read.text << '\n';
         return true;
       case ChatAction::kSpec:
-        speculation_.set_type(settings_.spec);
-        chat_.session().speculate(speculation_.get());
-        std::cout << read.text << '\n';
+        change_spec(read.text);
         return true;
       case ChatAction::kShift:
         chat_.session().conversation().shift_context(settings_.context_shift);
@@ -98,6 +96,18 @@ class ChatLoop {
       std::cout << message << '\n';
     } catch (const Error& error) {
       settings_.sampler = sampler_.options();
+      std::cout << std::flush;
+      std::cerr << "brim: " << error.what() << '\n';
+    }
+  }
+
+  void change_spec(std::string_view message) {
+    try {
+      speculation_.set_type(settings_.spec);
+      chat_.session().speculate(speculation_.get());
+      std::cout << message << '\n';
+    } catch (const Error& error) {
+      settings_.spec = speculation_.type();
       std::cout << std::flush;
       std::cerr << "brim: " << error.what() << '\n';
     }
@@ -167,12 +177,9 @@ class ChatLoop {
     std::printf("decoded      %zu tokens in %s: %.2f token/s\n", decoded,
                 with_unit(last_.decode_seconds, "s").c_str(), rate(decoded, last_.decode_seconds));
     if (last_.passes == 0) return;
-    const SpeculationCounts& counts = speculation_.counts();
-    std::printf("passes       %llu, %.2f tokens each; %llu of %llu drafted tokens accepted\n",
-                static_cast<unsigned long long>(last_.passes),
+    std::printf("passes       %llu, %.2f tokens each; %s\n", static_cast<unsigned long long>(last_.passes),
                 static_cast<double>(decoded) / static_cast<double>(last_.passes),
-                static_cast<unsigned long long>(counts.accepted),
-                static_cast<unsigned long long>(counts.drafted));
+                describe_drafts(speculation_).c_str());
   }
 
   Chat& chat_;

@@ -252,11 +252,16 @@ void add_spec_options(CLI::App& command, SpecOptions& options) {
       .add_option_function<std::string>(
           "--spec-type", [&options](const std::string& name) { options.type = *spec_type_named(name); },
           "What drafts tokens that a pass verifies together; the text is the same. ngram: what followed the "
-          "last tokens before. auto: whatever there is")
+          "last tokens before. draft: the image's draft model. auto: whatever there is")
       ->check(CLI::IsMember(std::vector<std::string>(kSpecTypes.begin(), kSpecTypes.end())))
       ->default_str(std::string(name_of(options.type)));
   command.add_option("--spec-draft-n-max", options.max_drafts, "Most tokens to draft for a pass")
       ->check(CLI::Range(uint32_t{1}, Speculation::kMostDrafts))
+      ->capture_default_str();
+  command
+      .add_option("--spec-draft-n-min", options.min_drafts,
+                  "Fewest tokens to draft, also where it does not pay; 0: as many as pay")
+      ->check(CLI::Range(uint32_t{0}, Speculation::kMostDrafts))
       ->capture_default_str();
 }
 

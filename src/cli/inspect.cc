@@ -21,6 +21,7 @@ struct Options {
   std::string svg;
   bool json = false;
   bool program = false;
+  bool draft = false;
 };
 
 uint64_t capacity(const ImageHeader& header) {
@@ -32,6 +33,12 @@ uint64_t capacity(const ImageHeader& header) {
 uint64_t used(const MappedImage& image) {
   uint64_t bytes = 0;
   for (const RegionEntry& region : image.regions()) bytes += region.bytes;
+  return bytes;
+}
+
+uint64_t used(const MappedImage& image, uint16_t model) {
+  uint64_t bytes = 0;
+  for (const RegionEntry& region : image.regions()) bytes += region.model == model ? region.bytes : 0;
   return bytes;
 }
 
@@ -155,6 +162,21 @@ void print_json(const MappedImage& image) {
     report["prompt"] = {
         {"kind", prompt_kind(prompt->kind)}, {"text", prompt->text}, {"token_ids", prompt->tokens}};
   }
+  if (header.has_draft()) {
+    const ImageModel& draft = header.draft;
+    report["draft"] = {{"name", draft.name},
+                       {"dim", draft.dim},
+                       {"layers", draft.layers},
+                       {"heads", draft.heads},
+                       {"kv_heads", draft.kv_heads},
+                       {"head_size", draft.head_size},
+                       {"hidden", draft.hidden},
+                       {"vocabulary", draft.vocabulary},
+                       {"embedding", embedding_name(draft.embedding)},
+                       {"quantiser", draft.quantiser},
+                       {"context_tokens", image.program(kDraftModel).header.context},
+                       {"used_bytes", used(image, kDraftModel)}};
+  }
   if (!image.tokenizer().empty()) report["tokenizer"] = json_of(Text(image).tokenizer());
   std::cout << report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
@@ -183,6 +205,15 @@ void print_table(const MappedImage& image) {
   std::printf("board    %s: %.1f of %.0f MiB used (%.2f%%)\n", header.board,
               static_cast<double>(used(image)) / (1 << 20), static_cast<double>(capacity(header)) / (1 << 20),
               100.0 * static_cast<double>(used(image)) / static_cast<double>(capacity(header)));
+  if (header.has_draft()) {
+    const ImageModel& draft = header.draft;
+    std::printf(
+        "draft    %s: %u layers, dim %u, %u heads (%u KV) of %u, FFN %u; quantised by %s, embedding %s\n",
+        draft.name, draft.layers, draft.dim, draft.heads, draft.kv_heads, draft.head_size, draft.hidden,
+        draft.quantiser, embedding_name(draft.embedding));
+    std::printf("         context %u tokens, %.1f MiB\n", image.program(kDraftModel).header.context,
+                static_cast<double>(used(image, kDraftModel)) / (1 << 20));
+  }
   if (!image.tokenizer().empty()) print_tokenizer(Text(image).tokenizer());
   if (const auto prompt = baked_prompt(image)) {
     constexpr size_t kMost = 60;
@@ -206,8 +237,8 @@ void print_table(const MappedImage& image) {
   }
 }
 
-void print_program(const MappedImage& image) {
-  const Program program = image.program();
+void print_program(const MappedImage& image, uint16_t model) {
+  const Program program = image.program(model);
   for (size_t i = 0; i < program.instructions.size(); ++i) {
     std::cout << i << '\t' << disassemble(program.instructions[i]) << '\n';
   }
@@ -216,8 +247,9 @@ void print_program(const MappedImage& image) {
 void inspect(const Options& options) {
   const MappedImage image(options.image);
   if (!options.svg.empty()) write_memory_map_svg(image, options.svg);
+  if (options.draft && !image.header().has_draft()) throw Error(options.image + ": has no draft model");
   if (options.program) {
-    print_program(image);
+    print_program(image, options.draft ? kDraftModel : kMainModel);
   } else if (options.json) {
     print_json(image);
   } else {
@@ -233,7 +265,9 @@ void add_inspect(CLI::App& app) {
   CLI::App* command = app.add_subcommand("inspect", "Show what an image holds and where");
   command->add_option("IMAGE", options->image, "Image file")->required();
   auto* json = command->add_flag("--json", options->json, "Print JSON");
-  command->add_flag("--program", options->program, "Print the decode program")->excludes(json);
+  auto* program =
+      command->add_flag("--program", options->program, "Print the decode program")->excludes(json);
+  command->add_flag("--draft", options->draft, "Print that of the draft model")->needs(program);
   command->add_option("--svg", options->svg, "Draw the memory map into this file");
   command->callback([options] { inspect(*options); });
 }

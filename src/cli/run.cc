@@ -140,7 +140,7 @@ void chat(const Options& options) {
       print_note(options.image + ": its baked system prompt gives way to --system");
     }
   }
-  HostSpeculation speculation(model.executor(), options.spec);
+  HostSpeculation speculation(model.executor(), model.executor().draft(), options.spec);
   Chat conversation(session, std::move(system), program ? &*program : nullptr, prompt_options);
   std::signal(SIGINT, on_interrupt);
   chat_loop(conversation, model.tokenizer(), speculation, options.grammar.compile(model.tokenizer()),
@@ -159,10 +159,17 @@ void run(const Options& options) {
 
   Executor* const executor = &model.executor();
   const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor);
-  std::optional<LoggingRunner> log;
-  if (!options.passes.empty()) log.emplace(*executor, options.passes);
-  HostSpeculation speculation(*executor, options.spec);
-  Session session(log ? static_cast<PassRunner&>(*log) : *executor, text.tokenizer());
+  std::optional<PassLog> log;
+  std::optional<LoggingRunner> logged, draft_logged;
+  PassRunner* runner = executor;
+  PassRunner* draft = executor->draft();
+  if (!options.passes.empty()) {
+    log.emplace(options.passes);
+    runner = &logged.emplace(*executor, *log, kMainModel);
+    if (draft != nullptr) draft = &draft_logged.emplace(*executor->draft(), *log, kDraftModel);
+  }
+  HostSpeculation speculation(*executor, draft, options.spec);
+  Session session(*runner, text.tokenizer());
   session.speculate(speculation.get());
   session.conversation().shift_context(options.context_shift);
   HostSampler sampler(options.sampler, text.tokenizer());
@@ -240,12 +247,16 @@ void run(const Options& options) {
         {"target", executor->name()},
         {"passes", result.passes},
         {"tokens_per_pass", or_null(ratio(decoded, static_cast<double>(result.passes)))},
-        {"drafted", {{"ngram", speculation.counts().drafted}}},
-        {"accepted", {{"ngram", speculation.counts().accepted}}},
+        {"drafted", {{"ngram", speculation.ngram_counts().drafted}}},
+        {"accepted", {{"ngram", speculation.ngram_counts().accepted}}},
         {"context_shifts", shifts.shifts},
         {"tokens_dropped", shifts.dropped},
         {"tokens_run_again", shifts.run_again},
     };
+    if (speculation.has_model()) {
+      summary["drafted"]["draft"] = speculation.model_counts().drafted;
+      summary["accepted"]["draft"] = speculation.model_counts().accepted;
+    }
     if (rtl != nullptr)
       summary["accelerator"] =
           report(*rtl, model.image(), static_cast<uint32_t>(result.prompt_tokens), decoded);
@@ -274,11 +285,10 @@ void run(const Options& options) {
                  rate(result.prompt_tokens, result.prompt_seconds), result.tokens.size(),
                  rate(decoded, result.decode_seconds), reason);
     if (speculation.counts().drafted > 0) {
-      std::fprintf(stderr, "[%llu passes, %.2f tokens each; %llu of %llu drafted tokens accepted]\n",
+      std::fprintf(stderr, "[%llu passes, %.2f tokens each; %s]\n",
                    static_cast<unsigned long long>(result.passes),
                    static_cast<double>(decoded) / static_cast<double>(result.passes),
-                   static_cast<unsigned long long>(speculation.counts().accepted),
-                   static_cast<unsigned long long>(speculation.counts().drafted));
+                   describe_drafts(speculation).c_str());
     }
     if (rtl != nullptr) {
       const double cycles = static_cast<double>(total_of(*rtl).cycles);

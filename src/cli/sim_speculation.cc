@@ -28,16 +28,17 @@ double bytes_of(std::span<const sim::PassCost> costs) {
   return bytes;
 }
 
-void require_width(const Board& board, const sim::Subject& subject, uint32_t width, const std::string& what) {
-  const uint32_t most = sim::max_tokens_per_pass(board, subject.program.program.header);
+void require_width(const Board& board, const sim::LoadedProgram& program, uint32_t width,
+                   const std::string& what) {
+  const ProgramHeader& header = program.program.header;
+  const uint32_t most = sim::max_tokens_per_pass(board, header);
   if (width <= most) return;
   throw Error(concat(what, " needs passes of ", width, " tokens; board ", board.name, " takes at most ", most,
-                     " of this model at a context of ", subject.context()));
+                     " of this model at a context of ", header.context));
 }
 
 // Those of the log, which must be layers and experts of the program.
-PassExperts checked_experts(const LoggedPass& pass, const sim::Subject& subject, const std::string& file) {
-  const Program& program = subject.program.program;
+PassExperts checked_experts(const LoggedPass& pass, const Program& program, const std::string& file) {
   const auto layers = std::ranges::count(program.instructions, Opcode::kExperts, &Instruction::opcode);
   const bool fits = std::ranges::all_of(
       pass.experts, [&](const auto& layer) { return layer.back() < program.header.experts; });
@@ -52,20 +53,29 @@ PassExperts checked_experts(const LoggedPass& pass, const sim::Subject& subject,
 void replay(const Board& board, const sim::Subject& subject, const SimulatedSpeculation& speculation,
             uint32_t threads, bool json) {
   const std::vector<LoggedPass> log = read_passes(speculation.replay);
-  std::vector<sim::PassRequest> passes;
+  std::vector<sim::PassRequest> passes, draft_passes;
   size_t prompt_passes = log.size();  // up to the first that gives logits
   for (const LoggedPass& pass : log) {
-    if (pass.model != 0)
-      throw Error(speculation.replay + ": has passes of a second model, the image has one");
-    require_width(board, subject, pass.tokens, speculation.replay);
-    passes.push_back({.position = pass.position,
-                      .tokens = pass.tokens,
-                      .logits = pass.logits > 0,
-                      .all_logits = pass.logits > 1,
-                      .experts = checked_experts(pass, subject, speculation.replay)});
-    if (pass.logits > 0) prompt_passes = std::min(prompt_passes, passes.size());
+    const bool of_draft = pass.model == kDraftModel;
+    if (pass.model >= kMaxModels || (of_draft && !subject.draft))
+      throw Error(speculation.replay + ": has passes of a model that the image does not have");
+    const sim::LoadedProgram& program = of_draft ? *subject.draft : subject.program;
+    require_width(board, program, pass.tokens, speculation.replay);
+    (of_draft ? draft_passes : passes)
+        .push_back({.position = pass.position,
+                    .tokens = pass.tokens,
+                    .logits = pass.logits > 0,
+                    .all_logits = pass.logits > 1,
+                    .experts = checked_experts(pass, program.program, speculation.replay)});
+    if (pass.logits > 0 && !of_draft) prompt_passes = std::min(prompt_passes, passes.size());
   }
+  if (passes.empty()) throw Error(speculation.replay + ": has no passes of the model");
+  prompt_passes = std::min(prompt_passes, passes.size());
   const auto costs = sim::costs_of(board, subject.program, passes, threads, progress_bar("simulating"));
+  std::vector<sim::PassCost> draft_costs;
+  if (!draft_passes.empty())
+    draft_costs = sim::costs_of(board, *subject.draft, draft_passes, threads, progress_bar("drafting"));
+  const double draft_seconds = seconds_of(board, draft_costs);
   const double seconds = seconds_of(board, costs);
   const double prompt_seconds = seconds_of(board, std::span(costs).first(prompt_passes));
   const size_t decode_passes = passes.size() - prompt_passes;
@@ -74,7 +84,8 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
   const sim::PassRequest& first = passes[prompt_passes - 1];
   const uint32_t decoded =
       decode_passes == 0 ? 0 : passes.back().position + 1 - (first.position + first.tokens);
-  const double decode_seconds = seconds - prompt_seconds;
+  // What drafts reads the prompt, too, when the first token is there.
+  const double decode_seconds = seconds - prompt_seconds + draft_seconds;
   std::optional<double> rate, per_pass;  // none: no token was decoded
   if (decode_passes > 0) {
     rate = decoded / decode_seconds;
@@ -89,10 +100,12 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
                 {"decode_passes", decode_passes},
                 {"decoded_tokens", decoded},
                 {"tokens_per_pass", or_null(per_pass)},
-                {"seconds", seconds},
+                {"draft_passes", draft_passes.size()},
+                {"draft_seconds", draft_seconds},
+                {"seconds", seconds + draft_seconds},
                 {"ttft_seconds", prompt_seconds},
                 {"decode_tokens_per_second", or_null(rate)},
-                {"bytes", bytes_of(costs)}});
+                {"bytes", bytes_of(costs) + bytes_of(draft_costs)}});
     return finish_output();
   }
   std::printf("%s on %s, simulated (no board was measured): the passes of %s\n", subject.name.c_str(),
@@ -103,13 +116,18 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
     std::printf("%-20s %9.3f token/s  %u tokens by %zu passes, %.3f each, in %s\n", "decoding", *rate,
                 decoded, decode_passes, *per_pass, with_unit(decode_seconds, "s").c_str());
   }
+  if (!draft_passes.empty()) {
+    std::printf("%-20s %17s  of that, %zu passes of the draft model\n", "drafting",
+                with_unit(draft_seconds, "s").c_str(), draft_passes.size());
+  }
   finish_output();
 }
 
 void simulate_speculation(const Board& board, const sim::Subject& subject,
                           const std::optional<sim::Subject>& draft, const SimulatedSpeculation& speculation,
                           const sim::RunRequest& request, bool json) {
-  require_width(board, subject, speculation.drafts + 1, concat("--spec-draft-n-max ", speculation.drafts));
+  require_width(board, subject.program, speculation.drafts + 1,
+                concat("--spec-draft-n-max ", speculation.drafts));
   if (request.generate == 0) throw Error("--accept is about generated tokens; give --generate N");
   sim::RunRequest prompt = request;
   prompt.generate = 0;

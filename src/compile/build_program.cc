@@ -19,9 +19,9 @@ constexpr uint64_t round_up(uint64_t value, uint64_t unit) { return (value + uni
 
 constexpr uint32_t beats(uint64_t bytes) { return static_cast<uint32_t>(bytes / kBeatBytes); }
 
-// Appends the instructions of a pass. The parameter buffer P is used as two halves for norm weights that
-// take turns, then the biases, then the norms of q and k of a layer. A vector is loaded only after a matrix
-// has been multiplied that needed every result of the vector's last user, so no load can overtake that user.
+// Appends the instructions of a pass. The parameter buffer P holds norm weights that take turns, then the
+// biases, then the norms of q and k of a layer. A vector is loaded only after a matrix has been multiplied
+// that needed every result of the vector's last user, so no load can overtake that user.
 class Builder {
  public:
   Builder(const ModelDescription& model, const ProgramAddresses& addresses)
@@ -33,12 +33,14 @@ class Builder {
         matrices_(matrices(model)),
         attention_norm_(0),
         ffn_norm_(beats(parameters_.norm_bytes())),
-        bias_(2 * beats(parameters_.norm_bytes())),
+        post_attention_norm_(model.pre_norm ? 2 * beats(parameters_.norm_bytes()) : 0),
+        post_ffn_norm_(post_attention_norm_ + beats(parameters_.norm_bytes())),
+        bias_((model.post_norm ? post_ffn_norm_ : ffn_norm_) + beats(parameters_.norm_bytes())),
         query_norm_(bias_ + beats(parameters_.bias_bytes())),
         key_norm_(query_norm_ + beats(parameters_.query_norm_bytes())) {
     const uint32_t end = key_norm_ + beats(parameters_.key_norm_bytes());
     if (end > kParameterBeats) {
-      throw Error(concat("program: two norms, the biases and the head norms of a layer of ", model.name,
+      throw Error(concat("program: the norms, the biases and the head norms of a layer of ", model.name,
                          " are ", uint64_t{end} * kBeatBytes,
                          " bytes, the accelerator's parameter buffer holds ", kParameterBeats * kBeatBytes,
                          "; choose a model with fewer or shorter heads"));
@@ -46,11 +48,10 @@ class Builder {
   }
 
   std::vector<Instruction> build() {
-    add({.opcode = Opcode::kRope,
-         .address = beats(addresses_.rope),
-         .count = beats(rope_row_bytes(model_.head_size))});
-    load(attention_norm_, parameters_.attention_norm(0), parameters_.norm_bytes());
+    rope(0);
+    if (model_.pre_norm) load(attention_norm_, parameters_.attention_norm(0), parameters_.norm_bytes());
     add({.opcode = Opcode::kEmbed,
+         .flags = model_.pre_norm ? uint8_t{0} : kFlagPlain,
          .shape = static_cast<uint8_t>(addresses_.embedding_format),
          .address = beats(addresses_.embedding),
          .count = beats(embedding_row_bytes(addresses_.embedding_format, model_.dim)),
@@ -58,16 +59,19 @@ class Builder {
     for (uint32_t layer = 0; layer < model_.layers; ++layer) {
       attention(layer);
       const bool last = layer + 1 == model_.layers;
-      load(attention_norm_, last ? parameters_.final_norm() : parameters_.attention_norm(layer + 1),
-           parameters_.norm_bytes());
+      const uint64_t next_norm = last ? parameters_.final_norm() : parameters_.attention_norm(layer + 1);
+      if (model_.pre_norm) load(attention_norm_, next_norm, parameters_.norm_bytes());
+      if (model_.post_norm) load(post_ffn_norm_, parameters_.post_ffn_norm(layer), parameters_.norm_bytes());
       matvec(ActivationBuffer::kAttention);
-      residual(ffn_norm_);
+      residual(post_attention_norm_, ffn_norm_, model_.pre_norm);
       if (model_.experts > 0) experts();
       if (model_.hidden > 0) {
         matvec(ActivationBuffer::kNormed);
         add({.opcode = Opcode::kSwiglu, .rows = 2 * model_.hidden});
+        // Without norms before, the final one takes the place of one behind.
+        if (last && !model_.pre_norm) load(attention_norm_, next_norm, parameters_.norm_bytes());
         matvec(ActivationBuffer::kHidden);
-        residual(attention_norm_);
+        residual(post_ffn_norm_, attention_norm_, model_.pre_norm || last);
       } else {
         add({.opcode = Opcode::kNorm, .param = offset(attention_norm_)});
       }
@@ -81,6 +85,14 @@ class Builder {
 
  private:
   void add(const Instruction& instruction) { program_.push_back(instruction); }
+
+  // The rows for a layer and those behind it: of the second table, which turns nothing, where it has no RoPE.
+  void rope(uint32_t layer) {
+    const uint64_t row_bytes = rope_row_bytes(model_.head_size);
+    add({.opcode = Opcode::kRope,
+         .address = beats(addresses_.rope + (model_.rotates(layer) ? 0 : addresses_.context * row_bytes)),
+         .count = beats(row_bytes)});
+  }
 
   static uint16_t offset(uint32_t beat) { return static_cast<uint16_t>(beat); }
 
@@ -136,8 +148,13 @@ class Builder {
          .groups = static_cast<uint16_t>(matrix.groups())});
   }
 
-  void residual(uint32_t norm) {
-    add({.opcode = Opcode::kResidual, .rows = model_.dim, .param = offset(norm)});
+  // `norm`: that behind it, where it is normed.
+  void residual(uint32_t post_norm, uint32_t norm, bool normed) {
+    add({.opcode = Opcode::kResidual,
+         .flags = static_cast<uint8_t>((model_.post_norm ? kFlagPostNorm : 0) | (normed ? 0 : kFlagPlain)),
+         .rows = model_.dim,
+         .param = normed ? offset(norm) : uint16_t{0},
+         .param2 = model_.post_norm ? offset(post_norm) : uint16_t{0}});
   }
 
   uint64_t kv(uint32_t layer, uint32_t kv_head, uint32_t value) const {
@@ -160,7 +177,10 @@ class Builder {
   // comes before its V. Whatever gives results is followed at once by the instructions that take them: the
   // SPU never waits for something behind a matvec that waits for the SPU to make room in the result buffer.
   void attention(uint32_t layer) {
-    load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
+    if (layer > 0 && model_.rotates(layer) != model_.rotates(layer - 1)) rope(layer);
+    if (model_.pre_norm) load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
+    if (model_.post_norm)
+      load(post_attention_norm_, parameters_.post_attention_norm(layer), parameters_.norm_bytes());
     if (model_.qkv_bias) load(bias_, parameters_.qkv_bias(layer), parameters_.bias_bytes());
     if (model_.qk_norm) {
       load(query_norm_, parameters_.query_norm(layer),
@@ -301,7 +321,8 @@ class Builder {
   const uint64_t key_scales_, value_scales_;  // bytes, of a head
   ParameterLayout parameters_;
   std::vector<Matrix> matrices_;
-  uint32_t attention_norm_, ffn_norm_, bias_, query_norm_, key_norm_;  // offsets into P, beats
+  // Offsets into P, in beats.
+  uint32_t attention_norm_, ffn_norm_, post_attention_norm_, post_ffn_norm_, bias_, query_norm_, key_norm_;
   uint32_t next_matrix_ = 0;
   std::vector<Instruction> program_;
 };

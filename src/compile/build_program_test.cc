@@ -58,6 +58,15 @@ ModelDescription model_with_wide_norms(uint32_t heads, uint32_t dim) {
   return model;
 }
 
+// Norms behind attention and FFN, with or without those before; every second layer without RoPE.
+ModelDescription model_with_norms_behind(bool before) {
+  ModelDescription model = model_with(3, 4, 2, true, true);
+  model.pre_norm = before;
+  model.post_norm = true;
+  model.unrotated = {false, true, false};
+  return model;
+}
+
 ModelDescription mixture() {
   ModelDescription model = model_with_wide_norms(4, 256);
   model.layers = 3;
@@ -68,13 +77,19 @@ ModelDescription mixture() {
   return model;
 }
 
+std::string fault(const Program& program) {
+  const auto found = find_fault(program);
+  return found ? found->what : "";
+}
+
 const std::vector<ModelDescription>& models() {
   static const std::vector<ModelDescription> result = {
-      model_with(1, 1, 1, false, false),   model_with(3, 4, 4, false, false),
-      model_with(3, 4, 2, false, false),   model_with(2, 8, 1, true, false),
-      model_with(4, 6, 3, false, true),    model_with(2, 4, 2, true, true),
-      model_with_wide_norms(4, 256),       model_with_wide_norms(3, 384),
-      model_with(3, 5, 5, true, true, 384)};
+      model_with(1, 1, 1, false, false),    model_with(3, 4, 4, false, false),
+      model_with(3, 4, 2, false, false),    model_with(2, 8, 1, true, false),
+      model_with(4, 6, 3, false, true),     model_with(2, 4, 2, true, true),
+      model_with_wide_norms(4, 256),        model_with_wide_norms(3, 384),
+      model_with(3, 5, 5, true, true, 384), model_with_norms_behind(true),
+      model_with_norms_behind(false)};
   return result;
 }
 
@@ -148,6 +163,32 @@ TEST(Program, HasTheStepsOfOneExpertAndTheAddressesOfAll) {
   EXPECT_EQ(layers, model.layers);
 }
 
+TEST(Program, RopeIsTakenAnewWhereLayersWithItFollowThoseWithout) {
+  ModelDescription model = model_with(5, 4, 2, false, false);
+  model.unrotated = {true, false, false, true, true};
+  const Program program = program_of(model);
+  EXPECT_EQ(fault(program), "");
+  std::vector<std::pair<uint32_t, uint32_t>> ropes;  // layer, table
+  uint32_t layer = 0;
+  const uint32_t rows = program.header.context * rope_row_bytes(model.head_size) / kBeatBytes;
+  for (const Instruction& in : program.instructions) {
+    if (in.opcode == Opcode::kRope) ropes.emplace_back(layer, in.address / rows);
+    layer += in.opcode == Opcode::kSwiglu;
+  }
+  EXPECT_EQ(ropes, (std::vector<std::pair<uint32_t, uint32_t>>{{0, 1}, {1, 0}, {3, 1}}));
+}
+
+// OLMo 2: X as it is into attention and FFN, what they give normed, and the final norm.
+TEST(Program, WithNormsBehindOnlyTheFinalNormIsBefore) {
+  const Program program = program_of(model_with_norms_behind(false));
+  std::vector<uint8_t> flags;
+  for (const Instruction& in : program.instructions) {
+    if (in.opcode == Opcode::kEmbed || in.opcode == Opcode::kResidual) flags.push_back(in.flags);
+  }
+  constexpr uint8_t kBoth = kFlagPlain | kFlagPostNorm;
+  EXPECT_EQ(flags, (std::vector<uint8_t>{kFlagPlain, kBoth, kBoth, kBoth, kBoth, kBoth, kFlagPostNorm}));
+}
+
 TEST(Program, ASharedExpertStandsBehindTheOthersLikeAFeedForwardNetwork) {
   ModelDescription model = mixture();
   model.hidden = 512;
@@ -185,11 +226,6 @@ TEST(Program, PartsOfQkvAreAsFewKvHeadsAsFillRowBlocks) {
 // results of each instruction are all taken by the SPU's next instructions, and the VPU gets none before
 // those: then no instruction waits for a later one, other than for those that make room for its own results.
 // Likewise `scores`, `softmax`, `values` and `output` find each other by their order. find_fault sees to it.
-std::string fault(const Program& program) {
-  const auto found = find_fault(program);
-  return found ? found->what : "";
-}
-
 TEST(Program, NoInstructionWaitsForALaterOne) {
   for (const auto& model : models()) EXPECT_EQ(fault(program_of(model)), "");
 }
@@ -292,7 +328,7 @@ class Overlap {
   void add_parameters(const Instruction& in, bool filled, std::vector<std::string>& names) const {
     for (const Operand& operand : op(in.opcode).operands) {
       if (operand.form != Form::kParameter || filled != (operand.bound == Bound::kLoadInP)) continue;
-      if (operand.flag != 0 && !(in.flags & operand.flag)) continue;
+      if (!is_there(operand, in.flags)) continue;
       names.push_back(parameter(value_of(operand.field, in)));
     }
   }

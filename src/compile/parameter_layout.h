@@ -1,4 +1,4 @@
-// Where each vector of the parameter region stands.
+// Where each vector of the parameter region stands, and how much RoPE's tables take.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,12 @@ class ParameterLayout {
  public:
   explicit ParameterLayout(const ModelDescription& model);
 
+  // Of norms before and behind attention and FFN, those that the model has.
   uint64_t attention_norm(uint32_t layer) const { return layer * layer_bytes_; }
   uint64_t ffn_norm(uint32_t layer) const { return attention_norm(layer) + norm_bytes_; }
-  uint64_t qkv_bias(uint32_t layer) const { return ffn_norm(layer) + norm_bytes_; }
+  uint64_t post_attention_norm(uint32_t layer) const { return attention_norm(layer) + pre_norms_bytes_; }
+  uint64_t post_ffn_norm(uint32_t layer) const { return post_attention_norm(layer) + norm_bytes_; }
+  uint64_t qkv_bias(uint32_t layer) const { return post_attention_norm(layer) + post_norms_bytes_; }
   uint64_t query_norm(uint32_t layer) const { return qkv_bias(layer) + bias_bytes_; }
   uint64_t key_norm(uint32_t layer) const { return query_norm(layer) + query_norm_bytes_; }
   uint64_t final_norm() const { return layers_ * layer_bytes_; }
@@ -30,7 +33,12 @@ class ParameterLayout {
   uint64_t key_norm_bytes() const { return key_norm_bytes_; }
 
  private:
-  uint64_t layers_, norm_bytes_, head_bytes_, bias_bytes_, query_norm_bytes_, key_norm_bytes_, layer_bytes_;
+  uint64_t layers_, norm_bytes_, pre_norms_bytes_, post_norms_bytes_, head_bytes_, bias_bytes_,
+      query_norm_bytes_, key_norm_bytes_, layer_bytes_;
 };
+
+// Bytes of the RoPE region: a row for each position, and behind this table one whose rows are all cos 1 and
+// sin 0, where some layers have no RoPE.
+uint64_t rope_bytes(const ModelDescription& model, uint64_t context);
 
 }  // namespace brim

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/address_range.h"
+#include "base/concat.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "compile/matrix.h"
@@ -78,16 +79,58 @@ std::array<KvFormat, 2> formats_of(const ModelDescription& model, const KvCache&
   return {kv_format(model.head_size, kv.key_bits), kv_format(model.head_size, kv.value_bits)};
 }
 
-// Of the table of all rows.
-uint64_t embedding_bytes(const ModelDescription& model, const PlanOptions& options) {
-  return uint64_t{model.vocabulary} * embedding_row_bytes(options.embedding, model.dim);
+// A model to be placed, and how.
+struct Part {
+  uint16_t model;  // 0, or 1: the draft model
+  const ModelDescription& description;
+  EmbeddingFormat embedding;
+  bool embedding_on_card;
+  KvCache kv;
+  uint32_t context;
+  uint64_t tokenizer_bytes;
+
+  std::array<KvFormat, 2> formats() const { return formats_of(description, kv); }
+  uint64_t embedding_row() const { return embedding_row_bytes(embedding, description.dim); }
+  // Of the table of all rows.
+  uint64_t embedding_bytes() const { return description.vocabulary * embedding_row(); }
+  // Of the table, or of the slots for two passes' rows of one that is on the card.
+  uint64_t embedding_in_memory(const Board& board) const {
+    return embedding_on_card ? uint64_t{2} * board.accelerator.tokens_per_pass * embedding_row()
+                             : embedding_bytes();
+  }
+  ProgramHeader program() const { return program_header(description, context, kv); }
+};
+
+// As many positions as the model has, unless the draft model or the accelerator takes fewer of it.
+uint32_t draft_context(const ModelDescription& draft, const Board& board, uint32_t context) {
+  const auto floor = [](uint64_t positions) { return positions / kAttentionBlock * kAttentionBlock; };
+  uint64_t most = std::min<uint64_t>(context, floor(longest_context(limits_of(board), draft.heads_per_kv())));
+  if (const uint64_t usual = usual_context(draft)) {
+    most = std::min(most, draft.attention_window ? floor(usual) : round_up(usual, kAttentionBlock));
+  }
+  return static_cast<uint32_t>(std::max<uint64_t>(most, kAttentionBlock));
 }
 
-// Of the table, or of the slots for two passes' rows of one that is on the card.
-uint64_t embedding_in_memory(const ModelDescription& model, const Board& board, const PlanOptions& options) {
-  return options.embedding_on_card ? uint64_t{2} * board.accelerator.tokens_per_pass *
-                                         embedding_row_bytes(options.embedding, model.dim)
-                                   : embedding_bytes(model, options);
+// The models of an image whose main one has this cache and context.
+std::vector<Part> parts_of(const ModelDescription& model, const Board& board, const PlanOptions& options,
+                           const KvCache& kv, uint32_t context) {
+  std::vector<Part> parts = {{.model = 0,
+                              .description = model,
+                              .embedding = options.embedding,
+                              .embedding_on_card = options.embedding_on_card,
+                              .kv = kv,
+                              .context = context,
+                              .tokenizer_bytes = options.tokenizer_bytes}};
+  if (options.draft != nullptr) {
+    parts.push_back({.model = 1,
+                     .description = *options.draft,
+                     .embedding = options.draft_embedding,
+                     .embedding_on_card = false,
+                     .kv = {},
+                     .context = draft_context(*options.draft, board, context),
+                     .tokenizer_bytes = 0});
+  }
+  return parts;
 }
 
 struct Request {
@@ -97,22 +140,29 @@ struct Request {
   bool in_file;
 };
 
-// One attempt with a given context; fails where something does not fit.
+// One attempt to place models; fails where something does not fit.
 class Attempt {
  public:
-  Attempt(const ModelDescription& model, const Board& board, const PlanOptions& options, const KvCache& kv,
-          uint32_t context)
-      : model_(model), board_(board), options_(options), kv_(kv), context_(context), allocator_(board) {}
+  Attempt(const Board& board, const std::vector<Part>& parts)
+      : board_(board), parts_(parts), allocator_(board) {}
 
   std::optional<Plan> run() {
     if (board_.firmware.bytes > 0) {
       plan_.regions.push_back(
           {RegionKind::kReserved, "firmware", board_.firmware.base, board_.firmware.bytes, false});
     }
-    plan_.addresses.context = context_;
-    plan_.addresses.kv_cache = kv_;
-    plan_.addresses.embedding_format = options_.embedding;
-    if (!place_single_regions() || !place_weights() || !place_kv()) return std::nullopt;
+    if (parts_.size() > 1) plan_.draft.emplace();
+    for (const Part& part : parts_) {
+      ProgramAddresses& addresses = addresses_of(part);
+      addresses.context = part.context;
+      addresses.kv_cache = part.kv;
+      addresses.embedding_format = part.embedding;
+    }
+    for (const auto place : {&Attempt::place_single_regions, &Attempt::place_weights, &Attempt::place_kv}) {
+      for (const Part& part : parts_) {
+        if (!(this->*place)(part)) return std::nullopt;
+      }
+    }
 
     std::sort(plan_.regions.begin(), plan_.regions.end(),
               [](const auto& a, const auto& b) { return a.address < b.address; });
@@ -128,7 +178,7 @@ class Attempt {
     for (PlannedRegion& region : plan_.regions) {
       if (!on_card(region)) continue;
       region.file_offset = plan_.file_bytes;
-      region.file_bytes = round_up(embedding_bytes(model_, options_), kPageBytes);
+      region.file_bytes = round_up(parts_[region.model].embedding_bytes(), kPageBytes);
       plan_.file_bytes += region.file_bytes;
     }
     plan_.capacity_bytes = capacity(board_);
@@ -136,43 +186,56 @@ class Attempt {
   }
 
  private:
-  bool place_single_regions() {
-    const uint64_t logits_row = round_up(uint64_t{model_.vocabulary} * sizeof(float), kBeatBytes);
-    const uint64_t heads = uint64_t{model_.layers} * model_.kv_heads;
-    const auto [keys, values] = formats_of(model_, kv_);
+  ProgramAddresses& addresses_of(const Part& part) {
+    return part.model == 0 ? plan_.addresses : *plan_.draft;
+  }
+
+  void add(const Part& part, PlannedRegion region) {
+    region.model = part.model;
+    if (part.model != 0) region.name = "draft." + region.name;
+    plan_.regions.push_back(std::move(region));
+  }
+
+  bool place_single_regions(const Part& part) {
+    const ModelDescription& model = part.description;
+    const uint64_t logits_row = round_up(uint64_t{model.vocabulary} * sizeof(float), kBeatBytes);
+    const uint64_t heads = uint64_t{model.layers} * model.kv_heads;
+    const auto [keys, values] = part.formats();
     const Request requests[] = {
-        {RegionKind::kHeader, "header", kImageHeaderBytes, true},
-        {RegionKind::kProgram, "program", program_bytes(model_, allocator_.regions()), true},
-        {RegionKind::kParameters, "parameters", ParameterLayout(model_).bytes(), true},
-        {RegionKind::kRope, "rope", uint64_t{context_} * rope_row_bytes(model_.head_size), true},
-        {RegionKind::kTokenizer, "tokenizer", options_.tokenizer_bytes, true},
-        {RegionKind::kEmbedding, "embedding", embedding_in_memory(model_, board_, options_), true},
+        {RegionKind::kHeader, "header", part.model == 0 ? kImageHeaderBytes : 0, true},
+        {RegionKind::kProgram, "program", program_bytes(model, allocator_.regions()), true},
+        {RegionKind::kParameters, "parameters", ParameterLayout(model).bytes(), true},
+        {RegionKind::kRope, "rope", rope_bytes(model, part.context), true},
+        {RegionKind::kTokenizer, "tokenizer", part.tokenizer_bytes, true},
+        {RegionKind::kEmbedding, "embedding", part.embedding_in_memory(board_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
         {RegionKind::kKvScales, "kv_scales",
-         heads * (keys.scales_bytes(context_) + values.scales_bytes(context_)), false},
+         heads * (keys.scales_bytes(part.context) + values.scales_bytes(part.context)), false},
     };
     for (const Request& request : requests) {
       if (request.bytes == 0) continue;
       const auto address = allocator_.allocate(request.bytes);
       if (!address) return false;
-      plan_.regions.push_back(
-          {request.kind, request.name, *address, round_up(request.bytes, kPageBytes), request.in_file});
+      add(part, {request.kind, request.name, *address, round_up(request.bytes, kPageBytes), request.in_file});
     }
-    plan_.addresses.parameters = plan_.region(RegionKind::kParameters).address;
-    plan_.addresses.rope = plan_.region(RegionKind::kRope).address;
-    plan_.addresses.embedding = plan_.region(RegionKind::kEmbedding).address;
-    plan_.addresses.logits = plan_.region(RegionKind::kLogits).address;
-    plan_.addresses.kv_scales = plan_.region(RegionKind::kKvScales).address;
+    ProgramAddresses& addresses = addresses_of(part);
+    addresses.parameters = plan_.region(RegionKind::kParameters, part.model).address;
+    addresses.rope = plan_.region(RegionKind::kRope, part.model).address;
+    addresses.embedding = plan_.region(RegionKind::kEmbedding, part.model).address;
+    addresses.logits = plan_.region(RegionKind::kLogits, part.model).address;
+    addresses.kv_scales = plan_.region(RegionKind::kKvScales, part.model).address;
     return true;
   }
 
   bool on_card(const PlannedRegion& region) const {
-    return options_.embedding_on_card && region.kind == RegionKind::kEmbedding;
+    return region.kind == RegionKind::kEmbedding && parts_[region.model].embedding_on_card;
   }
   // Matrices in stream order, each memory region filled with whole matrices: one run of chunks per region,
   // and with experts a further one behind those of each layer. A layer's experts stand in one region.
-  bool place_weights() {
-    const std::vector<Matrix> all = matrices(model_);
+  bool place_weights(const Part& part) {
+    const ModelDescription& model = part.description;
+    const std::vector<Matrix> all = matrices(model);
+    uint32_t weight_regions = 0;
     uint32_t next = 0;
     for (size_t region = 0; region < allocator_.regions() && next < all.size(); ++region) {
       const uint32_t first = next;
@@ -182,9 +245,9 @@ class Attempt {
       uint64_t pages = 0;                                 // of the run under way
       while (next < all.size()) {
         const bool experts = is_of_expert(all[next].kind);
-        const uint32_t count = experts ? 2 * model_.experts : 1;
+        const uint32_t count = experts ? 2 * model.experts : 1;
         const uint64_t start = experts ? done + stream_bytes(pages) : done;
-        const uint64_t bytes = experts ? model_.experts * run_bytes(std::span(all).subspan(next, 2))
+        const uint64_t bytes = experts ? model.experts * run_bytes(std::span(all).subspan(next, 2))
                                        : stream_bytes(pages + all[next].pages());
         if (start + bytes > room) break;
         if (experts || pages == 0) starts.push_back({next, start});
@@ -196,61 +259,55 @@ class Attempt {
       const uint64_t bytes = done + stream_bytes(pages);
       const uint64_t address = allocator_.take(region, bytes);
       for (const auto& [matrix, offset] : starts)
-        plan_.addresses.streams.push_back({matrix, address + offset});
-      plan_.regions.push_back({RegionKind::kWeights, "weights." + std::to_string(weight_regions_++), address,
-                               bytes, true, 0, first, next - first});
+        addresses_of(part).streams.push_back({matrix, address + offset});
+      add(part, {RegionKind::kWeights, "weights." + std::to_string(weight_regions++), address, bytes, true, 0,
+                 first, next - first});
     }
     return next == all.size();
   }
 
   // Every head's K pages and V pages are contiguous; neighbours in memory form one region.
-  bool place_kv() {
-    const auto formats = formats_of(model_, kv_);
+  bool place_kv(const Part& part) {
+    const auto formats = part.formats();
     uint32_t kv_regions = 0;
-    for (uint64_t i = 0; i < uint64_t{model_.layers} * model_.kv_heads * 2; ++i) {
-      const uint64_t bytes = formats[i % 2].page_bytes(context_);
+    for (uint64_t i = 0; i < uint64_t{part.description.layers} * part.description.kv_heads * 2; ++i) {
+      const uint64_t bytes = formats[i % 2].page_bytes(part.context);
       const auto address = allocator_.allocate(bytes);
       if (!address) return false;
-      plan_.addresses.kv.push_back(*address);
+      addresses_of(part).kv.push_back(*address);
       PlannedRegion& last = plan_.regions.back();
-      if (last.kind == RegionKind::kKv && last.address + last.bytes == *address) {
+      if (last.kind == RegionKind::kKv && last.model == part.model && last.address + last.bytes == *address) {
         last.bytes += bytes;
       } else {
-        plan_.regions.push_back(
-            {RegionKind::kKv, "kv." + std::to_string(kv_regions++), *address, bytes, false});
+        add(part, {RegionKind::kKv, "kv." + std::to_string(kv_regions++), *address, bytes, false});
       }
     }
     return true;
   }
 
-  const ModelDescription& model_;
   const Board& board_;
-  const PlanOptions& options_;
-  const KvCache kv_;
-  const uint32_t context_;
+  const std::vector<Part>& parts_;
   Allocator allocator_;
-  uint32_t weight_regions_ = 0;
   Plan plan_;
 };
 
-uint64_t bytes_needed(const ModelDescription& model, const Board& board, const PlanOptions& options,
-                      const KvCache& cache, uint32_t context) {
+uint64_t bytes_needed(const Board& board, const Part& part) {
   uint64_t weights = 0;
-  const std::vector<Matrix> all = matrices(model);
+  const std::vector<Matrix> all = matrices(part.description);
   for (const auto run : runs_of(all)) weights += run_bytes(run);
   uint64_t kv_bytes = 0;
-  for (const KvFormat& kv : formats_of(model, cache))
-    kv_bytes += kv.page_bytes(context) + kv.scales_bytes(context);
-  return weights + embedding_in_memory(model, board, options) +
-         uint64_t{model.layers} * model.kv_heads * kv_bytes +
-         uint64_t{context} * rope_row_bytes(model.head_size) + options.tokenizer_bytes;
+  for (const KvFormat& kv : part.formats())
+    kv_bytes += kv.page_bytes(part.context) + kv.scales_bytes(part.context);
+  return weights + part.embedding_in_memory(board) +
+         uint64_t{part.description.layers} * part.description.kv_heads * kv_bytes +
+         rope_bytes(part.description, part.context) + part.tokenizer_bytes;
 }
 
 }  // namespace
 
-const PlannedRegion& Plan::region(RegionKind kind) const {
-  const auto found =
-      std::find_if(regions.begin(), regions.end(), [&](const auto& region) { return region.kind == kind; });
+const PlannedRegion& Plan::region(RegionKind kind, uint16_t model) const {
+  const auto found = std::ranges::find_if(
+      regions, [&](const auto& region) { return region.kind == kind && region.model == model; });
   if (found == regions.end()) throw Error("plan: no region of this kind");
   return *found;
 }
@@ -275,12 +332,21 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
                const KvCache& kv) {
   const AcceleratorLimits limits = limits_of(board);
   const auto require = [&](uint32_t context) {
-    require_taken(model.name, program_header(model, context, kv), board);
+    for (const Part& part : parts_of(model, board, options, kv, context)) {
+      require_taken(part.description.name, part.program(), board);
+    }
   };
   require(kAttentionBlock);
+  for (const Part& part : parts_of(model, board, options, kv, kAttentionBlock)) {
+    const ModelDescription& one = part.description;
+    if (!one.post_norm || one.dim <= scores_of_lane(limits)) continue;
+    throw Error(concat(one.name, ": results that are normed before they are added are ", one.dim,
+                       ", and a lane of board ", board.name, " has room for ", scores_of_lane(limits),
+                       " scores, whose place they take; choose a smaller model"));
+  }
   const auto attempt = [&](uint64_t blocks, ContextLimit limited_by) {
     const auto context = static_cast<uint32_t>(blocks * kAttentionBlock);
-    std::optional<Plan> plan = Attempt(model, board, options, kv, context).run();
+    std::optional<Plan> plan = Attempt(board, parts_of(model, board, options, kv, context)).run();
     if (plan) {
       plan->limited_by = limited_by;
       plan->tokens_per_pass = most_tokens_of_pass(program_header(model, context, kv), limits);
@@ -291,11 +357,14 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
   const auto does_not_fit = [&](uint32_t context) {
     const bool shorter = context > kAttentionBlock && attempt(1, ContextLimit::kAsked);
     const bool smaller = options.embedding != EmbeddingFormat::kQ4;
-    return Error(model.name + " with a context of " + std::to_string(context) + " tokens needs " +
-                 megabytes(bytes_needed(model, board, options, kv, context)) + ", board " + board.name +
-                 " has " + megabytes(free_bytes(board)) + " for it; try " +
+    uint64_t bytes = 0;
+    for (const Part& part : parts_of(model, board, options, kv, context)) bytes += bytes_needed(board, part);
+    return Error(model.name + (options.draft != nullptr ? ", draft model " + options.draft->name : "") +
+                 " with a context of " + std::to_string(context) + " tokens needs " + megabytes(bytes) +
+                 ", board " + board.name + " has " + megabytes(free_bytes(board)) + " for it; try " +
                  (shorter ? "--context max, " : "") +
-                 (smaller ? "a smaller embedding (--embedding q4) or " : "") + "another --board");
+                 (smaller ? "a smaller embedding (--embedding q4) or " : "") +
+                 (options.draft != nullptr ? "a smaller --draft or " : "") + "another --board");
   };
 
   if (options.context) {

@@ -20,6 +20,8 @@ struct PlanOptions {
   KvCache kv_cache = {};
   std::optional<KvCache> smaller_kv_cache = {};  // taken where kv_cache does not hold as long a context
   uint64_t tokenizer_bytes = 0;
+  const ModelDescription* draft = nullptr;  // a second model, which drafts
+  EmbeddingFormat draft_embedding = EmbeddingFormat::kQ8;
 };
 
 // One region of the image with its place in memory.
@@ -32,7 +34,8 @@ struct PlannedRegion {
   uint64_t file_offset = 0;   // of it
   uint32_t first_matrix = 0;  // kWeights: of matrices(model), in stream order
   uint32_t matrices = 0;
-  uint64_t file_bytes = 0;    // `bytes`, of an embedding on the card more
+  uint64_t file_bytes = 0;  // `bytes`, of an embedding on the card more
+  uint16_t model = 0;       // 1: of the draft model
 };
 
 // What kept a context from being longer.
@@ -46,18 +49,22 @@ enum class ContextLimit : uint8_t {
 struct Plan {
   std::vector<PlannedRegion> regions;  // by address
   ProgramAddresses addresses;
+  std::optional<ProgramAddresses> draft;  // of the draft model
   uint64_t file_bytes = 0;
   uint64_t used_bytes = 0;  // the firmware's area included
   uint64_t capacity_bytes = 0;
   ContextLimit limited_by = ContextLimit::kAsked;
   uint32_t tokens_per_pass = 0;  // of a prompt, at most: fewer than the accelerator's where scores are many
 
-  const PlannedRegion& region(RegionKind kind) const;  // the first of its kind
+  const PlannedRegion& region(RegionKind kind, uint16_t model = 0) const;  // the first of its kind
+  // Of either model.
+  const ProgramAddresses& addresses_of(uint16_t model) const { return model == 0 ? addresses : *draft; }
 };
 
 // Throws Error if the board's accelerator does not take the model or the context asked for, or, with the
 // bytes needed and available, if they do not fit into its memory. Which KV cache it became, the addresses
-// say.
+// say. A draft model gets an 8-bit KV cache for as many positions as the model has, or for as many as it and
+// the accelerator take.
 Plan plan_image(const ModelDescription& model, const Board& board, const PlanOptions& options);
 
 // "asked for", "trained for so many": why the context is no longer, for people.

@@ -26,6 +26,10 @@ class Executor : public PassRunner {
   // unsuitable model).
   PassLogits run(const Pass& pass) override = 0;
 
+  // What runs the image's draft model, with a KV cache for each of this executor's; null: there is none. It
+  // lives as long as this executor.
+  virtual Executor* draft() { return nullptr; }
+
   // The memory that holds K and V of a cache's first positions, the same parts at every time, to be kept and
   // brought back. None: this executor's cache cannot be reached.
   virtual std::vector<std::span<uint8_t>> cache_memory(uint32_t /*cache*/, uint32_t /*positions*/) {

@@ -28,10 +28,14 @@ constexpr uint32_t kPagesPerGrain = 16;
 
 Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels,
                          const InterpreterOptions& options)
-    : Interpreter(image.path(), image.runnable_program(), std::make_unique<BoardMemory>(image, options.load),
-                  std::move(kernels), options) {}
+    : Interpreter(image.path(), image.runnable_program(), std::make_shared<BoardMemory>(image, options.load),
+                  std::move(kernels), options) {
+  if (!image.header().has_draft()) return;
+  draft_ = std::make_unique<Interpreter>(image.name_of(kDraftModel), image.runnable_program(kDraftModel),
+                                         memory_, make_kernels(kernels_->name()), options);
+}
 
-Interpreter::Interpreter(std::string name, const Program& program, std::unique_ptr<PhysicalMemory> memory,
+Interpreter::Interpreter(std::string name, const Program& program, std::shared_ptr<PhysicalMemory> memory,
                          std::unique_ptr<Kernels> kernels, const InterpreterOptions& options)
     : source_(std::move(name)),
       memory_(std::move(memory)),
@@ -244,9 +248,14 @@ void Interpreter::embed(const LinkedStep& step) {
   });
 }
 
-// The deferred RMSNorm: matrices take A16(x * w); their results are multiplied by r later.
+// The deferred RMSNorm: matrices take A16(x * w); their results are multiplied by r later. Or no norm at all.
 void Interpreter::norm(uint32_t token, const Instruction& in, bool* overflow) {
   const float* x = residual_row(token);
+  if (in.flags & kFlagPlain) {
+    kernels_->to_a16(x, header_.dim, buffer(ActivationBuffer::kNormed).row(token), overflow);
+    inverse_rms_[token] = 1.0f;
+    return;
+  }
   kernels_->to_a16(x, parameter(in.param), header_.dim, buffer(ActivationBuffer::kNormed).row(token),
                    overflow);
   const float mean = fmul(kernels_->sum_of_squares(x, header_.dim), header_.inverse_dim);
@@ -427,9 +436,15 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
 }
 
 void Interpreter::residual(const LinkedStep& step) {
+  const Instruction& in = step.instruction;
   for_each(tokens_, 1, [&](uint32_t t, bool* overflow) {
-    kernels_->add(residual_row(t), results(t, step), header_.dim);
-    norm(t, step.instruction, overflow);
+    float* const out = results(t, step);
+    if (in.flags & kFlagPostNorm) {
+      const float mean = fmul(kernels_->sum_of_squares(out, header_.dim), header_.inverse_dim);
+      kernels_->scale_by(out, parameter(in.param2), rsqrt(fadd(mean, header_.norm_eps)), header_.dim);
+    }
+    kernels_->add(residual_row(t), out, header_.dim);
+    norm(t, in, overflow);
   });
 }
 

@@ -32,11 +32,11 @@ struct InterpreterOptions {
 class Interpreter : public Executor {
  public:
   // Throws Error on a program that check_program refuses or whose addresses leave the image's regions. The
-  // image must outlive the interpreter.
+  // image must outlive the interpreter. If it has a draft model, there is an interpreter for that one, too.
   Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels, const InterpreterOptions& options);
 
   // The same for a program in any memory; `name` is what messages call it.
-  Interpreter(std::string name, const Program& program, std::unique_ptr<PhysicalMemory> memory,
+  Interpreter(std::string name, const Program& program, std::shared_ptr<PhysicalMemory> memory,
               std::unique_ptr<Kernels> kernels, const InterpreterOptions& options);
 
   std::string name() const override { return std::string(kernels_->name()); }
@@ -47,6 +47,7 @@ class Interpreter : public Executor {
   PassLogits run(const Pass& pass) override;
   std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
   PassExperts experts_of_last_pass() const override { return pass_experts_; }
+  Executor* draft() override { return draft_.get(); }
 
   // Called before every matrix of a pass with its index in stream order, its inputs, and the factors that its
   // results will be multiplied with: r of each token where the input is normed, else 1.
@@ -125,8 +126,8 @@ class Interpreter : public Executor {
     LinkedProgram program;
   };
 
-  const std::string source_;  // of the program: what messages call it
-  std::unique_ptr<PhysicalMemory> memory_;
+  const std::string source_;                // of the program: what messages call it
+  std::shared_ptr<PhysicalMemory> memory_;  // of both models
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
   const uint32_t max_tokens_;
@@ -134,6 +135,7 @@ class Interpreter : public Executor {
   ProgramHeader header_;
   LinkedProgram program_;  // over cache 0
   std::vector<MoreCache> more_caches_;
+  std::unique_ptr<Interpreter> draft_;
   InputObserver observer_;  // may be empty
 
   // The pass under way.

@@ -146,6 +146,7 @@ void write_with_prompt(const MappedImage& image, const BakedPrompt& prompt,
   writer.fill_page();
 
   header.regions[header.region_count++] = {.kind = RegionKind::kPrompt,
+                                           .model = kMainModel,
                                            .crc = writer.crc(),
                                            .address = 0,
                                            .bytes = 0,

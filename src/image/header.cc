@@ -29,7 +29,8 @@ bool in_memory(const ImageHeader& header, const RegionEntry& region) {
 
 // An embedding on the card: rows in the file for all tokens, slots in memory for two passes.
 const char* check_slots(const ImageHeader& header, const RegionEntry& region) {
-  if (region.kind != RegionKind::kEmbedding) return "a region's file size differs from its size";
+  if (region.kind != RegionKind::kEmbedding || region.model != kMainModel)
+    return "a region's file size differs from its size";
   if (header.model.dim > kMaxDim) return "the model's dim is out of range";
   const uint64_t row = embedding_row_bytes(header.model.embedding, header.model.dim);
   if (region.file_bytes < header.model.vocabulary * row) return "the embedding's rows are fewer than tokens";
@@ -42,6 +43,10 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   const RegionEntry& region = header.regions[index];
   const auto kind = static_cast<uint32_t>(region.kind);
   if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kPrompt)) return "a region has an unknown kind";
+  if (region.model >= header.models()) return "a region is of a model that the image does not have";
+  const bool shared = region.kind == RegionKind::kHeader || region.kind == RegionKind::kTokenizer ||
+                      region.kind == RegionKind::kReserved || region.kind == RegionKind::kPrompt;
+  if (shared && region.model != kMainModel) return "a region of all models is one of the draft model";
   if (!terminated(region.name)) return "a region's name is not terminated";
   if (!printable(region.name)) return "a region's name has control characters";
   const bool in_file_alone = region.kind == RegionKind::kPrompt;
@@ -66,7 +71,8 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   const bool repeatable = region.kind == RegionKind::kWeights || region.kind == RegionKind::kKv;
   for (uint32_t i = 0; i < index; ++i) {
     const RegionEntry& other = header.regions[i];
-    if (region.kind == other.kind && !repeatable) return "two regions are of a kind of which there is one";
+    if (region.kind == other.kind && region.model == other.model && !repeatable)
+      return "two regions are of a kind of which there is one";
     if (region.range().overlaps(other.range())) return "regions overlap in memory";
     const AddressRange in_file{region.file_offset, region.file_bytes};
     if (in_file.overlaps({other.file_offset, other.file_bytes})) {
@@ -76,10 +82,10 @@ const char* check_region(const ImageHeader& header, uint32_t index, uint64_t fil
   return nullptr;
 }
 
-// The first region of this kind; null if there is none.
-const RegionEntry* find_region(const ImageHeader& header, RegionKind kind) {
+// The first region of this kind of a model; null if there is none.
+const RegionEntry* find_region(const ImageHeader& header, RegionKind kind, uint16_t model) {
   for (uint32_t i = 0; i < header.region_count; ++i) {
-    if (header.regions[i].kind == kind) return &header.regions[i];
+    if (header.regions[i].kind == kind && header.regions[i].model == model) return &header.regions[i];
   }
   return nullptr;
 }
@@ -100,9 +106,13 @@ const char* check_presence(const ImageHeader& header) {
                                 {RegionKind::kKv, "regions has no entry for the KV cache"},
                                 {RegionKind::kLogits, "regions has no entry for the logits"}};
   for (const Needed& needed : kNeeded) {
-    if (find_region(header, needed.kind) == nullptr) return needed.missing;
+    if (find_region(header, needed.kind, kMainModel) == nullptr) return needed.missing;
+    if (header.has_draft() && needed.kind != RegionKind::kHeader &&
+        find_region(header, needed.kind, kDraftModel) == nullptr) {
+      return "regions lacks one of the draft model's";
+    }
   }
-  const RegionEntry& self = *find_region(header, RegionKind::kHeader);
+  const RegionEntry& self = *find_region(header, RegionKind::kHeader, kMainModel);
   if (self.file_offset != 0) return "the header's region is not where the file begins";
   return nullptr;
 }
@@ -157,6 +167,7 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   if (!terminated(header.board)) return "the board's name is not terminated";
   if (!printable(header.board)) return "the board's name has control characters";
   if (const char* problem = check_model(header.model)) return problem;
+  if (const char* problem = check_model(header.draft)) return problem;
   for (uint32_t i = 0; i < header.region_count; ++i) {
     if (const char* problem = check_region(header, i, file_bytes)) return problem;
   }
@@ -164,16 +175,16 @@ const char* check_header(const void* page, uint64_t file_bytes) {
   return check_known_pass(header.known_pass, header.context, header.model.vocabulary);
 }
 
-ImageView::ImageView(const ImageHeader& image)
-    : header(*find_region(image, RegionKind::kHeader)),
-      program(*find_region(image, RegionKind::kProgram)),
-      parameters(*find_region(image, RegionKind::kParameters)),
-      rope(*find_region(image, RegionKind::kRope)),
-      embedding(*find_region(image, RegionKind::kEmbedding)),
-      weights(*find_region(image, RegionKind::kWeights)),
-      kv_scales(*find_region(image, RegionKind::kKvScales)),
-      logits(*find_region(image, RegionKind::kLogits)),
-      tokenizer(find_region(image, RegionKind::kTokenizer)),
-      prompt(find_region(image, RegionKind::kPrompt)) {}
+ImageView::ImageView(const ImageHeader& image, uint16_t model)
+    : header(*find_region(image, RegionKind::kHeader, kMainModel)),
+      program(*find_region(image, RegionKind::kProgram, model)),
+      parameters(*find_region(image, RegionKind::kParameters, model)),
+      rope(*find_region(image, RegionKind::kRope, model)),
+      embedding(*find_region(image, RegionKind::kEmbedding, model)),
+      weights(*find_region(image, RegionKind::kWeights, model)),
+      kv_scales(*find_region(image, RegionKind::kKvScales, model)),
+      logits(*find_region(image, RegionKind::kLogits, model)),
+      tokenizer(find_region(image, RegionKind::kTokenizer, kMainModel)),
+      prompt(find_region(image, RegionKind::kPrompt, kMainModel)) {}
 
 }  // namespace brim

@@ -24,11 +24,17 @@ inline constexpr const char* kRowsName = "brimrows.img";
 // The file with a prompt that was run already (image/prompt_region.h).
 inline constexpr const char* kPromptName = "brimkv.img";
 
+// The models of an image: the one that it is of, and one with the same tokens that drafts for it.
+inline constexpr uint16_t kMainModel = 0;
+inline constexpr uint16_t kDraftModel = 1;
+inline constexpr uint16_t kMaxModels = 2;
+
 // One contiguous range of physical memory. Regions with content have it at file_offset; the others
 // (file_bytes = 0) start as zeros. A prompt has no memory of its own (address = bytes = 0): it goes into the
 // KV cache.
 struct RegionEntry {
   RegionKind kind;
+  uint16_t model;    // of the image: kMainModel, kDraftModel
   uint32_t crc;      // CRC-32C of the content; 0 for the header's own entry and for no content
   uint64_t address;  // physical, page-aligned
   uint64_t bytes;
@@ -60,6 +66,8 @@ inline constexpr uint32_t kModelTied = 1;
 inline constexpr uint32_t kModelQkvBias = 2;
 inline constexpr uint32_t kModelQkNorm = 4;
 inline constexpr uint32_t kModelNormAllHeads = 8;
+inline constexpr uint32_t kModelNoPreNorm = 16;
+inline constexpr uint32_t kModelPostNorm = 32;
 
 // Tokens at position 0 of an empty cache, and what the last one's logits are: they were computed when the
 // image was packed, and by the arithmetic's contract every executor gives the same bits.
@@ -92,6 +100,10 @@ struct ImageHeader {
   RegionEntry regions[kMaxRegions];
   KnownPass known_pass;
   ImageLargestModel largest_model;
+  ImageModel draft;  // of kDraftModel; zeros: the image has none
+
+  bool has_draft() const { return draft.vocabulary != 0; }
+  uint16_t models() const { return has_draft() ? 2 : 1; }
 };
 static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 
@@ -102,9 +114,10 @@ static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 const char* check_header(const void* page, uint64_t file_bytes);
 
 // One model in an image, by its regions. All but the tokenizer and the prompt are in every sound image.
+// Header, tokenizer and prompt are the image's, whichever model it is.
 struct ImageView {
-  // Precondition: check_header finds nothing wrong.
-  explicit ImageView(const ImageHeader& header);
+  // Precondition: check_header finds nothing wrong, and the image has this model.
+  explicit ImageView(const ImageHeader& header, uint16_t model = kMainModel);
 
   const RegionEntry& header;
   const RegionEntry& program;

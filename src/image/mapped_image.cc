@@ -83,20 +83,25 @@ std::span<const uint8_t> MappedImage::tokenizer() const {
   return region != nullptr ? content(*region) : std::span<const uint8_t>();
 }
 
-Program MappedImage::program() const {
+std::string MappedImage::name_of(uint16_t model) const {
+  return model == kMainModel ? path_ : path_ + ", draft model";
+}
+
+Program MappedImage::program(uint16_t model) const {
+  const RegionEntry& region = view(model).program;
   try {
-    return read_program(content(view().program), view().program.address);
+    return read_program(content(region), region.address);
   } catch (const DamageError& error) {
-    throw DamageError(path_, error.damage());
+    throw DamageError(name_of(model), error.damage());
   } catch (const Error& error) {
-    throw Error(path_ + ": " + error.what());
+    throw Error(name_of(model) + ": " + error.what());
   }
 }
 
-Program MappedImage::runnable_program() const {
-  Program program = this->program();
-  check_program(path_, program);
-  refuse_excess(path_, excess_of(program.header, largest_model(header().largest_model)),
+Program MappedImage::runnable_program(uint16_t model) const {
+  Program program = this->program(model);
+  check_program(name_of(model), program);
+  refuse_excess(name_of(model), excess_of(program.header, largest_model(header().largest_model)),
                 concat("the accelerator of board ", header().board));
   return program;
 }

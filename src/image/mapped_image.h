@@ -25,7 +25,7 @@ class MappedImage {
   const ImageHeader& header() const { return *reinterpret_cast<const ImageHeader*>(file_.bytes().data()); }
   std::span<const RegionEntry> regions() const { return {header().regions, header().region_count}; }
   std::span<const uint8_t> bytes() const { return file_.bytes(); }
-  ImageView view() const { return ImageView(header()); }
+  ImageView view(uint16_t model = kMainModel) const { return ImageView(header(), model); }
 
   // File content of the region; empty if it has none.
   std::span<const uint8_t> content(const RegionEntry& region) const;
@@ -33,12 +33,16 @@ class MappedImage {
   // The tokenizer's tables; empty if there are none.
   std::span<const uint8_t> tokenizer() const;
 
-  Program program() const;
+  // Of a model that the image has.
+  Program program(uint16_t model = kMainModel) const;
 
   // The program to be run. Throws Error, besides, for one that cannot be (isa/check.h) or that the
   // accelerator of the board for which the image was packed does not take: whoever runs an image asks here,
   // so that all refuse the same ones with the same line.
-  Program runnable_program() const;
+  Program runnable_program(uint16_t model = kMainModel) const;
+
+  // What messages about a model's program begin with: the path, and which model if it is not the main one.
+  std::string name_of(uint16_t model) const;
 
   // Drops the file's pages from this process (they stay in the system's cache), and brings them all in.
   void release() const { file_.release(); }

@@ -87,48 +87,49 @@ class RowBlock {
   std::vector<uint8_t> records_;
 };
 
-class Packer {
+// Numbers that a model is made of, for progress.
+uint64_t numbers_of(const ModelDescription& model) {
+  return matrix_weights(model) + uint64_t{model.vocabulary} * model.dim;
+}
+
+// Writes the regions of one model of an image.
+class ModelPacker {
  public:
-  Packer(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
-         const Plan& plan, OutputFile& file)
+  ModelPacker(const TensorSource& source, uint16_t model, EmbeddingFormat embedding, const Plan& plan,
+              OutputFile& file, uint32_t threads, ProgressCounter& progress)
       : source_(source),
         model_(source.description()),
-        tokenizer_(tokenizer),
-        options_(options),
+        index_(model),
+        embedding_(embedding),
         plan_(plan),
+        addresses_(plan.addresses_of(model)),
         file_(file),
-        threads_(thread_count(options.threads)),
-        progress_(options.progress, matrix_weights(model_) + uint64_t{model_.vocabulary} * model_.dim) {}
+        threads_(threads),
+        progress_(progress) {}
 
   void run() {
-    Program program = build_program(model_, plan_.addresses);
+    Program program = build_program(model_, addresses_);
     check_program(model_.name, program);
     const std::vector<uint8_t> vectors = parameters();
     set_load_checksums(program, vectors);
     write_region(RegionKind::kProgram, serialise(program));
     write_region(RegionKind::kParameters, vectors);
     write_region(RegionKind::kRope, rope_table());
-    if (!tokenizer_.empty()) write_region(RegionKind::kTokenizer, tokenizer_);
     write_embedding();
     write_weights();
-    ImageHeader header = make_header();
-    write_header(header);
-    if (!options_.known_pass) return;
-    header.known_pass = options_.known_pass(file_.name_for_reading());
-    write_header(header);
   }
 
  private:
+  const PlannedRegion& region(RegionKind kind) const { return plan_.region(kind, index_); }
   void write_region(RegionKind kind, std::span<const uint8_t> content) {
-    file_.write(plan_.region(kind).file_offset, content);
+    file_.write(region(kind).file_offset, content);
   }
 
   // A load's CRC stands in its instruction.
   void set_load_checksums(Program& program, std::span<const uint8_t> vectors) const {
     for (Instruction& in : program.instructions) {
       if (in.opcode != Opcode::kLoad) continue;
-      const uint64_t offset =
-          uint64_t{in.address} * kBeatBytes - plan_.region(RegionKind::kParameters).address;
+      const uint64_t offset = uint64_t{in.address} * kBeatBytes - region(RegionKind::kParameters).address;
       const auto part = vectors.subspan(offset, uint64_t{in.count} * kBeatBytes);
       in.address2 = crc32c(part.data(), part.size());
     }
@@ -157,8 +158,14 @@ class Packer {
       return values;
     };
     for (uint32_t layer = 0; layer < model_.layers; ++layer) {
-      put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
-      put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      if (model_.pre_norm) {
+        put(layout.attention_norm(layer), read_vector(TensorRole::kAttentionNorm, layer));
+        put(layout.ffn_norm(layer), read_vector(TensorRole::kFfnNorm, layer));
+      }
+      if (model_.post_norm) {
+        put(layout.post_attention_norm(layer), read_vector(TensorRole::kPostAttentionNorm, layer));
+        put(layout.post_ffn_norm(layer), read_vector(TensorRole::kPostFfnNorm, layer));
+      }
       if (model_.qkv_bias) {
         const auto query = read_vector(TensorRole::kQueryBias, layer);
         const auto key = read_vector(TensorRole::kKeyBias, layer);
@@ -191,23 +198,26 @@ class Packer {
   }
 
   std::vector<uint8_t> rope_table() const {
-    const RopeFrequencies frequencies = rope_frequencies(model_, plan_.addresses.context);
+    const RopeFrequencies frequencies = rope_frequencies(model_, addresses_.context);
     const uint32_t row_bytes = rope_row_bytes(model_.head_size);
-    std::vector<uint8_t> bytes(uint64_t{plan_.addresses.context} * row_bytes);
-    for (uint32_t position = 0; position < plan_.addresses.context; ++position) {
+    const uint32_t context = addresses_.context;
+    std::vector<uint8_t> bytes(rope_bytes(model_, context));
+    for (uint32_t row = 0; row < bytes.size() / row_bytes; ++row) {
+      const bool turns = row < context;
       for (uint32_t pair = 0; pair < model_.head_size / 2; ++pair) {
-        const double angle = position * frequencies.radians_per_position[pair];
-        const float values[2] = {flush(static_cast<float>(frequencies.amplitude * std::cos(angle))),
-                                 flush(static_cast<float>(frequencies.amplitude * std::sin(angle)))};
-        std::memcpy(&bytes[uint64_t{position} * row_bytes + pair * sizeof(values)], values, sizeof(values));
+        const double angle = turns ? row * frequencies.radians_per_position[pair] : 0.0;
+        const double amplitude = turns ? frequencies.amplitude : 1.0;
+        const float values[2] = {flush(static_cast<float>(amplitude * std::cos(angle))),
+                                 flush(static_cast<float>(amplitude * std::sin(angle)))};
+        std::memcpy(&bytes[uint64_t{row} * row_bytes + pair * sizeof(values)], values, sizeof(values));
       }
     }
     return bytes;
   }
 
   void write_embedding() {
-    const uint32_t row_bytes = embedding_row_bytes(options_.embedding, model_.dim);
-    const uint64_t start = plan_.region(RegionKind::kEmbedding).file_offset;
+    const uint32_t row_bytes = embedding_row_bytes(embedding_, model_.dim);
+    const uint64_t start = region(RegionKind::kEmbedding).file_offset;
     constexpr uint32_t kBatch = 64;
     for_each_index(threads_, (model_.vocabulary + kBatch - 1) / kBatch, [&](uint64_t batch) {
       const uint64_t first = batch * kBatch;
@@ -227,7 +237,7 @@ class Packer {
 
   void check_embedding_row(uint64_t row, std::span<const float> values) const {
     constexpr TensorId kTensor = {TensorRole::kEmbedding};
-    switch (options_.embedding) {
+    switch (embedding_) {
       case EmbeddingFormat::kFp16:
         return check_range(kTensor, row, values, kMaxFp16, "FP16");
       case EmbeddingFormat::kQ8:
@@ -239,7 +249,7 @@ class Packer {
 
   void encode_embedding_row(std::span<const float> values, uint8_t* out) const {
     const uint32_t groups = (model_.dim + kGroup - 1) / kGroup;
-    if (options_.embedding == EmbeddingFormat::kFp16) {
+    if (embedding_ == EmbeddingFormat::kFp16) {
       for (uint32_t i = 0; i < model_.dim; ++i) {
         const uint16_t half = float_to_fp16(values[i]);
         std::memcpy(out + 2 * i, &half, 2);
@@ -249,7 +259,7 @@ class Packer {
     for (uint32_t g = 0; g < groups; ++g) {
       std::array<float, kGroup> group{};
       for (uint32_t i = 0; i < kGroup && g * kGroup + i < model_.dim; ++i) group[i] = values[g * kGroup + i];
-      if (options_.embedding == EmbeddingFormat::kQ8) {
+      if (embedding_ == EmbeddingFormat::kQ8) {
         float max_abs = 0;
         for (float value : group) max_abs = std::max(max_abs, std::fabs(value));
         const uint16_t scale = float_to_fp16(max_abs / 127.0f);
@@ -275,7 +285,7 @@ class Packer {
   void write_weights() {
     const std::vector<Matrix> all = matrices(model_);
     for (const PlannedRegion& region : plan_.regions) {
-      if (region.kind != RegionKind::kWeights) continue;
+      if (region.kind != RegionKind::kWeights || region.model != index_) continue;
       uint64_t start = region.file_offset;
       for (const auto run : runs_of(std::span(all).subspan(region.first_matrix, region.matrices))) {
         write_stream(run, start);
@@ -454,6 +464,32 @@ class Packer {
     }
   }
 
+  const TensorSource& source_;
+  const ModelDescription& model_;
+  const uint16_t index_;
+  const EmbeddingFormat embedding_;
+  const Plan& plan_;
+  const ProgramAddresses& addresses_;
+  OutputFile& file_;
+  const uint32_t threads_;
+  ProgressCounter& progress_;
+};
+
+// Writes the header of an image whose regions are written.
+class HeaderWriter {
+ public:
+  HeaderWriter(const ModelDescription& model, const PackOptions& options, const Plan& plan, OutputFile& file)
+      : model_(model), options_(options), plan_(plan), file_(file) {}
+
+  void run() {
+    ImageHeader header = make_header();
+    write_header(header);
+    if (!options_.known_pass) return;
+    header.known_pass = options_.known_pass(file_.name_for_reading());
+    write_header(header);
+  }
+
+ private:
   uint32_t region_crc(const PlannedRegion& region) const {
     std::vector<uint8_t> buffer(1 << 20);
     uint32_t crc = 0;
@@ -478,7 +514,9 @@ class Packer {
     }
     std::sort(header.memory, header.memory + header.memory_count,
               [](const auto& a, const auto& b) { return a.base < b.base; });
-    header.model = model_header();
+    header.model = model_header(model_, options_.embedding, options_.quantiser);
+    if (const auto& draft = options_.draft)
+      header.draft = model_header(draft->source->description(), draft->embedding, draft->quantiser);
     const LargestModel largest = limits_of(options_.board).model;
     if (largest != LargestModel{}) {
       header.largest_model = {largest.dim, largest.hidden, largest.heads, largest.kv_heads,
@@ -489,6 +527,7 @@ class Packer {
     for (const PlannedRegion& region : plan_.regions) {
       RegionEntry& entry = header.regions[header.region_count++];
       entry = {.kind = region.kind,
+               .model = region.model,
                .crc = 0,
                .address = region.address,
                .bytes = region.bytes,
@@ -513,22 +552,24 @@ class Packer {
     file_.write(plan_.region(RegionKind::kHeader).file_offset, page);
   }
 
-  ImageModel model_header() const {
+  static ImageModel model_header(const ModelDescription& from, EmbeddingFormat embedding,
+                                 const std::string& quantiser) {
     ImageModel model{};
-    copy_name(model.name, model_.name);
-    model.dim = model_.dim;
-    model.layers = model_.layers;
-    model.heads = model_.heads;
-    model.kv_heads = model_.kv_heads;
-    model.head_size = model_.head_size;
-    model.hidden = model_.hidden;
-    model.vocabulary = model_.vocabulary;
-    model.trained_context = model_.trained_context;
-    model.norm_eps = model_.norm_eps;
-    model.flags = (model_.tied_embeddings ? kModelTied : 0) | (model_.qkv_bias ? kModelQkvBias : 0) |
-                  (model_.qk_norm ? kModelQkNorm : 0) | (model_.norm_all_heads ? kModelNormAllHeads : 0);
-    model.embedding = options_.embedding;
-    copy_name(model.quantiser, options_.quantiser);
+    copy_name(model.name, from.name);
+    model.dim = from.dim;
+    model.layers = from.layers;
+    model.heads = from.heads;
+    model.kv_heads = from.kv_heads;
+    model.head_size = from.head_size;
+    model.hidden = from.hidden;
+    model.vocabulary = from.vocabulary;
+    model.trained_context = from.trained_context;
+    model.norm_eps = from.norm_eps;
+    model.flags = (from.tied_embeddings ? kModelTied : 0) | (from.qkv_bias ? kModelQkvBias : 0) |
+                  (from.qk_norm ? kModelQkNorm : 0) | (from.norm_all_heads ? kModelNormAllHeads : 0) |
+                  (from.pre_norm ? 0 : kModelNoPreNorm) | (from.post_norm ? kModelPostNorm : 0);
+    model.embedding = embedding;
+    copy_name(model.quantiser, quantiser);
     return model;
   }
 
@@ -540,29 +581,39 @@ class Packer {
     std::memcpy(out, name.data(), bytes);
   }
 
-  const TensorSource& source_;
   const ModelDescription& model_;
-  std::span<const uint8_t> tokenizer_;
   const PackOptions& options_;
   const Plan& plan_;
   OutputFile& file_;
-  const uint32_t threads_;
-  ProgressCounter progress_;
 };
 
 }  // namespace
 
 Plan pack_image(const TensorSource& source, std::span<const uint8_t> tokenizer, const PackOptions& options,
                 const std::filesystem::path& path) {
-  validate(source.description());
-  Plan plan = plan_image(source.description(), options.board,
-                         {.embedding = options.embedding,
-                          .embedding_on_card = options.embedding_on_card,
-                          .context = options.context,
-                          .kv_cache = options.kv_cache,
-                          .tokenizer_bytes = tokenizer.size()});
+  const ModelDescription& model = source.description();
+  validate(model);
+  PlanOptions placing = {.embedding = options.embedding,
+                         .embedding_on_card = options.embedding_on_card,
+                         .context = options.context,
+                         .kv_cache = options.kv_cache,
+                         .tokenizer_bytes = tokenizer.size()};
+  uint64_t numbers = numbers_of(model);
+  if (const auto& draft = options.draft) {
+    placing.draft = &draft->source->description();
+    placing.draft_embedding = draft->embedding;
+    validate(*placing.draft);
+    numbers += numbers_of(*placing.draft);
+  }
+  Plan plan = plan_image(model, options.board, placing);
   OutputFile file(path, plan.file_bytes);
-  Packer(source, tokenizer, options, plan, file).run();
+  ProgressCounter progress(options.progress, numbers);
+  const uint32_t threads = thread_count(options.threads);
+  if (!tokenizer.empty()) file.write(plan.region(RegionKind::kTokenizer).file_offset, tokenizer);
+  ModelPacker(source, kMainModel, options.embedding, plan, file, threads, progress).run();
+  if (const auto& draft = options.draft)
+    ModelPacker(*draft->source, kDraftModel, draft->embedding, plan, file, threads, progress).run();
+  HeaderWriter(model, options, plan, file).run();
   file.commit();
   return plan;
 }

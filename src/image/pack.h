@@ -15,14 +15,22 @@
 
 namespace brim {
 
+// A second model of an image, which drafts.
+struct DraftModel {
+  const TensorSource* source;
+  EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  std::string quantiser = "rtn";  // for the header
+};
+
 struct PackOptions {
   Board board;
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
   bool embedding_on_card = false;
   std::optional<uint32_t> context;  // none: the longest that fits
   KvCache kv_cache = {};
-  uint32_t threads = 0;                          // 0: one per CPU
-  std::string quantiser = "rtn";                 // for the header
+  std::optional<DraftModel> draft = {};
+  uint32_t threads = 0;           // 0: one per CPU
+  std::string quantiser = "rtn";  // for the header
   // Runs the pass whose results the header is to hold, on the image in the given file; empty: no pass.
   std::function<KnownPass(const std::string& file)> known_pass = {};
   Progress progress = {};  // weights quantised so far, of all; may be empty

@@ -47,7 +47,8 @@ constexpr const char* check_prompt(const PromptHead& head, const ImageHeader& im
 constexpr bool in_cache(const PromptPart& part, const ImageHeader& image) {
   for (uint32_t i = 0; i < image.region_count; ++i) {
     const RegionEntry& region = image.regions[i];
-    const bool cache = region.kind == RegionKind::kKv || region.kind == RegionKind::kKvScales;
+    const bool cache = region.model == kMainModel &&
+                       (region.kind == RegionKind::kKv || region.kind == RegionKind::kKvScales);
     if (cache && region.range().contains(part.address, part.bytes)) return true;
   }
   return false;

@@ -56,6 +56,11 @@ constexpr uint32_t longest_context(const AcceleratorLimits& limits, uint32_t hea
   return static_cast<uint32_t>(most / kAttentionBlock * kAttentionBlock);
 }
 
+// Scores that a lane has room for, in each generation.
+constexpr uint64_t scores_of_lane(const AcceleratorLimits& limits) {
+  return limits.score_buffer / score_bytes(1, 1, limits.tokens);
+}
+
 // A size of a program that an accelerator does not take.
 struct Excess {
   const char* size = nullptr;  // its name; null: there is none

@@ -158,7 +158,7 @@ class Order {
 
   const char* parameters(const Instruction& in) {
     for (const Operand& operand : op(in.opcode).operands) {
-      if (operand.form != Form::kParameter || (operand.flag != 0 && (in.flags & operand.flag) == 0)) continue;
+      if (operand.form != Form::kParameter || !is_there(operand, in.flags)) continue;
       const uint32_t first = value_of(operand.field, in);
       for (uint32_t beat = first; beat < first + parameter_beats(operand.bound, in, header_); ++beat) {
         if (operand.bound == Bound::kLoadInP) {

@@ -18,7 +18,10 @@ const char* name_of(Form form, uint32_t value) {
 constexpr struct {
   uint8_t flag;
   const char* name;
-} kFlagNames[] = {{kFlagEightBit, "eight_bit"}, {kFlagChosenSoftmax, "chosen"}, {kFlagAllHeads, "all_heads"}};
+} kFlagNames[] = {{kFlagEightBit, "eight_bit"},
+                  {kFlagChosenSoftmax, "chosen"},
+                  {kFlagAllHeads, "all_heads"},
+                  {kFlagPlain, "plain"}};
 
 }  // namespace
 
@@ -28,7 +31,7 @@ std::string disassemble(const Instruction& in) {
   if (!is_known(in.opcode)) return out.str();
   if (!within(kFlagsOperand, in, {})) out << " flags=" << +in.flags;
   for (const Operand& operand : op(in.opcode).operands) {
-    if (operand.flag != 0 && (in.flags & operand.flag) == 0) continue;
+    if (!is_there(operand, in.flags)) continue;
     const uint32_t value = value_of(operand.field, in);
     out << ' ' << operand.label;
     if (*operand.label != '\0') out << '=';

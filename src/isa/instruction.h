@@ -25,7 +25,7 @@ enum class Opcode : uint8_t {
   kSoftmax = 11,   // W = A16(exp(S - max) * V scales); denominator
   kValues = 12,    // results = W . V
   kOutput = 13,    // attention activations of the kv head's query heads: results / denominator, A16
-  kResidual = 14,  // X += results; norm
+  kResidual = 14,  // X += results, or their norm; norm
   kSwiglu = 15,    // hidden activations: silu(gate * r) * (up * r), A16
   kLogits = 16,    // logits = results * r, written
   kRoute = 17,     // route[t] = the experts with the largest of the next results * r, and their weights
@@ -36,7 +36,8 @@ enum class Opcode : uint8_t {
 };
 inline constexpr uint32_t kOpcodes = 22;
 
-// "norm" above: normed activations = A16(X * P[param ...]), r = rsqrt(mean(X^2) + eps).
+// "norm" above: normed activations = A16(X * P[param ...]), r = rsqrt(mean(X^2) + eps); with kFlagPlain
+// A16(X) and 1.
 
 // Vectors of A16 activations that feed a kMatvec.
 enum class ActivationBuffer : uint8_t { kNormed = 0, kAttention = 1, kHidden = 2 };
@@ -47,6 +48,8 @@ inline constexpr uint8_t kFlagNorm = 2;      // kQuery, kKey: RMSNorm of the hea
 inline constexpr uint8_t kFlagEightBit = 4;  // kMatvec: two planes of four bits, high and low nibbles
 inline constexpr uint8_t kFlagChosenSoftmax = 8;  // kRoute: softmax over the chosen experts, else over all
 inline constexpr uint8_t kFlagAllHeads = 16;      // kQuery, kKey, kSoftmax: one norm for all heads
+inline constexpr uint8_t kFlagPostNorm = 32;  // kResidual: RMSNorm of the results with weights P[param2 ...]
+inline constexpr uint8_t kFlagPlain = 64;     // kEmbed, kResidual, kNorm: normed is X itself
 
 // What `experts` repeats: gate and up, swiglu, down, mix.
 inline constexpr uint32_t kExpertSteps = 4;
@@ -92,8 +95,8 @@ struct ProgramHeader {
   uint32_t context = 0;        // positions the KV cache has room for, a multiple of 64
   uint32_t logits_stride = 0;  // beats from one token's logits to the next
   float norm_eps = 0;
-  float inverse_dim = 0;             // fl(1 / dim)
-  float inverse_head_size = 0;       // fl(1 / head_size), with norms over all heads fl(1 / (heads * head_size))
+  float inverse_dim = 0;        // fl(1 / dim)
+  float inverse_head_size = 0;  // fl(1 / head_size), with norms over all heads fl(1 / (heads * head_size))
   float inverse_sqrt_head_size = 0;  // divided by rotation_size(head_size) with kKvRotated
   uint8_t key_bits = 8;              // of an element of K in the cache
   uint8_t value_bits = 8;            // likewise V

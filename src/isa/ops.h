@@ -119,8 +119,9 @@ enum class Bound : uint8_t {
   kHeadNormInP,
   kExpertRows,
   kExpertBody,
+  kPostNormInP,
 };
-inline constexpr uint32_t kBounds = 22;
+inline constexpr uint32_t kBounds = 23;
 
 struct BoundText {
   const char* name;  // in the RTL
@@ -149,6 +150,7 @@ inline constexpr BoundText kBoundTexts[kBounds] = {
     {"head_norm_in_p", "so that the head norm is within P"},
     {"expert_rows", "experts"},
     {"expert_body", "4"},
+    {"post_norm_in_p", "so that the norm weights of the results are within P"},
 };
 constexpr const char* bound_name(Bound bound) { return kBoundTexts[static_cast<uint32_t>(bound)].name; }
 constexpr const char* bound_rule(Bound bound) { return kBoundTexts[static_cast<uint32_t>(bound)].rule; }
@@ -158,8 +160,13 @@ struct Operand {
   Form form = Form::kNumber;
   const char* label = "";
   Bound bound = Bound::kAny;
-  uint8_t flag = 0;  // there only with one of these flags; 0: always
+  uint8_t flag = 0;    // there only with one of these flags; 0: always
+  uint8_t unless = 0;  // not there with this flag
 };
+
+constexpr bool is_there(const Operand& operand, uint8_t flags) {
+  return (operand.flag == 0 || (flags & operand.flag) != 0) && (flags & operand.unless) == 0;
+}
 
 // ------------------------------------------------------------------ memory
 
@@ -277,7 +284,9 @@ inline constexpr Operand kKvHead = {Field::kHead, Form::kNumber, "kv_head", Boun
 inline constexpr Operand kPages = {Field::kAddress, Form::kAddress, "pages"};
 inline constexpr Operand kScales = {Field::kAddress2, Form::kAddress, "scales"};
 inline constexpr Operand kTable = {Field::kAddress, Form::kAddress, "table"};
-inline constexpr Operand kNorm = {Field::kParam, Form::kParameter, "norm", Bound::kNormInP};
+inline constexpr Operand kNorm = {Field::kParam, Form::kParameter, "norm", Bound::kNormInP, 0, kFlagPlain};
+inline constexpr Operand kPostNorm = {Field::kParam2, Form::kParameter, "post_norm", Bound::kPostNormInP,
+                                      kFlagPostNorm};
 inline constexpr Operand kBias = {Field::kParam, Form::kParameter, "bias", Bound::kBiasInP, kFlagBias};
 inline constexpr Operand kHeadNorm = {Field::kParam2, Form::kParameter, "norm", Bound::kHeadNormInP,
                                       kFlagNorm | kFlagAllHeads};
@@ -308,6 +317,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kEmbed,
        .name = "embed",
        .units = kMcu | kVpu | kSpu,
+       .flags = kFlagPlain,
        .operands = {{Field::kShape, Form::kEmbedding, "", Bound::kEmbeddingFormat},
                     kTable,
                     {Field::kCount, Form::kNumber, "beats", Bound::kEmbeddingRow},
@@ -402,7 +412,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kResidual,
        .name = "residual",
        .units = kSpu,
-       .operands = {{Field::kRows, Form::kNumber, "rows", Bound::kDimRows}, kNorm},
+       .flags = kFlagPostNorm | kFlagPlain,
+       .operands = {{Field::kRows, Form::kNumber, "rows", Bound::kDimRows}, kNorm, kPostNorm},
        .fills = {{Buffer::kResidual}, {Buffer::kNormed}, {Buffer::kFactor}},
        .uses = {{Buffer::kResidual}},
        .takes = Results::kRows,
@@ -448,6 +459,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kNorm,
        .name = "norm",
        .units = kSpu,
+       .flags = kFlagPlain,
        .operands = {kNorm},
        .fills = {{Buffer::kNormed}, {Buffer::kFactor}},
        .uses = {{Buffer::kResidual}},
@@ -521,6 +533,7 @@ constexpr uint32_t parameter_beats(Bound bound, const Instruction& in, const Pro
     case Bound::kLoadInP:
       return in.count;
     case Bound::kNormInP:
+    case Bound::kPostNormInP:
       return norm_beats(header);
     case Bound::kBiasInP:
     case Bound::kHeadNormInP:
@@ -624,6 +637,7 @@ constexpr bool within(const Operand& operand, const Instruction& in, const Progr
       return value >= 1 && value <= kParameterBeats;
     case Bound::kLoadInP:
     case Bound::kNormInP:
+    case Bound::kPostNormInP:
     case Bound::kBiasInP:
     case Bound::kHeadNormInP:
       return uint64_t{value} + parameter_beats(operand.bound, in, header) <= kParameterBeats;
@@ -643,7 +657,7 @@ inline constexpr Operand kFlagsOperand = {Field::kFlags, Form::kNumber, "flags",
 constexpr const Operand* wrong_operand(const Instruction& in, const ProgramHeader& header) {
   if (!within(kFlagsOperand, in, header)) return &kFlagsOperand;
   for (const Operand& operand : op(in.opcode).operands) {
-    if (operand.flag != 0 && (in.flags & operand.flag) == 0) continue;
+    if (!is_there(operand, in.flags)) continue;
     if (!within(operand, in, header)) return &operand;
   }
   return nullptr;

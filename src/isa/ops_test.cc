@@ -85,6 +85,7 @@ TEST(Ops, OperandsAreDocumentedWithWhatTheyMustBe) {
       if (const size_t comma = either.find(", "); comma != std::string::npos)
         either.replace(comma, 2, " or ");
       if (operand.flag != 0) rule = concat("with flag ", either, ": ", rule);
+      if (operand.unless != 0) rule = concat("without flag ", flags(operand.unless), ": ", rule);
       expected.push_back({row.name, field_name(operand.field), rule});
     }
   }
@@ -237,6 +238,13 @@ TEST(Disassemble, NamesOperands) {
                          .param2 = 5}),
             "key kv_head=3 pages=0x40 scales=0x80 bias=P[4] norm=P[5]");
   EXPECT_EQ(disassemble({.opcode = Opcode::kQuery, .head = 3}), "query head=3");
+  EXPECT_EQ(disassemble({.opcode = Opcode::kResidual, .rows = 64, .param = 4}), "residual rows=64 norm=P[4]");
+  EXPECT_EQ(disassemble({.opcode = Opcode::kResidual,
+                         .flags = kFlagPostNorm | kFlagPlain,
+                         .rows = 64,
+                         .param = 4,
+                         .param2 = 5}),
+            "residual rows=64 post_norm=P[5] plain");
   EXPECT_EQ(disassemble({.opcode = Opcode::kRoute, .flags = kFlagChosenSoftmax, .rows = 64}),
             "route rows=64 chosen");
   EXPECT_EQ(disassemble({.opcode = Opcode::kExperts, .address = 1, .address2 = 16, .count = 4}),

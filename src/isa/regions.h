@@ -10,7 +10,7 @@ namespace brim {
 inline constexpr uint32_t kImageHeaderBytes = kPageBytes;
 inline constexpr uint32_t kMaxMemoryRegions = 4;  // separate ranges of a board's DDR
 
-enum class RegionKind : uint32_t {
+enum class RegionKind : uint16_t {
   kHeader = 1,  // this page
   kProgram = 2,
   kParameters = 3,  // FP32 norm weights and biases

@@ -132,12 +132,20 @@ void validate(const ModelDescription& model) {
     refuse(model, concat("norms over all heads of q and k, of which there are ", model.heads, " and ",
                          model.kv_heads, ": they must be as many"));
   }
+  if (model.experts != 0 && (model.post_norm || !model.pre_norm)) {
+    refuse(model, "norms behind attention and FFN in a mixture of experts are not supported");
+  }
+  if (!model.pre_norm && !model.post_norm) refuse(model, "there are norms neither before nor behind the FFN");
   require_positive(model, "norm_eps", model.norm_eps);
   if (model.norm_eps >= 1.0f)
     refuse(model, concat("norm_eps is ", model.norm_eps, ", which must be below 1"));
   require_positive(model, "rope_theta", model.rope_theta);
   if (model.rope_theta <= 1.0) refuse(model, "rope_theta must be above 1");
   validate_scaling(model);
+  if (!model.unrotated.empty() && model.unrotated.size() != model.layers) {
+    refuse(model, concat("which layers have RoPE is said of ", model.unrotated.size(),
+                         " layers, and there are ", model.layers));
+  }
 }
 
 void check_context(const ModelDescription& model, uint64_t tokens) {

@@ -47,11 +47,14 @@ struct ModelDescription {
   double rope_theta = 10000.0;
   RopePairing rope_pairing = RopePairing::kAdjacent;
   RopeScaling rope_scaling;
-  bool tied_embeddings = false;  // lm_head is the embedding
-  bool qkv_bias = false;         // Qwen2
-  bool qk_norm = false;          // Qwen3: RMSNorm of each q and k head before RoPE
-  bool norm_all_heads = false;   // OLMoE: with qk_norm, one RMSNorm for all heads of q and one for those of k
-  uint32_t experts = 0;          // FFNs that a router chooses from; 0: a dense model
+  std::vector<bool> unrotated = {};  // SmolLM3: of each layer, whether it has no RoPE; empty: all have
+  bool tied_embeddings = false;      // lm_head is the embedding
+  bool qkv_bias = false;             // Qwen2
+  bool qk_norm = false;              // Qwen3: RMSNorm of each q and k head before RoPE
+  bool norm_all_heads = false;  // OLMoE: with qk_norm, one RMSNorm for all heads of q and one for those of k
+  bool pre_norm = true;         // RMSNorm of the residual on its way into attention and FFN
+  bool post_norm = false;       // OLMo 2: RMSNorm of what attention and FFN give, before it is added
+  uint32_t experts = 0;         // FFNs that a router chooses from; 0: a dense model
   uint32_t experts_per_token = 0;
   uint32_t expert_hidden = 0;  // FFN width of an expert
   bool softmax_chosen =
@@ -61,6 +64,7 @@ struct ModelDescription {
   uint32_t query_width() const { return heads * head_size; }
   uint32_t kv_width() const { return kv_heads * head_size; }
   uint32_t heads_per_kv() const { return heads / kv_heads; }
+  bool rotates(uint32_t layer) const { return unrotated.empty() || !unrotated[layer]; }
 };
 
 // Throws Error, naming the field, unless every size is positive, consistent and within the format's

@@ -68,6 +68,22 @@ constexpr std::array kFamilies = {
            .hf = {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4, false, 0},
            .gguf_pairing = RopePairing::kAdjacent,
            .multipliers = true},
+    Family{.name = "smollm3",
+           .architecture = "smollm3",
+           .configuration = "SmolLM3Config",
+           .hf = {128256, 2048, 11008, 36, 16, 4, 0, 32768, 1e-6, 2e6, true, 0},
+           .gguf_pairing = RopePairing::kAdjacent,
+           .window = SlidingWindow::kSwitchUnrotated,
+           .unrotated_every = 4},
+    Family{.name = "olmo2",
+           .architecture = "olmo2",
+           .configuration = "Olmo2Config",
+           .hf = {50304, 4096, 11008, 32, 32, 0, 0, 2048, 1e-5, 1e4, false, 0},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qk_norm = true,
+           .norm_all_heads = true,
+           .pre_norm = false,
+           .post_norm = true},
     Family{.name = "mixtral",
            .architecture = "",
            .configuration = "MixtralConfig",
@@ -133,18 +149,11 @@ struct Beyond {
   std::string_view needs;
 };
 constexpr std::array kBeyond = {
-    Beyond{"olmo2",
-           "RMSNorm of what attention and FFN give before it is added, and of all q and k heads together"},
-    Beyond{"olmo3",
-           "RMSNorm of what attention and FFN give before it is added, and of all q and k heads together"},
-    Beyond{"smollm3", "layers without RoPE"},
+    Beyond{"olmo3", "a RoPE of its own for sliding layers"},
     Beyond{"gemma", "GELU in the FFN and heads of 256"},
-    Beyond{"gemma2",
-           "GELU in the FFN, heads of 256, norms after each sublayer, soft-capped scores and logits"},
-    Beyond{"gemma3",
-           "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
-    Beyond{"gemma3_text",
-           "GELU in the FFN, heads of 256, norms after each sublayer, a RoPE of its own for sliding layers"},
+    Beyond{"gemma2", "GELU in the FFN, heads of 256, soft-capped scores and logits"},
+    Beyond{"gemma3", "GELU in the FFN, heads of 256, a RoPE of its own for sliding layers"},
+    Beyond{"gemma3_text", "GELU in the FFN, heads of 256, a RoPE of its own for sliding layers"},
     Beyond{"qwen2moe", "a gate on the expert that all tokens share"},
     Beyond{"qwen2_moe", "a gate on the expert that all tokens share"},
     Beyond{"phimoe", "a choice of experts by jittered thresholds"},
@@ -250,6 +259,13 @@ std::string refusal_of(std::string_view name, const std::string& known) {
   if (beyond != kBeyond.end())
     return concat("'", name, "' needs ", beyond->needs, ", which there is no step for");
   return concat("'", name, "' is not supported; known are ", known);
+}
+
+std::vector<bool> unrotated_layers(uint32_t layers, uint32_t every) {
+  std::vector<bool> unrotated;
+  for (uint32_t layer = 0; every != 0 && layer < layers; ++layer)
+    unrotated.push_back((layer + 1) % every == 0);
+  return unrotated;
 }
 
 std::string known_model_types() { return join(&Family::name); }

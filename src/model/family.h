@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/description.h"
 #include "model/tensor.h"
@@ -58,9 +59,10 @@ struct HfDefaults {
 
 // Which layers' tokens see a window only.
 enum class SlidingWindow : uint8_t {
-  kNever,   // `sliding_window` has no meaning
-  kAlways,  // wherever `sliding_window` is a number
-  kSwitch,  // with `use_sliding_window`, in the layers from `max_window_layers` on
+  kNever,            // `sliding_window` has no meaning
+  kAlways,           // wherever `sliding_window` is a number
+  kSwitch,           // with `use_sliding_window`, in the layers from `max_window_layers` on
+  kSwitchUnrotated,  // with `use_sliding_window`, in the layers without RoPE
 };
 
 // How the weights of the chosen experts come from the router's logits.
@@ -104,6 +106,10 @@ struct Family {
   bool multipliers = false;  // has keys for Multipliers
   SlidingWindow window = SlidingWindow::kNever;
   bool norm_all_heads = false;
+  bool pre_norm = true;
+  bool post_norm = false;
+  uint32_t unrotated_every =
+      0;  // n: every n-th layer has no RoPE, where the file does not say which; 0: all have
   ExpertFamily experts = {};
 };
 
@@ -117,6 +123,9 @@ const Family* family_of_gguf(std::string_view architecture, bool experts = false
 
 // Why there is no such family: what it needs, or the names in `known`.
 std::string refusal_of(std::string_view name, const std::string& known);
+
+// Which of a family's layers have no RoPE if every n-th has none; empty for n = 0.
+std::vector<bool> unrotated_layers(uint32_t layers, uint32_t every);
 
 // "llama, mistral, ..."
 std::string known_model_types();

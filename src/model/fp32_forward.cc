@@ -42,8 +42,12 @@ void multiply(std::span<const float> w, std::span<const float> x, std::span<cons
   }
 }
 
-// y = x / rms(x) * w; y may be x.
+// y = x / rms(x) * w; y may be x. Without w, y = x.
 void rms_norm(std::span<const float> x, std::span<const float> w, float eps, std::span<float> y) {
+  if (w.empty()) {
+    std::ranges::copy(x, y.begin());
+    return;
+  }
   const float mean_square = dot(x.data(), x.data(), x.size()) / static_cast<float>(x.size());
   const float factor = 1.0f / std::sqrt(mean_square + eps);
   for (size_t i = 0; i < x.size(); ++i) y[i] = x[i] * factor * w[i];
@@ -98,7 +102,9 @@ Fp32Forward::Fp32Forward(const TensorSource& source, uint64_t context)
                        .q_norm = read(TensorRole::kQueryNorm),
                        .k_norm = read(TensorRole::kKeyNorm),
                        .wo = read(TensorRole::kAttentionOut),
+                       .post_attention_norm = read(TensorRole::kPostAttentionNorm),
                        .ffn_norm = read(TensorRole::kFfnNorm),
+                       .post_ffn_norm = read(TensorRole::kPostFfnNorm),
                        .ffn = {.w_gate = read(TensorRole::kGate),
                                .w_up = read(TensorRole::kUp),
                                .w_down = read(TensorRole::kDown)},
@@ -153,14 +159,15 @@ void Fp32Forward::attend(const Layer& layer) {
   }
 }
 
-// x_ += weight * w_down (silu(w_gate normed_) * (w_up normed_)).
-void Fp32Forward::feed_forward(const Ffn& ffn, float weight) {
+// x_ += weight * norm(w_down (silu(w_gate normed_) * (w_up normed_))).
+void Fp32Forward::feed_forward(const Ffn& ffn, float weight, std::span<const float> norm) {
   gate_.resize(ffn.w_gate.size() / model_.dim);
   up_.resize(gate_.size());
   multiply(ffn.w_gate, normed_, {}, gate_);
   multiply(ffn.w_up, normed_, {}, up_);
   for (size_t i = 0; i < gate_.size(); ++i) gate_[i] = silu(gate_[i]) * up_[i];
   multiply(ffn.w_down, gate_, {}, branch_);
+  rms_norm(branch_, norm, model_.norm_eps, branch_);
   for (float& value : branch_) value *= weight;
   add_to(x_, branch_);
 }
@@ -177,7 +184,7 @@ void Fp32Forward::mix_experts(const Layer& layer) {
   float sum = 0.0f;
   for (const uint32_t e : order) sum += choices_[e];
   for (const uint32_t e : order) {
-    feed_forward(layer.experts[e], model_.softmax_chosen ? choices_[e] / sum : choices_[e]);
+    feed_forward(layer.experts[e], model_.softmax_chosen ? choices_[e] / sum : choices_[e], {});
   }
 }
 
@@ -192,7 +199,7 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     sines_[i] = static_cast<float>(std::sin(angle) * rope_.amplitude);
   }
   const size_t size = model_.head_size;
-  const auto each_head = [&](std::span<float> heads, std::span<const float> norm) {
+  const auto each_head = [&](std::span<float> heads, std::span<const float> norm, bool rotates) {
     if (model_.norm_all_heads) {
       rms_norm(heads, norm, model_.norm_eps, heads);
       norm = {};
@@ -200,27 +207,29 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     for (size_t i = 0; i < heads.size(); i += size) {
       const std::span<float> head = heads.subspan(i, size);
       if (!norm.empty()) rms_norm(head, norm, model_.norm_eps, head);
-      rotate(head);
+      if (rotates) rotate(head);
     }
   };
 
   std::copy_n(&embedding_[uint64_t{token} * model_.dim], model_.dim, x_.begin());
-  for (Layer& layer : layers_) {
+  for (uint32_t i = 0; i < model_.layers; ++i) {
+    Layer& layer = layers_[i];
     rms_norm(x_, layer.attention_norm, model_.norm_eps, normed_);
     multiply(layer.wq, normed_, layer.bq, q_);
     multiply(layer.wk, normed_, layer.bk, k_);
     multiply(layer.wv, normed_, layer.bv, v_);
-    each_head(q_, layer.q_norm);
-    each_head(k_, layer.k_norm);
+    each_head(q_, layer.q_norm, model_.rotates(i));
+    each_head(k_, layer.k_norm, model_.rotates(i));
     layer.keys.insert(layer.keys.end(), k_.begin(), k_.end());
     layer.values.insert(layer.values.end(), v_.begin(), v_.end());
     attend(layer);
     multiply(layer.wo, attended_, {}, branch_);
+    rms_norm(branch_, layer.post_attention_norm, model_.norm_eps, branch_);
     add_to(x_, branch_);
 
     rms_norm(x_, layer.ffn_norm, model_.norm_eps, normed_);
     if (!layer.router.empty()) mix_experts(layer);
-    if (!layer.ffn.w_gate.empty()) feed_forward(layer.ffn, 1.0f);
+    if (!layer.ffn.w_gate.empty()) feed_forward(layer.ffn, 1.0f, layer.post_ffn_norm);
   }
   rms_norm(x_, final_norm_, model_.norm_eps, normed_);
   multiply(model_.tied_embeddings ? embedding_ : lm_head_, normed_, {}, logits_);

@@ -35,20 +35,22 @@ class Fp32Forward {
   };
 
   struct Layer {
-    Vector attention_norm;  // [dim]
-    Vector wq, wk, wv;      // [heads * head_size][dim], [kv_heads * head_size][dim] twice
-    Vector bq, bk, bv;      // empty without qkv_bias
-    Vector q_norm, k_norm;  // [head_size], of all heads [heads * head_size]; empty without qk_norm
-    Vector wo;              // [dim][heads * head_size]
-    Vector ffn_norm;        // [dim]
-    Ffn ffn;                // of a dense model, or the expert that all tokens share; empty without
-    Vector router;          // [experts][dim]; empty without
+    Vector attention_norm;       // [dim]; empty without pre_norm, as ffn_norm
+    Vector wq, wk, wv;           // [heads * head_size][dim], [kv_heads * head_size][dim] twice
+    Vector bq, bk, bv;           // empty without qkv_bias
+    Vector q_norm, k_norm;       // [head_size], of all heads [heads * head_size]; empty without qk_norm
+    Vector wo;                   // [dim][heads * head_size]
+    Vector post_attention_norm;  // [dim]; empty without post_norm, as post_ffn_norm
+    Vector ffn_norm;
+    Vector post_ffn_norm;
+    Ffn ffn;        // of a dense model, or the expert that all tokens share; empty without
+    Vector router;  // [experts][dim]; empty without
     std::vector<Ffn> experts;
     Vector keys, values;  // [position][kv_heads * head_size]
   };
 
   void attend(const Layer& layer);
-  void feed_forward(const Ffn& ffn, float weight);
+  void feed_forward(const Ffn& ffn, float weight, std::span<const float> norm);
   void mix_experts(const Layer& layer);
   void rotate(std::span<float> head) const;
 

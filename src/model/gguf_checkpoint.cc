@@ -410,6 +410,9 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   model.qkv_bias = gguf.tensors.contains("blk.0.attn_q.bias");
   model.qk_norm = family->qk_norm;
   model.norm_all_heads = family->norm_all_heads;
+  model.pre_norm = family->pre_norm;
+  model.post_norm = family->post_norm;
+  model.unrotated = unrotated_layers(model.layers, family->unrotated_every);
   const uint32_t window =
       metadata.count(key("attention.sliding_window")).value_or(default_window(*family, model));
   if (window != 0 && window < model.trained_context) {

@@ -186,15 +186,19 @@ void refuse_unsupported(const Fields& config, const Family& family) {
 // Positions a token attends to, 0 for all.
 uint32_t attention_window(const Fields& config, const Family& family, const ModelDescription& model) {
   if (family.window == SlidingWindow::kNever) return 0;
-  if (family.window == SlidingWindow::kSwitch && !config.flag("use_sliding_window", false)) return 0;
+  const bool has_switch = family.window != SlidingWindow::kAlways;
+  if (has_switch && !config.flag("use_sliding_window", false)) return 0;
   if (config.mentions("sliding_window") && !config.has("sliding_window")) return 0;
   const uint32_t window = config.count("sliding_window").value_or(family.hf.sliding_window);
   if (config.has("sliding_window") && window == 0) config.refuse("sliding_window must not be 0");
-  // Which layers have it stands in layer_types, else it is those from max_window_layers on.
+  // Which layers have it stands in layer_types, else it is those that the family says.
   if (const auto types = config.texts("layer_types"); !types.empty()) {
     if (std::ranges::find(types, "sliding_attention") == types.end()) return 0;
   } else if (family.window == SlidingWindow::kSwitch &&
              config.count("max_window_layers").value_or(kQwenWindowLayers) >= model.layers) {
+    return 0;
+  } else if (family.window == SlidingWindow::kSwitchUnrotated &&
+             std::ranges::find(model.unrotated, true) == model.unrotated.end()) {
     return 0;
   }
   return window >= model.trained_context ? 0 : window;
@@ -282,6 +286,23 @@ void read_rope(const Fields& config, const Family& family, ModelDescription& mod
   }
   model.rope_theta = parameters->number("rope_theta").value_or(model.rope_theta);
   model.rope_scaling = rope_scaling(config, *parameters, family, model.trained_context);
+}
+
+// Which layers have no RoPE: no_rope_layers says 0 for them, else it is every no_rope_layer_interval-th.
+std::vector<bool> unrotated(const Fields& config, const Family& family, uint32_t layers) {
+  if (family.unrotated_every == 0) return {};
+  const std::vector<float> rotated = config.numbers("no_rope_layers");
+  if (!config.has("no_rope_layers")) {
+    const uint32_t every = config.count("no_rope_layer_interval").value_or(family.unrotated_every);
+    if (every == 0) config.refuse("no_rope_layer_interval is 0");
+    return unrotated_layers(layers, every);
+  }
+  if (rotated.size() < layers) {
+    config.refuse(concat("no_rope_layers names ", rotated.size(), " layers, and there are ", layers));
+  }
+  std::vector<bool> result;
+  for (uint32_t layer = 0; layer < layers; ++layer) result.push_back(rotated[layer] == 0.0f);
+  return result;
 }
 
 // The value of the first of `keys` that is there: AutoAWQ has renamed its fields.
@@ -455,6 +476,8 @@ HfConfig describe(const Fields& config) {
   model.qkv_bias = family.qkv_bias || config.flag("attention_bias", false);
   model.qk_norm = family.qk_norm;
   model.norm_all_heads = family.norm_all_heads;
+  model.pre_norm = family.pre_norm;
+  model.post_norm = family.post_norm;
   if (family.experts.count != nullptr) read_experts(config, family.experts, result);
   model.rope_pairing = RopePairing::kHalfSplit;
   if (const auto head_size = config.count("head_dim")) {
@@ -467,6 +490,7 @@ HfConfig describe(const Fields& config) {
     config.refuse("num_attention_heads does not divide hidden_size, and there is no head_dim");
   }
   read_rope(config, family, model);
+  model.unrotated = unrotated(config, family, model.layers);
   model.attention_window = attention_window(config, family, model);
   if (model.attention_window != 0) {
     model.trained_context = std::min(model.trained_context, model.attention_window);

@@ -107,6 +107,37 @@ TEST(HfConfig, OnlyLayersThatSlideMakeAWindow) {
   EXPECT_EQ(qwen({{"layer_types", {"full_attention", "sliding_attention"}}}), 512u);
 }
 
+TEST(HfConfig, LayersWithoutRopeAreThoseOfTheListElseEveryFourth) {
+  const auto smollm = [](const json& changes) {
+    json config = with({{"model_type", "smollm3"}, {"num_hidden_layers", 5}});
+    config.update(changes);
+    return parse(config).model;
+  };
+  using Layers = std::vector<bool>;
+  const Layers fourth = {false, false, false, true, false};
+  EXPECT_EQ(smollm(json::object()).unrotated, fourth);
+  EXPECT_EQ(smollm({{"no_rope_layers", nullptr}, {"no_rope_layer_interval", nullptr}}).unrotated, fourth);
+  EXPECT_EQ(smollm({{"no_rope_layer_interval", 2}}).unrotated, (Layers{false, true, false, true, false}));
+  EXPECT_EQ(smollm({{"no_rope_layers", {0, 1, 1, 0, 1, 0}}}).unrotated,
+            (Layers{true, false, false, true, false}));
+  EXPECT_EQ(smollm(json::object()).rope_theta, 2e6);
+  EXPECT_TRUE(smollm(json::object()).tied_embeddings);
+  const json sliding = {{"use_sliding_window", true}, {"sliding_window", 512}};
+  EXPECT_EQ(smollm(sliding).attention_window, 512u);
+  EXPECT_EQ(smollm({{"sliding_window", 512}}).attention_window, 0u);
+  EXPECT_REFUSED(smollm({{"no_rope_layers", {1, 0}}}), "no_rope_layers names 2 layers, and there are 5");
+  EXPECT_REFUSED(smollm({{"no_rope_layer_interval", 0}}), "no_rope_layer_interval is 0");
+}
+
+TEST(HfConfig, Olmo2HasNormsBehindAttentionAndFfnAlone) {
+  json config = with({{"model_type", "olmo2"}});
+  config.erase("num_key_value_heads");
+  const ModelDescription model = parse(config).model;
+  EXPECT_TRUE(model.post_norm && model.qk_norm && model.norm_all_heads);
+  EXPECT_FALSE(model.pre_norm);
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "olmo2"}}), "norms over all heads of q and k");
+}
+
 TEST(HfConfig, LongRopeIsReadUnderAllItsNames) {
   const std::vector<float> pairs(8, 1.5f);
   for (const char* name : {"longrope", "su", "yarn"}) {
@@ -190,8 +221,7 @@ TEST(HfConfig, LinearAndYarnScalingAreRead) {
 TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
   EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma2"}}),
                         "config.json: model_type 'gemma2' needs GELU in the FFN, heads of 256");
-  EXPECT_CONFIG_REFUSED((json{{"model_type", "olmo2"}}),
-                        "RMSNorm of what attention and FFN give before it is added");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "olmo3"}}), "needs a RoPE of its own for sliding layers");
   EXPECT_CONFIG_REFUSED((json{{"model_type", "mamba"}}),
                         "model_type 'mamba' is not supported; known are llama");
   EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}),

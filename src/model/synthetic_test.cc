@@ -62,7 +62,7 @@ TEST(Synthetic, ParameterCountsAreThePublishedOnes) {
     const auto source = open_synthetic(name);
     const ModelDescription& model = source->description();
     uint64_t count = 0;
-    for (int role = 0; role <= static_cast<int>(TensorRole::kLmHead); ++role) {
+    for (uint32_t role = 0; role < kTensorRoles; ++role) {
       const TensorId id{static_cast<TensorRole>(role)};
       if (!has_tensor(model, id) || (id.role == TensorRole::kLmHead && model.tied_embeddings)) continue;
       const TensorShape shape = tensor_shape(model, id.role);
@@ -77,6 +77,8 @@ TEST(Synthetic, ParameterCountsAreThePublishedOnes) {
   EXPECT_EQ(parameters("llama3.2-1b"), 1'235'814'400u);
   EXPECT_EQ(parameters("qwen3-0.6b"), 596'049'920u);
   EXPECT_EQ(parameters("qwen3-1.7b"), 1'720'574'976u);
+  EXPECT_EQ(parameters("smollm3-3b"), 3'075'098'624u);
+  EXPECT_EQ(parameters("olmo2-1b"), 1'484'916'736u);
 }
 
 TEST(Synthetic, LogitsStayOfOrderOne) {

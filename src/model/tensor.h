@@ -46,13 +46,15 @@ inline constexpr std::array<RoleRow, kTensorRoles> kRoles = [] {
   using enum ModelSize;
   constexpr auto kAlways = [](const ModelDescription&) { return true; };
   constexpr auto kWithBias = [](const ModelDescription& model) { return model.qkv_bias; };
+  constexpr auto kWithPreNorm = [](const ModelDescription& model) { return model.pre_norm; };
+  constexpr auto kWithPostNorm = [](const ModelDescription& model) { return model.post_norm; };
   constexpr auto kWithHeadNorm = [](const ModelDescription& model) { return model.qk_norm; };
   constexpr auto kWithFfn = [](const ModelDescription& model) { return model.hidden != 0; };
   constexpr auto kWithExperts = [](const ModelDescription& model) { return model.experts != 0; };
   // clang-format off
   return std::array<RoleRow, kTensorRoles>{{
       {kEmbedding, "embedding", kMatrix, kVocabulary, kDim, false, false, kAlways, "embed_tokens.weight", "token_embd.weight"},
-      {kAttentionNorm, "attention_norm", kNorm, kOne, kDim, true, false, kAlways, "input_layernorm.weight", "attn_norm.weight"},
+      {kAttentionNorm, "attention_norm", kNorm, kOne, kDim, true, false, kWithPreNorm, "input_layernorm.weight", "attn_norm.weight"},
       {kQuery, "wq", kMatrix, kQueryWidth, kDim, true, false, kAlways, "self_attn.q_proj.weight", "attn_q.weight"},
       {kKey, "wk", kMatrix, kKvWidth, kDim, true, false, kAlways, "self_attn.k_proj.weight", "attn_k.weight"},
       {kValue, "wv", kMatrix, kKvWidth, kDim, true, false, kAlways, "self_attn.v_proj.weight", "attn_v.weight"},
@@ -62,7 +64,7 @@ inline constexpr std::array<RoleRow, kTensorRoles> kRoles = [] {
       {kQueryNorm, "q_norm", kNorm, kOne, kQueryNormWidth, true, false, kWithHeadNorm, "self_attn.q_norm.weight", "attn_q_norm.weight"},
       {kKeyNorm, "k_norm", kNorm, kOne, kKeyNormWidth, true, false, kWithHeadNorm, "self_attn.k_norm.weight", "attn_k_norm.weight"},
       {kAttentionOut, "wo", kMatrix, kDim, kQueryWidth, true, false, kAlways, "self_attn.o_proj.weight", "attn_output.weight"},
-      {kFfnNorm, "ffn_norm", kNorm, kOne, kDim, true, false, kAlways, "post_attention_layernorm.weight", "ffn_norm.weight"},
+      {kFfnNorm, "ffn_norm", kNorm, kOne, kDim, true, false, kWithPreNorm, "post_attention_layernorm.weight", "ffn_norm.weight"},
       {kGate, "w_gate", kMatrix, kHidden, kDim, true, false, kWithFfn, "mlp.gate_proj.weight", "ffn_gate.weight"},
       {kUp, "w_up", kMatrix, kHidden, kDim, true, false, kWithFfn, "mlp.up_proj.weight", "ffn_up.weight"},
       {kDown, "w_down", kMatrix, kDim, kHidden, true, false, kWithFfn, "mlp.down_proj.weight", "ffn_down.weight"},
@@ -72,6 +74,8 @@ inline constexpr std::array<RoleRow, kTensorRoles> kRoles = [] {
       {kExpertGate, "w_gate", kMatrix, kExpertHidden, kDim, true, true, kWithExperts, "gate_proj.weight", "ffn_gate_exps.weight"},
       {kExpertUp, "w_up", kMatrix, kExpertHidden, kDim, true, true, kWithExperts, "up_proj.weight", "ffn_up_exps.weight"},
       {kExpertDown, "w_down", kMatrix, kDim, kExpertHidden, true, true, kWithExperts, "down_proj.weight", "ffn_down_exps.weight"},
+      {kPostAttentionNorm, "post_attention_norm", kNorm, kOne, kDim, true, false, kWithPostNorm, "post_attention_layernorm.weight", "post_attention_norm.weight"},
+      {kPostFfnNorm, "post_ffn_norm", kNorm, kOne, kDim, true, false, kWithPostNorm, "post_feedforward_layernorm.weight", "post_ffw_norm.weight"},
   }};
   // clang-format on
 }();

@@ -29,8 +29,10 @@ enum class TensorRole : uint8_t {
   kExpertGate,
   kExpertUp,
   kExpertDown,
+  kPostAttentionNorm,
+  kPostFfnNorm,
 };
-inline constexpr uint32_t kTensorRoles = 21;
+inline constexpr uint32_t kTensorRoles = 23;
 
 class RoleSet {
  public:

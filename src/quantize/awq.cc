@@ -149,6 +149,9 @@ void AwqSource::search(std::span<const TensorId> matrices, bool heads, const std
   const auto fixed_producer = [&](TensorRole role) {
     return fixed({role, matrices[0].layer, row_of(role).per_expert ? matrices[0].expert : 0});
   };
+  // What is not normed has no weights that could take the scales.
+  const bool normed = matrices[0].role == TensorRole::kQuery || matrices[0].role == TensorRole::kGate;
+  if (normed && !model.pre_norm) return;
   if (heads && fixed_producer(TensorRole::kValue)) return;
   if (matrices[0].role == TensorRole::kDown && fixed_producer(TensorRole::kUp)) return;
   if (matrices[0].role == TensorRole::kExpertDown && fixed_producer(TensorRole::kExpertUp)) return;

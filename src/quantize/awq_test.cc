@@ -53,6 +53,24 @@ TEST_P(Awq, TheScaledModelComputesTheSame) {
 INSTANTIATE_TEST_SUITE_P(Models, Awq, testing::ValuesIn(small_models()),
                          [](const auto& test) { return test.param.name; });
 
+// Inputs that are not normed have nothing in front of them that could take their scales.
+TEST(AwqOfNormsBehind, TheScaledModelComputesTheSame) {
+  ModelDescription model = small_model("plain");
+  model.pre_norm = false;
+  model.post_norm = true;
+  const auto base = make_synthetic(model, 3);
+  const AwqSource scaled(*base, uneven_moments(model), 2, {});
+  EXPECT_EQ(tensor_of(scaled, {TensorRole::kGate}), tensor_of(*base, {TensorRole::kGate}));
+  EXPECT_NE(tensor_of(scaled, {TensorRole::kDown}), tensor_of(*base, {TensorRole::kDown}));
+  Fp32Forward expected(*base);
+  Fp32Forward actual(scaled);
+  for (uint32_t token = 1; token < 12; ++token) {
+    const auto want = expected.step(token);
+    const auto got = actual.step(token);
+    for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-4f) << token;
+  }
+}
+
 // Experts 0 to 4 are reached by the text, 5 is not.
 TEST(AwqOfExperts, TheScaledModelComputesTheSameAndTellsWhichExpertsWereNotReached) {
   ModelDescription model = small_model("plain");

@@ -67,6 +67,7 @@ Activations BatchForward::embed(std::span<const uint32_t> ids) const {
 Activations BatchForward::norm(const Activations& x, TensorId id) const {
   const std::vector<float> w = vector_of(id);
   Activations y = x;
+  if (w.empty()) return y;
   for_each_index(threads_, tokens_, [&](uint64_t t) {
     normalise(std::span(y).subspan(t * w.size(), w.size()), w, model_.norm_eps);
   });
@@ -113,14 +114,15 @@ Activations BatchForward::attend(uint32_t layer, Activations& q, Activations& k,
     starts.push_back(start);
     start += window;
   }
-  const auto prepare = [&](std::span<float> heads, std::span<const float> w, uint64_t position) {
+  const auto prepare = [&, rotates = model_.rotates(layer)](std::span<float> heads, std::span<const float> w,
+                                                            uint64_t position) {
     if (model_.norm_all_heads) {
       normalise(heads, w, model_.norm_eps);
       w = {};
     }
     for (uint64_t i = 0; i < heads.size(); i += size) {
       if (!w.empty()) normalise(heads.subspan(i, size), w, model_.norm_eps);
-      rotate(heads.subspan(i, size), position);
+      if (rotates) rotate(heads.subspan(i, size), position);
     }
   };
   for_each_index(threads_, windows_.size(), [&](uint64_t window) {

@@ -23,7 +23,7 @@ class BatchForward {
   // Rows of the embedding.
   Activations embed(std::span<const uint32_t> ids) const;
 
-  // x / rms(x) * w, w being the source's norm `id`.
+  // x / rms(x) * w, w being the source's norm `id`; x where the model has no such norm.
   Activations norm(const Activations& x, TensorId id) const;
 
   // Columns [first, first + rows) of every token's `out`, `width` wide, become W x; W: [rows][columns].

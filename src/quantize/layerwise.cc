@@ -111,6 +111,10 @@ uint64_t key_of(const TensorSource& source, const CalibrationTokens& text, const
   mix(text.windows.data(), text.windows.size() * sizeof(uint32_t));
   mix(&model.norm_eps, sizeof model.norm_eps);
   for (const double radians : rope_frequencies(model).radians_per_position) mix(&radians, sizeof radians);
+  for (uint32_t layer = 0; layer < model.layers; ++layer) {
+    const bool rotates = model.rotates(layer);
+    if (!rotates) mix(&layer, sizeof layer);
+  }
   for (uint32_t i = 0; i < kTensorRoles; ++i) {
     const auto role = static_cast<TensorRole>(i);
     for (uint32_t layer = 0; has_tensor(model, {role, layer}); ++layer) {
@@ -193,13 +197,13 @@ class Layerwise {
     attended.exact = forward_.attend(layer, q.exact, k.exact, v.exact);
     attended.rounded = forward_.attend(layer, q.rounded, k.rounded, v.rounded);
     project(layer, attended, {{TensorRole::kAttentionOut, &branch}});
-    add(branch, x);
+    add(norm(branch, {TensorRole::kPostAttentionNorm, layer}), x);
     const Streams normed_ffn = norm(x, {TensorRole::kFfnNorm, layer});
     project(layer, normed_ffn, {{TensorRole::kGate, &gate}, {TensorRole::kUp, &up}});
     forward_.gate(gate.exact, up.exact);
     forward_.gate(gate.rounded, up.rounded);
     project(layer, gate, {{TensorRole::kDown, &branch}});
-    add(branch, x);
+    add(norm(branch, {TensorRole::kPostFfnNorm, layer}), x);
     store_vectors(layer);
   }
 
@@ -245,7 +249,8 @@ class Layerwise {
     some.add_bias({TensorRole::kValueBias, layer}, v);
     const Activations attended = some.attend(layer, q, k, v);
     moments.attention[layer] = mean_squares(attended, model_.query_width(), tokens);
-    some.add(product(TensorRole::kAttentionOut, attended), x);
+    some.add(some.norm(product(TensorRole::kAttentionOut, attended), {TensorRole::kPostAttentionNorm, layer}),
+             x);
     normed = some.norm(x, {TensorRole::kFfnNorm, layer});
     moments.normed_ffn[layer] = mean_squares(normed, model_.dim, tokens);
     Activations gate = product(TensorRole::kGate, normed);

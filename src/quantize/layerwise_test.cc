@@ -48,11 +48,12 @@ std::vector<float> batch_logits(const TensorSource& source, const std::vector<ui
     forward.add_bias({TensorRole::kQueryBias, layer}, q);
     forward.add_bias({TensorRole::kKeyBias, layer}, k);
     forward.add_bias({TensorRole::kValueBias, layer}, v);
-    forward.add(product(TensorRole::kAttentionOut, layer, forward.attend(layer, q, k, v)), x);
+    const Activations attended = product(TensorRole::kAttentionOut, layer, forward.attend(layer, q, k, v));
+    forward.add(forward.norm(attended, {TensorRole::kPostAttentionNorm, layer}), x);
     normed = forward.norm(x, {TensorRole::kFfnNorm, layer});
     Activations gate = product(TensorRole::kGate, layer, normed);
     forward.gate(gate, product(TensorRole::kUp, layer, normed));
-    forward.add(product(TensorRole::kDown, layer, gate), x);
+    forward.add(forward.norm(product(TensorRole::kDown, layer, gate), {TensorRole::kPostFfnNorm, layer}), x);
   }
   return product(TensorRole::kLmHead, 0, forward.norm(x, {TensorRole::kFinalNorm}));
 }
@@ -158,7 +159,19 @@ TEST_P(OfEveryShape, EightBitsLeaveAThirtiethOfTheErrorsSquare) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Layerwise, OfEveryShape, testing::ValuesIn(test::small_models()),
+// Norms behind, and a layer without RoPE, beside the other shapes.
+std::vector<ModelDescription> shapes() {
+  std::vector<ModelDescription> all = test::small_models();
+  ModelDescription behind = all.front();
+  behind.name = "norms_behind";
+  behind.pre_norm = false;
+  behind.post_norm = true;
+  behind.unrotated = {false, true};
+  all.push_back(behind);
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Layerwise, OfEveryShape, testing::ValuesIn(shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
 struct Stopped {};

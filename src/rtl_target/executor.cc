@@ -14,28 +14,37 @@
 #include "rtl_target/does_not_fit.h"
 
 namespace brim::rtl_target {
-RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
-    : image_(image), board_(board), program_(image.runnable_program()), memory_(image) {
-  const ProgramHeader& header = program_.header;
+
+RtlExecutor::LoadedModel::LoadedModel(const MappedImage& image, uint16_t number)
+    : index(number), program(image.runnable_program(number)), address(image.view(number).program.address) {
   try {
-    require_in_rtl(image.path(), header);
+    require_in_rtl(image.name_of(index), program.header);
   } catch (const Error& error) {
     throw DoesNotFit(error.what());
   }
-  const ImageView view = image.view();
-  if (view.embedding.on_card() &&
+  logits_rows = image.view(index).logits.bytes / (uint64_t{program.header.logits_stride} * kBeatBytes);
+}
+
+bool RtlExecutor::takes(LoadedModel& model, uint32_t most_tokens) const {
+  model.max_tokens = std::min(most_tokens, facts_.tokens_of_pass(model.program.header, model.logits_rows));
+  return model.max_tokens > 0;
+}
+
+RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options)
+    : image_(image), board_(board), main_(image, kMainModel), memory_(image) {
+  const ProgramHeader& header = main_.program.header;
+  if (image.view().embedding.on_card() &&
       (header.dim != image.header().model.dim || header.vocabulary > image.header().model.vocabulary)) {
     throw Error(image.path() + ": its program is of another model than its embedding; pack the model again");
   }
-  program_address_ = view.program.address;
-  const uint64_t logits_rows = view.logits.bytes / (uint64_t{header.logits_stride} * kBeatBytes);
+  if (image.header().has_draft()) draft_.emplace(*this);
   std::vector<uint32_t> candidates = built_models(options.models);
   if (options.tokens || candidates.empty()) candidates = {options.tokens.value_or(1)};
   for (const uint32_t tokens : candidates) {
     accelerator_.emplace(load_model(options.models, tokens), board_, memory_);
     facts_ = accelerator::read_facts(*accelerator_);
-    max_tokens_ = std::min(options.max_tokens_per_pass, facts_.tokens_of_pass(header, logits_rows));
-    if (max_tokens_ > 0) return;
+    const bool draft_fits = !draft_ || takes(draft_->model(), options.max_tokens_per_pass);
+    if (takes(main_, options.max_tokens_per_pass) && draft_fits) return;
   }
   try {
     require_taken(image.path(), header, facts_.limits(), "the accelerator of board " + board.name);
@@ -47,13 +56,14 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
 
 std::vector<std::span<uint8_t>> RtlExecutor::cache_memory(uint32_t /*cache*/, uint32_t positions) {
   std::vector<std::span<uint8_t>> parts;
-  for (const AddressRange& range : kv_ranges(program_, positions))
+  for (const AddressRange& range : kv_ranges(main_.program, positions))
     parts.emplace_back(memory_.write(range.base, range.bytes), range.bytes);
   return parts;
 }
 
 void RtlExecutor::fill_cache() {
-  for (const Instruction& in : program_.instructions) brim::fill_cache(program_.header, in, memory_);
+  for (const Instruction& in : main_.program.instructions)
+    brim::fill_cache(main_.program.header, in, memory_);
 }
 
 // The pass as the accelerator takes it: where the embedding is on the card, the rows of its tokens are put
@@ -61,7 +71,7 @@ void RtlExecutor::fill_cache() {
 Pass RtlExecutor::with_rows_in_slots(const Pass& pass) {
   const RegionEntry& embedding = image_.view().embedding;
   if (!embedding.on_card()) return pass;
-  const uint64_t row = embedding_row_bytes(image_.header().model.embedding, program_.header.dim);
+  const uint64_t row = embedding_row_bytes(image_.header().model.embedding, main_.program.header.dim);
   slots_.clear();
   for (const uint32_t token : pass.tokens) {
     const auto slot = static_cast<uint32_t>(slots_.size());
@@ -76,8 +86,17 @@ Pass RtlExecutor::with_rows_in_slots(const Pass& pass) {
 
 PassLogits RtlExecutor::run(const Pass& pass) {
   check_pass(pass, *this);
+  return run(main_, with_rows_in_slots(pass));
+}
+
+PassLogits RtlExecutor::Draft::run(const Pass& pass) {
+  check_pass(pass, *this);
+  return rtl_.run(model_, pass);
+}
+
+PassLogits RtlExecutor::run(LoadedModel& model, const Pass& pass) {
   const auto tokens = static_cast<uint32_t>(pass.tokens.size());
-  accelerator::Request(program_address_, with_rows_in_slots(pass)).write(*accelerator_);
+  accelerator::Request(model.address, pass).write(*accelerator_);
   accelerator_->run_pass();
 
   const accelerator::Outcome outcome = accelerator::read_outcome(*accelerator_);
@@ -86,20 +105,23 @@ PassLogits RtlExecutor::run(const Pass& pass) {
     if (outcome.code == registers::ErrorCode::kDamaged) {
       throw DamageError(image_.path(), {outcome.region, outcome.byte_address()});
     }
-    throw Error(concat(image_.path(), ": the accelerator ended the pass at position ", pass.position, ": ",
-                       registers::describe(outcome.code), ", address 0x", std::hex, outcome.byte_address(),
-                       "; pack the model again"));
+    throw Error(concat(image_.name_of(model.index), ": the accelerator ended the pass at position ",
+                       pass.position, ": ", registers::describe(outcome.code), ", address 0x", std::hex,
+                       outcome.byte_address(), "; pack the model again"));
   }
-  passes_.push_back(
-      {.position = pass.position, .tokens = tokens, .counters = accelerator::read_counters(*accelerator_)});
+  passes_.push_back({.position = pass.position,
+                     .tokens = tokens,
+                     .counters = accelerator::read_counters(*accelerator_),
+                     .model = model.index});
 
-  logits_.resize(uint64_t{tokens - pass.first_logits} * vocabulary());
-  const uint64_t row_bytes = uint64_t{vocabulary()} * sizeof(float);
+  const uint32_t vocabulary = model.program.header.vocabulary;
+  model.logits.resize(uint64_t{tokens - pass.first_logits} * vocabulary);
+  const uint64_t row_bytes = uint64_t{vocabulary} * sizeof(float);
   for (uint32_t t = pass.first_logits; t < tokens; ++t) {
-    std::memcpy(&logits_[uint64_t{t - pass.first_logits} * vocabulary()],
-                memory_.read(logits_address(program_, t), row_bytes), row_bytes);
+    std::memcpy(&model.logits[uint64_t{t - pass.first_logits} * vocabulary],
+                memory_.read(logits_address(model.program, t), row_bytes), row_bytes);
   }
-  return logits_;
+  return model.logits;
 }
 
 }  // namespace brim::rtl_target

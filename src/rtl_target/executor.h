@@ -28,6 +28,7 @@ class RtlExecutor final : public Executor {
     uint32_t position = 0;
     uint32_t tokens = 0;
     accelerator::Counters counters;
+    uint16_t model = kMainModel;
   };
 
   // The accelerator on `board` with the image, which must outlive the executor, in its memory. Throws Error
@@ -35,10 +36,11 @@ class RtlExecutor final : public Executor {
   RtlExecutor(const MappedImage& image, const Board& board, const RtlOptions& options);
 
   std::string name() const override { return "rtl"; }
-  uint32_t vocabulary() const override { return program_.header.vocabulary; }
-  uint32_t context() const override { return program_.header.context; }
-  uint32_t max_tokens_per_pass() const override { return max_tokens_; }
+  uint32_t vocabulary() const override { return main_.program.header.vocabulary; }
+  uint32_t context() const override { return main_.program.header.context; }
+  uint32_t max_tokens_per_pass() const override { return main_.max_tokens; }
   PassLogits run(const Pass& pass) override;
+  Executor* draft() override { return draft_ ? &*draft_ : nullptr; }
 
   std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
 
@@ -49,21 +51,51 @@ class RtlExecutor final : public Executor {
   uint32_t lanes() const { return facts_.max_tokens; }
   const Board& board() const { return board_; }
   double clock_hz() const { return facts_.clock_khz * 1e3; }
-  const std::vector<Record>& passes() const { return passes_; }
+  const std::vector<Record>& passes() const { return passes_; }  // of both models
 
  private:
+  // A model of the image.
+  struct LoadedModel {
+    LoadedModel(const MappedImage& image, uint16_t index);
+
+    const uint16_t index;
+    Program program;
+    uint64_t address;      // of the program
+    uint64_t logits_rows;  // for which there is room
+    uint32_t max_tokens = 0;
+    std::vector<float> logits = {};  // [tokens that want them][vocabulary]
+  };
+
+  // The draft model on the same accelerator.
+  class Draft final : public Executor {
+   public:
+    explicit Draft(RtlExecutor& rtl) : rtl_(rtl), model_(rtl.image_, kDraftModel) {}
+    std::string name() const override { return rtl_.name(); }
+    uint32_t vocabulary() const override { return model_.program.header.vocabulary; }
+    uint32_t context() const override { return model_.program.header.context; }
+    uint32_t max_tokens_per_pass() const override { return model_.max_tokens; }
+    PassLogits run(const Pass& pass) override;
+
+    LoadedModel& model() { return model_; }
+
+   private:
+    RtlExecutor& rtl_;
+    LoadedModel model_;
+  };
+
+  // Whether this accelerator takes the model.
+  bool takes(LoadedModel& model, uint32_t most_tokens) const;
+  PassLogits run(LoadedModel& model, const Pass& pass);
   Pass with_rows_in_slots(const Pass& pass);
 
   const MappedImage& image_;
   const Board board_;
-  Program program_;
-  uint64_t program_address_ = 0;
+  LoadedModel main_;
+  std::optional<Draft> draft_;
   accelerator::Facts facts_;
-  uint32_t max_tokens_ = 0;
   BusMemory memory_;
   std::vector<uint32_t> slots_;  // of the pass's tokens, where the embedding is on the card
   std::optional<Accelerator> accelerator_;
-  std::vector<float> logits_;  // [tokens that want them][vocabulary]
   std::vector<Record> passes_;
 };
 

@@ -11,9 +11,10 @@
 namespace brim::rtl_target {
 
 inline constexpr uint32_t kLanes[] = {1, 4, 8};
-inline const std::string kModels[] = {BRIM_SOURCE_DIR "/models/demo",
-                                      BRIM_SHARED_DATA "/stories260K/stories260K.bin",
-                                      BRIM_SOURCE_DIR "/tests/golden/phi3"};
+inline const std::string kModels[] = {
+    BRIM_SOURCE_DIR "/models/demo", BRIM_SHARED_DATA "/stories260K/stories260K.bin",
+    BRIM_SOURCE_DIR "/tests/golden/phi3", BRIM_SOURCE_DIR "/tests/golden/smollm3",
+    BRIM_SOURCE_DIR "/tests/golden/olmo2"};
 
 inline std::string case_name(const std::string& subject, uint32_t lanes) {
   return subject + "_" + std::to_string(lanes) + "_lanes";

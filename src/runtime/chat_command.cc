@@ -62,7 +62,7 @@ ChatLine read_chat_line(std::string_view line, ChatSettings& settings, std::span
       text.add("at most ").add(*tokens).add(" tokens");
     } else if (command.action == ChatAction::kSpec) {
       const auto type = spec_type_named(value);
-      if (!type) return refuse(text, "/spec takes auto, ngram or none");
+      if (!type) return refuse(text, "/spec takes auto, ngram, draft or none");
       settings.spec = *type;
       text.add("drafts: ").add(name_of(*type));
     } else if (command.action == ChatAction::kShift) {

@@ -23,8 +23,12 @@ class Drafter {
   // Only the first `count` tokens of the text are what they were.
   virtual void rewind(uint32_t count) = 0;
 
+  // Tokens of the text but its last that have to be read before a proposal, each at some cost.
+  virtual uint32_t unread(std::span<const uint32_t> /*text*/) { return 0; }
+
   // What is known of a kind before anything was measured: the share of its proposals that is right, and the
-  // time that one proposed token takes, as a share of that of a pass of one token.
+  // time that one proposed token takes, as a share of that of a pass of one token. 0: none worth counting, so
+  // that more may be proposed than is run. A drafter whose proposals cost has kind 0 only.
   virtual double first_acceptance(uint32_t kind) const = 0;
   virtual double cost_of_draft() const { return 0; }
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "base/concat.h"
+#include "base/error.h"
 #include "rtl_target/executor.h"
 
 namespace brim {
@@ -47,12 +49,31 @@ double marginal_cost(const Executor& executor) { return rtl_of(executor) != null
 
 }  // namespace
 
-HostSpeculation::HostSpeculation(const Executor& executor, const SpecOptions& options)
+HostSpeculation::HostSpeculation(const Executor& executor, PassRunner* draft, const SpecOptions& options)
     : table_(1 << 16),
       lookup_(table_),
       clock_(rtl_of(executor) != nullptr ? make_clock<RtlClock>(*rtl_of(executor)) : make_clock<WallClock>()),
       speculation_(lookup_, *clock_,
-                   {.max_drafts = options.max_drafts, .marginal_cost = marginal_cost(executor)}),
-      type_(options.type) {}
+                   {.max_drafts = options.max_drafts,
+                    .min_drafts = options.min_drafts,
+                    .marginal_cost = marginal_cost(executor)}) {
+  if (draft != nullptr) speculation_.add(model_.emplace(*draft, executor.vocabulary()));
+  set_type(options.type);
+}
+
+void HostSpeculation::set_type(SpecType type) {
+  if (type == SpecType::kDraft && !model_)
+    throw Error("the image holds no draft model; pack it with --draft MODEL");
+  type_ = type;
+  speculation_.enable(kNgramDrafter, uses_ngram(type));
+  if (model_) speculation_.enable(kModelDrafter, uses_draft_model(type));
+}
+
+std::string describe_drafts(const HostSpeculation& speculation) {
+  const auto part = [](const DraftCounts& counts) { return concat(counts.accepted, " of ", counts.drafted); };
+  if (!speculation.has_model()) return part(speculation.counts()) + " drafted tokens accepted";
+  return concat("accepted ", part(speculation.ngram_counts()), " tokens looked up, ",
+                part(speculation.model_counts()), " of the draft model's");
+}
 
 }  // namespace brim

@@ -46,20 +46,28 @@ std::optional<PassExperts> experts_of(const std::string& text) {
 
 }  // namespace
 
-LoggingRunner::LoggingRunner(Executor& runner, const std::string& path, uint32_t model)
-    : runner_(runner), path_(path), file_(path), model_(model) {
+PassLog::PassLog(const std::string& path) : path_(path), file_(path) {
   file_ << kColumns << '\n';
   if (!file_) throw Error(concat("cannot write ", path_, ": ", std::strerror(errno)));
 }
 
+void PassLog::write(const LoggedPass& pass) {
+  file_ << pass.position << ' ' << pass.tokens << ' ' << pass.logits << ' ' << pass.model
+        << text_of(pass.experts) << '\n';
+}
+
 PassLogits LoggingRunner::run(const Pass& pass) {
   const PassLogits logits = runner_.run(pass);
-  file_ << pass.position << ' ' << pass.tokens.size() << ' ' << pass.tokens.size() - pass.first_logits << ' '
-        << model_ << text_of(runner_.experts_of_last_pass()) << '\n';
+  const auto tokens = static_cast<uint32_t>(pass.tokens.size());
+  log_.write({.position = pass.position,
+              .tokens = tokens,
+              .logits = tokens - pass.first_logits,
+              .model = model_,
+              .experts = runner_.experts_of_last_pass()});
   return logits;
 }
 
-void LoggingRunner::finish() {
+void PassLog::finish() {
   if (!file_.flush()) throw Error(concat("cannot write ", path_, ": ", std::strerror(errno)));
 }
 

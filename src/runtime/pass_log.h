@@ -20,24 +20,36 @@ struct LoggedPass {
   bool operator==(const LoggedPass&) const = default;
 };
 
-// Runs passes by another runner, which must outlive it, and writes them down.
-class LoggingRunner final : public PassRunner {
+// The file that passes are written to.
+class PassLog {
  public:
   // Throws Error if the file cannot be written.
-  LoggingRunner(Executor& runner, const std::string& path, uint32_t model = 0);
+  explicit PassLog(const std::string& path);
+
+  void write(const LoggedPass& pass);
+
+  // Throws Error unless all of it has been written.
+  void finish();
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+};
+
+// Runs passes by another runner and writes them down. Runner and log outlive it.
+class LoggingRunner final : public PassRunner {
+ public:
+  LoggingRunner(Executor& runner, PassLog& log, uint32_t model = 0)
+      : runner_(runner), log_(log), model_(model) {}
 
   uint32_t vocabulary() const override { return runner_.vocabulary(); }
   uint32_t context() const override { return runner_.context(); }
   uint32_t max_tokens_per_pass() const override { return runner_.max_tokens_per_pass(); }
   PassLogits run(const Pass& pass) override;
 
-  // Throws Error unless all of it has been written.
-  void finish();
-
  private:
   Executor& runner_;
-  std::string path_;
-  std::ofstream file_;
+  PassLog& log_;
   uint32_t model_;
 };
 

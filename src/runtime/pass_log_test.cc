@@ -12,11 +12,12 @@ TEST(PassLog, ReadsBackThePassesThatWereRun) {
   const test::TemporaryFolder folder;
   const std::string path = folder.path() + "/passes";
   test::FakeExecutor executor(10, 64, 8, [](auto, std::span<float>) {});
-  LoggingRunner runner(executor, path);
+  PassLog log(path);
+  LoggingRunner runner(executor, log);
   const std::vector<uint32_t> ids = {1, 2, 3};
   runner.run({.tokens = ids, .position = 0, .first_logits = 3});
   runner.run({.tokens = ids, .position = 3, .first_logits = 0});
-  runner.finish();
+  log.finish();
   EXPECT_EQ(read_passes(path), (std::vector<LoggedPass>{{0, 3, 0, 0}, {3, 3, 3, 0}}));
 }
 
@@ -42,8 +43,7 @@ TEST(PassLog, NamesTheLineThatIsNoPass) {
 }
 
 TEST(PassLog, AFileThatCannotBeWrittenIsRefused) {
-  test::FakeExecutor executor(10, 64, 8, [](auto, std::span<float>) {});
-  EXPECT_REFUSED(LoggingRunner(executor, "/nonexistent/passes"), "/nonexistent/passes");
+  EXPECT_REFUSED(PassLog("/nonexistent/passes"), "/nonexistent/passes");
 }
 
 }  // namespace

@@ -81,9 +81,11 @@ class Slots::Reservation {
 Slots::Slot::Slot(Slots& slots, uint32_t number)
     : id(number),
       runner(slots.passes_, number),
+      draft_runner(slots.draft_passes_ ? std::make_unique<JointPasses::Member>(*slots.draft_passes_, number)
+                                       : nullptr),
       memory(size_t{runner.context()} + 1),
       conversation(runner, slots.model_.tokenizer(), memory),
-      speculation(slots.model_.executor(), slots.spec_) {
+      speculation(slots.model_.executor(), draft_runner.get(), slots.spec_) {
   conversation.speculate(speculation.get());
 }
 
@@ -99,6 +101,7 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, bool context_shift, ui
       markers_.emplace_back(id, std::move(marker));
     }
   }
+  if (Executor* const draft = model.executor().draft()) draft_passes_.emplace(*draft);
   const BakedPrompt* const baked = model.load_prompt();
   for (uint32_t i = 0; i < model.executor().caches(); ++i) {
     slots_.push_back(std::make_unique<Slot>(*this, i));

@@ -76,6 +76,7 @@ class Slots {
 
     const uint32_t id;
     JointPasses::Member runner;
+    const std::unique_ptr<JointPasses::Member> draft_runner;  // null: the image has no draft model
     std::vector<uint32_t> memory;
     Conversation conversation;
     HostSpeculation speculation;
@@ -110,6 +111,7 @@ class Slots {
   std::once_flag vocabulary_made_;
   std::shared_ptr<const TokenTrie> vocabulary_;
   JointPasses passes_;
+  std::optional<JointPasses> draft_passes_;  // of the draft model; nobody waits for others there
   std::vector<std::unique_ptr<Slot>> slots_;
 
   mutable std::mutex mutex_;

@@ -30,6 +30,7 @@ Task Spu::run() {
   for (size_t i = 0; i < program_.steps.size(); ++i) {
     const Step& step = program_.steps[i];
     const Opcode opcode = step.instruction.opcode;
+    if (opcode == Opcode::kRope) rope_taken_ = false;
     if (!(units_of(opcode) & kSpu)) continue;
     co_await until([&] { return dispatch_.known(i); });
     wait(dispatch_.at[i] + kQueue);
@@ -101,9 +102,32 @@ Task Spu::embed(const Step& step) {
 }
 
 Task Spu::residual(const Step& step) {
+  if ((step.instruction.flags & kFlagPostNorm) != 0) co_return co_await normed_residual(step);
   for (uint32_t left = step.instruction.rows; left > 0;) {
     const uint32_t elements = std::min(left, kBlock);
     co_await issue_results({.elements = elements});
+    norm_block(step, elements);
+    left -= elements;
+  }
+  finish_norm(step);
+}
+
+// All results are taken before their norm is known and they are added.
+Task Spu::normed_residual(const Step& step) {
+  for (uint32_t left = step.instruction.rows; left > 0;) {
+    const uint32_t elements = std::min(left, kBlock);
+    co_await issue_results({.elements = elements});
+    issue({.elements = elements});  // squares
+    left -= elements;
+  }
+  wait_for_result(last_ + kMicro + kSumToTotal);
+  pause(2);
+  issue({});  // mean
+  rsqrt();
+  for (uint32_t left = step.instruction.rows; left > 0;) {
+    const uint32_t elements = std::min(left, kBlock);
+    issue({.elements = elements});  // times the weight
+    issue({.elements = elements});
     norm_block(step, elements);
     left -= elements;
   }
@@ -336,16 +360,22 @@ void Spu::rsqrt() {
   for (uint32_t i = 0; i < 6; ++i) issue({});
 }
 
-// X times norm weight to A16, and squares.
+// X times norm weight to A16, and squares; X alone where it is not normed.
 void Spu::norm_block(const Step& step, uint32_t elements) {
-  if (deferred_norm_) {
+  const bool plain = (step.instruction.flags & kFlagPlain) != 0;
+  if (deferred_norm_ || plain) {
     block(step.generation, converter_, issue({.elements = elements, .to_a16 = &converter_}) + kMicro);
   }
+  if (plain) return;
   issue({.elements = elements});
 }
 
 // Works out r. If it is not deferred, the vector passes through the lane again to be multiplied by it.
 void Spu::finish_norm(const Step& step) {
+  if ((step.instruction.flags & kFlagPlain) != 0) {
+    issue({});  // r is 1
+    return finish();
+  }
   wait_for_result(last_ + kMicro + kSumToTotal);
   pause(2);
   issue({});  // mean

@@ -40,6 +40,7 @@ class Spu {
 
   Task embed(const Step& step);
   Task residual(const Step& step);
+  Task normed_residual(const Step& step);
   Task head(const Step& step);
   Task softmax(const Step& step);
   Task output(const Step& step);
@@ -79,7 +80,7 @@ class Spu {
   Trace* const trace_;
 
   std::vector<Cycle> started_;
-  bool rope_taken_ = false;  // the lanes have the RoPE rows of the pass
+  bool rope_taken_ = false;  // the lanes have the RoPE rows of the last `rope`
   Cycle step_ = 0;           // first cycle of the step that comes next
   Cycle chain_ = 0;          // from here on, the first results of the last micro-operation can be read
   Cycle drained_ = 0;        // and from here on, all results

@@ -39,6 +39,13 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   subject.program.name = image.path();
   require_taken(image.path(), subject.program.program.header, board);
   subject.streamed_weights = streamed_weights_of(subject.program.program);
+  if (header.has_draft()) {
+    subject.draft = LoadedProgram{.program = image.runnable_program(kDraftModel),
+                                  .address = image.view(kDraftModel).program.address,
+                                  .name = image.name_of(kDraftModel)};
+    require_taken(subject.draft->name, subject.draft->program.header, board);
+  }
+  subject.program.address = image.view().program.address;
   for (const RegionEntry& entry : image.regions()) {
     if (entry.bytes == 0) continue;  // a prompt
     const bool on_board = std::ranges::any_of(
@@ -49,7 +56,6 @@ Subject subject_of(const MappedImage& image, const Board& board) {
     }
     subject.regions.push_back({entry.kind, entry.name, entry.address, entry.bytes, entry.file_bytes != 0});
     subject.used_bytes += entry.bytes;
-    if (entry.kind == RegionKind::kProgram) subject.program.address = entry.address;
     if (entry.on_card())
       subject.program.card_row_bytes = embedding_row_bytes(header.model.embedding, header.model.dim);
   }
@@ -63,6 +69,7 @@ Subject subject_of(const ModelDescription& model, const Board& board, const Plan
       .name = model.name,
       .program = {build_program(model, plan.addresses), plan.region(RegionKind::kProgram).address, model.name,
                   options.embedding_on_card ? embedding_row_bytes(options.embedding, model.dim) : 0},
+      .draft = {},
       .streamed_weights = brim::streamed_weights(model),
       .regions = plan.regions,
       .capacity_bytes = plan.capacity_bytes,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace brim::sim {
 struct Subject {
   std::string name;
   LoadedProgram program;
-  uint64_t streamed_weights = 0;  // of a token: all matrices and lm_head
+  std::optional<LoadedProgram> draft;  // of the image's draft model
+  uint64_t streamed_weights = 0;       // of a token: all matrices and lm_head
   std::vector<PlannedRegion> regions;
   uint64_t capacity_bytes = 0;
   uint64_t used_bytes = 0;

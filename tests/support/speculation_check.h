@@ -8,6 +8,7 @@
 
 #include "engine/executor.h"
 #include "numerics/split_mix.h"
+#include "runtime/model_drafter.h"
 #include "runtime/ngram_drafter.h"
 #include "runtime/session.h"
 #include "tests/support/byte_tokenizer.h"
@@ -23,6 +24,7 @@ class StoppedClock final : public PassClock {
 
 struct SpeculationTotals {
   uint64_t tokens = 0, passes = 0, drafted = 0, accepted = 0;
+  uint64_t by_model = 0;  // of those accepted
 };
 
 // Another choice of options for each of six seeds, so that every stage is among them.
@@ -64,8 +66,8 @@ inline SamplerOptions varied_options(uint32_t seed, float temperature) {
 }
 
 // For each of `prompts` seeds and each temperature: a prompt, two answers of `tokens`, and the ids and end of
-// both with lookup and without it. Prompts repeat some of their tokens, so that there is something to look
-// up.
+// both with lookup and without it, and, where the executor has a draft model, with that and with both.
+// Prompts repeat some of their tokens, so that there is something to look up.
 inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t prompts, uint32_t tokens) {
   const std::vector<uint8_t> blob = build_tokenizer_from_arrays(byte_tokenizer(259));
   Tokenizer tokenizer;
@@ -82,13 +84,7 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
     const std::vector<uint32_t> more = {prompt[1], prompt[2]};
     for (const float temperature : {0.0f, 0.7f, 1.3f}) {
       const SamplerOptions sampling = varied_options(seed, temperature);
-      std::vector<std::vector<uint32_t>> texts;
-      std::vector<StopReason> reasons;
-      std::vector<uint32_t> table(1024);
-      NgramDrafter lookup(table);
-      StoppedClock clock;
-      Speculation speculation(lookup, clock, {.marginal_cost = 0});
-      for (Speculation* with : {static_cast<Speculation*>(nullptr), &speculation}) {
+      const auto decode = [&](Speculation* with) {
         Session session(executor, tokenizer);
         session.speculate(with);
         HostSampler sampler(sampling, tokenizer);
@@ -99,16 +95,32 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
           session.add(more);
           result = session.generate(sampler, {.max_tokens = tokens});
         }
-        texts.emplace_back(session.tokens().begin(), session.tokens().end());
-        reasons.push_back(result.reason);
+        return std::pair(std::vector<uint32_t>(session.tokens().begin(), session.tokens().end()),
+                         result.reason);
+      };
+      const auto plain = decode(nullptr);
+      struct Drafters {
+        bool lookup, model;
+      };
+      for (const auto [with_lookup, with_model] : {Drafters{true, false}, {false, true}, {true, true}}) {
+        if (with_model && executor.draft() == nullptr) continue;
+        std::vector<uint32_t> table(1024);
+        NgramDrafter lookup(table);
+        std::optional<ModelDrafter> model;
+        StoppedClock clock;
+        Speculation speculation(lookup, clock, {.marginal_cost = 0});
+        speculation.enable(0, with_lookup);
+        if (with_model) speculation.add(model.emplace(*executor.draft(), executor.vocabulary()));
+        EXPECT_EQ(decode(&speculation), plain)
+            << "seed " << seed << ", temperature " << temperature << (with_lookup ? ", lookup" : "")
+            << (with_model ? ", draft model" : "");
+        const SpeculationCounts& counts = speculation.counts();
+        totals.tokens += counts.chosen;
+        totals.passes += counts.passes;
+        totals.drafted += counts.drafted;
+        totals.accepted += counts.accepted;
+        if (with_model) totals.by_model += speculation.counts_of(1).accepted;
       }
-      EXPECT_EQ(texts[1], texts[0]) << "seed " << seed << ", temperature " << temperature;
-      EXPECT_EQ(reasons[1], reasons[0]) << "seed " << seed << ", temperature " << temperature;
-      const SpeculationCounts& counts = speculation.counts();
-      totals.tokens += counts.chosen;
-      totals.passes += counts.passes;
-      totals.drafted += counts.drafted;
-      totals.accepted += counts.accepted;
     }
   }
   EXPECT_LT(totals.accepted, totals.drafted) << "no draft was ever wrong";
