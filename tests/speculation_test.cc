@@ -18,16 +18,12 @@ std::unique_ptr<Interpreter> executor_of(const MappedImage& image, std::string_v
 TEST(Speculation, GivesTheTokensOfPlainDecodingOfStories260K) {
   BRIM_NEED_STORIES260K();
   const PackedModel packed(*open_model(stories260k_folder() + "stories260K.bin"), EmbeddingFormat::kQ8, 256);
-  const auto totals =
-      expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 6, 40);
-  EXPECT_GT(totals.accepted, 0u) << "no draft was ever right";
+  expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 6, 40);
 }
 
 TEST(Speculation, GivesTheTokensOfPlainDecodingOfTheDemoModel) {
   const PackedModel packed(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 256);
-  const auto totals =
-      expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 3, 32);
-  EXPECT_GT(totals.accepted, 0u) << "no draft was ever right";
+  expect_equal_with_drafts(*executor_of(packed.image(), available_kernels().front()), 6, 32);
 }
 
 TEST(Speculation, GivesTheTokensOfPlainDecodingOfSmallModels) {
