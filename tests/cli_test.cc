@@ -383,9 +383,70 @@ TEST_F(CliDemo, ASavedTextGoesOnAsIfItHadNeverStopped) {
     EXPECT_NE(with({"run", image_, "-n", "1", "-p", " The end.", "--load", file}).find("The end."),
               std::string::npos);
   }
+  if (BRIM_HAS_RTL) {
+    // Saved by one, loaded by the other.
+    const std::string whole = output({"run", image_, "-p", "Once upon", "-n", "6"});
+    for (const auto& [first, second] : {std::pair("cpu", "rtl"), {"rtl", "reference"}}) {
+      output({"run", image_, "-p", "Once upon", "-n", "3", "--save", file, "--target", first});
+      EXPECT_EQ(output({"run", image_, "-n", "3", "--load", file, "--target", second}), whole);
+    }
+  }
   const ProcessResult other = brim({"run", image_, "-n", "1", "--load", image_});
   expect_failure(other, "is no saved context (wrong magic)");
   expect_failure(brim({"run", image_, "-n", "1", "--load", folder_.path() + "/absent"}), "absent");
+}
+
+TEST_F(CliStories, ABakedTextIsGoneOnFromWithTheSameTextAndWithoutBeingRun) {
+  const std::string baked = folder_.path() + "/baked.brim";
+  const std::string text = "Once upon a time there was a big dog. The dog";
+  EXPECT_NE(output({"bake", image_, "-p", text, "-o", baked}).find("tokens of a text"), std::string::npos);
+  EXPECT_EQ(output({"run", baked, "-n", "16"}), output({"run", image_, "-p", text, "-n", "16"}));
+  // The rest may change the last token of what was baked: " l" is part of another one.
+  for (const char* rest : {" liked to", "s", " and the cat"}) {
+    const json alone = json_of({"run", image_, "-p", text + rest, "-n", "16", "--json"});
+    const json behind = json_of({"run", baked, "-p", rest, "-n", "16", "--json"});
+    EXPECT_EQ(behind["token_ids"], alone["token_ids"]);
+    EXPECT_EQ(behind["text"], alone["text"]);
+    EXPECT_LE(behind["prompt_tokens_run"], 6) << alone["prompt_tokens_run"];
+  }
+  EXPECT_EQ(output({"run", baked, "-n", "6", "--target", "reference"}),
+            output({"run", image_, "-p", text, "-n", "6"}));
+  if (BRIM_HAS_RTL) {
+    EXPECT_EQ(output({"run", baked, "-n", "2", "--target", "rtl"}),
+              output({"run", image_, "-p", text, "-n", "2"}));
+  }
+  const json report = json_of({"inspect", baked, "--json"});
+  EXPECT_EQ(report["prompt"]["text"], text);
+  EXPECT_EQ(report["prompt"]["kind"], "text");
+  EXPECT_NE(output({"inspect", baked}).find("tokens of a text, run already: Once upon"), std::string::npos);
+  EXPECT_NE(output({"export", baked, folder_.path() + "/sdkv"}).find("brimkv.img"), std::string::npos);
+  output({"verify", baked});
+  const ProcessResult chat = brim({"run", baked, "--chat", "-n", "3"}, "Lily\n");
+  EXPECT_NE(chat.err.find("is not used"), std::string::npos) << chat.err;
+  EXPECT_EQ(chat.out, output({"run", image_, "--chat", "-n", "3"}, "Lily\n"));
+}
+
+TEST_F(CliStories, ABakedSystemPromptOpensEveryConversation) {
+  const std::string baked = folder_.path() + "/baked.brim";
+  const std::string system = "Lily is a girl who has a red ball and a big dog.";
+  output({"bake", image_, "--system", system, "-o", baked});
+  EXPECT_EQ(json_of({"inspect", baked, "--json"})["prompt"]["kind"], "system prompt");
+  const std::string turns = "Lily\nBen\n/reset\nBen\n";
+  EXPECT_EQ(output({"run", baked, "--chat", "-n", "7"}, turns),
+            output({"run", image_, "--chat", "--system", system, "-n", "7"}, turns));
+  // One turn's tokens are all that is run, also behind a self check.
+  for (const char* before : {"", "/selfcheck\n", "Ben\n/reset\n"}) {
+    const std::string stats =
+        output({"run", baked, "--chat", "-n", "3"}, before + std::string("Lily\n/stats\n"));
+    const size_t prompt = stats.find("prompt       ");
+    ASSERT_NE(prompt, std::string::npos) << stats;
+    EXPECT_LE(std::stoi(stats.substr(prompt + 13)), 5) << stats;
+  }
+  expect_failure(brim({"bake", image_, "--system", std::string(4000, 'x'), "-o", baked}),
+                 "tokens, and the context");
+  EXPECT_EQ(brim({"bake", image_, "-o", baked}).exit_code, 2);
+  EXPECT_EQ(brim({"bake", image_, "-p", "x", "--system", "y", "-o", baked}).exit_code, 2);
+  expect_failure(brim({"board", baked, "--no-card"}), "its baked prompt is read from the card");
 }
 
 TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {
@@ -657,6 +718,28 @@ TEST_F(CliStories, AFullContextKeepsTheTextAndSaysWhatToDo) {
   EXPECT_NE(result.err.find("context of 64 tokens is full"), std::string::npos) << result.err;
   EXPECT_GT(result.out.size(), 100u);
   EXPECT_EQ(json_of({"run", small, "-n", "500", "--json"})["stop_reason"], "context full");
+
+  // Or goes on, with its first tokens and the newer half of the others.
+  const json shifted =
+      json_of({"run", small, "-p", "Once upon a time", "-n", "150", "--context-shift", "--json"});
+  EXPECT_GE(shifted["generated_tokens"], 60) << "the model may end its story";
+  const uint64_t shifts = shifted["context_shifts"];
+  EXPECT_EQ(shifted["tokens_dropped"], shifts * 30);
+  EXPECT_EQ(shifted["tokens_run_again"], shifts * (65 - 30 - 4 - 1));
+  EXPECT_EQ(json_of({"run", small, "-p", "Once upon a time", "-n", "150", "--context-shift", "--spec-type",
+                     "none", "--target", "reference", "--json"})["token_ids"],
+            shifted["token_ids"]);
+  const std::string context = folder_.path() + "/shifted";
+  const Arguments half = {"run", small, "-n", "75", "--context-shift"};
+  const auto with = [&](Arguments arguments, const Arguments& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const ProcessResult first = brim(with(half, {"-p", "Once upon a time", "--save", context}));
+  EXPECT_NE(first.err.find("were run again"), std::string::npos) << first.err;
+  const json rest = json_of(with(half, {"--load", context, "--json"}));
+  const std::string whole = shifted["text"], last = rest["generated_text"];
+  EXPECT_TRUE(whole.ends_with(last)) << whole << " / " << last;
 
   std::string long_prompt;
   for (int i = 0; i < 50; ++i) long_prompt += "a big dog ";

@@ -172,6 +172,10 @@ void run_board(const Options& options) {
     if (image.view().embedding.on_card() && (options.preload || options.no_card)) {
       throw Error(image.path() + ": its embedding is read from the card; leave out --preload and --no-card");
     }
+    if (image.view().prompt != nullptr && (options.preload || options.no_card)) {
+      throw Error(image.path() +
+                  ": its baked prompt is read from the card; leave out --preload and --no-card");
+    }
     board_name = image.header().board;
     if (options.preload) load_image(image, ddr, progress_bar("filling memory"));
     if (!options.preload && !options.no_card) {

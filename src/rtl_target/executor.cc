@@ -10,6 +10,7 @@
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "isa/damage.h"
+#include "isa/kv_ranges.h"
 #include "isa/pass_limits.h"
 #include "rtl_target/does_not_fit.h"
 
@@ -52,6 +53,13 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
     throw DoesNotFit(error.what());
   }
   throw DoesNotFit(image.path() + ": no pass of the accelerator fits; pack with a smaller --context");
+}
+
+std::vector<std::span<uint8_t>> RtlExecutor::cache_memory(uint32_t /*cache*/, uint32_t positions) {
+  std::vector<std::span<uint8_t>> parts;
+  for (const AddressRange& range : kv_ranges(main_.program, positions))
+    parts.emplace_back(memory_.write(range.base, range.bytes), range.bytes);
+  return parts;
 }
 
 void RtlExecutor::fill_cache() {
