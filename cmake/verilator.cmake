@@ -19,14 +19,14 @@ else()
   message(STATUS "verilator not found: the tests of rtl/ are skipped (Debian: apt install verilator)")
 endif()
 
-# brim_verilate(NAME SOURCES file.sv... [PARAMETERS -GX=1...] [FAST] [NO_TOGGLES]): library NAME with class VNAME of
+# brim_verilate(NAME SOURCES file.sv... [PARAMETERS -GX=1...] [FAST] [NO_TOGGLES] [NO_COVERAGE]): library NAME with class VNAME of
 # the module that the last source holds; names are of rtl/, brim_pkg.sv comes first by itself. FAST: compiled for long runs in a shared
 # library, without assertions, registers start as zeros. NO_TOGGLES: coverage of lines and functional points only, as
-# another testbench has the toggles of the same modules.
+# another testbench has the toggles of the same modules. NO_COVERAGE: none, as the module is not the one that its name says.
 function(brim_verilate name)
   set(leaves "")
   set(points "")
-  cmake_parse_arguments(ARG "FAST;NO_TOGGLES" "" "SOURCES;PARAMETERS" ${ARGN})
+  cmake_parse_arguments(ARG "FAST;NO_TOGGLES;NO_COVERAGE" "" "SOURCES;PARAMETERS" ${ARGN})
   set(flags --x-assign unique --assert)
   set(optimise -O1)
   if(ARG_FAST)
@@ -36,7 +36,7 @@ function(brim_verilate name)
   list(GET ARG_SOURCES -1 top_file)
   get_filename_component(top ${top_file} NAME_WE)
   list(TRANSFORM ARG_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/rtl/ REGEX "^[^/]")
-  if(BRIM_RTL_COVERAGE AND NOT ARG_FAST)
+  if(BRIM_RTL_COVERAGE AND NOT ARG_FAST AND NOT ARG_NO_COVERAGE)
     brim_functional_points(points "${ARG_SOURCES}")
     # Read before the sources.
     if(ARG_SOURCES MATCHES "/vpu_lane[.]sv")

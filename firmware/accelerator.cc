@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crc32c.h"
 #include "firmware/board.h"
 #include "firmware/cache.h"
 #include "firmware/console.h"
@@ -129,8 +130,15 @@ PassLogits Accelerator::run(const Model& model, const Pass& pass, const Pass& as
     block.write(registers::kControl, registers::kStart);
     if (rows_used && repairs == 0) rows_->prepare(pass.next);
     if (!wait_for_end(board::kPassSeconds)) return fail(pass, nullptr);
-    const accelerator::Outcome outcome = accelerator::read_outcome(block);
-    if (outcome.done) break;
+    accelerator::Outcome outcome = accelerator::read_outcome(block);
+    if (outcome.done) {
+      const uint32_t damaged = damaged_logits(model, pass);
+      if (damaged == tokens) break;
+      outcome = {.code = registers::ErrorCode::kDamaged,
+                 .address = static_cast<uint32_t>(
+                     reinterpret_cast<uint64_t>(model.logits_row(damaged).data()) / kBeatBytes),
+                 .region = RegionKind::kLogits};
+    }
     if (outcome.code != registers::ErrorCode::kDamaged || repairs == kMostRepairs)
       return fail(pass, &outcome);
     const uint64_t address = outcome.byte_address();
@@ -138,7 +146,11 @@ PassLogits Accelerator::run(const Model& model, const Pass& pass, const Pass& as
       report_stuck(address);
       return fail(pass, &outcome);
     }
-    if (!reset() || !repairs_.repair(outcome.region, address)) return fail(pass, &outcome);
+    if (outcome.region == RegionKind::kLogits) {
+      repairs_.logits_are_computed_again(address);
+    } else if (!reset() || !repairs_.repair(outcome.region, address)) {
+      return fail(pass, &outcome);
+    }
     repaired[repairs++] = address;
   }
   const EmbeddingRows::Counts read = rows_->take_counts();
@@ -152,10 +164,23 @@ PassLogits Accelerator::run(const Model& model, const Pass& pass, const Pass& as
   const auto first = model.logits_row(pass.first_logits);
   const float* const end = model.logits_row(tokens - 1).data() + model.program->vocabulary;
   const auto bytes = reinterpret_cast<uint64_t>(end) - reinterpret_cast<uint64_t>(first.data());
-  // The processor may have read these rows ahead on its own account while the accelerator wrote them.
-  flush_cache(first.data(), bytes);
   constexpr uint64_t kFloatsPerBeat = kBeatBytes / sizeof(float);
   return {{first.data(), bytes / sizeof(float)}, model.program->logits_stride * kFloatsPerBeat};
+}
+
+// The first token whose logits are not those that the accelerator has computed; the pass's tokens if there is
+// none.
+uint32_t Accelerator::damaged_logits(const Model& model, const Pass& pass) {
+  const auto tokens = static_cast<uint32_t>(pass.tokens.size());
+  for (uint32_t t = pass.first_logits; t < tokens; ++t) {
+    const std::span<const float> row = model.logits_row(t);
+    // The processor may have read these rows ahead on its own account while the accelerator wrote them.
+    flush_cache(row.data(), row.size_bytes());
+    if (facts_.checks_logits() &&
+        crc32c(row.data(), row.size_bytes()) != accelerator::read_logits_crc(block, t))
+      return t;
+  }
+  return tokens;
 }
 
 bool Accelerator::reset() {

@@ -93,6 +93,7 @@ class Accelerator final : public PassRunner {
   PassLogits run(const Model& model, const Pass& pass, const Pass& as_slots);
   bool wait_for_end(double seconds);
   bool reset();
+  uint32_t damaged_logits(const Model& model, const Pass& pass);
   PassLogits fail(const Pass& pass, const accelerator::Outcome* outcome);
 
   Model main_;

@@ -28,7 +28,7 @@ namespace brim {
 namespace {
 
 constexpr uint32_t kLineBytes = 2048;
-constexpr uint32_t kMarkupBytes = 2048;         // for what the chat table puts round a turn
+constexpr uint32_t kMarkupBytes = 4096;  // for what the chat table puts round turns, and a system prompt
 constexpr uint32_t kScratchBytes = 480 * 1024;  // LLaMA-2's tokenizer takes some 150 bytes per byte of text
 constexpr uint32_t kMostTokens = 32768;         // of a conversation
 constexpr uint32_t kTextBytes = 2048;           // of one token, and what may be the beginning of a stop text
@@ -62,6 +62,7 @@ class RegionSampler {
   }
   void forget() { count_ = 0; }
   void accept(uint32_t) { ++count_; }
+  void drop(uint32_t, uint32_t count) { count_ -= count; }
   bool needs_scratch() const { return sampler_.needs_scratch(); }
   const SamplerOptions& options() const { return sampler_.options(); }
 
@@ -76,15 +77,18 @@ class RegionSampler {
 
 class Chat {
  public:
-  Chat(Accelerator& accelerator, const Tokenizer& tokenizer, const ImageHeader& image)
+  Chat(Accelerator& accelerator, const Tokenizer& tokenizer, const ImageHeader& image,
+       const BakedPrompt& prompt)
       : accelerator_(accelerator),
         image_(image),
+        system_(prompt.system()),
         scrubber_(image, accelerator.repairs()),
         tokenizer_(tokenizer),
         conversation_(accelerator, tokenizer, tokens),
         sampler_(settings_.sampler, accelerator, tokenizer),
         lookup_(ngrams),
         speculation_(lookup_, clock_, {.marginal_cost = kMarginalCost}) {
+    conversation_.know(prompt.tokens());
     if (PassRunner* const draft = accelerator.draft())
       speculation_.add(model_.emplace(*draft, accelerator.vocabulary()));
     speculate();
@@ -92,8 +96,7 @@ class Chat {
 
   // The most bytes of a line for which there is scratch.
   bool prepare() {
-    const ChatTurn turn = {ChatRole::kUser, {}};
-    const uint64_t markup = chat_text_bytes(tokenizer_.chat_table(), {&turn, 1});
+    const uint64_t markup = chat_text_bytes(tokenizer_.chat_table(), turns({}, true));
     while (line_bytes_ > 0 && (line_bytes_ + markup > sizeof(chat_text) ||
                                tokenizer_.scratch_bytes(line_bytes_ + markup) > kScratchBytes))
       --line_bytes_;
@@ -142,6 +145,13 @@ class Chat {
   }
 
  private:
+  // What the user says, behind the system prompt, if there is one, where it is the first.
+  std::span<const ChatTurn> turns(std::string_view user, bool first) {
+    turns_[0] = {ChatRole::kSystem, system_};
+    turns_[1] = {ChatRole::kUser, user};
+    return std::span(turns_).subspan(first && !system_.empty() ? 0 : 1);
+  }
+
   // False: the chat is over.
   bool take(std::string_view line) {
     char room[kChatMessageBytes];
@@ -167,6 +177,10 @@ class Chat {
         return true;
       case ChatAction::kSpec:
         change_spec(read.text);
+        return true;
+      case ChatAction::kShift:
+        conversation_.shift_context(settings_.context_shift);
+        print(read.text, "\n");
         return true;
       case ChatAction::kHelp:
         write_help([](std::string_view help) { print(help, "\n"); });
@@ -224,9 +238,7 @@ class Chat {
     tokens_since_check_ = 0;
     const Work work = accelerator_.work();
     if (!self_test(accelerator_, image_.known_pass)) return false;
-    const uint32_t spoilt = std::min(image_.known_pass.tokens, conversation_.position());
-    const bool whole = run_passes(accelerator_, conversation_.tokens().first(spoilt), 0, spoilt,
-                                  [](size_t, std::span<const float>) {});
+    const bool whole = conversation_.run_again(image_.known_pass.tokens);
     accelerator_.set_work(work);
     return whole;
   }
@@ -234,8 +246,8 @@ class Chat {
   void refuse(std::string_view what) { print("Error: ", what, ".\n"); }
 
   void answer(std::string_view line) {
-    const ChatTurn user = {ChatRole::kUser, line};
-    switch (conversation_.add_turns({&user, 1}, {chat_text, encode_scratch})) {
+    switch (
+        conversation_.add_turns(turns(line, conversation_.tokens().empty()), {chat_text, encode_scratch})) {
       case Conversation::Added::kYes:
         break;
       case Conversation::Added::kTextTooLong:
@@ -243,7 +255,8 @@ class Chat {
       case Conversation::Added::kContextFull:
         print("Error: the context of ", conversation_.context(),
               " tokens is full: ", conversation_.position(),
-              " are used, and the line does not fit. /reset begins a new conversation.\n");
+              " are used, and the line does not fit. /reset begins a new conversation, /shift on drops the "
+              "older half of this one.\n");
         return;
     }
 
@@ -258,6 +271,7 @@ class Chat {
 
     AnswerText text(StreamDecoder(tokenizer_), settings_.sampler.stop);
     speculation_.clear_counts();
+    const Conversation::ShiftCounts shifts = conversation_.shift_counts();
     const uint32_t before = conversation_.position();
     const uint64_t passes = conversation_.passes();
     const double decode_start = seconds_now();
@@ -266,15 +280,21 @@ class Chat {
       return !text.stopped() && !console::take_interrupt();
     });
     decode_seconds_ = seconds_now() - decode_start;
-    decoded_tokens_ = conversation_.position() - before;
+    const Conversation::ShiftCounts& shifted = conversation_.shift_counts();
+    decoded_tokens_ =
+        static_cast<uint32_t>(conversation_.position() + shifted.dropped - shifts.dropped - before);
     tokens_since_check_ += decoded_tokens_;
     passes_ = conversation_.passes() - passes;
     print(text.finish(token_text), "\n");
     if (reason == StopReason::kInterrupted && !text.stopped()) print("[stopped]\n");
     if (reason == StopReason::kLimit) print("[", settings_.max_tokens, " tokens; /tokens sets the limit]\n");
+    if (shifted.shifts > shifts.shifts) {
+      print("[the context was full: ", shifted.dropped - shifts.dropped, " tokens are dropped, ",
+            shifted.run_again - shifts.run_again, " were run again]\n");
+    }
     if (reason == StopReason::kContextFull) {
       print("[the context of ", conversation_.context(),
-            " tokens is full; /reset begins a new conversation]\n");
+            " tokens is full; /reset begins a new conversation, /shift on drops the older half]\n");
     }
   }
 
@@ -329,6 +349,8 @@ class Chat {
 
   Accelerator& accelerator_;
   const ImageHeader& image_;
+  const std::string_view system_;
+  ChatTurn turns_[2];
   Scrubber scrubber_;
   const Tokenizer& tokenizer_;
   Conversation conversation_;
@@ -351,7 +373,7 @@ class Chat {
 
 }  // namespace
 
-bool chat(Accelerator& accelerator, const ImageHeader& image) {
+bool chat(Accelerator& accelerator, const ImageHeader& image, const BakedPrompt& prompt) {
   const RegionEntry* region = ImageView(image).tokenizer;
   if (region == nullptr) {
     print("Error: the image holds no tokenizer. Pack with --tokenizer FILE.\n");
@@ -368,9 +390,10 @@ bool chat(Accelerator& accelerator, const ImageHeader& image) {
           accelerator.vocabulary(), ". Pack with the model's own --tokenizer.\n");
     return false;
   }
-  Chat session(accelerator, tokenizer, image);
+  Chat session(accelerator, tokenizer, image, prompt);
   if (!session.prepare()) {
-    print("Error: this tokenizer needs more memory than the firmware has.\n");
+    print("Error: this tokenizer", prompt.system().empty() ? "" : " with this system prompt",
+          " needs more memory than the firmware has.\n");
     return false;
   }
   session.run();

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "firmware/accelerator.h"
+#include "firmware/baked_prompt.h"
 #include "image/header.h"
 
 namespace brim {
 
 // Holds a conversation until the user ends it. False, with what is wrong on the console, if it cannot begin.
-bool chat(Accelerator& accelerator, const ImageHeader& image);
+// `prompt` stands in the KV cache.
+bool chat(Accelerator& accelerator, const ImageHeader& image, const BakedPrompt& prompt);
 
 }  // namespace brim

@@ -72,6 +72,7 @@ bool memory_suffices(const ImageHeader& header) {
   }
   for (uint32_t i = 0; i < header.region_count; ++i) {
     const RegionEntry& region = header.regions[i];
+    if (region.bytes == 0) continue;  // a prompt
     if (region.address < board::kReserved.base + board::kReserved.bytes &&
         region.address + region.bytes > board::kReserved.base) {
       print("Error: region ", std::string_view(region.name), " stands where the PMU firmware is, from ",
@@ -313,11 +314,14 @@ const ImageHeader* load_image(EmbeddingRows& rows) {
   }
   for (uint32_t i = 0; i < header->region_count; ++i) {
     const RegionEntry& region = header->regions[i];
-    if (!region.has_content() && region.kind != RegionKind::kReserved) clear_region(region);
+    if (!region.has_content() && region.kind != RegionKind::kReserved && region.bytes > 0)
+      clear_region(region);
   }
   if (!rows.attach(*header, image_found ? &volume : nullptr)) return nullptr;
   return reinterpret_cast<const ImageHeader*>(ImageView(*header).header.address);
 }
+
+Fat32* card_with_image() { return slot().image_found ? &slot().volume : nullptr; }
 
 bool read_again(const ImageHeader& image, const RegionEntry& region, uint64_t address, uint64_t bytes) {
   if (!slot().image_found) {

@@ -13,6 +13,9 @@ namespace brim {
 // `rows` gets to know where those of an embedding on the card are.
 const ImageHeader* load_image(EmbeddingRows& rows);
 
+// Null where the image did not come from a card.
+Fat32* card_with_image();
+
 // Reads [address, address + bytes) of the image from the card into memory again: whole pages of `region`,
 // which has content. The lines are left in the processor's cache. False, saying why on the console, where the
 // card is not there or does not hold this image any more.

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "firmware/accelerator.h"
+#include "firmware/baked_prompt.h"
 #include "firmware/board.h"
 #include "firmware/chat.h"
 #include "firmware/console.h"
@@ -37,8 +38,10 @@ extern "C" [[noreturn]] void firmware_main() {
 
   static Accelerator accelerator;
   static EmbeddingRows rows;
+  static BakedPrompt prompt;
   const ImageHeader* image = load_image(rows);
   const bool talked = image != nullptr && accelerator.attach(*image, rows) &&
-                      self_test(accelerator, image->known_pass) && chat(accelerator, *image);
+                      self_test(accelerator, image->known_pass) && prompt.load(*image, card_with_image()) &&
+                      chat(accelerator, *image, prompt);
   halt(!talked);
 }

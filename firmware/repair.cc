@@ -70,4 +70,10 @@ bool Repairs::repair(RegionKind kind, uint64_t address) {
   return true;
 }
 
+void Repairs::logits_are_computed_again(uint64_t address) {
+  ++count_;
+  last_ = address;
+  print("\n[logits is damaged at ", Hex{address}, ": the pass is run again]\n");
+}
+
 }  // namespace brim

@@ -16,6 +16,9 @@ class Repairs {
   // it where it stands. What happened is on the console; false if it is as damaged as before.
   bool repair(RegionKind kind, uint64_t address);
 
+  // Logits are on no card: the pass gives them once more.
+  void logits_are_computed_again(uint64_t address);
+
   uint32_t count() const { return count_; }
   uint64_t last() const { return last_; }  // address
 

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace brim::server;
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
-  constexpr uint8_t kEndpoints = 3, kFormats = 6;
+  constexpr uint8_t kEndpoints = 3, kFormats = 1 + static_cast<uint8_t>(CallFormat::kDeepSeek);
   const uint8_t choice = data[0] % (kEndpoints + kFormats);
   if (choice < kEndpoints) {
     try {

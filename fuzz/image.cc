@@ -1,6 +1,6 @@
-// DDR images: header, region table, program.
+// DDR images: header, region table, program, prompt.
 #include "base/error.h"
-#include "image/mapped_image.h"
+#include "image/baked_prompt.h"
 #include "memory_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -8,6 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const brim::MappedImage image(file.path());
     for (uint16_t model = 0; model < image.header().models(); ++model) image.program(model);
+    brim::baked_prompt(image);
     image.verify();
   } catch (const brim::Error&) {
   }

@@ -135,6 +135,7 @@ module brim_top #(
   wire [3:0] error_region;
   wire [31:0] error_address, watchdog, program_address, position, tokens, first_logits;
   wire [511:0] token_ids, counts;
+  wire [32*TOKENS-1:0] logits_crcs;
   registers #(.TOKENS(TOKENS), .SCORE_BYTES(SCORE_BYTES), .CONTEXT(CONTEXT), .CLOCK_KHZ(CLOCK_KHZ)) u_registers (
       .clk_i(aclk), .rst_ni(aresetn),
       .awaddr_i(s_axi_awaddr), .awvalid_i(s_axi_awvalid), .awready_o(s_axi_awready),
@@ -145,7 +146,7 @@ module brim_top #(
       .start_o(start), .soft_reset_o(soft_reset), .control_i(control), .status_i(status),
       .error_code_i(error_code), .error_address_i(error_address),
       .error_region_i(error_region), .ended_i(ended), .watchdog_o(watchdog), .program_o(program_address), .position_o(position), .tokens_o(tokens), .first_logits_o(first_logits),
-      .token_ids_o(token_ids), .counters_i(counts), .interrupt_o(interrupt));
+      .token_ids_o(token_ids), .counters_i(counts), .logits_crcs_i(512'(logits_crcs)), .interrupt_o(interrupt));
 
   wire beat_valid, beat_ready, stream_empty, no_more, blocked, port_idle;
   wire stall_activation, stall_result, stall_softmax, stall_scores;
@@ -320,7 +321,7 @@ module brim_top #(
       .vpu_generation_i(vpu_generation), .spu_valid_i(spu_valid), .spu_ready_o(spu_ready),
       .spu_instruction_i(spu_instruction), .spu_generation_i(spu_generation), .write_valid_o(write_valid),
       .write_ready_i(write_ready), .write_address_o(write_address), .write_data_o(write_data),
-      .write_strobe_o(write_strobe), .expert_valid_o(expert_valid), .expert_ready_i(expert_ready),
+      .write_strobe_o(write_strobe), .logits_crcs_o(logits_crcs), .expert_valid_o(expert_valid), .expert_ready_i(expert_ready),
       .expert_end_o(expert_end), .expert_o(expert), .idle_o(compute_idle), .overflow_o(overflow),
       .damage_o(damage), .damage_load_o(damage_load), .damage_address_o(damage_address),
       .stall_activation_o(stall_activation), .stall_result_o(stall_result), .stall_softmax_o(stall_softmax),

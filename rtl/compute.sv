@@ -34,6 +34,8 @@ module compute #(
     output wire [511:0] write_data_o,
     output wire [ 63:0] write_strobe_o,
 
+    output wire [32*TOKENS-1:0] logits_crcs_o,  // of the last pass, token by token
+
     // Experts that a token of the pass has chosen, ascending, and an end behind them; after each `route`.
     output wire       expert_valid_o,
     input  wire       expert_ready_i,
@@ -126,7 +128,7 @@ module compute #(
       .exponent_address_i(exponent_address), .exponent_data_o(exponent_data), .local_address_i(local_address),
       .local_data_o(local_data), .local_scale_address_i(local_scale_address), .local_scale_o(local_scale),
       .generations_o(generations), .blocks_o(blocks), .q_generation_o(q_generation), .q_heads_o(q_heads),
-      .expert_valid_o, .expert_ready_i, .expert_end_o, .expert_o, .write_valid_o, .write_ready_i, .write_address_o, .write_data_o, .write_strobe_o, .idle_o(spu_idle),
+      .expert_valid_o, .expert_ready_i, .expert_end_o, .expert_o, .write_valid_o, .write_ready_i, .write_address_o, .write_data_o, .write_strobe_o, .logits_crcs_o, .idle_o(spu_idle),
       .overflow_o);
 
   assign idle_o = vpu_idle && spu_idle;

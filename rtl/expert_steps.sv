@@ -50,13 +50,17 @@ module expert_steps (
   brim_pkg::instruction_t instruction;
   assign instruction = instruction_i;
   always_comb begin
-    keep.opcode = state_q == PROGRAM ? brim_pkg::OP_STREAM : instruction.opcode;
-    keep.flags  = instruction.flags;
-    keep.buffer = instruction.buffer;
-    keep.shape  = instruction.shape;
-    keep.rows   = instruction.rows;
-    keep.count  = instruction.count;
-    keep.groups = instruction.groups;
+    keep        = '0;
+    keep.opcode = brim_pkg::OP_STREAM;
+    if (state_q == KEEP) begin
+      keep.opcode = instruction.opcode;
+      keep.flags  = instruction.flags;
+      keep.buffer = instruction.buffer;
+      keep.shape  = instruction.shape;
+      keep.rows   = instruction.rows;
+      keep.count  = instruction.count;
+      keep.groups = instruction.groups;
+    end
   end
 
   // Where the expert's run of chunks starts: a product, one DSP48E2. Strides are below 2^26, as memory holds no more

@@ -92,7 +92,7 @@ void register_map() {
   integer("TOKEN_IDS", registers::kTokenIds);
   word("ID_VALUE", 32, registers::kIdValue);
   word("VERSION_VALUE", 32, registers::kVersionValue);
-  word("CAPABILITIES_VALUE", 32, registers::kHasStallCounters);
+  word("CAPABILITIES_VALUE", 32, registers::kHasStallCounters | registers::kHasLogitsCrc);
   integer("CONTROL_START_BIT", std::countr_zero(registers::kStart));
   integer("CONTROL_SOFT_RESET_BIT", std::countr_zero(registers::kSoftReset));
   integer("STATUS_DONE_BIT", std::countr_zero(registers::kDone));

@@ -7,6 +7,7 @@ module instruction_check (
     input  wire                        enable_i,
     input  wire control_pkg::limits_t  limits_i,
     input  wire brim_pkg::instruction_t instruction_i,
+    input  wire                        step_i,   // of the instruction that the second stage holds: a step of an expert
     output wire                        bad_o
 );
   localparam logic [16:0] End = 17'(brim_pkg::PARAMETER_BEATS);
@@ -33,7 +34,7 @@ module instruction_check (
   logic [18:0] row_blocks_q;
   logic [6:0] pages_q;
 
-  // A row's groups, of each plane if there are two; hidden may be that of an expert.
+  // A row's groups, of each plane if there are two; a step of an expert has a hidden of its own.
   wire [6:0] groups = in.buffer[1] ? limits.hidden_groups : in.buffer[0] ? limits.attention_groups :
       limits.normed_groups;
   wire [6:0] expert_groups = in.buffer[1] ? limits.expert_groups : groups;
@@ -49,12 +50,10 @@ module instruction_check (
     wrong[brim_pkg::BOUND_QUERY_HEAD]       = in.head >= limits.heads;
     wrong[brim_pkg::BOUND_KV_HEAD]          = in.head >= limits.kv_heads;
     wrong[brim_pkg::BOUND_INPUT_BUFFER]     = in.buffer > brim_pkg::BUFFER_HIDDEN;
-    wrong[brim_pkg::BOUND_INPUT_GROUPS]     = (two_planes && in.groups[0]) ||
-        (plane_groups != 16'(groups) && plane_groups != 16'(expert_groups));
+    wrong[brim_pkg::BOUND_INPUT_GROUPS]     = two_planes && in.groups[0];
     wrong[brim_pkg::BOUND_PAGE_SHAPE]       = in.shape != shape;
     wrong[brim_pkg::BOUND_MATRIX_ROWS]      = in.rows[RowBits-1:0] == '0 || in.rows[31:RowBits] != '0;
     wrong[brim_pkg::BOUND_DIM_ROWS]         = in.rows != limits.dim;
-    wrong[brim_pkg::BOUND_HIDDEN_ROWS]      = in.rows != limits.hidden_rows && in.rows != limits.expert_hidden_rows;
     wrong[brim_pkg::BOUND_EXPERT_ROWS]      = in.rows != 32'(limits.experts) || limits.experts == '0;
     wrong[brim_pkg::BOUND_EXPERT_BODY]      = in.count != 32'(brim_pkg::EXPERT_STEPS);
     wrong[brim_pkg::BOUND_VOCABULARY_ROWS]  = in.rows != limits.vocabulary;
@@ -64,6 +63,17 @@ module instruction_check (
     // That there are not too many shows in the end of the load.
     wrong[brim_pkg::BOUND_LOAD_BEATS]       = in.count[31:16] != '0 || in.count[15:0] == '0;
   end
+
+  // Sizes that depend on where it stands: elsewhere, and as a step of an expert.
+  wire has_groups = has[brim_pkg::BOUND_INPUT_GROUPS];
+  wire has_rows = has[brim_pkg::BOUND_HIDDEN_ROWS];
+  logic wrong_size_q, wrong_step_size_q;
+  always_ff @(posedge clk_i)
+    if (enable_i) begin
+      wrong_size_q      <= (has_groups && plane_groups != 16'(groups)) || (has_rows && in.rows != limits.hidden_rows);
+      wrong_step_size_q <= (has_groups && plane_groups != 16'(expert_groups)) ||
+          (has_rows && in.rows != limits.expert_hidden_rows);
+    end
 
   logic [brim_pkg::BOUNDS-1:0] has_q, wrong_q;
   logic [31:0] count_q;
@@ -92,7 +102,7 @@ module instruction_check (
   end
   logic [25:0] matrix_pages_q;
   logic [31:0] count2_q;
-  logic matrix_q, bad_q, bad_in_p_q;
+  logic matrix_q, bad_q, bad_in_p_q, bad_size_q, bad_step_size_q;
   always_ff @(posedge clk_i)
     if (enable_i) begin
       matrix_pages_q <= 26'(row_blocks_q) * 26'(pages_q);
@@ -100,11 +110,17 @@ module instruction_check (
       matrix_q       <= has_q[brim_pkg::BOUND_MATRIX_PAGES];
       bad_q          <= !known_q || (has_q & wrong_q) != '0;
       bad_in_p_q     <= (has_q & wrong_in_p) != '0;
+      bad_size_q      <= wrong_size_q;
+      bad_step_size_q <= wrong_step_size_q;
     end
 
   // ------------------------------------------------------------------ third stage
   logic out_q;
-  always_ff @(posedge clk_i) if (enable_i) out_q <= bad_q || bad_in_p_q || (matrix_q && count2_q != 32'(matrix_pages_q));
+  always_ff @(posedge clk_i)
+    if (enable_i) begin
+      out_q <= bad_q || bad_in_p_q || (step_i ? bad_step_size_q : bad_size_q) ||
+          (matrix_q && count2_q != 32'(matrix_pages_q));
+    end
   assign bad_o = out_q;
   wire unused = &{1'b0, in, limits, row_blocks, pages};
 endmodule

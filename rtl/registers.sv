@@ -45,6 +45,7 @@ module registers #(
     output wire [ 31:0] first_logits_o,
     output wire [511:0] token_ids_o,
     input  wire [511:0] counters_i,    // words from offset REG_CYCLES on
+    input  wire [511:0] logits_crcs_i,
 
     output wire interrupt_o
 );
@@ -137,7 +138,7 @@ module registers #(
   logic read_q, rvalid_q;
   logic [11:0] raddress_q;
   logic chosen_q;
-  logic [31:0] single_q, token_id_q, counter_q, rdata_q;
+  logic [31:0] single_q, token_id_q, counter_q, logits_crc_q, rdata_q;
   wire [11:0] read_address = {raddress_q[11:2], 2'b0};
   logic [31:0] single;
   always_comb begin
@@ -171,14 +172,16 @@ module registers #(
     end
     chosen_q <= read_q && !chosen_q && !rvalid_q;
     if (read_q && !chosen_q && !rvalid_q) begin
-      single_q   <= single;
-      token_id_q <= token_ids_q[32*raddress_q[5:2]+:32];
-      counter_q  <= counters_i[32*raddress_q[5:2]+:32];
+      single_q     <= single;
+      token_id_q   <= token_ids_q[32*raddress_q[5:2]+:32];
+      counter_q    <= counters_i[32*raddress_q[5:2]+:32];
+      logits_crc_q <= logits_crcs_i[32*raddress_q[5:2]+:32];
     end
     if (chosen_q) begin
       rvalid_q <= 1'b1;
       rdata_q  <= raddress_q[11:6] == brim_pkg::REG_TOKEN_ID[11:6] ? token_id_q :
-          raddress_q[11:6] == brim_pkg::REG_CYCLES[11:6] ? counter_q : single_q;
+          raddress_q[11:6] == brim_pkg::REG_CYCLES[11:6] ? counter_q :
+          raddress_q[11:6] == brim_pkg::REG_LOGITS_CRC[11:6] ? logits_crc_q : single_q;
     end else if (rready_i && rvalid_q) begin
       rvalid_q <= 1'b0;
       read_q   <= 1'b0;

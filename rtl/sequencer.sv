@@ -69,8 +69,9 @@ module sequencer (
       last_q           <= {last_q[1:0], one_left_q};
     end else if (free) valid_q[2] <= take_step;
     if (advance || take_step) begin
-      third_q    <= take_step ? step : second_q;
-      repeated_q <= take_step;
+      third_q          <= take_step ? step : second_q;
+      third_q.head[15] <= take_step;  // "of an expert" is nothing that a program can say
+      repeated_q       <= take_step;
     end
     if (take) begin
       left_q      <= left_q - 1;
@@ -85,8 +86,9 @@ module sequencer (
     if (!rst_ni || ended_q) valid_q <= '0;
   end
   wire bad;
+  logic [2:0] place_q;  // of the second instruction among the steps behind `experts`, from 1 on; 0 elsewhere
   instruction_check u_check (
-      .clk_i, .enable_i(advance), .limits_i(limits), .instruction_i, .bad_o(bad));
+      .clk_i, .enable_i(advance), .limits_i(limits), .instruction_i, .step_i(place_q != '0), .bad_o(bad));
 
   // ------------------------------------------------------------------ experts
   expert_steps u_steps (
@@ -94,12 +96,12 @@ module sequencer (
       .keeps_o(keeps), .last_o(last_step), .program_o(of_program), .expert_valid_i, .expert_ready_o, .expert_end_i,
       .expert_i, .step_valid_o(step_valid), .step_ready_i(take_step), .step_o(step));
 
-  // The steps stand behind `experts`, and `mix` nowhere else. Of the second instruction: its place among them, from 1
-  // on; 0 elsewhere.
+  // The steps stand behind `experts`, and `mix` nowhere else.
   wire [7:0] second_op = second_q.opcode;
-  logic [2:0] place_q;
-  logic misplaced_q;  // the third one
+  logic misplaced_q;  // the third instruction
   logic [7:0] wanted;
+  wire other_buffer = (place_q == 3'd1 && second_q.buffer != brim_pkg::BUFFER_NORMED) ||
+      (place_q == 3'd3 && second_q.buffer != brim_pkg::BUFFER_HIDDEN);
   always_comb begin
     case (place_q)
       3'd1, 3'd3: wanted = brim_pkg::OP_MATVEC;
@@ -111,7 +113,7 @@ module sequencer (
     if (advance && valid_q[1]) begin
       if (place_q == '0) place_q <= 3'(second_op == brim_pkg::OP_EXPERTS);
       else place_q <= place_q == 3'(brim_pkg::EXPERT_STEPS) ? '0 : place_q + 1;
-      misplaced_q <= place_q == '0 ? second_op == brim_pkg::OP_MIX : second_op != wanted;
+      misplaced_q <= place_q == '0 ? second_op == brim_pkg::OP_MIX : second_op != wanted || other_buffer;
     end
     if (!run_i) place_q <= '0;
   end

@@ -81,6 +81,8 @@ module spu #(
     output wire [511:0] write_data_o,
     output wire [ 63:0] write_strobe_o,
 
+    output wire [32*TOKENS-1:0] logits_crcs_o,  // of the last pass, token by token
+
     output wire idle_o,
     output wire overflow_o
 );
@@ -197,6 +199,7 @@ module spu #(
       start && (op == brim_pkg::OP_EMBED || op == brim_pkg::OP_RESIDUAL || op == brim_pkg::OP_NORM);
   wire start_hidden = start && kind.swiglu;
   wire start_route = start && op == brim_pkg::OP_ROUTE;
+  wire start_logits = start && op == brim_pkg::OP_LOGITS;
   wire start_attention = start && op == brim_pkg::OP_OUTPUT && instruction.head == '0;
   wire start_queries = start && op == brim_pkg::OP_KEY && instruction.head == '0;
   // The elements of the query before have arrived by then.
@@ -375,6 +378,7 @@ module spu #(
         .a16_block_o(a16_block[t]), .a16_vector_o(a16_vector[t]), .a16_block_to_o(a16_block_to[2*t+:2]),
         .attention_block_o(attention_block[t]), .overflow_o(overflow[t]),
         .beat_scale_i(beat_scale), .beat_o(beats[512*t+:512]),
+        .logits_i(start_logits), .logits_crc_o(logits_crcs_o[32*t+:32]),
         .score_we_i, .score_address_i, .score_i(score_i[32*t+:32]),
         .activation_address_i, .activation_data_o(activation_data_o[64*t+:64]),
         .activation_exponent_o(activation_exponent_o[8*t+:8]),

@@ -69,6 +69,10 @@ module spu_lane #(
     input  wire         beat_scale_i,  // take the scale
     output wire [511:0] beat_o,
 
+    // The CRC of the token's logits, which leave in order.
+    input  wire         logits_i,  // they begin
+    output wire [ 31:0] logits_crc_o,
+
     // The VPU's side: scores in, A16 vectors out (RAM cycles after the address).
     input  wire                      score_we_i,
     input  wire [$clog2(SCORES):0]   score_address_i,
@@ -331,6 +335,16 @@ module spu_lane #(
     always_ff @(posedge clk_i) if (beat_scale_i || (to_beat && here)) beat_q[8*i+:8] <= beat_word[8*(i%4)+:8];
   end
   assign beat_o = beat_q;
+
+  logic [31:0] logit_q, logits_crc_q;
+  logic logit_valid_q;
+  always_ff @(posedge clk_i) begin
+    logit_q       <= out;
+    logit_valid_q <= to_beat && !to_byte;
+    if (logits_i) logits_crc_q <= '1;
+    else if (logit_valid_q) logits_crc_q <= brim_pkg::crc_after_word(logits_crc_q ^ logit_q);
+  end
+  assign logits_crc_o = ~logits_crc_q;
 
   // ------------------------------------------------------------------ A16 vectors
   // Attention has a converter of its own, as its blocks fill over several instructions.

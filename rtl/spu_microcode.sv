@@ -29,6 +29,19 @@ module spu_microcode (
     output logic     [23:0] last_o,      // index of the last element
     output logic            single_o     // that is 0
 );
+  // What a micro-operation goes over: the elements of a head, positions, or blocks of so many.
+  typedef enum logic [2:0] {
+    OVER_ONE,
+    OVER_HEAD,
+    OVER_POSITIONS,
+    OVER_BEAT,   // the bytes of a beat
+    OVER_PAIRS,  // gate and up of a block
+    OVER_128,
+    OVER_64,
+    OVER_16
+  } over_t;
+  over_t over;
+
   // Of a block of 128, 64 or 16 elements, or of what is left.
   wire [6:0] last_left = left_i[6:0] - 7'd1;
   wire [6:0] last_of_128 = left_i[23:7] != '0 ? 7'd127 : last_left;
@@ -36,66 +49,57 @@ module spu_microcode (
   wire [3:0] last_of_16 = left_i[23:4] != '0 ? 4'd15 : last_left[3:0];
   wire one_left = left_i == 24'd1;
   always_comb begin
-    micro_o  = '0;
+    micro_o    = '0;
     is_micro_o = 1'b1;
-    last_o   = '0;
-    single_o = 1'b1;
+    over       = OVER_ONE;
     case (step_i)
       spu_pkg::STEP_EMBED_BLOCK: begin
         micro_o.a  = spu_pkg::A_EMBED;
         micro_o.b  = embed_fp16_i ? spu_pkg::B_ONE : spu_pkg::B_EMBED;
         micro_o.to = spu_pkg::TO_X;
-        last_o     = 24'(last_of_128);
-        single_o   = one_left;
+        over       = OVER_128;
       end
       spu_pkg::STEP_RESIDUAL_ADD: begin
         micro_o.a  = spu_pkg::A_RESULT;
         micro_o.c  = spu_pkg::C_X;
         micro_o.to = spu_pkg::TO_X;
-        last_o     = 24'(last_of_128);
-        single_o   = one_left;
+        over       = OVER_128;
       end
       spu_pkg::STEP_POST_TAKE: begin
         micro_o.a  = spu_pkg::A_RESULT;
         micro_o.to = spu_pkg::TO_SCORE;
-        last_o     = 24'(last_of_128);
-        single_o   = one_left;
+        over       = OVER_128;
       end
       spu_pkg::STEP_POST_SQUARE: begin
         micro_o.a   = spu_pkg::A_SCORE;
         micro_o.b   = spu_pkg::B_SQUARE;
         micro_o.sum = 1'b1;
-        last_o      = 24'(last_of_128);
-        single_o    = one_left;
+        over        = OVER_128;
       end
       spu_pkg::STEP_POST_WEIGHT: begin
         micro_o.a  = spu_pkg::A_SCORE;
         micro_o.b  = spu_pkg::B_PARAMETER;
         micro_o.to = spu_pkg::TO_VECTOR;
-        last_o     = 24'(last_of_128);
-        single_o   = one_left;
+        over       = OVER_128;
       end
       spu_pkg::STEP_POST_ADD: begin
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_HEAD;
         micro_o.c      = spu_pkg::C_X;
         micro_o.to     = spu_pkg::TO_X;
-        last_o         = 24'(last_of_128);
-        single_o       = one_left;
+        over           = OVER_128;
       end
       spu_pkg::STEP_NORM_MULTIPLY: begin
         micro_o.a  = spu_pkg::A_X;
         micro_o.b  = plain_i ? spu_pkg::B_ONE : spu_pkg::B_PARAMETER;
         micro_o.to = spu_pkg::TO_A16;
-        last_o     = 24'(last_of_128);
-        single_o   = one_left;
+        over       = OVER_128;
       end
       spu_pkg::STEP_NORM_SQUARE: begin
         micro_o.a   = spu_pkg::A_X;
         micro_o.b   = spu_pkg::B_SQUARE;
         micro_o.sum = 1'b1;
-        last_o      = 24'(last_of_128);
-        single_o    = one_left;
+        over        = OVER_128;
       end
       spu_pkg::STEP_NORM_PLAIN: begin
         micro_o.a      = spu_pkg::A_NONE;
@@ -117,27 +121,23 @@ module spu_microcode (
         micro_o.c      = bias_i ? spu_pkg::C_PARAMETER : spu_pkg::C_NONE;
         micro_o.to     = spu_pkg::TO_VECTOR;
         micro_o.max    = is_value_i;
-        last_o         = 24'(head_last_i);
-        single_o       = 1'b0;
+        over           = OVER_HEAD;
       end
       spu_pkg::STEP_HEAD_SQUARE: begin
         micro_o.b   = spu_pkg::B_SQUARE;
         micro_o.sum = 1'b1;
-        last_o      = 24'(head_last_i);
-        single_o    = 1'b0;
+        over        = OVER_HEAD;
       end
       spu_pkg::STEP_HEAD_WEIGHT: begin
         micro_o.b  = spu_pkg::B_PARAMETER;
         micro_o.to = spu_pkg::TO_VECTOR;
-        last_o     = 24'(head_last_i);
-        single_o   = 1'b0;
+        over       = OVER_HEAD;
       end
       spu_pkg::STEP_HEAD_FACTOR: begin
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_HEAD;
         micro_o.to     = spu_pkg::TO_VECTOR;
-        last_o         = 24'(head_last_i);
-        single_o       = 1'b0;
+        over           = OVER_HEAD;
       end
       // Vectors 6 and 7 hold the sums of squares of all queries and of all keys.
       spu_pkg::STEP_ALL_ADD: begin
@@ -161,8 +161,7 @@ module spu_microcode (
         micro_o.b         = spu_pkg::B_PARAMETER;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd5;
-        last_o            = 24'(head_last_i);
-        single_o          = 1'b0;
+        over              = OVER_HEAD;
       end
       // Vector 1: the other element of the pair times the sine.
       spu_pkg::STEP_ROPE_SINE: begin
@@ -171,8 +170,7 @@ module spu_microcode (
         micro_o.sine      = 1'b1;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd1;
-        last_o            = 24'(head_last_i);
-        single_o          = 1'b0;
+        over              = OVER_HEAD;
       end
       spu_pkg::STEP_ROPE_COSINE: begin
         micro_o.b        = spu_pkg::B_ROPE;
@@ -181,8 +179,7 @@ module spu_microcode (
         micro_o.to       = is_query_i ? spu_pkg::TO_A16 : spu_pkg::TO_VECTOR;
         micro_o.a16      = spu_pkg::A16_QUERIES;
         micro_o.max      = !is_query_i;
-        last_o           = 24'(head_last_i);
-        single_o         = 1'b0;
+        over             = OVER_HEAD;
       end
       spu_pkg::STEP_KV_SCALE: begin
         micro_o.a         = spu_pkg::A_MAX;
@@ -197,8 +194,7 @@ module spu_microcode (
         micro_o.scalar = spu_pkg::SCALAR_KV;
         micro_o.post   = spu_pkg::POST_INT8;
         micro_o.to     = spu_pkg::TO_BEAT;
-        last_o         = 24'd63;
-        single_o       = 1'b0;
+        over           = OVER_BEAT;
       end
       // The scale of K in the cache, times the factor of all keys.
       spu_pkg::STEP_KEY_LOAD: begin
@@ -237,8 +233,7 @@ module spu_microcode (
         micro_o.post   = spu_pkg::POST_EXP;
         micro_o.to     = spu_pkg::TO_SCORE;
         micro_o.sum    = 1'b1;
-        last_o         = position_last_i;
-        single_o       = position_single_i;
+        over           = OVER_POSITIONS;
       end
       spu_pkg::STEP_SOFTMAX_SUM, spu_pkg::STEP_ROUTE_SUM: begin
         micro_o.a         = spu_pkg::A_SUM;
@@ -250,16 +245,14 @@ module spu_microcode (
         micro_o.b   = spu_pkg::B_VALUE_SCALE;
         micro_o.to  = spu_pkg::TO_A16;
         micro_o.a16 = spu_pkg::A16_WEIGHTS;
-        last_o      = 24'(last_of_64);
-        single_o    = one_left;
+        over        = OVER_64;
       end
       spu_pkg::STEP_OUTPUT_HEAD: begin
         micro_o.a   = spu_pkg::A_RESULT;
         micro_o.b   = spu_pkg::B_DENOMINATOR;
         micro_o.to  = spu_pkg::TO_A16;
         micro_o.a16 = spu_pkg::A16_ATTENTION;
-        last_o      = 24'(head_last_i);
-        single_o    = 1'b0;
+        over        = OVER_HEAD;
       end
       // Vectors 0: gate, 1: up, 2: 1 + e^-gate, 4: its reciprocal, then silu.
       spu_pkg::STEP_SWIGLU_IN: begin
@@ -267,48 +260,42 @@ module spu_microcode (
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_RMS;
         micro_o.to     = spu_pkg::TO_PAIR;
-        last_o         = {16'b0, last_of_128, 1'b1};
-        single_o       = 1'b0;
+        over           = OVER_PAIRS;
       end
       spu_pkg::STEP_SWIGLU_EXP: begin
         micro_o.a_form    = spu_pkg::FORM_NEGATE;
         micro_o.post      = spu_pkg::POST_EXP;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;
-        last_o            = 24'(last_of_128);
-        single_o          = one_left;
+        over              = OVER_128;
       end
       spu_pkg::STEP_SWIGLU_ONE: begin
         micro_o.a_vector  = 3'd2;
         micro_o.c         = spu_pkg::C_ONE;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;
-        last_o            = 24'(last_of_128);
-        single_o          = one_left;
+        over              = OVER_128;
       end
       spu_pkg::STEP_SWIGLU_SILU: begin
         micro_o.b         = spu_pkg::B_VECTOR;
         micro_o.b_vector  = 3'd4;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd4;
-        last_o            = 24'(last_of_128);
-        single_o          = one_left;
+        over              = OVER_128;
       end
       spu_pkg::STEP_SWIGLU_OUT: begin
         micro_o.a_vector = 3'd4;
         micro_o.b        = spu_pkg::B_VECTOR;
         micro_o.b_vector = 3'd1;
         micro_o.to       = spu_pkg::TO_A16;
-        last_o           = 24'(last_of_128);
-        single_o         = one_left;
+        over             = OVER_128;
       end
       spu_pkg::STEP_LOGITS_BEAT: begin
         micro_o.a      = spu_pkg::A_RESULT;
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_RMS;
         micro_o.to     = spu_pkg::TO_BEAT;
-        last_o         = 24'(last_of_16);
-        single_o       = one_left;
+        over           = OVER_16;
       end
       // Vectors 6: the router's numbers, 7: their exponentials, then the weights.
       spu_pkg::STEP_ROUTE_IN: begin
@@ -318,14 +305,12 @@ module spu_microcode (
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd6;
         micro_o.choice    = 1'b1;
-        last_o            = 24'(last_of_128);
-        single_o          = one_left;
+        over              = OVER_128;
       end
       spu_pkg::STEP_ROUTE_AGAIN: begin
         micro_o.a_vector = 3'd6;
         micro_o.choice   = 1'b1;
-        last_o           = 24'(last_of_128);
-        single_o         = one_left;
+        over             = OVER_128;
       end
       spu_pkg::STEP_ROUTE_EXP: begin
         micro_o.a_vector  = 3'd6;
@@ -334,8 +319,7 @@ module spu_microcode (
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd7;
         micro_o.sum       = 1'b1;
-        last_o            = 24'(last_of_128);
-        single_o          = one_left;
+        over              = OVER_128;
       end
       spu_pkg::STEP_ROUTE_WEIGHT: begin
         micro_o.a_vector  = 3'd7;
@@ -343,8 +327,7 @@ module spu_microcode (
         micro_o.scalar    = spu_pkg::SCALAR_EXPERT;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd7;
-        last_o            = 24'(last_of_128);
-        single_o          = one_left;
+        over              = OVER_128;
       end
       spu_pkg::STEP_MIX_WEIGHT: begin
         micro_o.a_vector = 3'd7;
@@ -357,8 +340,7 @@ module spu_microcode (
         micro_o.scalar = spu_pkg::SCALAR_EXPERT;
         micro_o.c      = spu_pkg::C_X;
         micro_o.to     = spu_pkg::TO_X;
-        last_o         = 24'(last_of_128);
-        single_o       = one_left;
+        over           = OVER_128;
       end
       // Vector 2 holds x, vector 3 the terms, vector 4 the second step's. A swiglu wants the reciprocals of a vector.
       spu_pkg::STEP_RECIPROCAL1: begin  // 2 - m y0
@@ -370,8 +352,7 @@ module spu_microcode (
         micro_o.c         = spu_pkg::C_TWO;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd3;
-        last_o            = swiglu_i ? 24'(last_of_128) : '0;
-        single_o          = !swiglu_i || one_left;
+        over              = swiglu_i ? OVER_128 : OVER_ONE;
       end
       spu_pkg::STEP_RECIPROCAL2: begin  // y1
         micro_o.a_vector  = 3'd3;
@@ -379,8 +360,7 @@ module spu_microcode (
         micro_o.b_vector  = 3'd2;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd3;
-        last_o            = swiglu_i ? 24'(last_of_128) : '0;
-        single_o          = !swiglu_i || one_left;
+        over              = swiglu_i ? OVER_128 : OVER_ONE;
       end
       spu_pkg::STEP_RECIPROCAL3: begin  // 1 - m y1
         micro_o.a_vector  = 3'd2;
@@ -391,8 +371,7 @@ module spu_microcode (
         micro_o.c         = spu_pkg::C_ONE;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd4;
-        last_o            = swiglu_i ? 24'(last_of_128) : '0;
-        single_o          = !swiglu_i || one_left;
+        over              = swiglu_i ? OVER_128 : OVER_ONE;
       end
       spu_pkg::STEP_RECIPROCAL4: begin
         micro_o.a_vector  = 3'd3;
@@ -404,8 +383,7 @@ module spu_microcode (
         micro_o.to        = swiglu_i ? spu_pkg::TO_VECTOR : spu_pkg::TO_SCALAR;
         micro_o.to_vector = 3'd4;
         micro_o.scalar    = softmax_i ? spu_pkg::SCALAR_DENOMINATOR : route_i ? spu_pkg::SCALAR_EXPERT : spu_pkg::SCALAR_KV;
-        last_o            = swiglu_i ? 24'(last_of_128) : '0;
-        single_o          = !swiglu_i || one_left;
+        over              = swiglu_i ? OVER_128 : OVER_ONE;
       end
       spu_pkg::STEP_RSQRT1: begin  // u y0
         micro_o.a_vector  = 3'd2;
@@ -462,6 +440,35 @@ module spu_microcode (
             key_scale_i ? spu_pkg::SCALAR_KEYS : spu_pkg::SCALAR_HEAD;
       end
       default: is_micro_o = 1'b0;
+    endcase
+  end
+
+  always_comb begin
+    single_o = 1'b0;
+    case (over)
+      OVER_HEAD: last_o = 24'(head_last_i);
+      OVER_POSITIONS: begin
+        last_o   = position_last_i;
+        single_o = position_single_i;
+      end
+      OVER_BEAT: last_o = 24'd63;
+      OVER_PAIRS: last_o = {16'b0, last_of_128, 1'b1};
+      OVER_128: begin
+        last_o   = 24'(last_of_128);
+        single_o = one_left;
+      end
+      OVER_64: begin
+        last_o   = 24'(last_of_64);
+        single_o = one_left;
+      end
+      OVER_16: begin
+        last_o   = 24'(last_of_16);
+        single_o = one_left;
+      end
+      default: begin
+        last_o   = '0;
+        single_o = 1'b1;
+      end
     endcase
   end
 endmodule

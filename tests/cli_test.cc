@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/concat.h"
 #include "tests/small_models.h"
 #include "tests/support/process.h"
 
@@ -38,9 +39,9 @@ void expect_keys(const json& object, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) EXPECT_TRUE(object.contains(key)) << key << " is missing in " << object;
 }
 
-constexpr const char* kCommands[] = {"pack",   "inspect", "run",       "tokenize", "chat-prompt",
-                                     "eval",   "logits",  "bench",     "verify",   "sim",
-                                     "export", "board",   "board-file"};
+constexpr const char* kCommands[] = {"pack",   "inspect", "run",        "tokenize", "chat-prompt",
+                                     "eval",   "logits",  "bench",      "verify",   "sim",
+                                     "export", "board",   "board-file", "serve"};
 
 TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
   EXPECT_NE(output({"--help"}).find("brim pack"), std::string::npos);
@@ -57,7 +58,7 @@ TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
 TEST(CliUsage, HelpSaysWhatAnEnumerationTakes) {
   EXPECT_NE(output({"pack", "--help"}).find("fp16|q8|q4[,card]"), std::string::npos)
       << output({"pack", "--help"});
-  EXPECT_NE(output({"board", "--help"}).find("{bus-error,flipped-bit,silent,stuck-bit,wrong-bit}"),
+  EXPECT_NE(output({"board", "--help"}).find("{bus-error,flipped-bit,flipped-logits,silent,stuck-bit,wrong-bit}"),
             std::string::npos);
   EXPECT_EQ(output({"bench", "--help"}).find("rtl"), std::string::npos) << "it measures this machine";
   const ProcessResult wrong = brim({"pack", "m", "-o", "x", "--embedding", "q5"});
@@ -234,19 +235,17 @@ TEST(CliPack, SaysWhatIsWrongWithAModelOrABoard) {
   EXPECT_FALSE(std::filesystem::exists(image));
 }
 
-// The trained model, packed once for every build of the program: each test is a process of its own.
-class CliStories : public testing::Test {
+// A trained model's image, packed once for every build of the program: each test is a process of its own.
+class CliImage : public testing::Test {
  protected:
-  void SetUp() override {
-    BRIM_NEED_STORIES260K();
+  void use_image(const std::string& name, Arguments pack) {
     const auto built = std::filesystem::last_write_time(BRIM_BINARY).time_since_epoch().count();
-    const std::string shared =
-        std::string(BRIM_TEST_CACHE) + "/stories260K." + std::to_string(built) + ".brim";
+    const std::string shared = concat(BRIM_TEST_CACHE, '/', name, '.', built, ".brim");
     if (!std::filesystem::exists(shared)) {
       std::filesystem::create_directories(BRIM_TEST_CACHE);
       const std::string own = shared + "." + std::to_string(getpid());
-      const ProcessResult result =
-          brim({"pack", model_, "-o", own, "--tokenizer", tokenizer_, "--quant", "rtn", "-t", "2"});
+      pack.insert(pack.end(), {"-o", own, "-t", "2"});
+      const ProcessResult result = brim(pack);
       ASSERT_EQ(result.exit_code, 0) << result.err;
       ASSERT_EQ(result.err, "") << "no progress bar without a terminal";
       for (const auto& entry : std::filesystem::directory_iterator(BRIM_TEST_CACHE)) {  // of earlier builds
@@ -259,6 +258,25 @@ class CliStories : public testing::Test {
   }
 
   const TemporaryFolder folder_;
+  const std::string image_ = folder_.path() + "/image.brim";
+};
+
+// The model that comes with Brim.
+class CliDemo : public CliImage {
+ protected:
+  void SetUp() override { use_image("demo", pack_); }
+
+  const Arguments pack_ = {"pack", BRIM_SOURCE_DIR "/models/demo", "--quant", "rtn"};
+};
+
+// The model of the shared data.
+class CliStories : public CliImage {
+ protected:
+  void SetUp() override {
+    BRIM_NEED_STORIES260K();
+    use_image("stories260K", {"pack", model_, "--tokenizer", tokenizer_, "--quant", "rtn"});
+  }
+
   // The head of an ELF program for AArch64, for what ends before it is started.
   std::string any_firmware() const {
     std::string head(64, '\0');
@@ -272,7 +290,6 @@ class CliStories : public testing::Test {
 
   const std::string model_ = stories260k_folder() + "stories260K.bin";
   const std::string tokenizer_ = stories260k_folder() + "tok512.bin";
-  const std::string image_ = folder_.path() + "/stories.brim";
 };
 
 TEST_F(CliStories, PackingCalibratesWhereItCanAndSaysWithWhat) {
@@ -303,10 +320,11 @@ TEST_F(CliStories, RunDecodesTheTextItReports) {
   EXPECT_EQ(output({"run", image_, "-p", "Once upon a time", "-n", "40"}), text + "\n");
 }
 
-TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
+TEST_F(CliDemo, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   const std::string image = folder_.path() + "/kv4.brim";
   const auto pack = [&](Arguments more) {
-    Arguments arguments = {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn"};
+    Arguments arguments = pack_;
+    arguments.insert(arguments.end(), {"-o", image});
     arguments.insert(arguments.end(), more.begin(), more.end());
     const ProcessResult result = brim(arguments);
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -331,10 +349,11 @@ TEST_F(CliStories, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
   EXPECT_EQ(cache(), "8 bit");
 }
 
-TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
+TEST_F(CliDemo, AnEmbeddingOnTheCardGivesTheSameText) {
   const std::string image = folder_.path() + "/card.brim";
-  output(
-      {"pack", model_, "-o", image, "--tokenizer", tokenizer_, "--quant", "rtn", "--embedding", "q8,card"});
+  Arguments pack = pack_;
+  pack.insert(pack.end(), {"-o", image, "--embedding", "q8,card"});
+  output(pack);
   const json report = json_of({"inspect", image, "--json"});
   EXPECT_EQ(report["model"]["embedding"], "q8");
   EXPECT_EQ(report["model"]["embedding_on_card"], true);
@@ -347,7 +366,7 @@ TEST_F(CliStories, AnEmbeddingOnTheCardGivesTheSameText) {
   }
 }
 
-TEST_F(CliStories, ASavedTextGoesOnAsIfItHadNeverStopped) {
+TEST_F(CliDemo, ASavedTextGoesOnAsIfItHadNeverStopped) {
   const std::string file = folder_.path() + "/context";
   for (const Arguments& sampling : {Arguments{}, {"--temp", "0.9", "--seed", "3"}}) {
     const auto with = [&](Arguments arguments) {
@@ -364,9 +383,70 @@ TEST_F(CliStories, ASavedTextGoesOnAsIfItHadNeverStopped) {
     EXPECT_NE(with({"run", image_, "-n", "1", "-p", " The end.", "--load", file}).find("The end."),
               std::string::npos);
   }
-  const ProcessResult other = brim({"run", image_, "-n", "1", "--load", tokenizer_});
+  if (BRIM_HAS_RTL) {
+    // Saved by one, loaded by the other.
+    const std::string whole = output({"run", image_, "-p", "Once upon", "-n", "6"});
+    for (const auto& [first, second] : {std::pair("cpu", "rtl"), {"rtl", "reference"}}) {
+      output({"run", image_, "-p", "Once upon", "-n", "3", "--save", file, "--target", first});
+      EXPECT_EQ(output({"run", image_, "-n", "3", "--load", file, "--target", second}), whole);
+    }
+  }
+  const ProcessResult other = brim({"run", image_, "-n", "1", "--load", image_});
   expect_failure(other, "is no saved context (wrong magic)");
   expect_failure(brim({"run", image_, "-n", "1", "--load", folder_.path() + "/absent"}), "absent");
+}
+
+TEST_F(CliStories, ABakedTextIsGoneOnFromWithTheSameTextAndWithoutBeingRun) {
+  const std::string baked = folder_.path() + "/baked.brim";
+  const std::string text = "Once upon a time there was a big dog. The dog";
+  EXPECT_NE(output({"bake", image_, "-p", text, "-o", baked}).find("tokens of a text"), std::string::npos);
+  EXPECT_EQ(output({"run", baked, "-n", "16"}), output({"run", image_, "-p", text, "-n", "16"}));
+  // The rest may change the last token of what was baked: " l" is part of another one.
+  for (const char* rest : {" liked to", "s", " and the cat"}) {
+    const json alone = json_of({"run", image_, "-p", text + rest, "-n", "16", "--json"});
+    const json behind = json_of({"run", baked, "-p", rest, "-n", "16", "--json"});
+    EXPECT_EQ(behind["token_ids"], alone["token_ids"]);
+    EXPECT_EQ(behind["text"], alone["text"]);
+    EXPECT_LE(behind["prompt_tokens_run"], 6) << alone["prompt_tokens_run"];
+  }
+  EXPECT_EQ(output({"run", baked, "-n", "6", "--target", "reference"}),
+            output({"run", image_, "-p", text, "-n", "6"}));
+  if (BRIM_HAS_RTL) {
+    EXPECT_EQ(output({"run", baked, "-n", "2", "--target", "rtl"}),
+              output({"run", image_, "-p", text, "-n", "2"}));
+  }
+  const json report = json_of({"inspect", baked, "--json"});
+  EXPECT_EQ(report["prompt"]["text"], text);
+  EXPECT_EQ(report["prompt"]["kind"], "text");
+  EXPECT_NE(output({"inspect", baked}).find("tokens of a text, run already: Once upon"), std::string::npos);
+  EXPECT_NE(output({"export", baked, folder_.path() + "/sdkv"}).find("brimkv.img"), std::string::npos);
+  output({"verify", baked});
+  const ProcessResult chat = brim({"run", baked, "--chat", "-n", "3"}, "Lily\n");
+  EXPECT_NE(chat.err.find("is not used"), std::string::npos) << chat.err;
+  EXPECT_EQ(chat.out, output({"run", image_, "--chat", "-n", "3"}, "Lily\n"));
+}
+
+TEST_F(CliStories, ABakedSystemPromptOpensEveryConversation) {
+  const std::string baked = folder_.path() + "/baked.brim";
+  const std::string system = "Lily is a girl who has a red ball and a big dog.";
+  output({"bake", image_, "--system", system, "-o", baked});
+  EXPECT_EQ(json_of({"inspect", baked, "--json"})["prompt"]["kind"], "system prompt");
+  const std::string turns = "Lily\nBen\n/reset\nBen\n";
+  EXPECT_EQ(output({"run", baked, "--chat", "-n", "7"}, turns),
+            output({"run", image_, "--chat", "--system", system, "-n", "7"}, turns));
+  // One turn's tokens are all that is run, also behind a self check.
+  for (const char* before : {"", "/selfcheck\n", "Ben\n/reset\n"}) {
+    const std::string stats =
+        output({"run", baked, "--chat", "-n", "3"}, before + std::string("Lily\n/stats\n"));
+    const size_t prompt = stats.find("prompt       ");
+    ASSERT_NE(prompt, std::string::npos) << stats;
+    EXPECT_LE(std::stoi(stats.substr(prompt + 13)), 5) << stats;
+  }
+  expect_failure(brim({"bake", image_, "--system", std::string(4000, 'x'), "-o", baked}),
+                 "tokens, and the context");
+  EXPECT_EQ(brim({"bake", image_, "-o", baked}).exit_code, 2);
+  EXPECT_EQ(brim({"bake", image_, "-p", "x", "--system", "y", "-o", baked}).exit_code, 2);
+  expect_failure(brim({"board", baked, "--no-card"}), "its baked prompt is read from the card");
 }
 
 TEST_F(CliStories, RunTakesItsPromptFromAnArgumentAFileOrStandardInput) {
@@ -544,7 +624,7 @@ TEST_F(CliStories, ChatHasTheCommandsOfTheBoard) {
             output({"run", image_, "--chat", "-n", "12", "--temp", "1.2", "--seed", "7"}, prompt));
 }
 
-TEST_F(CliStories, AnswersFollowAGrammarOrASchema) {
+TEST_F(CliDemo, AnswersFollowAGrammarOrASchema) {
   const Arguments run = {"run", image_,   "-p", "Once there was", "-n", "200", "--temp",
                          "1",   "--seed", "3",  "--json"};
   const auto with = [&](const Arguments& more) {
@@ -576,7 +656,7 @@ TEST_F(CliStories, AnswersFollowAGrammarOrASchema) {
                  "cannot read /absent.gbnf");
 }
 
-TEST_F(CliStories, AStopTextEndsTheAnswerBeforeIt) {
+TEST_F(CliDemo, AStopTextEndsTheAnswerBeforeIt) {
   const Arguments run = {"run", image_, "-p", "Once upon a time", "-n", "40", "--json"};
   const std::string whole = json_of(run)["generated_text"];
   ASSERT_GT(whole.size(), 20u);
@@ -590,7 +670,7 @@ TEST_F(CliStories, AStopTextEndsTheAnswerBeforeIt) {
   EXPECT_EQ(json_of(stopped)["token_ids"], answer["token_ids"]) << "also within drafts";
 }
 
-TEST_F(CliStories, BiasesBanTokensAndNameThoseThatAreNone) {
+TEST_F(CliDemo, BiasesBanTokensAndNameThoseThatAreNone) {
   const Arguments run = {"run", image_, "-p", "Once upon a time", "-n", "8", "--json"};
   const auto ids = json_of(run)["token_ids"].get<std::vector<uint32_t>>();
   const uint32_t first = ids[ids.size() - 8];
@@ -638,6 +718,28 @@ TEST_F(CliStories, AFullContextKeepsTheTextAndSaysWhatToDo) {
   EXPECT_NE(result.err.find("context of 64 tokens is full"), std::string::npos) << result.err;
   EXPECT_GT(result.out.size(), 100u);
   EXPECT_EQ(json_of({"run", small, "-n", "500", "--json"})["stop_reason"], "context full");
+
+  // Or goes on, with its first tokens and the newer half of the others.
+  const json shifted =
+      json_of({"run", small, "-p", "Once upon a time", "-n", "150", "--context-shift", "--json"});
+  EXPECT_GE(shifted["generated_tokens"], 60) << "the model may end its story";
+  const uint64_t shifts = shifted["context_shifts"];
+  EXPECT_EQ(shifted["tokens_dropped"], shifts * 30);
+  EXPECT_EQ(shifted["tokens_run_again"], shifts * (65 - 30 - 4 - 1));
+  EXPECT_EQ(json_of({"run", small, "-p", "Once upon a time", "-n", "150", "--context-shift", "--spec-type",
+                     "none", "--target", "reference", "--json"})["token_ids"],
+            shifted["token_ids"]);
+  const std::string context = folder_.path() + "/shifted";
+  const Arguments half = {"run", small, "-n", "75", "--context-shift"};
+  const auto with = [&](Arguments arguments, const Arguments& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  };
+  const ProcessResult first = brim(with(half, {"-p", "Once upon a time", "--save", context}));
+  EXPECT_NE(first.err.find("were run again"), std::string::npos) << first.err;
+  const json rest = json_of(with(half, {"--load", context, "--json"}));
+  const std::string whole = shifted["text"], last = rest["generated_text"];
+  EXPECT_TRUE(whole.ends_with(last)) << whole << " / " << last;
 
   std::string long_prompt;
   for (int i = 0; i < 50; ++i) long_prompt += "a big dog ";

@@ -1,6 +1,7 @@
 // Models on which executors are compared with one another: their images take every path of a program.
 #pragma once
 
+#include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -44,6 +45,69 @@ inline std::vector<ExecutorShape> executor_shapes() {
   shapes[4].model.post_norm = true;
   shapes[4].model.unrotated = {false, true};
   return shapes;
+}
+
+// The first of them, changed.
+inline ExecutorShape small_shape(const char* name, const std::function<void(ModelDescription&)>& change) {
+  ExecutorShape result = executor_shapes()[0];
+  result.name = name;
+  result.model.name = name;
+  change(result.model);
+  return result;
+}
+
+// All layers are mixtures; with `shared` hidden elements of an expert for all tokens beside them.
+inline void with_experts(ModelDescription& model, uint32_t experts, uint32_t per_token,
+                         uint32_t expert_hidden, uint32_t shared = 0) {
+  model.experts = experts;
+  model.experts_per_token = per_token;
+  model.expert_hidden = expert_hidden;
+  model.hidden = shared;
+}
+
+inline void with_norm_over_all_heads(ModelDescription& model, uint32_t heads, uint32_t head_size) {
+  model.heads = model.kv_heads = heads;
+  model.head_size = head_size;
+  model.qk_norm = model.norm_all_heads = true;
+}
+
+// Mixtures of experts, matrices in eight bits, norms over all heads.
+inline std::vector<ExecutorShape> mixture_shapes() {
+  return {
+      small_shape("eight_bit_everywhere",
+                  [](auto& m) {
+                    using enum TensorRole;
+                    m.eight_bit = {kQuery, kKey, kValue, kAttentionOut, kGate, kUp, kDown, kLmHead};
+                  }),
+      small_shape("eight_bit_down_of_odd_groups",
+                  [](auto& m) {
+                    m.dim = m.hidden = 384;
+                    m.eight_bit = {TensorRole::kDown};
+                  }),
+      small_shape("experts_softmax_over_the_chosen",
+                  [](auto& m) {
+                    with_experts(m, 8, 2, 200);
+                    m.softmax_chosen = true;
+                  }),
+      small_shape("experts_softmax_over_all_and_a_shared_one",
+                  [](auto& m) {
+                    m.dim = 256;
+                    with_experts(m, 20, 3, 64, 172);
+                  }),
+      small_shape("most_experts", [](auto& m) { with_experts(m, 128, 8, 32); }),
+      small_shape("one_expert",
+                  [](auto& m) {
+                    with_experts(m, 1, 1, 130);
+                    m.softmax_chosen = true;
+                  }),
+      small_shape("norm_over_all_heads", [](auto& m) { with_norm_over_all_heads(m, 4, 32); }),
+      small_shape("norm_over_all_heads_of_128_and_experts",
+                  [](auto& m) {
+                    m.dim = 256;
+                    with_norm_over_all_heads(m, 2, 128);
+                    with_experts(m, 16, 8, 96);
+                  }),
+  };
 }
 
 }  // namespace brim::test

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "image/baked_prompt.h"
 #include "image/card/sd_card.h"
 #include "image/mapped_image.h"
 #include "tests/support/board_process.h"
@@ -290,6 +291,34 @@ TEST_F(BoardTest, DraftsGiveTheSameText) {
   EXPECT_NE(texts[2], texts[0]);
 }
 
+TEST_F(BoardTest, ADraftModelDraftsAndChangesNoToken) {
+  const std::string path = file("draft.brim");
+  const std::string command = BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR
+                                          "/models/demo --draft " BRIM_SOURCE_DIR
+                                          "/models/demo/draft --draft-quant rtn --context 256 -o " +
+                              path + " >/dev/null 2>&1";
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  std::vector<std::string> texts;
+  Board board(file("tmp"), {path});
+  EXPECT_TRUE(board.shows("> "));
+  for (const char* settings : {"/temp 0", "/temp 0.8\n/seed 7"}) {
+    for (const char* spec : {"none", "draft", "auto"}) {
+      board.send(std::string("/reset\n") + settings + "\n/spec " + spec + "\n/tokens 60\nROMEO:\n");
+      ASSERT_TRUE(board.shows("> ROMEO:"));
+      ASSERT_TRUE(board.shows("[60 tokens;", 100));
+      const size_t begin = board.console().rfind("> ROMEO:");
+      texts.push_back(board.console().substr(begin, board.console().find("[60 tokens;", begin) - begin));
+    }
+  }
+  board.send("/stats\n");
+  EXPECT_TRUE(board.shows("of them the draft model's"));
+  EXPECT_EQ(board.finish(), 0);
+  for (const size_t with_drafts : {1, 2}) {
+    EXPECT_EQ(texts[with_drafts], texts[0]);
+    EXPECT_EQ(texts[3 + with_drafts], texts[3]);
+  }
+}
+
 TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
   Board board(file("tmp"), {image(), "--preload"});
   EXPECT_TRUE(board.shows("The image is in memory already"));
@@ -453,6 +482,25 @@ TEST_F(BoardTest, RepairsDamagedWeightsFromTheCardAndGoesOnWithTheSameText) {
   EXPECT_EQ(texts[0], texts[1]);
 }
 
+TEST_F(BoardTest, RunsAPassAgainWhoseLogitsAreDamagedAndGoesOnWithTheSameText) {
+  const std::string path = image();
+  std::vector<std::vector<uint32_t>> texts;
+  for (const bool damaged : {false, true}) {
+    std::vector<std::string> arguments = {path, "--passes", file("passes")};
+    if (damaged) arguments.insert(arguments.end(), {"--fault", "flipped-logits", "--fault-after", "5"});
+    Board board(file("tmp"), arguments);
+    board.send("/spec none\n/tokens 8\nROMEO:\n/stats\n");
+    if (damaged) {
+      EXPECT_TRUE(board.shows("[logits is damaged at 0x"));
+    }
+    EXPECT_TRUE(board.shows("[8 tokens;"));
+    EXPECT_TRUE(board.shows(damaged ? "1 repairs, the last at 0x" : "0 repairs;"));
+    EXPECT_EQ(board.finish(), 0);
+    texts.push_back(last_conversation(file("passes")));
+  }
+  EXPECT_EQ(texts[0], texts[1]);
+}
+
 TEST_F(BoardTest, NamesTheMemoryThatDoesNotKeepWhatIsWrittenToIt) {
   Board board(file("tmp"), {image(), "--fault", "stuck-bit", "--fault-after", "5"});
   board.send("/spec none\nROMEO:\n");
@@ -532,12 +580,112 @@ TEST_F(BoardTest, ControlCEndsAnAnswerAndTheChatGoesOn) {
 TEST_F(BoardTest, SaysThatTheContextIsFullAndGoesOnAfterAReset) {
   Board board(file("tmp"), {image("64")});
   board.send("/tokens 500\nROMEO:\n");
-  EXPECT_TRUE(board.shows("[the context of 64 tokens is full; /reset begins a new conversation]"));
+  EXPECT_TRUE(
+      board.shows("[the context of 64 tokens is full; /reset begins a new conversation, /shift on drops the "
+                  "older half]"));
   board.send("JULIET:\n");
   EXPECT_TRUE(board.shows("Error: the context of 64 tokens is full"));
   board.send("/reset\n/tokens 2\nJULIET:\n");
   EXPECT_TRUE(board.shows("[2 tokens;"));
   EXPECT_EQ(board.finish(), 0);
+}
+
+TEST_F(BoardTest, AContextThatShiftsGoesOnWithTheTextOfRun) {
+  const std::string path = image("64");
+  const std::string command = std::string(BRIM_BINARY) + " run " + path +
+                              " -p 'ROMEO:\n' -n 150 --context-shift --json > " + file("run.json") +
+                              " 2>/dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  std::ifstream in(file("run.json"));
+  const auto expected = nlohmann::json::parse(in);
+  ASSERT_GE(expected["context_shifts"].get<int>(), 2);
+  Board board(file("tmp"), {path});
+  board.send("/shift on\n/tokens 150\nROMEO:\n");
+  EXPECT_TRUE(board.shows("goes on"));
+  EXPECT_TRUE(board.shows("were run again]"));
+  EXPECT_EQ(board.finish(), 0);
+  std::string text = expected["generated_text"], console = board.console();
+  std::erase(console, '\r');
+  EXPECT_NE(console.find(text), std::string::npos) << text;
+}
+
+class BoardPrompt : public BoardTest {
+ protected:
+  static constexpr const char* kSystem =
+      "The scene is a street in Verona. Two gentlemen of the house of Capulet walk by, and a fool.";
+
+  std::string baked() {
+    const std::string path = file("baked.brim");
+    const std::string command = std::string(BRIM_BINARY) + " bake " + image() + " --system '" + kSystem +
+                                "' -o " + path + " >/dev/null";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    return path;
+  }
+};
+
+TEST_F(BoardPrompt, ThatIsBakedIsReadFromTheCardAndTheFirstTokenComesAfterOnePass) {
+  const std::string path = baked();
+  const auto tokens = static_cast<uint32_t>(baked_prompt(MappedImage(path))->tokens.size());
+  ASSERT_GT(tokens, 30u);
+  // On the host, without baking it.
+  const auto answers_to = [&](const std::string& turns) {
+    const std::string command = "printf '" + turns + "' | " + BRIM_BINARY + " run " + image() +
+                                " --chat --system '" + kSystem + "' -n 12 > " + file("run.txt");
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    std::string answers = read_file(file("run.txt"));
+    answers.pop_back();
+    return answers;
+  };
+  const std::string first = answers_to("Hi\\n");
+  const std::string second = answers_to("Hi\\nHo\\n").substr(first.size() + 1);
+
+  Board board(file("tmp"), {path, "--passes", file("passes")});
+  board.send("/spec none\n/tokens 12\nHi\nHo\n");
+  EXPECT_TRUE(board.shows("tokens stand in the KV cache already"));
+  EXPECT_TRUE(board.shows("[12 tokens;"));
+  EXPECT_TRUE(board.shows("[12 tokens;"));
+  board.send("/selfcheck\n/reset\nHi\n");
+  EXPECT_TRUE(board.shows("[12 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+
+  // Behind the two passes of the self test: one for the turn, 11 for the tokens that follow its first.
+  std::vector<uint32_t> positions, widths;
+  std::ifstream in(file("passes"));
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    uint32_t position = 0, width = 0;
+    words >> position;
+    for (uint32_t id = 0; words >> id;) ++width;
+    positions.push_back(position);
+    widths.push_back(width);
+  }
+  ASSERT_GT(positions.size(), 4u);
+  EXPECT_GE(positions[2] + 1, tokens) << "nothing of the prompt but perhaps its last token";
+  EXPECT_EQ(positions[3], positions[2] + widths[2]);
+  EXPECT_EQ(widths[3], 1u) << "the first token of the answer came after one pass";
+
+  // Each answer as on the host, the first one a second time after the self check.
+  std::string console = board.console();
+  std::erase(console, '\r');
+  const size_t once = console.find("> Hi\n" + first);
+  ASSERT_NE(once, std::string::npos) << first << "\n" << console;
+  EXPECT_NE(console.find("> Hi\n" + first, once + 1), std::string::npos) << console;
+  EXPECT_NE(console.find("> Ho\n" + second), std::string::npos) << second << "\n" << console;
+}
+
+TEST_F(BoardPrompt, ThatIsDamagedOrMissingOnTheCardIsAskedFor) {
+  const MappedImage image(baked());
+  auto parts = image_parts(image);
+  ASSERT_EQ(parts.back().name, "brimkv.img");
+  std::vector<uint8_t> damaged(parts.back().bytes.begin(), parts.back().bytes.end());
+  damaged[damaged.size() / 2] ^= 1;
+  auto other = parts;
+  other.back().bytes = damaged;
+  expect_halt({card(other)}, "brimkv.img with the baked prompt has a wrong checksum");
+  other.back().bytes = std::span(damaged).first(512);
+  expect_halt({card(other)}, "brimkv.img with the baked prompt has a wrong size");
+  other.pop_back();
+  expect_halt({card(other)}, "brimkv.img with the baked prompt is not on the card");
 }
 
 TEST_F(BoardTest, PrintsAnExceptionInsteadOfDyingInSilence) {

@@ -9,8 +9,8 @@
 
 #include "base/crc32c.h"
 #include "isa/program.h"
-#include "isa/stream_checks.h"
 #include "tests/small_models.h"
+#include "tests/support/seal_stream.h"
 
 namespace brim::test {
 
@@ -92,18 +92,6 @@ class ForgedImage {
       const uint64_t offset = entry.file_offset + (address - entry.address);
       if (offset <= content_.size() && bytes <= content_.size() - offset)
         in.address2 = crc32c(&content_[offset], bytes);
-    }
-  }
-
-  static void seal_stream(uint8_t* stream, uint64_t bytes) {
-    const uint64_t pages = bytes / kPageBytes;
-    for (uint64_t chunk = 0; chunk * (kPagesPerChunk + 1) < pages; ++chunk) {
-      uint8_t* const metadata = stream + chunk * kChunkBytes;
-      const uint64_t here = std::min<uint64_t>(kPagesPerChunk, pages - chunk * (kPagesPerChunk + 1) - 1);
-      for (uint64_t page = 0; page < here; ++page) {
-        set_page_checksum(metadata, page, crc32c_of_page(metadata + (1 + page) * kPageBytes));
-      }
-      seal_metadata(metadata);
     }
   }
 

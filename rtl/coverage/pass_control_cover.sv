@@ -18,7 +18,7 @@ module pass_control_cover (
   localparam logic [3:0] Flush = 4'd6;
   localparam logic [3:0] Stopping = 4'd7;
   localparam logic [3:0] Failed = 4'd8;
-  for (genvar code = 1; code < 9; code++) begin : gen_code
+  for (genvar code = 1; code <= 32'(brim_pkg::ERROR_DAMAGED); code++) begin : gen_code
     fault: cover property (rst_ni && running && fault_q && fault_code_q == 4'(code));
   end
   for (genvar state = 0; state < 10; state++) begin : gen_state

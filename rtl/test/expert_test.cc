@@ -113,7 +113,7 @@ TEST(ExpertList, IsAscendingAndEndsOnceHoweverSlowlyItIsTaken) {
     list->start_i = 1;
     list.tick();
     list->start_i = 0;
-    const uint32_t percent = 1 + operands.below(100);
+    const uint32_t percent = round % 4 == 0 ? 100 : 1 + operands.below(99);
     std::vector<uint32_t> got;
     uint32_t cycles = 0;
     for (bool ended = false; !ended; ++cycles) {
@@ -187,11 +187,10 @@ TEST(ExpertSteps, AreGivenOutForEachExpertBehindItsStream) {
         if (operands.below(2) == 0) steps.tick();
         Instruction got;
         std::memcpy(static_cast<void*>(&got), &steps->step_o, sizeof(got));
-        Instruction expected = i == 0 ? got : body[i - 1];
+        Instruction expected = i == 0 ? Instruction{.opcode = Opcode::kStream} : body[i - 1];
         expected.address = base + id * stride;
         expected.head = static_cast<uint16_t>(0x8000 | id);
         ASSERT_TRUE(got == expected) << "step " << i << " of expert " << id;
-        ASSERT_TRUE(i > 0 || got.opcode == Opcode::kStream);
         steps->step_ready_i = 1;
         steps.tick();
         steps->step_ready_i = 0;

@@ -29,7 +29,10 @@ class Bench {
     block_->rst_ni = 0;
     block_->control_i = block_->status_i = block_->error_code_i = block_->ended_i = 0;
     block_->error_address_i = block_->error_region_i = 0;
-    for (uint32_t i = 0; i < 16; ++i) set_word(block_->counters_i, i, 0);
+    for (uint32_t i = 0; i < 16; ++i) {
+      set_word(block_->counters_i, i, 0);
+      set_word(block_->logits_crcs_i, i, 0);
+    }
     block_->awvalid_i = block_->wvalid_i = block_->bready_i = block_->arvalid_i = block_->rready_i = 0;
     for (uint32_t i = 0; i < 4; ++i) block_.tick();
     block_->rst_ni = 1;
@@ -115,7 +118,7 @@ std::optional<uint32_t> fixed_value(uint32_t offset) {
     case kVersion:
       return kVersionValue;
     case kCapabilities:
-      return kHasStallCounters;
+      return kHasStallCounters | kHasLogitsCrc;
     case kMaxTokens:
       return kMaxTokensValue;
     case kMaxContext:
@@ -135,7 +138,10 @@ TEST(RtlRegisters, StandWhereTheHeaderSaysWithTheAccessItSays) {
   bench.ports().error_code_i = 5;
   bench.ports().error_address_i = 0x89ABCDEF;
   bench.ports().error_region_i = 7;
-  for (uint32_t i = 0; i < 16; ++i) set_word(bench.ports().counters_i, i, 0xC0000000 + i);
+  for (uint32_t i = 0; i < 16; ++i) {
+    set_word(bench.ports().counters_i, i, 0xC0000000 + i);
+    set_word(bench.ports().logits_crcs_i, i, 0xD0000000 + i);
+  }
   for (const Register& r : kRegisters) {
     for (uint32_t word = 0; word < r.words; ++word) {
       const uint32_t offset = r.offset + 4 * word;

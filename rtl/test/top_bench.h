@@ -25,6 +25,10 @@
 
 namespace brim::rtl {
 
+inline constexpr AxiTiming kIdeal{};
+inline constexpr AxiTiming kRandom{
+    .min_latency = 5, .max_latency = 120, .gap_percent = 20, .stall_percent = 30};
+
 // Bytes by physical address; what nobody has written reads as zero.
 class SparseMemory {
  public:

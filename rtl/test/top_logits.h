@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/crc32c.h"
 #include "engine/interpreter.h"
 #include "operands.h"
 #include "tests/executor_shapes.h"
@@ -14,10 +15,6 @@
 #include "top_bench.h"
 
 namespace brim::rtl {
-
-inline constexpr AxiTiming kIdeal{};
-inline constexpr AxiTiming kRandom{
-    .min_latency = 5, .max_latency = 120, .gap_percent = 20, .stall_percent = 30};
 
 inline constexpr uint64_t kLimit = 20'000'000;
 
@@ -41,6 +38,7 @@ void expect_reference_logits(const MappedImage& image, const std::vector<uint32_
         << bench.get(registers::kErrorAddress);
     for (uint32_t t = first; t < tokens; ++t) {
       const std::vector<float> got = bench.logits(t);
+      EXPECT_EQ(bench.get(registers::kLogitsCrc + 4 * t), crc32c(got.data(), got.size() * sizeof(float)));
       for (uint32_t i = 0; i < got.size(); ++i) {
         ASSERT_EQ(float_bits(got[i]), float_bits(expected[(t - first) * got.size() + i]))
             << "position " << position + t << ", logit " << i;

@@ -46,6 +46,7 @@ struct Facts {
   uint32_t clock_khz = 0;
 
   bool counts_stalls() const { return (capabilities & registers::kHasStallCounters) != 0; }
+  bool checks_logits() const { return (capabilities & registers::kHasLogitsCrc) != 0; }
 
   AcceleratorLimits limits() const {
     return {.tokens = max_tokens, .context = max_context, .score_buffer = score_bytes};
@@ -149,6 +150,12 @@ Outcome read_outcome(R& block) {
           .code = static_cast<registers::ErrorCode>(block.read(registers::kErrorCode)),
           .address = block.read(registers::kErrorAddress),
           .region = static_cast<RegionKind>(block.read(registers::kErrorRegion))};
+}
+
+// The CRC of the logits of token `token` of the last pass, as the accelerator computed them.
+template <Registers R>
+uint32_t read_logits_crc(R& block, uint32_t token) {
+  return block.read(registers::kLogitsCrc + 4 * token);
 }
 
 }  // namespace brim::accelerator

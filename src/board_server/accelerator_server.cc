@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "accelerator/driver.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "isa/program.h"
 
@@ -76,16 +77,34 @@ PassOutcome AcceleratorServer::run_pass() {
   }
   PassOutcome outcome = passes_.run(block_);
   if (!outcome.problem.empty() && options_.on_problem) options_.on_problem(outcome.problem);
-  if (outcome.code == ErrorCode::kNone && has(Fault::kWrongBit)) spoil_logits();
+  if (outcome.code == ErrorCode::kNone && has(Fault::kWrongBit)) compute_wrong_logits();
+  if (outcome.code == ErrorCode::kNone && has(Fault::kFlippedLogits) && !flipped_logits_) {
+    if (uint8_t* const logits = some_logits()) {
+      *logits ^= 1;
+      flipped_logits_ = true;
+    }
+  }
   return outcome;
 }
 
-void AcceleratorServer::spoil_logits() {
+// Of the first token whose logits are wanted; null if none are.
+uint8_t* AcceleratorServer::some_logits() {
   const auto request = accelerator::Request::read(block_);
   const uint32_t first = request.pass().first_logits;
-  if (first == request.tokens()) return;  // none are wanted
+  if (first == request.tokens()) return nullptr;
   const Program program = read_program(program_in(ddr_, request.program_address()));
-  *ddr_.at(logits_address(program, first), 1) ^= 1;
+  return ddr_.at(logits_address(program, first), uint64_t{program.header.vocabulary} * sizeof(float));
+}
+
+// Their CRC is that of what was computed.
+void AcceleratorServer::compute_wrong_logits() {
+  uint8_t* const logits = some_logits();
+  if (logits == nullptr) return;
+  *logits ^= 1;
+  const auto request = accelerator::Request::read(block_);
+  const Program program = read_program(program_in(ddr_, request.program_address()));
+  block_.write(registers::kLogitsCrc + 4 * request.pass().first_logits,
+               crc32c(logits, uint64_t{program.header.vocabulary} * sizeof(float)));
 }
 
 // A bit in the middle of the first weight page.

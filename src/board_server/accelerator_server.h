@@ -23,6 +23,7 @@ enum class Fault : uint8_t {
   // What the board's memory does wrong: a bit of the weights is wrong once, or whenever a pass begins.
   kFlippedBit,
   kStuckBit,
+  kFlippedLogits,  // of the logits, once, behind a pass
 };
 
 struct AcceleratorServerOptions {
@@ -49,7 +50,8 @@ class AcceleratorServer {
   bool has(Fault fault) const { return options_.fault == fault && count_ >= options_.fault_after; }
   void clear_results();
   PassOutcome run_pass();
-  void spoil_logits();
+  uint8_t* some_logits();
+  void compute_wrong_logits();
   void spoil_weights();
   void finish(const PassOutcome& outcome);
 
@@ -59,6 +61,7 @@ class AcceleratorServer {
   RegisterBlock block_;
   uint64_t count_ = 0;    // of passes
   int spoilt_byte_ = -1;  // of weights, as it is wrong; -1: it is not yet
+  bool flipped_logits_ = false;
 };
 
 }  // namespace brim

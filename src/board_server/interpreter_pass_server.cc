@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "accelerator/driver.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
 #include "compile/board_limits.h"
@@ -31,7 +32,7 @@ InterpreterPassServer::InterpreterPassServer(SharedDdr& ddr, const AcceleratorDe
 
 void InterpreterPassServer::describe(RegisterBlock& block) {
   // It counts no stalls: this executor has no FIFO that could run empty.
-  accelerator::write_facts(block, {.capabilities = 0,
+  accelerator::write_facts(block, {.capabilities = registers::kHasLogitsCrc,
                                    .max_tokens = std::min(accelerator_.tokens_per_pass, registers::kTokenIds),
                                    .max_context = kMaxContext,
                                    .score_bytes = accelerator_.score_buffer_bytes,
@@ -83,7 +84,7 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
 
   const auto start = std::chrono::steady_clock::now();
   try {
-    write_logits(linked.program, linked.interpreter->run(pass), pass.first_logits);
+    write_logits(block, linked.program, linked.interpreter->run(pass), pass.first_logits);
   } catch (const DamageError& error) {
     return outcome_of(error);
   } catch (const Error& error) {
@@ -102,13 +103,15 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   return {};
 }
 
-void InterpreterPassServer::write_logits(const Program& program, std::span<const float> logits,
-                                         uint32_t first_logits) {
+void InterpreterPassServer::write_logits(RegisterBlock& block, const Program& program,
+                                         std::span<const float> logits, uint32_t first_logits) {
   const uint64_t vocabulary = program.header.vocabulary;
   const uint64_t row_bytes = vocabulary * sizeof(float);
   for (uint64_t i = 0; i * vocabulary < logits.size(); ++i) {
-    const uint64_t address = logits_address(program, first_logits + static_cast<uint32_t>(i));
-    std::memcpy(ddr_.at(address, row_bytes), logits.data() + i * vocabulary, row_bytes);
+    const float* const row = logits.data() + i * vocabulary;
+    const uint32_t token = first_logits + static_cast<uint32_t>(i);
+    std::memcpy(ddr_.at(logits_address(program, token), row_bytes), row, row_bytes);
+    block.write(registers::kLogitsCrc + 4 * token, crc32c(row, row_bytes));
   }
 }
 

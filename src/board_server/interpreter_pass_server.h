@@ -32,7 +32,8 @@ class InterpreterPassServer final : public PassServer {
   };
 
   PassOutcome use_program(uint64_t address, uint32_t max_tokens);
-  void write_logits(const Program& program, std::span<const float> logits, uint32_t first_logits);
+  void write_logits(RegisterBlock& block, const Program& program, std::span<const float> logits,
+                    uint32_t first_logits);
 
   SharedDdr& ddr_;
   const AcceleratorDescription accelerator_;

@@ -20,6 +20,9 @@ PassOutcome RtlPassServer::run(RegisterBlock& block) {
   for (uint32_t offset = registers::kCycles; offset <= registers::kLastCounter; offset += 4) {
     block.write(offset, rtl_.read(offset));
   }
+  for (uint32_t t = 0; t < registers::kTokenIds; ++t) {
+    block.write(registers::kLogitsCrc + 4 * t, accelerator::read_logits_crc(rtl_, t));
+  }
   const accelerator::Outcome outcome = accelerator::read_outcome(rtl_);
   return {outcome.code, outcome.address, {}, outcome.region};
 }

@@ -172,6 +172,10 @@ void run_board(const Options& options) {
     if (image.view().embedding.on_card() && (options.preload || options.no_card)) {
       throw Error(image.path() + ": its embedding is read from the card; leave out --preload and --no-card");
     }
+    if (image.view().prompt != nullptr && (options.preload || options.no_card)) {
+      throw Error(image.path() +
+                  ": its baked prompt is read from the card; leave out --preload and --no-card");
+    }
     board_name = image.header().board;
     if (options.preload) load_image(image, ddr, progress_bar("filling memory"));
     if (!options.preload && !options.no_card) {
@@ -252,7 +256,8 @@ void add_board(CLI::App& app) {
                   {"bus-error", Fault::kBusError},
                   {"wrong-bit", Fault::kWrongBit},
                   {"flipped-bit", Fault::kFlippedBit},
-                  {"stuck-bit", Fault::kStuckBit}},
+                  {"stuck-bit", Fault::kStuckBit},
+                  {"flipped-logits", Fault::kFlippedLogits}},
                  "What the accelerator or its memory does wrong, to see how the firmware takes it");
   command->add_option("--fault-after", options->fault_after, "Passes that go well before that")
       ->capture_default_str()

@@ -36,6 +36,7 @@ class ChatLoop {
         known_(known),
         interrupted_(interrupted) {
     chat_.session().speculate(speculation_.get());
+    chat_.session().conversation().shift_context(settings_.context_shift);
   }
 
   // False: the chat is over.
@@ -64,6 +65,10 @@ class ChatLoop {
         return true;
       case ChatAction::kSpec:
         change_spec(read.text);
+        return true;
+      case ChatAction::kShift:
+        chat_.session().conversation().shift_context(settings_.context_shift);
+        std::cout << read.text << '\n';
         return true;
       case ChatAction::kHelp:
         write_help([](std::string_view help) { std::cout << help << '\n'; });
@@ -121,7 +126,12 @@ class ChatLoop {
                                         }});
       std::cout << text.finish(room) << '\n';
       if (last_.reason == StopReason::kContextFull) {
-        std::cerr << "brim: the context is full; /reset starts a new conversation\n";
+        std::cerr << "brim: the context is full; /reset starts a new conversation, /shift on drops its older "
+                     "half\n";
+      }
+      if (const uint64_t shifts = this->shifts(); shifts > told_shifts_) {
+        std::cerr << "brim: the context was full: the older half of the conversation is dropped\n";
+        told_shifts_ = shifts;
       }
     } catch (const Error& error) {
       // The conversation is as it was, and goes on.
@@ -138,9 +148,7 @@ class ChatLoop {
     }
     try {
       const bool right = gives_known_logits(executor_, known_);
-      const Session& session = chat_.session();
-      const auto spoilt = session.tokens().first(std::min(known_.tokens, session.position()));
-      run_passes(executor_, spoilt, 0, spoilt.size(), [](size_t, std::span<const float>) {});
+      chat_.session().conversation().run_again(known_.tokens);
       std::cout
           << (right ? "The known pass gives the logits that the image carries.\n"
                     : "The known pass gives other logits than the image carries: memory or processor cannot "
@@ -150,10 +158,18 @@ class ChatLoop {
     }
   }
 
+  uint64_t shifts() const { return chat_.session().conversation().shift_counts().shifts; }
+
   void stats() const {
     const Session& session = chat_.session();
     std::printf("context      %u of %u tokens used\n", session.position(),
                 session.position() + session.room());
+    if (const auto& counts = session.conversation().shift_counts(); counts.shifts > 0) {
+      std::printf("shifts       %llu: %llu tokens dropped, %llu run again\n",
+                  static_cast<unsigned long long>(counts.shifts),
+                  static_cast<unsigned long long>(counts.dropped),
+                  static_cast<unsigned long long>(counts.run_again));
+    }
     if (last_.prompt_tokens == 0) return;
     std::printf("prompt       %zu tokens, first token after %s\n", last_.prompt_tokens,
                 with_unit(last_.prompt_seconds, "s").c_str());
@@ -176,6 +192,7 @@ class ChatLoop {
   const KnownPass& known_;
   std::atomic<bool>& interrupted_;
   Generation last_;
+  uint64_t told_shifts_ = 0;
 };
 
 }  // namespace

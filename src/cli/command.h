@@ -25,6 +25,7 @@
 namespace brim {
 
 void add_pack(CLI::App& app);
+void add_bake(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_run(CLI::App& app);
 void add_serve(CLI::App& app);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "compile/matrix.h"
+#include "image/baked_prompt.h"
 #include "image/memory_map_svg.h"
 #include "isa/disassemble.h"
 #include "tokenizer/summary.h"
@@ -45,6 +46,8 @@ const char* embedding_name(EmbeddingFormat format) {
   static constexpr const char* kNames[] = {"fp16", "q8", "q4"};
   return kNames[static_cast<uint32_t>(format)];
 }
+
+const char* prompt_kind(PromptKind kind) { return kind == PromptKind::kSystem ? "system prompt" : "text"; }
 
 nlohmann::json json_of(const Tokenizer& tokenizer) {
   const TokenizerSummary summary = summarise(tokenizer);
@@ -155,6 +158,10 @@ void print_json(const MappedImage& image) {
     report["model"]["experts_per_token"] = program.header.experts_per_token;
     report["model"]["expert_hidden"] = program.header.expert_hidden;
   }
+  if (const auto prompt = baked_prompt(image)) {
+    report["prompt"] = {
+        {"kind", prompt_kind(prompt->kind)}, {"text", prompt->text}, {"token_ids", prompt->tokens}};
+  }
   if (header.has_draft()) {
     const ImageModel& draft = header.draft;
     report["draft"] = {{"name", draft.name},
@@ -208,14 +215,20 @@ void print_table(const MappedImage& image) {
                 static_cast<double>(used(image, kDraftModel)) / (1 << 20));
   }
   if (!image.tokenizer().empty()) print_tokenizer(Text(image).tokenizer());
+  if (const auto prompt = baked_prompt(image)) {
+    constexpr size_t kMost = 60;
+    std::printf("prompt   %zu tokens of a %s, run already: %s%s\n", prompt->tokens.size(),
+                prompt_kind(prompt->kind), shown(prompt->text.substr(0, kMost)).c_str(),
+                prompt->text.size() > kMost ? "..." : "");
+  }
   if (header.known_pass.tokens > 0) {
     std::printf("check    the last logits of tokens");
     for (uint32_t t = 0; t < header.known_pass.tokens; ++t) std::printf(" %u", header.known_pass.ids[t]);
     std::printf(" have CRC-32C %08x\n", header.known_pass.logits_crc);
   }
-  std::printf("\n%-14s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
+  std::printf("\n%-16s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
   for (const RegionEntry& region : image.regions()) {
-    std::printf("%-14s %#12llx %14llu", region.name, static_cast<unsigned long long>(region.address),
+    std::printf("%-16s %#12llx %14llu", region.name, static_cast<unsigned long long>(region.address),
                 static_cast<unsigned long long>(region.bytes));
     if (region.file_bytes) {
       std::printf(" %12llu   %08x", static_cast<unsigned long long>(region.file_offset), region.crc);

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   app.failure_message(
       [](const CLI::App* root, const CLI::Error& error) { return brim::usage_message(*root, error); });
   brim::add_pack(app);
+  brim::add_bake(app);
   brim::add_inspect(app);
   brim::add_run(app);
   brim::add_serve(app);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/concat.h"
 #include "base/error.h"
 #include "cli/chat_loop.h"
 #include "cli/command.h"
@@ -37,6 +38,7 @@ struct Options {
   bool show_drafts = false;
   std::string passes;
   std::string save, load;
+  bool context_shift = false;
   bool chat = false;
   std::string system;
   std::vector<std::string> template_variables;
@@ -127,11 +129,25 @@ void chat(const Options& options) {
   for (const std::string& variable : options.template_variables) {
     add_template_variable(variable, prompt_options.variables);
   }
+  std::string system = options.system;
+  if (const BakedPrompt* baked = model.load_prompt()) {
+    session.conversation().know(baked->tokens);
+    if (baked->kind != PromptKind::kSystem) {
+      print_note(options.image + ": its baked prompt is a text for brim run without --chat, and is not used");
+    } else if (system.empty()) {
+      system = baked->text;
+    } else if (system != baked->text) {
+      print_note(options.image + ": its baked system prompt gives way to --system");
+    }
+  }
   HostSpeculation speculation(model.executor(), model.executor().draft(), options.spec);
-  Chat conversation(session, options.system, program ? &*program : nullptr, prompt_options);
+  Chat conversation(session, std::move(system), program ? &*program : nullptr, prompt_options);
   std::signal(SIGINT, on_interrupt);
   chat_loop(conversation, model.tokenizer(), speculation, options.grammar.compile(model.tokenizer()),
-            {.sampler = options.sampler, .max_tokens = options.tokens, .spec = options.spec.type},
+            {.sampler = options.sampler,
+             .max_tokens = options.tokens,
+             .spec = options.spec.type,
+             .context_shift = options.context_shift},
             model.executor(), model.image().header().known_pass, interrupted);
   finish_output();
 }
@@ -139,7 +155,7 @@ void chat(const Options& options) {
 void run(const Options& options) {
   LoadedModel model(options.image, options.target);
   const Text& text = model.text();
-  const std::string prompt = options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
+  std::string prompt = options.prompt_file.empty() ? options.prompt : read_text(options.prompt_file);
 
   Executor* const executor = &model.executor();
   const auto* rtl = dynamic_cast<const rtl_target::RtlExecutor*>(executor);
@@ -155,10 +171,19 @@ void run(const Options& options) {
   HostSpeculation speculation(*executor, draft, options.spec);
   Session session(*runner, text.tokenizer());
   session.speculate(speculation.get());
+  session.conversation().shift_context(options.context_shift);
   HostSampler sampler(options.sampler, text.tokenizer());
   if (auto grammar = options.grammar.compile(text.tokenizer())) sampler.constrain(std::move(*grammar));
   std::vector<uint32_t> ids;
   if (options.load.empty()) {
+    if (const BakedPrompt* baked = model.load_prompt()) {
+      session.conversation().know(baked->tokens);
+      if (baked->kind == PromptKind::kText) {
+        prompt = baked->text + prompt;
+      } else {
+        print_note(options.image + ": its baked prompt is the system prompt of a chat, and is not used");
+      }
+    }
     ids = text.encode_prompt(prompt, options.special);
     session.add(ids);  // throws before the prompt is shown
   } else {
@@ -204,6 +229,7 @@ void run(const Options& options) {
   }
   ids.insert(ids.end(), result.tokens.begin(), result.tokens.end());
   const uint64_t decoded = result.tokens.empty() ? 0 : result.tokens.size() - 1;
+  const Conversation::ShiftCounts& shifts = session.conversation().shift_counts();
 
   if (options.json) {
     nlohmann::json summary = {
@@ -211,10 +237,11 @@ void run(const Options& options) {
         {"generated_text", shown.substr(prompt_bytes)},
         {"token_ids", ids},
         {"prompt_tokens", prompt_tokens},
+        {"prompt_tokens_run", result.prompt_tokens},
         {"generated_tokens", result.tokens.size()},
         {"prompt_seconds", result.prompt_seconds},
         {"decode_seconds", result.decode_seconds},
-        {"prompt_tokens_per_second", rate(prompt_tokens, result.prompt_seconds)},
+        {"prompt_tokens_per_second", rate(result.prompt_tokens, result.prompt_seconds)},
         {"decode_tokens_per_second", or_null(ratio(decoded, result.decode_seconds))},
         {"stop_reason", reason},
         {"target", executor->name()},
@@ -222,30 +249,41 @@ void run(const Options& options) {
         {"tokens_per_pass", or_null(ratio(decoded, static_cast<double>(result.passes)))},
         {"drafted", {{"ngram", speculation.ngram_counts().drafted}}},
         {"accepted", {{"ngram", speculation.ngram_counts().accepted}}},
+        {"context_shifts", shifts.shifts},
+        {"tokens_dropped", shifts.dropped},
+        {"tokens_run_again", shifts.run_again},
     };
     if (speculation.has_model()) {
       summary["drafted"]["draft"] = speculation.model_counts().drafted;
       summary["accepted"]["draft"] = speculation.model_counts().accepted;
     }
     if (rtl != nullptr)
-      summary["accelerator"] = report(*rtl, model.image(), static_cast<uint32_t>(prompt_tokens), decoded);
+      summary["accelerator"] =
+          report(*rtl, model.image(), static_cast<uint32_t>(result.prompt_tokens), decoded);
     print_json(summary);
     finish_output();
     return;
   }
   std::cout << '\n';
   finish_output();
+  if (shifts.shifts > 0) {
+    print_note(concat("the context of ", executor->context(), " tokens was full ", shifts.shifts,
+                      shifts.shifts == 1 ? " time: " : " times: ", shifts.dropped,
+                      " tokens behind the first ", Conversation::kSinks, " are dropped, ", shifts.run_again,
+                      " were run again"));
+  }
   if (result.reason == StopReason::kContextFull) {
     std::fprintf(
         stderr,
         "brim: the context of %u tokens is full after %zu of the %u tokens of -n; pack with a larger "
-        "--context to go on\n",
+        "--context to go on, or give --context-shift\n",
         executor->context(), result.tokens.size(), options.tokens);
   }
   if (isatty(STDERR_FILENO)) {
     std::fprintf(stderr, "[%s: %zu prompt tokens at %.1f token/s, %zu generated at %.1f token/s; %s]\n",
-                 executor->name().c_str(), prompt_tokens, rate(prompt_tokens, result.prompt_seconds),
-                 result.tokens.size(), rate(decoded, result.decode_seconds), reason);
+                 executor->name().c_str(), result.prompt_tokens,
+                 rate(result.prompt_tokens, result.prompt_seconds), result.tokens.size(),
+                 rate(decoded, result.decode_seconds), reason);
     if (speculation.counts().drafted > 0) {
       std::fprintf(stderr, "[%llu passes, %.2f tokens each; %s]\n",
                    static_cast<unsigned long long>(result.passes),
@@ -276,6 +314,10 @@ void add_run(CLI::App& app) {
       "Go on from a saved text, without running it again, and with its random numbers (not --seed's); a "
       "prompt is added behind it");
   command->add_option("-n,--tokens", options->tokens, "Most tokens to generate")->capture_default_str();
+  command->add_flag(
+      "--context-shift", options->context_shift,
+      "When the context is full, keep its first 4 tokens and the newer half, run that again and "
+      "go on (default: end there)");
   add_sampler_options(*command, options->sampler);
   add_grammar_options(*command, options->grammar);
   add_target_options(*command, options->target);

@@ -88,6 +88,10 @@ void add_serve(CLI::App& app) {
                    "Folder where /slots saves KV caches (default: they are not saved)")
       ->check(CLI::ExistingDirectory);
   command->add_option("--max-body", server.max_body, "Most bytes of a request")->capture_default_str();
+  command->add_flag(
+      "--context-shift", server.context_shift,
+      "When an answer fills the context, keep its first 4 tokens and the newer half, run that again "
+      "and go on (default: end the answer)");
   // What OpenAI's API says of requests that do not say it.
   server.defaults.sampler.temperature = 1;
   add_sampler_options(*command, server.defaults.sampler);

@@ -338,9 +338,9 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
   };
   require(kAttentionBlock);
   for (const Part& part : parts_of(model, board, options, kv, kAttentionBlock)) {
-    const ModelDescription& each = part.description;
-    if (!each.post_norm || each.dim <= scores_of_lane(limits)) continue;
-    throw Error(concat(each.name, ": results that are normed before they are added are ", each.dim,
+    const ModelDescription& one = part.description;
+    if (!one.post_norm || one.dim <= scores_of_lane(limits)) continue;
+    throw Error(concat(one.name, ": results that are normed before they are added are ", one.dim,
                        ", and a lane of board ", board.name, " has room for ", scores_of_lane(limits),
                        " scores, whose place they take; choose a smaller model"));
   }

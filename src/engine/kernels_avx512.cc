@@ -267,19 +267,143 @@ class Avx512Kernels final : public SimdDot<Avx512> {
 
   void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
               float* out, uint64_t out_stride) const override {
-    if (x.tokens == 1) return SimdDot::matvec(matrix, x, first_block, last_block, out, out_stride);
     switch (matrix.shape.columns) {
       case 4:
-        return matvec_many<4>(matrix, x, first_block, last_block, out, out_stride);
+        return matvec_shape<4>(matrix, x, first_block, last_block, out, out_stride);
       case 2:
-        return matvec_many<2>(matrix, x, first_block, last_block, out, out_stride);
+        return matvec_shape<2>(matrix, x, first_block, last_block, out, out_stride);
       default:
-        return matvec_many<1>(matrix, x, first_block, last_block, out, out_stride);
+        return matvec_shape<1>(matrix, x, first_block, last_block, out, out_stride);
     }
   }
 
  private:
+  template <uint32_t columns>
+  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                           uint32_t last_block, float* out, uint64_t out_stride) {
+    switch (x.tokens) {
+      case 1:
+        return matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
+      case 2:
+        return matvec_few<columns, 2>(matrix, x, first_block, last_block, out, out_stride);
+      case 3:
+        return matvec_few<columns, 3>(matrix, x, first_block, last_block, out, out_stride);
+      case kTokens:
+        return matvec_few<columns, kTokens>(matrix, x, first_block, last_block, out, out_stride);
+      default:
+        return matvec_many<columns>(matrix, x, first_block, last_block, out, out_stride);
+    }
+  }
+
   // --- Several tokens: bound by arithmetic. ---
+
+  static constexpr uint32_t kTokens = 4;  // whose sums fit into registers
+  static constexpr uint32_t kRowsAtOnce = 32;
+
+  // sums += what the columns contribute to kRowsAtOnce rows.
+  template <uint32_t columns>
+  static void add_rows(const __m512 (&c)[2][columns], float* sums) {
+    for (uint32_t half = 0; half < 2; ++half, sums += 16) {
+      _mm512_storeu_ps(sums, _mm512_add_ps(_mm512_loadu_ps(sums), page_sum<columns>(c[half])));
+    }
+  }
+
+  // --- A few tokens, as of several texts or a draft: a page is unpacked as it is used. ---
+
+  template <uint32_t columns, uint32_t tokens>
+  static void matvec_few(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                         uint32_t last_block, float* out, uint64_t out_stride) {
+    constexpr uint32_t kRows = kGroupsPerPage / columns;
+    uint64_t index = uint64_t{first_block} * matrix.pages_per_block;
+    for (uint32_t block = first_block; block < last_block; ++block) {
+      float sums[tokens][kRows] = {};
+      for (uint32_t p = 0; p < matrix.pages_per_block; ++p, ++index) {
+        const uint8_t* page = matrix.page(index);
+        __builtin_prefetch(page + kStartBytes);
+        __builtin_prefetch(page + kStartBytes + kSystemPage);
+        for (uint32_t row = 0; row < kRows; row += kRowsAtOnce) {
+          __m512 c[tokens][2][columns];
+          for (uint32_t column = 0; column < columns; ++column) {
+            add_packed<columns, tokens>(page, matrix.record(index), column * kRows + row,
+                                        x.digits + matrix.block(p * columns + column), x.blocks, column, c);
+          }
+          for (uint32_t t = 0; t < tokens; ++t) add_rows<columns>(c[t], &sums[t][row]);
+        }
+      }
+      for (uint32_t t = 0; t < tokens; ++t) {
+        std::copy_n(sums[t], std::min(kRows, matrix.rows - block * kRows),
+                    out + t * out_stride + block * kRows);
+      }
+    }
+  }
+
+  // As add_column below, of a page's groups from `group` on as they are. Nibbles are spread between the
+  // multiplications, and lines prefetched: all at once, either would keep them waiting.
+  template <uint32_t columns, uint32_t tokens>
+  static void add_packed(const uint8_t* page, const uint8_t* record, uint32_t group, const A16Digits* digits,
+                         uint32_t stride, uint32_t column, __m512 (&c)[tokens][2][columns]) {
+    const uint8_t* const from = page + group * kGroupBytes;
+    __m512i packed[2][16];  // [half][dword], lanes are rows
+    for (uint32_t half = 0; half < 2; ++half) load_transposed(from + 16 * half * kGroupBytes, packed[half]);
+    __m512i high[tokens][2] = {}, low[tokens][2] = {};
+    const __m512i nibble = _mm512_set1_epi8(15);
+#pragma GCC unroll 16
+    for (uint32_t k = 0; k < 16; ++k) {
+      for (uint32_t odd = 0; odd < 2; ++odd) {
+        __builtin_prefetch(from + (2 * k + odd) * kGroupBytes + kPrefetchBytes);
+        __m512i w[2];
+        for (uint32_t half = 0; half < 2; ++half) {
+          const __m512i words = packed[half][k];
+          w[half] = _mm512_and_si512(odd == 0 ? words : _mm512_srli_epi16(words, 4), nibble);
+        }
+        multiply<tokens>(w, digits, stride, odd, k, high, low);
+      }
+    }
+    for (uint32_t half = 0; half < 2; ++half) {
+      const uint32_t first = group + 16 * half;
+      contribute<columns, tokens>(Avx512::load_zeros(record + first / 2),
+                                  Avx512::load_fp16(record + kMetadataZeroBytes + 2 * first), digits, stride,
+                                  high, low, half, column, c);
+    }
+  }
+
+  // 16 groups. Not inlined, as they are to go to memory: the sums need the registers.
+  [[gnu::noinline]] static void load_transposed(const uint8_t* from, __m512i (&to)[16]) {
+    __m512i rows[16];
+    for (uint32_t i = 0; i < 16; ++i) rows[i] = load_bytes(from + i * kGroupBytes);
+    transpose(rows);
+    std::copy_n(rows, 16, to);
+  }
+
+  // Adds the products of dword k of two vectors of rows.
+  template <uint32_t tokens>
+  static void multiply(const __m512i (&w)[2], const A16Digits* digits, uint32_t stride, uint32_t odd,
+                       uint32_t k, __m512i (&high)[tokens][2], __m512i (&low)[tokens][2]) {
+    for (uint32_t t = 0; t < tokens; ++t) {
+      const A16Digits& x = digits[uint64_t{t} * stride];
+      const __m512i h = broadcast(x.high[odd] + 4 * k), l = broadcast(x.low[odd] + 4 * k);
+      for (uint32_t half = 0; half < 2; ++half) {
+        high[t][half] = _mm512_dpbusd_epi32(high[t][half], w[half], h);
+        low[t][half] = _mm512_dpbusd_epi32(low[t][half], w[half], l);
+      }
+    }
+  }
+
+  // The column's contributions to 16 rows, from the sums of products.
+  template <uint32_t columns, uint32_t tokens>
+  static void contribute(__m512i zeros, __m512 scales, const A16Digits* digits, uint32_t stride,
+                         const __m512i (&high)[tokens][2], const __m512i (&low)[tokens][2], uint32_t half,
+                         uint32_t column, __m512 (&c)[tokens][2][columns]) {
+    for (uint32_t t = 0; t < tokens; ++t) {
+      const A16Digits& x = digits[uint64_t{t} * stride];
+      const __m512i dot = _mm512_add_epi32(_mm512_slli_epi32(high[t][half], 8), low[t][half]);
+      const __m512i sums = _mm512_sub_epi32(dot, _mm512_mullo_epi32(zeros, _mm512_set1_epi32(x.sum)));
+      const __m512 power = _mm512_set1_ps(power_of_two(x.exponent));
+      c[t][half][column] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(scales, power));
+    }
+  }
+
+  // --- Many, as of a prompt: a page is unpacked once for all of them. ---
 
   // A page with its nibbles spread to bytes and transposed, so that lanes are rows: dword k of 16 rows, for
   // k < 16, even elements in [0], odd ones in [1]. A dword of activations then serves 16 rows by
@@ -313,7 +437,6 @@ class Avx512Kernels final : public SimdDot<Avx512> {
   static void matvec_many(const MatrixView& matrix, const A16View& x, uint32_t first_block,
                           uint32_t last_block, float* out, uint64_t out_stride) {
     constexpr uint32_t kRows = kGroupsPerPage / columns;
-    constexpr uint32_t kTokens = 4;  // whose sums fit into registers
     UnpackedPage page;
     std::vector<float> sums(uint64_t{x.tokens} * kRows);  // [tokens][kRows]
     for (uint32_t block = first_block; block < last_block; ++block) {
@@ -324,14 +447,22 @@ class Avx512Kernels final : public SimdDot<Avx512> {
         uint32_t blocks[columns];
         for (uint32_t column = 0; column < columns; ++column)
           blocks[column] = matrix.block(p * columns + column);
-        const A16Digits* digits = x.digits;
-        uint32_t t = 0;
-        for (; t + kTokens <= x.tokens; t += kTokens) {
-          add_page<columns, kTokens>(page, digits + uint64_t{t} * x.blocks, x.blocks, blocks,
-                                     &sums[t * kRows]);
-        }
-        for (; t < x.tokens; ++t) {
-          add_page<columns, 1>(page, digits + uint64_t{t} * x.blocks, x.blocks, blocks, &sums[t * kRows]);
+        for (uint32_t t = 0; t < x.tokens; t += kTokens) {
+          const A16Digits* digits = x.row(t);
+          float* to = &sums[t * kRows];
+          switch (x.tokens - t) {
+            case 1:
+              add_page<columns, 1>(page, digits, x.blocks, blocks, to);
+              break;
+            case 2:
+              add_page<columns, 2>(page, digits, x.blocks, blocks, to);
+              break;
+            case 3:
+              add_page<columns, 3>(page, digits, x.blocks, blocks, to);
+              break;
+            default:
+              add_page<columns, kTokens>(page, digits, x.blocks, blocks, to);
+          }
         }
       }
       for (uint32_t t = 0; t < x.tokens; ++t) {
@@ -352,12 +483,7 @@ class Avx512Kernels final : public SimdDot<Avx512> {
       for (uint32_t column = 0; column < columns; ++column) {
         add_column<columns, tokens>(page, column * kVectors + v, digits + blocks[column], stride, column, c);
       }
-      for (uint32_t t = 0; t < tokens; ++t) {
-        for (uint32_t half = 0; half < 2; ++half) {
-          float* sum = sums + (t * kVectors + v + half) * 16;
-          _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), page_sum<columns>(c[t][half])));
-        }
-      }
+      for (uint32_t t = 0; t < tokens; ++t) add_rows<columns>(c[t], sums + (t * kVectors + v) * 16);
     }
   }
 
@@ -365,33 +491,16 @@ class Avx512Kernels final : public SimdDot<Avx512> {
   template <uint32_t columns, uint32_t tokens>
   static void add_column(const UnpackedPage& page, uint32_t v, const A16Digits* digits, uint32_t stride,
                          uint32_t column, __m512 (&c)[tokens][2][columns]) {
-    __m512i high[tokens][2], low[tokens][2];
-    for (uint32_t t = 0; t < tokens; ++t) {
-      for (uint32_t half = 0; half < 2; ++half) high[t][half] = low[t][half] = _mm512_setzero_si512();
-    }
+    __m512i high[tokens][2] = {}, low[tokens][2] = {};
     for (uint32_t k = 0; k < 16; ++k) {
       for (uint32_t odd = 0; odd < 2; ++odd) {
-        const __m512i w0 = page.weights[v][k][odd], w1 = page.weights[v + 1][k][odd];
-        for (uint32_t t = 0; t < tokens; ++t) {
-          const A16Digits& x = digits[uint64_t{t} * stride];
-          const __m512i h = broadcast(x.high[odd] + 4 * k), l = broadcast(x.low[odd] + 4 * k);
-          high[t][0] = _mm512_dpbusd_epi32(high[t][0], w0, h);
-          high[t][1] = _mm512_dpbusd_epi32(high[t][1], w1, h);
-          low[t][0] = _mm512_dpbusd_epi32(low[t][0], w0, l);
-          low[t][1] = _mm512_dpbusd_epi32(low[t][1], w1, l);
-        }
+        const __m512i w[2] = {page.weights[v][k][odd], page.weights[v + 1][k][odd]};
+        multiply<tokens>(w, digits, stride, odd, k, high, low);
       }
     }
-    for (uint32_t t = 0; t < tokens; ++t) {
-      const A16Digits& x = digits[uint64_t{t} * stride];
-      const __m512i sum = _mm512_set1_epi32(x.sum);
-      const __m512 power = _mm512_set1_ps(power_of_two(x.exponent));
-      for (uint32_t half = 0; half < 2; ++half) {
-        const __m512i dot = _mm512_add_epi32(_mm512_slli_epi32(high[t][half], 8), low[t][half]);
-        const __m512i sums = _mm512_sub_epi32(dot, _mm512_mullo_epi32(page.zeros[v + half], sum));
-        c[t][half][column] =
-            _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_mul_ps(page.scales[v + half], power));
-      }
+    for (uint32_t half = 0; half < 2; ++half) {
+      contribute<columns, tokens>(page.zeros[v + half], page.scales[v + half], digits, stride, high, low,
+                                  half, column, c);
     }
   }
 

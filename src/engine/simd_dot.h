@@ -88,39 +88,12 @@ class SimdDot : public SimdSpu<Simd> {
     }
   }
 
- private:
-  // Lane i is the sum over leaf(i), for i < kLanes.
-  template <uint32_t vectors, typename Leaf>
-  static I add_across(const Leaf& leaf, uint32_t first = 0) {
-    if constexpr (vectors == 1) {
-      return leaf(first);
-    } else {
-      const I low = add_across<vectors / 2>(leaf, first);
-      return Simd::template add_pair<vectors>(low, add_across<vectors / 2>(leaf, first + vectors / 2));
-    }
-  }
-
-  template <uint32_t columns>
-  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block,
-                           uint32_t last_block, float* out, uint64_t out_stride) {
-    if (x.tokens == 1) {
-      matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
-    } else {
-      matvec_many<columns>(matrix, x, first_block, last_block, out, out_stride);
-    }
-  }
-
-  // c of kLanes rows of a column, whose first group is `group` of the page: dot product, less zero-point
-  // times sum of mantissas, times scale. weights(i) are those of row i.
-  template <typename RowWeights>
-  static F contributions(const RowWeights& weights, const uint8_t* record, uint32_t group,
-                         const A16Digits& x) {
-    const I dots = add_across<kLanes>([&](uint32_t row) { return Simd::dot(weights(row), x); });
-    const I zeros = Simd::mul_int(Simd::load_zeros(record + group / 2), Simd::set_int(x.sum));
-    const F scale = Simd::mul(Simd::load_fp16(record + kMetadataZeroBytes + 2 * group),
-                              Simd::set(power_of_two(x.exponent)));
-    return Simd::mul(Simd::to_float(Simd::sub_int(dots, zeros)), scale);
-  }
+  // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page
+  // of the system's: translating its address takes time, and the processor's own prefetching stops at its
+  // end. The distances are measured: docs/performance.md.
+  static constexpr uint32_t kPrefetchBytes = 8192;
+  static constexpr uint32_t kStartBytes = 16384;
+  static constexpr uint32_t kSystemPage = 4096;
 
   // One token: bound by memory. A page is read from start to end.
   template <uint32_t columns>
@@ -155,6 +128,40 @@ class SimdDot : public SimdSpu<Simd> {
       for (uint32_t v = 0; v < kVectors; ++v) Simd::store(rows + v * kLanes, sum[v]);
       std::copy_n(rows, std::min(kRows, matrix.rows - block * kRows), out + block * kRows);
     }
+  }
+
+ private:
+  // Lane i is the sum over leaf(i), for i < kLanes.
+  template <uint32_t vectors, typename Leaf>
+  static I add_across(const Leaf& leaf, uint32_t first = 0) {
+    if constexpr (vectors == 1) {
+      return leaf(first);
+    } else {
+      const I low = add_across<vectors / 2>(leaf, first);
+      return Simd::template add_pair<vectors>(low, add_across<vectors / 2>(leaf, first + vectors / 2));
+    }
+  }
+
+  template <uint32_t columns>
+  static void matvec_shape(const MatrixView& matrix, const A16View& x, uint32_t first_block,
+                           uint32_t last_block, float* out, uint64_t out_stride) {
+    if (x.tokens == 1) {
+      matvec_one<columns>(matrix, x.row(0), first_block, last_block, out);
+    } else {
+      matvec_many<columns>(matrix, x, first_block, last_block, out, out_stride);
+    }
+  }
+
+  // c of kLanes rows of a column, whose first group is `group` of the page: dot product, less zero-point
+  // times sum of mantissas, times scale. weights(i) are those of row i.
+  template <typename RowWeights>
+  static F contributions(const RowWeights& weights, const uint8_t* record, uint32_t group,
+                         const A16Digits& x) {
+    const I dots = add_across<kLanes>([&](uint32_t row) { return Simd::dot(weights(row), x); });
+    const I zeros = Simd::mul_int(Simd::load_zeros(record + group / 2), Simd::set_int(x.sum));
+    const F scale = Simd::mul(Simd::load_fp16(record + kMetadataZeroBytes + 2 * group),
+                              Simd::set(power_of_two(x.exponent)));
+    return Simd::mul(Simd::to_float(Simd::sub_int(dots, zeros)), scale);
   }
 
   // Several tokens: weights are unpacked once for all of them.
@@ -290,11 +297,4 @@ class SimdDot : public SimdSpu<Simd> {
       for (uint32_t i = 0; i < record_bytes; ++i) out[2 * i + odd] = half[i];
     }
   }
-
-  // How far ahead of the weights every line is prefetched, and, further ahead, the first line of every page
-  // of the system's: translating its address takes time, and the processor's own prefetching stops at its
-  // end. The distances are measured: docs/performance.md.
-  static constexpr uint32_t kPrefetchBytes = 8192;
-  static constexpr uint32_t kStartBytes = 16384;
-  static constexpr uint32_t kSystemPage = 4096;
 };

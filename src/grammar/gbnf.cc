@@ -4,6 +4,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "grammar/grammar.h"
 #include "grammar/machine.h"
 #include "grammar/syntax.h"
@@ -219,34 +220,13 @@ class GbnfParser {
   uint32_t parse_hex(size_t begin, uint32_t digits) {
     uint64_t code = 0;
     for (uint32_t i = 0; i < digits; ++i) {
-      const char c = here();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
-      if (digit < 0) fail_at(begin, concat("this escape needs ", digits, " hexadecimal digits"));
-      code = code * 16 + static_cast<uint64_t>(digit);
+      const std::optional<uint32_t> digit = hex_digit(here());
+      if (!digit) fail_at(begin, concat("this escape needs ", digits, " hexadecimal digits"));
+      code = code * 16 + *digit;
       ++at_;
     }
     if (code > kLastCode || (code >= 0xD800 && code < 0xE000)) fail_at(begin, "there is no such character");
     return static_cast<uint32_t>(code);
-  }
-
-  static void append_utf8(uint32_t code, std::string& bytes) {
-    const auto add = [&](uint32_t byte) { bytes += static_cast<char>(byte); };
-    if (code < 0x80) return add(code);
-    if (code < 0x800) {
-      add(0xC0 | code >> 6);
-    } else {
-      if (code < 0x10000) {
-        add(0xE0 | code >> 12);
-      } else {
-        add(0xF0 | code >> 18);
-        add(0x80 | (code >> 12 & 0x3F));
-      }
-      add(0x80 | (code >> 6 & 0x3F));
-    }
-    add(0x80 | (code & 0x3F));
   }
 
   ExpressionId parse_repetitions(ExpressionId part) {

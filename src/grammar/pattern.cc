@@ -2,6 +2,7 @@
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "tokenizer/utf8.h"
 
 namespace brim {
@@ -167,11 +168,9 @@ class PatternParser {
   uint32_t parse_hex(uint32_t digits) {
     uint32_t code = 0;
     for (uint32_t i = 0; i < digits; ++i, ++at_) {
-      const char c = here();
-      const bool is_digit = c >= '0' && c <= '9';
-      const char lower = static_cast<char>(c | 0x20);
-      if (!is_digit && (lower < 'a' || lower > 'f')) fail("a hexadecimal escape without its digits");
-      code = code * 16 + static_cast<uint32_t>(is_digit ? c - '0' : lower - 'a' + 10);
+      const std::optional<uint32_t> digit = hex_digit(here());
+      if (!digit) fail("a hexadecimal escape without its digits");
+      code = code * 16 + *digit;
     }
     if (code >= 0xD800 && code < 0xE000) fail("half a surrogate pair");
     return code;

@@ -42,17 +42,22 @@ const char* check_slots(const ImageHeader& header, const RegionEntry& region) {
 const char* check_region(const ImageHeader& header, uint32_t index, uint64_t file_bytes) {
   const RegionEntry& region = header.regions[index];
   const auto kind = static_cast<uint32_t>(region.kind);
-  if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kReserved)) return "a region has an unknown kind";
+  if (kind < 1 || kind > static_cast<uint32_t>(RegionKind::kPrompt)) return "a region has an unknown kind";
   if (region.model >= header.models()) return "a region is of a model that the image does not have";
   const bool shared = region.kind == RegionKind::kHeader || region.kind == RegionKind::kTokenizer ||
-                      region.kind == RegionKind::kReserved;
+                      region.kind == RegionKind::kReserved || region.kind == RegionKind::kPrompt;
   if (shared && region.model != kMainModel) return "a region of all models is one of the draft model";
   if (!terminated(region.name)) return "a region's name is not terminated";
   if (!printable(region.name)) return "a region's name has control characters";
-  if (region.bytes == 0) return "a region is empty";
-  if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
-  if (!in_memory(header, region)) return "a region lies outside the board's memory";
-  const bool has_content = region.kind <= RegionKind::kWeights;
+  const bool in_file_alone = region.kind == RegionKind::kPrompt;
+  if (in_file_alone) {
+    if (region.address != 0 || region.bytes != 0) return "a prompt's region has a place in memory";
+  } else {
+    if (region.bytes == 0) return "a region is empty";
+    if (region.address % kPageBytes != 0) return "a region's address is not page-aligned";
+    if (!in_memory(header, region)) return "a region lies outside the board's memory";
+  }
+  const bool has_content = region.kind <= RegionKind::kWeights || in_file_alone;
   if (has_content != (region.file_bytes != 0))
     return "a region has content where its kind has none, or none where it has";
   if (has_content) {
@@ -179,6 +184,7 @@ ImageView::ImageView(const ImageHeader& image, uint16_t model)
       weights(*find_region(image, RegionKind::kWeights, model)),
       kv_scales(*find_region(image, RegionKind::kKvScales, model)),
       logits(*find_region(image, RegionKind::kLogits, model)),
-      tokenizer(find_region(image, RegionKind::kTokenizer, kMainModel)) {}
+      tokenizer(find_region(image, RegionKind::kTokenizer, kMainModel)),
+      prompt(find_region(image, RegionKind::kPrompt, kMainModel)) {}
 
 }  // namespace brim

@@ -21,13 +21,17 @@ inline constexpr const char* kPartNames[kMaxMemoryRegions] = {"brim.img", "brim1
 // The file with the rows of an embedding that stays on the card.
 inline constexpr const char* kRowsName = "brimrows.img";
 
+// The file with a prompt that was run already (image/prompt_region.h).
+inline constexpr const char* kPromptName = "brimkv.img";
+
 // The models of an image: the one that it is of, and one with the same tokens that drafts for it.
 inline constexpr uint16_t kMainModel = 0;
 inline constexpr uint16_t kDraftModel = 1;
 inline constexpr uint16_t kMaxModels = 2;
 
 // One contiguous range of physical memory. Regions with content have it at file_offset; the others
-// (file_bytes = 0) start as zeros.
+// (file_bytes = 0) start as zeros. A prompt has no memory of its own (address = bytes = 0): it goes into the
+// KV cache.
 struct RegionEntry {
   RegionKind kind;
   uint16_t model;    // of the image: kMainModel, kDraftModel
@@ -35,14 +39,14 @@ struct RegionEntry {
   uint64_t address;  // physical, page-aligned
   uint64_t bytes;
   uint64_t file_offset;  // page-aligned
-  uint64_t file_bytes;   // 0 or `bytes`, but for an embedding on the card
+  uint64_t file_bytes;   // 0 or `bytes`, but for an embedding on the card and a prompt
   char name[24];         // zero-terminated
 
   AddressRange range() const { return {address, bytes}; }
   // An embedding whose rows are in the file alone: memory has slots for those of two passes.
-  bool on_card() const { return file_bytes != 0 && file_bytes != bytes; }
+  bool on_card() const { return bytes != 0 && file_bytes != 0 && file_bytes != bytes; }
   // What stands there when the board starts; else it starts as zeros.
-  bool has_content() const { return file_bytes != 0 && !on_card(); }
+  bool has_content() const { return bytes != 0 && file_bytes == bytes; }
 };
 static_assert(sizeof(RegionEntry) == 64);
 
@@ -109,8 +113,8 @@ static_assert(sizeof(ImageHeader) <= kImageHeaderBytes);
 // the known pass can be run. Zeros behind the last field are not asked for: a later field may stand there.
 const char* check_header(const void* page, uint64_t file_bytes);
 
-// One model in an image, by its regions. All but the tokenizer are in every sound image. Header and tokenizer
-// serve both models.
+// One model in an image, by its regions. All but the tokenizer and the prompt are in every sound image.
+// Header, tokenizer and prompt are the image's, whichever model it is.
 struct ImageView {
   // Precondition: check_header finds nothing wrong, and the image has this model.
   explicit ImageView(const ImageHeader& header, uint16_t model = kMainModel);
@@ -124,6 +128,7 @@ struct ImageView {
   const RegionEntry& kv_scales;
   const RegionEntry& logits;
   const RegionEntry* tokenizer;  // null: the image has none
+  const RegionEntry* prompt;     // likewise
 };
 
 // The value of the `crc` field for this page.

@@ -18,7 +18,7 @@ namespace brim {
 class MappedImage {
  public:
   // Throws Error naming file and field unless the header is sound and the checksums of the small regions
-  // (program, parameters, rope, tokenizer) are right. `verify` checks those of the large ones.
+  // (program, parameters, rope, tokenizer, prompt) are right. `verify` checks those of the large ones.
   explicit MappedImage(const std::filesystem::path& path);
 
   const std::string& path() const { return path_; }

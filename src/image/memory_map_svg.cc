@@ -47,7 +47,7 @@ void write_memory_map_svg(const MappedImage& image, const std::filesystem::path&
         << (memory.bytes >> 20) << " MiB</text>\n<rect x=\"20\" y=\"" << y + 8 << "\" width=\"" << kWidth
         << "\" height=\"" << kBarHeight << "\" fill=\"#eeeeee\" stroke=\"#888888\"/>\n";
     for (const RegionEntry& region : image.regions()) {
-      if (!memory.contains(region.address)) continue;
+      if (region.bytes == 0 || !memory.contains(region.address)) continue;
       const double scale = kWidth / static_cast<double>(memory.bytes);
       svg << "<rect x=\"" << 20 + static_cast<double>(region.address - memory.base) * scale << "\" y=\""
           << y + 8 << "\" width=\"" << std::max(0.5, static_cast<double>(region.bytes) * scale)
@@ -57,6 +57,7 @@ void write_memory_map_svg(const MappedImage& image, const std::filesystem::path&
     y += kBarHeight + 40;
   }
   for (const RegionEntry& region : image.regions()) {
+    if (region.bytes == 0) continue;
     svg << "<rect x=\"20\" y=\"" << y - 11 << "\" width=\"12\" height=\"12\" fill=\"" << colour(region.kind)
         << "\"/><text x=\"40\" y=\"" << y << "\">" << region.name << "</text><text x=\"180\" y=\"" << y
         << "\">0x" << std::hex << region.address << std::dec << "</text><text x=\"320\" y=\"" << y << "\">"

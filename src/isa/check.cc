@@ -87,6 +87,10 @@ class Order {
   static size_t index(Buffer buffer) { return static_cast<size_t>(buffer); }
   uint32_t& seen(Opcode opcode) { return seen_[static_cast<size_t>(opcode)]; }
 
+  static bool reads_hidden(const Instruction& in) {
+    return in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kHidden;
+  }
+
   // The steps of an expert, which stand behind `experts` and nowhere else. No run of chunks goes on across
   // them.
   const char* experts(const Instruction& in) {
@@ -97,14 +101,20 @@ class Order {
       stream_ = true;
       return nullptr;
     }
-    if (expert_steps_ == 0)
-      return in.opcode == Opcode::kMix ? "stands outside of the steps of an expert" : nullptr;
+    if (expert_steps_ == 0) {
+      if (in.opcode == Opcode::kMix) return "stands outside of the steps of an expert";
+      const bool of_an_expert =
+          in.opcode == Opcode::kSwiglu
+              ? in.rows != 2 * header_.hidden
+              : reads_hidden(in) && in.groups != planes_of(in) * groups_of_inputs(header_.hidden);
+      return of_an_expert ? "has an expert's size outside of its steps" : nullptr;
+    }
     const uint32_t step = kExpertSteps - expert_steps_--;
-    const bool fits = step == 0   ? in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kNormed
-                      : step == 1 ? in.opcode == Opcode::kSwiglu && in.rows == 2u * header_.expert_hidden
-                      : step == 2 ? in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kHidden &&
-                                        in.groups == planes_of(in) * groups_of_inputs(header_.expert_hidden)
-                                  : in.opcode == Opcode::kMix;
+    const bool fits =
+        step == 0   ? in.opcode == Opcode::kMatvec && in.buffer == ActivationBuffer::kNormed
+        : step == 1 ? in.opcode == Opcode::kSwiglu && in.rows == 2u * header_.expert_hidden
+        : step == 2 ? reads_hidden(in) && in.groups == planes_of(in) * groups_of_inputs(header_.expert_hidden)
+                    : in.opcode == Opcode::kMix;
     stream_ = expert_steps_ > 0;
     return fits ? nullptr : "is not the step of an expert that belongs here";
   }

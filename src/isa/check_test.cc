@@ -236,6 +236,22 @@ TEST(CheckProgram, RefusesExpertsThatAreNotTheirFourSteps) {
   EXPECT_EQ(fault_with(without_second_stream), "there is no weight stream") << "a run goes on across experts";
   EXPECT_EQ(fault_with([&](Program& p) { at(p, Opcode::kNorm) = at(p, Opcode::kMix); }),
             "stands outside of the steps of an expert");
+  // A shared expert's swiglu and down as wide as an expert's.
+  const auto beside = [&](const Instruction& in) {
+    return [&at, in](Program& p) {
+      p.header.hidden = 640;
+      at(p, Opcode::kNorm) = in;
+    };
+  };
+  constexpr const char* kExpertsSize = "has an expert's size outside of its steps";
+  EXPECT_EQ(fault_with(beside({.opcode = Opcode::kSwiglu, .rows = 2 * 384})), kExpertsSize);
+  EXPECT_EQ(fault_with(beside({.opcode = Opcode::kMatvec,
+                               .buffer = ActivationBuffer::kHidden,
+                               .shape = 1,
+                               .rows = 64,
+                               .count = static_cast<uint32_t>(matrix_pages(64, 3)),
+                               .groups = 3})),
+            kExpertsSize);
   EXPECT_EQ(fault_with([](Program& p) { p.header.experts = 0; }),
             "header: experts_per_token 2 is not 0 ... 0");
   EXPECT_EQ(fault_with([](Program& p) { p.header.experts = 300; }), "header: experts 300 is not 0 ... 256");

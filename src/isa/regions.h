@@ -22,6 +22,7 @@ enum class RegionKind : uint16_t {
   kKv = 9,
   kLogits = 10,
   kReserved = 11,  // the board's own: firmware
+  kPrompt = 12,    // in the file alone: a prompt that was run already
 };
 
 }  // namespace brim

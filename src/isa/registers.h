@@ -49,6 +49,8 @@ inline constexpr uint32_t kPortIdle = 0x12C;
 inline constexpr uint32_t kStallLocal = 0x130;
 inline constexpr uint32_t kLastCounter = kStallLocal;
 
+inline constexpr uint32_t kLogitsCrc = 0x140;  // of token 0; the others follow
+
 // What the cycles are spent on in which no beat leaves the prefetch FIFO. CYCLES is their sum and the beats
 // that the units took. One list for hardware, simulator and reports: kStalls[i] is of Stall i.
 enum class Stall : uint8_t { kEmpty, kActivation, kResult, kSoftmax, kScores, kLocal, kPass };
@@ -76,6 +78,7 @@ inline constexpr uint32_t kVersionValue = 1;
 
 // kCapabilities.
 inline constexpr uint32_t kHasStallCounters = 1u << 0;
+inline constexpr uint32_t kHasLogitsCrc = 1u << 1;
 
 // kControl. Both bits read as 1 until what they asked for is over.
 inline constexpr uint32_t kStart = 1u << 0;
@@ -166,6 +169,7 @@ inline constexpr auto kRegisters = std::to_array<Register>({
     {"FIFO_FULL", kFifoFull, 1, Access::kReadOnly},
     {"PORT_IDLE", kPortIdle, 1, Access::kReadOnly},
     {"STALL_LOCAL", kStallLocal, 1, Access::kReadOnly},
+    {"LOGITS_CRC", kLogitsCrc, kTokenIds, Access::kReadOnly},
 });
 
 }  // namespace brim::registers

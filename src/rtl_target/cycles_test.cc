@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "engine/interpreter.h"
 #include "model/synthetic.h"
 #include "model/tensor_source.h"
 #include "rtl_target/executor.h"
@@ -23,37 +24,74 @@ using test::PackedModel;
 // Of the path to memory: the board file's, and what load and the coherent ports may make of it.
 constexpr double kLatenciesNs[] = {150, 400, 800};
 
+// An accelerator of `lanes` and the simulator of the same board.
+class Pair {
+ public:
+  Pair(const MappedImage& image, uint32_t lanes, double latency_ns)
+      : board_(board_of(lanes, latency_ns)),
+        rtl_(image, board_, {.models = BRIM_RTL_FOLDER, .tokens = lanes}),
+        subject_(sim::subject_of(image, board_)) {}
+
+  RtlExecutor& rtl() { return rtl_; }
+
+  // `experts`: those that the pass will choose, of a model that has some.
+  void expect_agreement(const Pass& pass, const PassExperts& experts = {}) {
+    const auto tokens = static_cast<uint32_t>(pass.tokens.size());
+    SCOPED_TRACE(testing::Message() << "T = " << tokens << ", position " << pass.position);
+    rtl_.run(pass);
+    const accelerator::Counters& counters = rtl_.passes().back().counters;
+    const sim::PassResult simulated = sim::simulate_pass(board_, subject_.program,
+                                                         {.position = pass.position,
+                                                          .tokens = tokens,
+                                                          .all_logits = pass.first_logits == 0,
+                                                          .experts = experts});
+    const double difference =
+        static_cast<double>(simulated.cycles) / static_cast<double>(counters.cycles) - 1;
+    EXPECT_LE(std::abs(difference), 0.01) << simulated.cycles << " cycles for " << counters.cycles;
+    EXPECT_EQ(simulated.stream_beats, counters.beats_read - program_beats());
+    EXPECT_EQ(simulated.write_beats, counters.beats_written);
+  }
+
+ private:
+  static Board board_of(uint32_t lanes, double latency_ns) {
+    Board board = load_board("kv260");
+    board.accelerator.tokens_per_pass = lanes;
+    board.axi.fabric_latency_ns = latency_ns;
+    return board;
+  }
+
+  uint64_t program_beats() const {
+    const uint64_t bytes =
+        sizeof(ProgramHeader) + subject_.program.program.instructions.size() * sizeof(Instruction);
+    return (bytes + kBeatBytes - 1) / kBeatBytes;
+  }
+
+  Board board_;
+  RtlExecutor rtl_;
+  sim::Subject subject_;
+};
+
+std::vector<uint32_t> some_tokens(uint32_t count, uint32_t position, uint32_t vocabulary) {
+  std::vector<uint32_t> ids(count);
+  for (uint32_t t = 0; t < count; ++t) ids[t] = (position + t) * 7919 % vocabulary;
+  return ids;
+}
+
 // In passes of one token and of as many as the accelerator of `lanes` takes.
 void expect_agreement(const MappedImage& image, uint32_t lanes, double latency_ns,
                       std::span<const uint32_t> positions) {
   SCOPED_TRACE(latency_ns);
-  Board board = load_board("kv260");
-  board.accelerator.tokens_per_pass = lanes;
-  board.axi.fabric_latency_ns = latency_ns;
-  RtlExecutor rtl(image, board, {.models = BRIM_RTL_FOLDER, .tokens = lanes});
-  rtl.fill_cache();
-  const sim::Subject subject = sim::subject_of(image, board);
-  const uint64_t program_bytes =
-      sizeof(ProgramHeader) + subject.program.program.instructions.size() * sizeof(Instruction);
-  const uint64_t program_beats = (program_bytes + kBeatBytes - 1) / kBeatBytes;
+  Pair pair(image, lanes, latency_ns);
+  pair.rtl().fill_cache();
   std::vector<uint32_t> widths = {1};
-  if (rtl.max_tokens_per_pass() > 1) widths.push_back(rtl.max_tokens_per_pass());
+  if (pair.rtl().max_tokens_per_pass() > 1) widths.push_back(pair.rtl().max_tokens_per_pass());
   for (const uint32_t tokens : widths) {
     for (const uint32_t position : positions) {
       // Of the last token, as a prompt's; of all at one position, as drafts that are verified.
       const bool all_logits = position == positions.back();
-      std::vector<uint32_t> ids(tokens);
-      for (uint32_t t = 0; t < tokens; ++t) ids[t] = (position + t) * 7919 % rtl.vocabulary();
-      rtl.run({.tokens = ids, .position = position, .first_logits = all_logits ? 0 : tokens - 1});
-      const accelerator::Counters& counters = rtl.passes().back().counters;
-      const sim::PassResult simulated = sim::simulate_pass(
-          board, subject.program, {.position = position, .tokens = tokens, .all_logits = all_logits});
-      const double difference =
-          static_cast<double>(simulated.cycles) / static_cast<double>(counters.cycles) - 1;
-      EXPECT_LE(std::abs(difference), 0.01) << "T = " << tokens << ", position " << position << ": "
-                                            << simulated.cycles << " cycles for " << counters.cycles;
-      EXPECT_EQ(simulated.stream_beats, counters.beats_read - program_beats);
-      EXPECT_EQ(simulated.write_beats, counters.beats_written);
+      pair.expect_agreement({.tokens = some_tokens(tokens, position, pair.rtl().vocabulary()),
+                             .position = position,
+                             .first_logits = all_logits ? 0 : tokens - 1});
     }
   }
 }
@@ -64,6 +102,27 @@ TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [shape, lanes] = GetParam();
   const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
   expect_agreement(file.image(), lanes, kLatenciesNs[0], std::vector<uint32_t>{0, 1, 63, 150});
+}
+
+class RtlMixtureCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
+
+// The reference tells which experts the same passes choose.
+TEST_P(RtlMixtureCyclesTest, TheSimulatorAgreesWithinOnePercent) {
+  const auto& [shape, lanes] = GetParam();
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  Pair pair(file.image(), lanes, kLatenciesNs[0]);
+  const uint32_t widest = pair.rtl().max_tokens_per_pass();
+  Interpreter reference(
+      file.image(), make_kernels("reference"),
+      InterpreterOptions{.max_tokens_per_pass = widest, .threads = 1, .pin = false, .load = Load::kMap});
+  uint32_t position = 0;
+  for (const uint32_t width : {1u, widest, 1u, widest}) {
+    const std::vector<uint32_t> ids = some_tokens(width, position, reference.vocabulary());
+    const Pass pass = {.tokens = ids, .position = position, .first_logits = width - 1};
+    reference.run(pass);
+    pair.expect_agreement(pass, reference.experts_of_last_pass());
+    position += width;
+  }
 }
 
 class RtlModelCyclesTest : public testing::TestWithParam<ModelCase::Parameters> {};
@@ -94,6 +153,11 @@ INSTANTIATE_TEST_SUITE_P(Models, RtlModelCyclesTest,
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlCyclesTest,
                          testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
+                         ShapeCase());
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RtlMixtureCyclesTest,
+                         testing::Combine(testing::ValuesIn(test::mixture_shapes()),
+                                          testing::ValuesIn(kLanes)),
                          ShapeCase());
 
 }  // namespace

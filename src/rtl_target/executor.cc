@@ -4,11 +4,13 @@
 #include <cstring>
 
 #include "base/concat.h"
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "compile/board_limits.h"
 #include "engine/check_pass.h"
 #include "engine/fill_cache.h"
 #include "isa/damage.h"
+#include "isa/kv_ranges.h"
 #include "isa/pass_limits.h"
 #include "rtl_target/does_not_fit.h"
 
@@ -51,6 +53,13 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
     throw DoesNotFit(error.what());
   }
   throw DoesNotFit(image.path() + ": no pass of the accelerator fits; pack with a smaller --context");
+}
+
+std::vector<std::span<uint8_t>> RtlExecutor::cache_memory(uint32_t /*cache*/, uint32_t positions) {
+  std::vector<std::span<uint8_t>> parts;
+  for (const AddressRange& range : kv_ranges(main_.program, positions))
+    parts.emplace_back(memory_.write(range.base, range.bytes), range.bytes);
+  return parts;
 }
 
 void RtlExecutor::fill_cache() {
@@ -110,8 +119,10 @@ PassLogits RtlExecutor::run(LoadedModel& model, const Pass& pass) {
   model.logits.resize(uint64_t{tokens - pass.first_logits} * vocabulary);
   const uint64_t row_bytes = uint64_t{vocabulary} * sizeof(float);
   for (uint32_t t = pass.first_logits; t < tokens; ++t) {
-    std::memcpy(&model.logits[uint64_t{t - pass.first_logits} * vocabulary],
-                memory_.read(logits_address(model.program, t), row_bytes), row_bytes);
+    const uint8_t* const row = memory_.read(logits_address(model.program, t), row_bytes);
+    if (crc32c(row, row_bytes) != accelerator::read_logits_crc(*accelerator_, t))
+      throw DamageError(image_.path(), {RegionKind::kLogits, logits_address(model.program, t)});
+    std::memcpy(&model.logits[uint64_t{t - pass.first_logits} * vocabulary], row, row_bytes);
   }
   return model.logits;
 }

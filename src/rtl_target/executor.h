@@ -42,6 +42,8 @@ class RtlExecutor final : public Executor {
   PassLogits run(const Pass& pass) override;
   Executor* draft() override { return draft_ ? &*draft_ : nullptr; }
 
+  std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
+
   // As Interpreter::fill_cache, the same content.
   void fill_cache();
 

@@ -65,6 +65,11 @@ ChatLine read_chat_line(std::string_view line, ChatSettings& settings, std::span
       if (!type) return refuse(text, "/spec takes auto, ngram, draft or none");
       settings.spec = *type;
       text.add("drafts: ").add(name_of(*type));
+    } else if (command.action == ChatAction::kShift) {
+      if (value != "on" && value != "off") return refuse(text, "/shift takes on or off");
+      settings.context_shift = value == "on";
+      text.add("a full context ")
+          .add(settings.context_shift ? "drops its older half and goes on" : "ends the answer");
     } else if (!value.empty()) {
       return refuse(text.add("/").add(name), " takes no value");
     }

@@ -18,6 +18,7 @@ struct ChatSettings {
   SamplerOptions sampler;
   uint32_t max_tokens = 256;  // of an answer
   SpecType spec = SpecType::kAuto;
+  bool context_shift = false;
 };
 
 enum class ChatAction : uint8_t {
@@ -28,6 +29,7 @@ enum class ChatAction : uint8_t {
   kSelfCheck,  // run the known pass
   kTokens,     // the limit has changed; `text` says what it is
   kSpec,       // how tokens are drafted has changed; `text` says to what
+  kShift,      // whether a full context is shifted has changed; `text` says to what
   kHelp,       // write_help()
   kQuit,
   kRefuse,  // there is no such command, or its value is no good; `text` says which
@@ -48,6 +50,7 @@ inline constexpr auto kChatCommands = std::to_array<ChatCommand>({
     {"tokens", "N", "most tokens of an answer", ChatAction::kTokens},
     {"spec", "TYPE", "how tokens are drafted: auto, ngram, draft or none; the text is the same",
      ChatAction::kSpec},
+    {"shift", "on|off", "a full context drops its older half, and the rest is run again", ChatAction::kShift},
     {"help", "", "this", ChatAction::kHelp},
     {"quit", "", "stop (also Ctrl-D)", ChatAction::kQuit},
 });

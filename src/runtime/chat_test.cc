@@ -101,5 +101,82 @@ TEST_F(ChatTest, WhatTheUserWritesNeverBecomesAControlToken) {
   EXPECT_EQ(std::ranges::count(executor.cache(), kEnd), 1);
 }
 
+// A template that leaves the thinking out of earlier answers, as Qwen3's does.
+class ChatThatThinks : public testing::Test {
+ protected:
+  ChatThatThinks() {
+    TokenizerArrays arrays = test::byte_tokenizer(0);
+    arrays.add_bos = false;
+    arrays.add_space_prefix = false;
+    arrays.chat_templates = {{"default",
+                              "{% for message in messages %}{{ '[' + message['role'] + ']' }}"
+                              "{{ message['content'].split('</think>')[-1] }}{{ eos_token }}{% endfor %}"
+                              "{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"}};
+    blob_ = build_tokenizer_from_arrays(arrays);
+    EXPECT_EQ(tokenizer_.attach(blob_), "");
+  }
+
+  static constexpr std::string_view kAnswer = "<think>hm</think>ok";
+  // Answers kAnswer, then the end token.
+  static void think(std::span<const uint32_t> tokens, std::span<float> logits) {
+    const std::string text = text_of(tokens);
+    const size_t said = text.size() - (text.rfind("[assistant]") + 11);
+    std::ranges::fill(logits, 0.0f);
+    logits[said < kAnswer.size() ? 3u + static_cast<uint8_t>(kAnswer[said]) : kEnd] = 1.0f;
+  }
+
+  std::vector<uint8_t> blob_;
+  Tokenizer tokenizer_;
+};
+
+TEST_F(ChatThatThinks, RunsOnlyWhatFollowsTheLongestCommonPrefix) {
+  const ChatProgram program(tokenizer_);
+  test::FakeExecutor executor(kVocabulary, 512, 8, think);
+  Session session(executor, tokenizer_);
+  HostSampler sampler({}, tokenizer_);
+  Chat chat(session, "brevity", &program);
+  uint32_t computed = 0;  // positions
+  const auto turn = [&](std::string_view user) {
+    executor.passes.clear();
+    EXPECT_EQ(text_of(chat.answer(user, sampler, {}).tokens), kAnswer);
+    computed = 0;
+    for (const auto& pass : executor.passes) computed += pass.tokens;
+  };
+  turn("one");
+  EXPECT_EQ(text_of(executor.cache()), "[system]brevity</s>[user]one</s>[assistant]<think>hm</think>ok");
+  const std::string kept = "[system]brevity</s>[user]one</s>[assistant]";
+  turn("two");
+  EXPECT_EQ(text_of(executor.cache()), kept + "ok</s>[user]two</s>[assistant]<think>hm</think>ok");
+  // The last answer without its thinking, the turn, and the new answer: nothing before.
+  const auto new_tokens = static_cast<uint32_t>(std::string_view("ok.[user]two.[assistant]").size() +
+                                                kAnswer.size());  // "." for </s>, one token
+  EXPECT_EQ(computed, new_tokens);
+  EXPECT_EQ(executor.passes.front().position, kept.size() - 2 * 3);  // two </s>, four bytes each, are tokens
+  turn("three");
+  EXPECT_EQ(computed, new_tokens + 2) << "as much as the turn before, whatever the conversation's length";
+}
+
+TEST_F(ChatThatThinks, AContextThatShiftsKeepsTheCommonPrefix) {
+  const ChatProgram program(tokenizer_);
+  test::FakeExecutor executor(kVocabulary, 128, 8, think);
+  Session session(executor, tokenizer_);
+  session.conversation().shift_context(true);
+  HostSampler sampler({}, tokenizer_);
+  Chat chat(session, "", &program);
+  uint32_t most = 0;
+  uint32_t total = 0;
+  constexpr uint32_t kTurns = 30;
+  for (uint32_t i = 0; i < kTurns; ++i) {
+    executor.passes.clear();
+    EXPECT_EQ(text_of(chat.answer("go on", sampler, {}).tokens), kAnswer);
+    uint32_t computed = 0;
+    for (const auto& pass : executor.passes) computed += pass.tokens;
+    most = std::max(most, computed);
+    total += computed;
+  }
+  EXPECT_LE(most, 128u + 60) << "a shift runs what moved, and the turn";
+  EXPECT_LT(total, kTurns * 100) << "most turns run themselves alone";
+}
+
 }  // namespace
 }  // namespace brim

@@ -18,12 +18,14 @@ namespace brim {
 enum class StopReason : uint8_t { kEnd, kLimit, kContextFull, kInterrupted, kFailed };
 
 // Chooses tokens from logits, and is told the text so that it can take it into account: a Sampler with what
-// it needs. Of drafts it is told only those that were chosen.
+// it needs. Of drafts it is told only those that were chosen. drop(first, count): that many tokens of the
+// text are gone from there on.
 template <typename C>
 concept TokenChooser = requires(C chooser, std::span<const float> logits, uint32_t token) {
   { chooser.sample(logits) } -> std::same_as<uint32_t>;
   chooser.forget();
   chooser.accept(token);
+  chooser.drop(token, token);
 };
 
 class Conversation {
@@ -47,7 +49,7 @@ class Conversation {
 
   enum class Added : uint8_t { kYes, kTextTooLong, kContextFull };
 
-  // Adds to the text. Anything but kYes leaves it as it was.
+  // Adds to the text. Anything but kYes leaves it as it was, or, where the context shifts, shifted.
   Added add(std::span<const uint32_t> tokens);
 
   // Adds at most two turns, a system turn and a user turn, such that the model is to answer next; before them
@@ -85,6 +87,34 @@ class Conversation {
   // prefix's length.
   uint32_t keep_prefix(std::span<const uint32_t> tokens);
 
+  // The first positions of the runner's KV cache hold K and V of `tokens`, which outlive the conversation: of
+  // a text that begins with them they are not run. What it runs over them is forgotten.
+  void know(std::span<const uint32_t> tokens) { known_ = tokens; }
+  std::span<const uint32_t> known() const { return known_; }
+
+  // Brings K and V of the first `positions` back, where something else has been run there. False if a pass
+  // failed.
+  bool run_again(uint32_t positions);
+
+  // A text with no room for more is shifted instead of ended: its first kSinks tokens stay (attention sinks:
+  // Xiao et al. 2023, "Efficient Streaming Language Models"), the next shift_tokens() are dropped, the others
+  // move to the front and are run again where they now stand.
+  static constexpr uint32_t kSinks = 4;
+  void shift_context(bool on) { shifts_context_ = on; }
+  bool shifts_context() const { return shifts_context_; }
+  uint32_t shift_tokens() const { return context() > kSinks ? (context() - kSinks + 1) / 2 : 0; }
+
+  // Of a text of so many tokens those that are dropped behind the sinks, as many whole shifts as it takes to
+  // make it fit: two texts of which one begins as the other are mostly cut at the same place.
+  uint64_t dropped_of(uint64_t tokens) const;
+
+  struct ShiftCounts {
+    uint64_t shifts = 0;
+    uint64_t dropped = 0;    // tokens
+    uint64_t run_again = 0;  // while an answer was generated
+  };
+  const ShiftCounts& shift_counts() const { return shift_counts_; }
+
   // Makes the text `tokens`, which fit, where K and V of the first `cached` have been put into the runner's
   // KV cache. Logits come from a token that is run: to generate() right away, one has to be left.
   void assume(std::span<const uint32_t> tokens, uint32_t cached);
@@ -102,8 +132,27 @@ class Conversation {
   }
   void take_back() {
     count_ = before_.count;
+    position_ = std::min(position_, count_);
     cut_short_ = before_.cut_short;
     unread_ = false;
+  }
+
+  Added try_turns(std::span<const ChatTurn> turns, const TurnBuffers& buffers);
+  // Drops so many tokens behind the sinks, of what is longer than that.
+  void shift(uint32_t dropped);
+  void count_shift(uint64_t dropped);
+  // Makes room behind a text whose last token cannot be run any more. False if a pass failed.
+  bool make_room();
+
+  // How much of the text the cache is known to hold.
+  uint32_t known_prefix() const {
+    uint32_t common = 0;
+    while (common < known_.size() && common < count_ && known_[common] == memory_[common]) ++common;
+    return common;
+  }
+  // The last token is run in any case, for its logits.
+  void skip_known() {
+    if (count_ > 0) position_ = std::max(position_, std::min(known_prefix(), count_ - 1));
   }
 
   // Tokens to verify together with the last one chosen, at most `most`.
@@ -120,6 +169,9 @@ class Conversation {
   bool cut_short_ = false;  // the last answer did not end by itself
   bool unread_ = false;     // something was added since the last read()
   Mark before_;
+  std::span<const uint32_t> known_;  // first positions of the cache, as far as they hold these still
+  bool shifts_context_ = false;
+  ShiftCounts shift_counts_;
   std::span<const float> logits_;
   Speculation* speculation_ = nullptr;
   bool as_drafted_ = false;
@@ -148,12 +200,16 @@ StopReason Conversation::generate(Chooser& chooser, uint32_t max_tokens, const O
     --left;
     if (!on_token(token)) return StopReason::kInterrupted;
     if (left == 0) return StopReason::kLimit;
-    if (count_ > context()) return StopReason::kContextFull;
+    if (count_ > context() && !(shifts_context_ && shift_tokens() > 0)) return StopReason::kContextFull;
     return std::nullopt;
   };
 
   std::optional<StopReason> stop = choose(logits_, nullptr);
   while (!stop) {
+    if (count_ > context()) {
+      if (!make_room()) return StopReason::kFailed;
+      chooser.drop(kSinks, shift_tokens());
+    }
     // The token that was chosen last, and what may follow it. Only what is chosen becomes part of the text;
     // what stands in the cache behind it is overwritten before it is read.
     const std::span<const uint32_t> drafts = draft(left - 1);

@@ -29,6 +29,10 @@ void HostSampler::accept(uint32_t token) {
     throw Error(concat("token ", token, " does not follow the grammar"));
 }
 
+void HostSampler::drop(uint32_t first, uint32_t count) {
+  text_.erase(text_.begin() + first, text_.begin() + first + count);
+}
+
 uint32_t HostSampler::sample(std::span<const float> logits) {
   answering_ = true;
   TokenSet allowed;

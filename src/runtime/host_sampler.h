@@ -21,6 +21,8 @@ class HostSampler {
   // constrains.
   void forget();
   void accept(uint32_t token);
+  // So many tokens of the text are gone from `first` on; what the grammar has followed stays followed.
+  void drop(uint32_t first, uint32_t count);
 
   // Throws Error if the vocabulary has no token that the grammar allows next.
   uint32_t sample(std::span<const float> logits);

@@ -1,5 +1,7 @@
 #include "runtime/loaded_model.h"
 
+#include <algorithm>
+
 #include "base/concat.h"
 #include "base/error.h"
 #include "runtime/session.h"
@@ -30,6 +32,21 @@ std::vector<uint32_t> Text::encode_prompt(std::string_view text, bool special) c
   if (!ids.empty()) return ids;
   if (tokenizer_.bos() == kNoToken) throw Error("the prompt is empty; give one with -p");
   return {tokenizer_.bos()};
+}
+
+const BakedPrompt* LoadedModel::load_prompt() {
+  prompt_ = baked_prompt(image_);
+  if (!prompt_) return nullptr;
+  for (uint32_t cache = 0; cache < executor_->caches(); ++cache) {
+    const auto parts = executor_->cache_memory(cache, static_cast<uint32_t>(prompt_->tokens.size()));
+    const auto same_size = [](const auto& a, const auto& b) { return a.size() == b.size(); };
+    if (!std::ranges::equal(parts, prompt_->cache, same_size)) {
+      throw Error(concat(image_.path(), ": the baked prompt does not fit into the KV cache of ",
+                         executor_->name(), "; bake it again"));
+    }
+    for (size_t i = 0; i < parts.size(); ++i) std::ranges::copy(prompt_->cache[i], parts[i].begin());
+  }
+  return &*prompt_;
 }
 
 std::string Text::decode(std::span<const uint32_t> ids) const {

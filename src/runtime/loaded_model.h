@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "image/baked_prompt.h"
 #include "runtime/target.h"
 #include "tokenizer/tokenizer.h"
 
@@ -42,10 +44,15 @@ class LoadedModel {
   const Tokenizer& tokenizer() const { return text_.tokenizer(); }
   Executor& executor() { return *executor_; }
 
+  // Puts K and V of the prompt that is baked into the image into the executor's caches. Null: there is none.
+  // Throws Error as baked_prompt does, or where the caches cannot be reached.
+  const BakedPrompt* load_prompt();
+
  private:
   MappedImage image_;
   Text text_;
   std::unique_ptr<Executor> executor_;
+  std::optional<BakedPrompt> prompt_;
 };
 
 }  // namespace brim

@@ -34,7 +34,7 @@ Session::Session(PassRunner& runner, const Tokenizer& tokenizer)
 
 void Session::require_room(size_t tokens) const {
   const size_t used = conversation_.tokens().size();
-  if (used + tokens <= conversation_.context()) return;
+  if (used + tokens <= conversation_.context() || conversation_.shifts_context()) return;
   throw Error(concat("the context holds ", conversation_.context(), " tokens: ", used, " are used, ", tokens,
                      " more do not fit; shorten the prompt or pack with a larger --context"));
 }
@@ -61,11 +61,22 @@ void Session::add_turns(std::span<const ChatTurn> turns) {
 void Session::restore(std::span<const uint32_t> tokens, uint32_t position) {
   rewind(0);
   require_room(tokens.size());
+  if (tokens.size() > conversation_.context()) {
+    conversation_.assume(tokens.first(position), position);
+    return add(tokens.subspan(position));
+  }
   const auto last = static_cast<uint32_t>(tokens.empty() ? 0 : tokens.size() - 1);
   conversation_.assume(tokens, std::min(position, last));  // the last one is run again, for its logits
 }
 
 void Session::become(std::span<const uint32_t> tokens) {
+  std::vector<uint32_t> kept;
+  if (const uint64_t dropped = conversation_.dropped_of(tokens.size()); dropped > 0) {
+    kept.assign(tokens.begin(), tokens.begin() + Conversation::kSinks);
+    kept.insert(kept.end(), tokens.begin() + Conversation::kSinks + static_cast<ptrdiff_t>(dropped),
+                tokens.end());
+    tokens = kept;
+  }
   if (tokens.size() > conversation_.context()) {
     throw Error(concat("the context holds ", conversation_.context(), " tokens, the conversation has ",
                        tokens.size(), "; shorten it or pack with a larger --context"));

@@ -68,6 +68,7 @@ class Session {
   void rewind(uint32_t position) { conversation_.rewind(position); }
 
   Conversation& conversation() { return conversation_; }
+  const Conversation& conversation() const { return conversation_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:

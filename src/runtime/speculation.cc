@@ -65,8 +65,9 @@ std::span<const uint32_t> Speculation::draft(std::span<const uint32_t> text, uin
   drafting_ = 0;
   from_ = nullptr;
   run_ = 0;
+  // What drafts gain can be told when it is known what they have to beat.
   const auto allowed = [&](double before) {
-    return options_.min_drafts > 0 || loss_ + before <= kMostLoss * total_ + cost(1) / 2;
+    return options_.min_drafts > 0 || (plain_ && loss_ + before <= kMostLoss * total_ + cost(1) / 2);
   };
   Plan best;
   for (Source& source : sources()) {
@@ -78,8 +79,6 @@ std::span<const uint32_t> Speculation::draft(std::span<const uint32_t> text, uin
       source.proposed = draft.count;
       source.kind = draft.kind;
     } else {
-      // What it gains can be told when it is known what it has to beat.
-      if (!plain_ && options_.min_drafts == 0) continue;
       source.unread = source.drafter->unread(text);
       before = seconds_of_reading(source, std::min(source.unread, static_cast<uint32_t>(text_ - prompt_)));
     }

@@ -160,7 +160,7 @@ TEST_F(SpeculationTest, AnInterruptWithinADraftStopsThere) {
     for (uint32_t i = 1; i <= most; ++i) ids.push_back(text.back() + i);
     return ids;
   });
-  Speculation speculation(drafter, clock, {});
+  Speculation speculation(drafter, clock, {.min_drafts = 1});
   Session session(executor, tokenizer_);
   session.speculate(&speculation);
   HostSampler sampler({}, tokenizer_);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "numerics/split_mix.h"
+#include "server/body.h"
 #include "tokenizer/chat_program.h"
 
 namespace brim::server {
@@ -70,14 +71,13 @@ std::string new_id() {
 
 using Calls = std::optional<std::vector<ToolCall>>;
 
-// Text that may be JSON. Arguments may hold anything; the depth is bounded so that nothing recurses far.
+// Text that may be JSON.
 std::optional<Json> parse(std::string_view text) {
-  constexpr int kMaxDepth = 64;
-  bool too_deep = false;
-  Json json = Json::parse(
-      text, [&](int depth, Json::parse_event_t, Json&) { return !(too_deep |= depth > kMaxDepth); }, false);
-  if (too_deep || json.is_discarded()) return std::nullopt;
-  return json;
+  try {
+    return parse_bounded(text);
+  } catch (const ApiError&) {
+    return std::nullopt;
+  }
 }
 
 std::optional<ToolCall> call_of(const std::string& name, const Json& arguments,

@@ -35,9 +35,66 @@ Json call(const ToolCall& call) {
           {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
 }
 
-class ChatWriter final : public AnswerWriter {
+// What endpoints have in common whose answers are "choices".
+class ChoicesWriter : public AnswerWriter {
  public:
-  using AnswerWriter::AnswerWriter;
+  // What such an endpoint calls things.
+  struct Names {
+    const char* id;
+    const char* chunk;  // "object" of an event
+    const char* whole;  // and of all at once
+  };
+  ChoicesWriter(const Job& job, std::string model, const Names& names)
+      : AnswerWriter(job, std::move(model)), names_(names) {}
+
+  std::string finish() override {
+    std::string events;
+    if (job_.request.include_usage) {
+      Json last = frame(names_.chunk);
+      last["usage"] = usage("prompt", "completion");
+      events = event(last);
+    }
+    return events + "data: [DONE]\n\n";
+  }
+
+  Json whole() override {
+    Json result = frame(names_.whole);
+    for (uint32_t i = 0; i < answers_.size(); ++i) result["choices"].push_back(choice(i, answers_[i]));
+    result["usage"] = usage("prompt", "completion");
+    result["timings"] = timings(answers_.back().timings);
+    return result;
+  }
+
+ protected:
+  // A whole answer.
+  virtual Json choice(uint32_t index, const WrittenAnswer& answer) const = 0;
+
+  // An event with what has come of one answer; `timings` where it has ended.
+  std::string chunk(Json choice, const Json& timings = nullptr) const {
+    Json result = frame(names_.chunk);
+    result["choices"].push_back(std::move(choice));
+    if (!timings.is_null()) result["timings"] = timings;
+    return event(result);
+  }
+
+ private:
+  Json frame(const char* object) const {
+    return {{"id", concat(names_.id, job_.id)},
+            {"object", object},
+            {"created", created_},
+            {"model", model_},
+            {"system_fingerprint", system_fingerprint()},
+            {"seed", job_.request.sampler.seed},
+            {"choices", Json::array()}};
+  }
+
+  const Names names_;
+};
+
+class ChatWriter final : public ChoicesWriter {
+ public:
+  ChatWriter(const Job& job, std::string model)
+      : ChoicesWriter(job, std::move(model), {"chatcmpl-", "chat.completion.chunk", "chat.completion"}) {}
 
   std::string begin() override {
     std::string events;
@@ -70,58 +127,25 @@ class ChatWriter final : public AnswerWriter {
                  timings(end.timings));
   }
 
-  std::string finish() override {
-    std::string events;
-    if (job_.request.include_usage) {
-      Json last = frame("chat.completion.chunk");
-      last["choices"] = Json::array();
-      last["usage"] = usage("prompt", "completion");
-      events = event(last);
-    }
-    return events + "data: [DONE]\n\n";
-  }
-
-  Json whole() override {
-    Json result = frame("chat.completion");
-    result["choices"] = Json::array();
-    for (uint32_t i = 0; i < answers_.size(); ++i) {
-      const WrittenAnswer& answer = answers_[i];
-      Json message = {{"role", "assistant"}, {"content", answer.parts.content}, {"refusal", nullptr}};
-      if (!answer.parts.reasoning.empty()) message["reasoning_content"] = answer.parts.reasoning;
-      for (const ToolCall& one : answer.parts.calls) message["tool_calls"].push_back(call(one));
-      if (!answer.parts.calls.empty() && answer.parts.content.empty()) message["content"] = nullptr;
-      Json logprobs;
-      if (job_.request.logprobs) logprobs = {{"content", chances(answer.tokens)}};
-      result["choices"].push_back({{"index", i},
-                                   {"message", std::move(message)},
-                                   {"logprobs", std::move(logprobs)},
-                                   {"finish_reason", answer.reason}});
-    }
-    result["usage"] = usage("prompt", "completion");
-    result["timings"] = timings(answers_.back().timings);
-    return result;
-  }
-
- private:
-  Json frame(const char* object) const {
-    return {{"id", concat("chatcmpl-", job_.id)},
-            {"object", object},
-            {"created", created_},
-            {"model", model_},
-            {"system_fingerprint", system_fingerprint()},
-            {"seed", job_.request.sampler.seed}};
-  }
-  std::string chunk(Json choice, const Json& timings = nullptr) const {
-    Json result = frame("chat.completion.chunk");
-    result["choices"].push_back(std::move(choice));
-    if (!timings.is_null()) result["timings"] = timings;
-    return event(result);
+ protected:
+  Json choice(uint32_t index, const WrittenAnswer& answer) const override {
+    Json message = {{"role", "assistant"}, {"content", answer.parts.content}, {"refusal", nullptr}};
+    if (!answer.parts.reasoning.empty()) message["reasoning_content"] = answer.parts.reasoning;
+    for (const ToolCall& one : answer.parts.calls) message["tool_calls"].push_back(call(one));
+    if (!answer.parts.calls.empty() && answer.parts.content.empty()) message["content"] = nullptr;
+    Json logprobs;
+    if (job_.request.logprobs) logprobs = {{"content", chances(answer.tokens)}};
+    return {{"index", index},
+            {"message", std::move(message)},
+            {"logprobs", std::move(logprobs)},
+            {"finish_reason", answer.reason}};
   }
 };
 
-class CompletionsWriter final : public AnswerWriter {
+class CompletionsWriter final : public ChoicesWriter {
  public:
-  using AnswerWriter::AnswerWriter;
+  CompletionsWriter(const Job& job, std::string model)
+      : ChoicesWriter(job, std::move(model), {"cmpl-", "text_completion", "text_completion"}) {}
 
   std::string begin() override { return {}; }
 
@@ -136,47 +160,15 @@ class CompletionsWriter final : public AnswerWriter {
     return chunk({{"index", end.answer}, {"text", ""}, {"finish_reason", end.reason}}, timings(end.timings));
   }
 
-  std::string finish() override {
-    std::string events;
-    if (job_.request.include_usage) {
-      Json last = frame();
-      last["choices"] = Json::array();
-      last["usage"] = usage("prompt", "completion");
-      events = event(last);
-    }
-    return events + "data: [DONE]\n\n";
-  }
-
-  Json whole() override {
-    Json result = frame();
-    result["choices"] = Json::array();
-    for (uint32_t i = 0; i < answers_.size(); ++i) {
-      const WrittenAnswer& answer = answers_[i];
-      result["choices"].push_back({{"index", i},
-                                   {"text", answer.parts.content},
-                                   {"logprobs", job_.request.logprobs ? logprobs(answer.tokens) : Json()},
-                                   {"finish_reason", answer.reason}});
-    }
-    result["usage"] = usage("prompt", "completion");
-    result["timings"] = timings(answers_.back().timings);
-    return result;
+ protected:
+  Json choice(uint32_t index, const WrittenAnswer& answer) const override {
+    return {{"index", index},
+            {"text", answer.parts.content},
+            {"logprobs", job_.request.logprobs ? logprobs(answer.tokens) : Json()},
+            {"finish_reason", answer.reason}};
   }
 
  private:
-  Json frame() const {
-    return {{"id", concat("cmpl-", job_.id)},
-            {"object", "text_completion"},
-            {"created", created_},
-            {"model", model_},
-            {"system_fingerprint", system_fingerprint()},
-            {"seed", job_.request.sampler.seed}};
-  }
-  std::string chunk(Json choice, const Json& timings = nullptr) const {
-    Json result = frame();
-    result["choices"].push_back(std::move(choice));
-    if (!timings.is_null()) result["timings"] = timings;
-    return event(result);
-  }
   // OpenAI's older form: lists of each thing.
   static Json logprobs(const std::vector<TokenInfo>& tokens) {
     Json result = {

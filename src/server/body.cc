@@ -16,7 +16,7 @@ constexpr uint32_t kMostKeys = 10'000;
 
 }  // namespace
 
-Json parse_object(std::string_view text) {
+Json parse_bounded(std::string_view text) {
   bool too_deep = false;
   uint32_t keys = 0;
   Json json = Json::parse(
@@ -30,6 +30,11 @@ Json parse_object(std::string_view text) {
   if (too_deep) throw ApiError(400, concat("the body is nested deeper than ", kMaxDepth, " levels"));
   if (keys > kMostKeys) throw ApiError(400, concat("the body has more than ", kMostKeys, " keys"));
   if (json.is_discarded()) throw ApiError(400, concat("the body ", json_problem(text)));
+  return json;
+}
+
+Json parse_object(std::string_view text) {
+  Json json = parse_bounded(text);
   if (!json.is_object()) throw ApiError(400, "the body is no JSON object");
   return json;
 }

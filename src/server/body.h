@@ -12,8 +12,10 @@
 
 namespace brim::server {
 
-// The object that `text` is. Throws ApiError for anything else, and for one that is nested too deep or has
-// too many keys.
+// Throws ApiError unless `text` is JSON that can be walked through: not nested too deep, not too many keys.
+Json parse_bounded(std::string_view text);
+
+// Throws ApiError for anything but an object, too.
 Json parse_object(std::string_view text);
 
 class Body {

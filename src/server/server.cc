@@ -156,7 +156,7 @@ Server::Handlers::Handlers(LoadedModel& model, const ServerOptions& options)
       options_(options),
       model_id_(options.alias.empty() ? std::filesystem::path(model.image().path()).stem().string()
                                       : options.alias),
-      slots_(model, options.spec, options.queue),
+      slots_(model, options.spec, options.context_shift, options.queue),
       http_({.request_seconds = options.request_seconds, .request_bytes = options.max_body}) {
   try {
     program_.emplace(model.tokenizer());

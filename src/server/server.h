@@ -23,6 +23,7 @@ struct ServerOptions {
   int request_seconds = 30;         // in which it has to arrive
   double read_bandwidth = 0;        // of this machine's memory, bytes per second; 0: not known
   SpecOptions spec = {};
+  bool context_shift = false;  // a full context drops its older half, and the answer goes on
   RequestDefaults defaults = {};
 };
 

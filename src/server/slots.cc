@@ -35,6 +35,7 @@ class ServerChooser {
   }
   void forget() { sampler_.forget(); }
   void accept(uint32_t token) { sampler_.accept(token); }
+  void drop(uint32_t first, uint32_t count) { sampler_.drop(first, count); }
 
   // Of the last token, until the next pass.
   std::span<const float> logits() const { return logits_; }
@@ -88,7 +89,7 @@ Slots::Slot::Slot(Slots& slots, uint32_t number)
   conversation.speculate(speculation.get());
 }
 
-Slots::Slots(LoadedModel& model, const SpecOptions& spec, uint32_t queue)
+Slots::Slots(LoadedModel& model, const SpecOptions& spec, bool context_shift, uint32_t queue)
     : model_(model),
       spec_(spec),
       queue_limit_(queue),
@@ -101,7 +102,12 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, uint32_t queue)
     }
   }
   if (Executor* const draft = model.executor().draft()) draft_passes_.emplace(*draft);
-  for (uint32_t i = 0; i < model.executor().caches(); ++i) slots_.push_back(std::make_unique<Slot>(*this, i));
+  const BakedPrompt* const baked = model.load_prompt();
+  for (uint32_t i = 0; i < model.executor().caches(); ++i) {
+    slots_.push_back(std::make_unique<Slot>(*this, i));
+    if (baked != nullptr) slots_.back()->conversation.know(baked->tokens);
+    slots_.back()->conversation.shift_context(context_shift);
+  }
   for (auto& slot : slots_) slot->thread = std::thread([this, one = slot.get()] { serve(*one); });
 }
 
@@ -250,11 +256,12 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional
   const AnswerRequest& request = job.request;
   Timings timings;
 
-  timings.cached_tokens = conversation.keep_prefix(job.prompt);
-  timings.prompt_tokens = static_cast<uint32_t>(job.prompt.size()) - timings.cached_tokens;
+  const uint32_t kept = conversation.keep_prefix(job.prompt);
+  conversation.add(std::span(job.prompt).subspan(kept));
+  timings.prompt_tokens = static_cast<uint32_t>(conversation.unrun().size());
+  timings.cached_tokens = static_cast<uint32_t>(job.prompt.size()) - timings.prompt_tokens;
   slot.speculation.clear_counts();
   const auto prompt_start = Clock::now();
-  conversation.add(std::span(job.prompt).subspan(timings.cached_tokens));
   conversation.read();
   timings.prompt_seconds = seconds_since(prompt_start);
 
@@ -296,7 +303,10 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional
   };
 
   const auto answer_start = Clock::now();
-  const StopReason reason = conversation.generate(chooser, request.max_tokens, [&](uint32_t token) {
+  // With a context that shifts, an answer without a limit might have no end.
+  const uint32_t most = conversation.shifts_context() ? std::min(request.max_tokens, conversation.context())
+                                                      : request.max_tokens;
+  const StopReason reason = conversation.generate(chooser, most, [&](uint32_t token) {
     ++timings.answer_tokens;
     slot.answered.fetch_add(1, std::memory_order_relaxed);
     slot.positions.store(conversation.position(), std::memory_order_relaxed);

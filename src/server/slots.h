@@ -39,8 +39,9 @@ struct SlotState {
 
 class Slots {
  public:
-  // One slot for each KV cache of the model's executor. At most `queue` jobs wait. The model must outlive it.
-  Slots(LoadedModel& model, const SpecOptions& spec, uint32_t queue);
+  // One slot for each KV cache of the model's executor. At most `queue` jobs wait. `context_shift`: as
+  // Conversation::shift_context. The model must outlive it.
+  Slots(LoadedModel& model, const SpecOptions& spec, bool context_shift, uint32_t queue);
   ~Slots();
   Slots(const Slots&) = delete;
   Slots& operator=(const Slots&) = delete;

@@ -47,6 +47,7 @@ Subject subject_of(const MappedImage& image, const Board& board) {
   }
   subject.program.address = image.view().program.address;
   for (const RegionEntry& entry : image.regions()) {
+    if (entry.bytes == 0) continue;  // a prompt
     const bool on_board = std::ranges::any_of(
         board.regions, [&](const MemoryRegion& memory) { return memory.range().contains(entry.range()); });
     if (!on_board) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "base/concat.h"
 #include "base/error.h"
+#include "base/escape.h"
 
 namespace brim::tmpl {
 
@@ -33,24 +33,6 @@ std::string with_plain_lines(std::string_view text) {
   }
   if (result.ends_with('\n')) result.pop_back();
   return result;
-}
-
-void append_utf8(uint32_t code, std::string& out) {
-  if (code < 0x80) {
-    out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    out += static_cast<char>(0xC0 | code >> 6);
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  } else if (code < 0x10000) {
-    out += static_cast<char>(0xE0 | code >> 12);
-    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | code >> 18);
-    out += static_cast<char>(0x80 | (code >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (code & 0x3F));
-  }
 }
 
 class Lexer {
@@ -304,11 +286,9 @@ class Lexer {
     }
     uint32_t code = 0;
     for (size_t i = 0; i < digits; ++i, take(1)) {
-      if (at_ >= text_.size() || std::isxdigit(static_cast<unsigned char>(text_[at_])) == 0) {
-        refuse(line_, concat("the escape \\", c, " wants ", digits, " hexadecimal digits"));
-      }
-      const char d = text_[at_];
-      code = code * 16 + static_cast<uint32_t>(is_digit(d) ? d - '0' : (d | 0x20) - 'a' + 10);
+      const auto digit = at_ < text_.size() ? hex_digit(text_[at_]) : std::nullopt;
+      if (!digit) refuse(line_, concat("the escape \\", c, " wants ", digits, " hexadecimal digits"));
+      code = code * 16 + *digit;
     }
     if (code > 0x10FFFF) refuse(line_, "an escape is beyond U+10FFFF");
     append_utf8(code, value);

@@ -123,6 +123,7 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
       }
     }
   }
+  EXPECT_GT(totals.accepted, 0u) << "no draft was ever right";
   EXPECT_LT(totals.accepted, totals.drafted) << "no draft was ever wrong";
   return totals;
 }

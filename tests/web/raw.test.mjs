@@ -77,9 +77,9 @@ test('requests that are cut short, too large or no HTTP cost the server nothing'
     socket.on('close', () => resolve(answer));
   });
   await send('POST /v1/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"prompt"', socket => setTimeout(() => socket.destroy(), 100));
-  assert.match(await send('POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n', socket => setTimeout(() => socket.destroy(), 1000)), /413|^$/);
+  assert.match(await send('POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n', socket => setTimeout(() => socket.destroy(), 1000)), /413|^$/);
   await send('\x16\x03\x01\x02\x00garbage\r\n\r\n', socket => setTimeout(() => socket.destroy(), 200));
-  await send('GET / HTTP/1.1\r\nHost: x\r\n' + 'X-Long: ' + 'x'.repeat(100000) + '\r\n\r\n', socket => setTimeout(() => socket.destroy(), 500));
+  await send('GET / HTTP/1.1\r\nHost: localhost\r\n' + 'X-Long: ' + 'x'.repeat(100000) + '\r\n\r\n', socket => setTimeout(() => socket.destroy(), 500));
   assert.equal((await get('/health')).status, 'ok');
 });
 

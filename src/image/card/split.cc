@@ -32,6 +32,8 @@ std::vector<ImagePart> image_parts(const MappedImage& image) {
   }
   if (const RegionEntry& embedding = image.view().embedding; embedding.on_card())
     parts.push_back({kRowsName, image.content(embedding)});
+  if (const RegionEntry* prompt = image.view().prompt; prompt != nullptr)
+    parts.push_back({kPromptName, image.content(*prompt)});
   return parts;
 }
 
@@ -63,6 +65,7 @@ std::vector<std::filesystem::path> split_image(const MappedImage& image,
   }
   std::vector<std::string> others(std::begin(kPartNames), std::end(kPartNames));
   others.emplace_back(kRowsName);
+  others.emplace_back(kPromptName);
   for (const std::string& name : others) {
     if (std::ranges::find(parts, name, &ImagePart::name) != parts.end()) continue;
     std::filesystem::remove(directory / name, problem);

@@ -12,13 +12,13 @@
 namespace brim {
 
 struct ImagePart {
-  std::string name;                // brim.img, brim1.img, ... (kPartNames), kRowsName
+  std::string name;                // brim.img, brim1.img, ... (kPartNames), kRowsName, kPromptName
   std::span<const uint8_t> bytes;  // of the mapped image
 };
 
-// The image file cut where its regions pass from one of the board's memories to the next, and before the rows
-// of an embedding on the card. One after the other the parts are the image. Throws Error for a part that
-// FAT32 cannot hold.
+// The image file cut where its regions pass from one of the board's memories to the next, before the rows
+// of an embedding on the card, and before a prompt. One after the other the parts are the image. Throws Error
+// for a part that FAT32 cannot hold.
 std::vector<ImagePart> image_parts(const MappedImage& image);
 
 // Writes the parts into `directory` (made if missing), and removes further parts that a larger image has left
