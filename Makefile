@@ -24,8 +24,8 @@ rtl: build
 	cmake --build --preset release -j $(JOBS) --target rtl
 
 demo: build
-	$(BRIM) pack models/demo -o build/demo.brim
-	$(BRIM) run build/demo.brim -p "ROMEO:" -n 200 --temp 0.8 --top-p 0.9 --seed 7
+	$(BRIM) pack models/demo --draft models/demo/draft -o build/demo.brim
+	$(BRIM) run build/demo.brim -p "ROMEO:" -n 200 --temp 0.8 --top-p 0.9 --seed 7 --show-drafts --spec-draft-n-min 2
 
 test:
 	@scripts/setup test

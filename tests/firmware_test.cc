@@ -291,6 +291,34 @@ TEST_F(BoardTest, DraftsGiveTheSameText) {
   EXPECT_NE(texts[2], texts[0]);
 }
 
+TEST_F(BoardTest, ADraftModelDraftsAndChangesNoToken) {
+  const std::string path = file("draft.brim");
+  const std::string command = BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR
+                                          "/models/demo --draft " BRIM_SOURCE_DIR
+                                          "/models/demo/draft --draft-quant rtn --context 256 -o " +
+                              path + " >/dev/null 2>&1";
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  std::vector<std::string> texts;
+  Board board(file("tmp"), {path});
+  EXPECT_TRUE(board.shows("> "));
+  for (const char* settings : {"/temp 0", "/temp 0.8\n/seed 7"}) {
+    for (const char* spec : {"none", "draft", "auto"}) {
+      board.send(std::string("/reset\n") + settings + "\n/spec " + spec + "\n/tokens 60\nROMEO:\n");
+      ASSERT_TRUE(board.shows("> ROMEO:"));
+      ASSERT_TRUE(board.shows("[60 tokens;", 100));
+      const size_t begin = board.console().rfind("> ROMEO:");
+      texts.push_back(board.console().substr(begin, board.console().find("[60 tokens;", begin) - begin));
+    }
+  }
+  board.send("/stats\n");
+  EXPECT_TRUE(board.shows("of them the draft model's"));
+  EXPECT_EQ(board.finish(), 0);
+  for (const size_t with_drafts : {1, 2}) {
+    EXPECT_EQ(texts[with_drafts], texts[0]);
+    EXPECT_EQ(texts[3 + with_drafts], texts[3]);
+  }
+}
+
 TEST_F(BoardTest, StartsWithAnImageThatIsInMemoryAlready) {
   Board board(file("tmp"), {image(), "--preload"});
   EXPECT_TRUE(board.shows("The image is in memory already"));

@@ -87,7 +87,7 @@ void FirmwareSubject::type(const std::string& text) {
 
 // What the console says until one of `ends` is the last of it, nothing more comes, or the board ends.
 std::string FirmwareSubject::listen(const std::vector<std::string>& ends) {
-  constexpr int kPatience = 60000;  // milliseconds
+  constexpr int kPatience = 300'000;  // milliseconds; QEMU may have little of the machine
   std::string text;
   std::array<char, 4096> buffer;
   while (std::ranges::none_of(ends, [&](const std::string& end) { return text.ends_with(end); })) {

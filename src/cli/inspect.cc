@@ -226,9 +226,9 @@ void print_table(const MappedImage& image) {
     for (uint32_t t = 0; t < header.known_pass.tokens; ++t) std::printf(" %u", header.known_pass.ids[t]);
     std::printf(" have CRC-32C %08x\n", header.known_pass.logits_crc);
   }
-  std::printf("\n%-14s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
+  std::printf("\n%-16s %12s %14s %12s %10s\n", "region", "address", "bytes", "file offset", "CRC-32C");
   for (const RegionEntry& region : image.regions()) {
-    std::printf("%-14s %#12llx %14llu", region.name, static_cast<unsigned long long>(region.address),
+    std::printf("%-16s %#12llx %14llu", region.name, static_cast<unsigned long long>(region.address),
                 static_cast<unsigned long long>(region.bytes));
     if (region.file_bytes) {
       std::printf(" %12llu   %08x", static_cast<unsigned long long>(region.file_offset), region.crc);
