@@ -542,7 +542,7 @@ TEST_F(CliStories, ADraftModelChangesNoTokenAndIsCountedByItself) {
       return json_of(arguments);
     };
     const json plain = with(image_, "none", {});
-    EXPECT_TRUE(plain["drafted"]["draft"].is_null());
+    EXPECT_FALSE(plain["drafted"].contains("draft"));
     for (const char* type : {"none", "ngram", "draft", "auto"}) {
       EXPECT_EQ(with(image, type, {})["token_ids"], plain["token_ids"]) << type;
     }
