@@ -30,8 +30,8 @@
 #include "numerics/rotation.h"
 #include "runtime/chat.h"
 #include "runtime/perplexity.h"
-#include "tests/dequantised_source.h"
-#include "tests/oracle_forward.h"
+#include "tests/support/dequantised_source.h"
+#include "tests/support/oracle_forward.h"
 #include "tests/support/temporary_folder.h"
 #include "tokenizer/build.h"
 

@@ -11,7 +11,7 @@
 #include "image/mapped_image.h"
 #include "runtime/chat.h"
 #include "runtime/perplexity.h"
-#include "tests/dequantised_source.h"
+#include "tests/support/dequantised_source.h"
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "base/concat.h"
-#include "tests/small_models.h"
 #include "tests/support/process.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {
@@ -58,8 +58,9 @@ TEST(CliUsage, HelpAndVersionSucceedOnStandardOutput) {
 TEST(CliUsage, HelpSaysWhatAnEnumerationTakes) {
   EXPECT_NE(output({"pack", "--help"}).find("fp16|q8|q4[,card]"), std::string::npos)
       << output({"pack", "--help"});
-  EXPECT_NE(output({"board", "--help"}).find("{bus-error,flipped-bit,flipped-logits,silent,stuck-bit,wrong-bit}"),
-            std::string::npos);
+  EXPECT_NE(
+      output({"board", "--help"}).find("{bus-error,flipped-bit,flipped-logits,silent,stuck-bit,wrong-bit}"),
+      std::string::npos);
   EXPECT_EQ(output({"bench", "--help"}).find("rtl"), std::string::npos) << "it measures this machine";
   const ProcessResult wrong = brim({"pack", "m", "-o", "x", "--embedding", "q5"});
   EXPECT_NE(wrong.err.find("--embedding: must be fp16, q8 or q4"), std::string::npos) << wrong.err;
@@ -102,6 +103,12 @@ TEST(CliUsage, OptionsWithoutEffectAreRefused) {
     EXPECT_EQ(result.exit_code, 2) << arguments[0] << ' ' << result.err;
     EXPECT_EQ(result.error_lines(), 1u) << result.err;
   }
+}
+
+TEST(CliUsage, AValueThatIsNoNumberIsToldWithItsOption) {
+  const ProcessResult result = brim({"run", "x.brim", "-n", "-3"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("--tokens: '-3' is no number that it takes"), std::string::npos) << result.err;
 }
 
 TEST(CliUsage, BadUsageExitsWith2AndSaysSoOnStandardError) {
@@ -563,7 +570,7 @@ TEST_F(CliStories, ADraftModelChangesNoTokenAndIsCountedByItself) {
   std::filesystem::remove(image);
   expect_failure(pack_with({"--draft", "synthetic:smollm2-135m"}), "has 49152 tokens, not 512");
   expect_failure(pack_with({"--draft", BRIM_SOURCE_DIR "/models/demo", "--draft-quant", "rtn"}),
-                 "token 0 is \"<unk>\"");
+                 "token 262 is \"ou\"");
   EXPECT_FALSE(std::filesystem::exists(image));
 }
 

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "engine/interpreter.h"
-#include "tests/forged_image.h"
+#include "tests/support/forged_image.h"
 
 namespace brim::test {
 namespace {

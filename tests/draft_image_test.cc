@@ -4,7 +4,7 @@
 
 #include "engine/interpreter.h"
 #include "engine/kernels.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {

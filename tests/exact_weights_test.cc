@@ -8,8 +8,8 @@
 
 #include "engine/interpreter.h"
 #include "runtime/sampler.h"
-#include "tests/exact_kernels.h"
-#include "tests/small_models.h"
+#include "tests/support/exact_kernels.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {

@@ -14,8 +14,8 @@
 #include "compile/matrix.h"
 #include "engine/interpreter.h"
 #include "model/fp32_forward.h"
-#include "tests/exact_kernels.h"
-#include "tests/small_models.h"
+#include "tests/support/exact_kernels.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {
@@ -98,21 +98,19 @@ InterpreterOptions all_tokens(const Case& golden) {
   return {.max_tokens_per_pass = static_cast<uint32_t>(golden.tokens.size())};
 }
 
-// The program with exact weights: what is left are the FP16 embedding, A16 and KV8, whose part of the logits
-// norms behind double: they make what attention gives as large as the residual is. The kernels of experts'
-// runs of chunks cannot be told apart by their pages, so experts are left to the test below.
+// The program with exact weights, keys and values: what is left are the FP16 embedding and A16. The kernels
+// of experts' runs of chunks cannot be told apart by their pages, so experts are left to the test below.
 class FamilyWithoutExperts : public Family {};
 
 TEST_P(FamilyWithoutExperts, LogitsOfTheProgramAreTheGoldenOnes) {
   const auto source = open_model(GetParam().path());
-  const float tolerance = source->description().post_norm ? 0x1p-7f : 0x1p-8f;  // of the largest logit
   for (const Case& golden : cases_of(GetParam().family)) {
     const PackedModel packed(*source, EmbeddingFormat::kFp16, golden.context);
     Interpreter executor(packed.image(), std::make_unique<ExactKernels>(*source), all_tokens(golden));
     const auto logits = run(executor, golden);
     ASSERT_EQ(logits.size(), golden.logits.size());
     for (size_t i = 0; i < logits.size(); ++i) {
-      ASSERT_NEAR(logits[i], golden.logits[i], golden.largest() * tolerance) << "logit " << i;
+      ASSERT_NEAR(logits[i], golden.logits[i], golden.largest() * 0x1p-8f) << "logit " << i;
     }
   }
 }

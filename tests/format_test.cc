@@ -9,7 +9,7 @@
 #include <map>
 
 #include "quantize/rtn.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {

@@ -12,9 +12,9 @@
 #include <random>
 
 #include "engine/interpreter.h"
-#include "tests/dequantised_source.h"
-#include "tests/oracle_forward.h"
-#include "tests/small_models.h"
+#include "tests/support/dequantised_source.h"
+#include "tests/support/oracle_forward.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {

@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "engine/interpreter.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 namespace {

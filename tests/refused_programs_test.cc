@@ -7,7 +7,7 @@
 #include "engine/interpreter.h"
 #include "rtl_target/executor.h"
 #include "sim/subject.h"
-#include "tests/forged_image.h"
+#include "tests/support/forged_image.h"
 
 namespace brim::test {
 namespace {

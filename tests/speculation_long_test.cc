@@ -1,7 +1,9 @@
 // The same over 200 prompts and seeds, and how much is kept.
 #include "engine/interpreter.h"
 #include "engine/kernels.h"
-#include "tests/small_models.h"
+#include "rtl_target/executor.h"
+#include "rtl_target/model.h"
+#include "tests/support/small_models.h"
 #include "tests/support/speculation_check.h"
 
 namespace brim::test {
@@ -35,6 +37,13 @@ TEST(SpeculationLong, TwoHundredPromptsOfSmallModels) {
 
 TEST(SpeculationLong, TwentyPromptsOfTheDemoModelByTheReference) {
   check(*open_model(BRIM_SOURCE_DIR "/models/demo"), "reference", 20);
+}
+
+TEST(SpeculationLong, TheDemoModelByTheRtlWithEightTokensPerPass) {
+  if (!BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
+  const PackedModel packed(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 128);
+  rtl_target::RtlExecutor rtl(packed.image(), load_board("kv260"), {.models = BRIM_RTL_FOLDER, .tokens = 8});
+  expect_equal_with_drafts(rtl, 1, 9);
 }
 
 }  // namespace

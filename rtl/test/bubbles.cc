@@ -16,7 +16,7 @@
 #include "compute_bench.h"
 #include "isa/disassemble.h"
 #include "model/synthetic.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim::rtl {
 namespace {

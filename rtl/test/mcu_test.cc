@@ -9,7 +9,7 @@
 #include "mcu_bench.h"
 #include "sim/reads.h"
 #include "sim/sequencer.h"
-#include "tests/executor_shapes.h"
+#include "tests/support/executor_shapes.h"
 
 namespace brim::rtl {
 namespace {
@@ -179,12 +179,17 @@ uint64_t rounds(const Pass& pass) {
 }
 
 // Whatever is read, from one instruction to the next: nothing is lost but the share of ports without a beat.
+// The row of a table takes five cycles to be asked for, of which one shows where `rope` stands between
+// layers.
 TEST_P(McuTest, LosesNoCycleToAnythingButThePortsWidth) {
   McuBench bench({}, 3);
   for (const uint32_t position : {0, 1, 31, 64, 130, 184}) {
     const Pass pass(GetParam(), position, 1);
     expect_pass(bench, pass);
-    EXPECT_LE(bench.beat_cycles.back() - bench.beat_cycles.front() + 1, 4 * rounds(pass))
+    const auto instructions = pass.instructions();
+    const auto ropes = std::ranges::count(instructions, Opcode::kRope, &Instruction::opcode);
+    EXPECT_LE(bench.beat_cycles.back() - bench.beat_cycles.front() + 1,
+              4 * rounds(pass) + static_cast<uint64_t>(ropes - 1))
         << "position " << position << ", " << bench.beats.size() << " beats";
   }
 }

@@ -9,8 +9,8 @@
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
 #include "operands.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 
 namespace brim::rtl {
 

@@ -13,8 +13,8 @@
 #include "sim/memory.h"
 #include "sim/spu.h"
 #include "sim/vpu.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 
 namespace brim::rtl {
 namespace {

@@ -13,8 +13,8 @@
 #include "isa/ops.h"
 #include "model/synthetic.h"
 #include "operands.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 #include "top_bench.h"
 
 namespace brim::rtl {

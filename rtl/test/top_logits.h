@@ -10,8 +10,8 @@
 #include "base/crc32c.h"
 #include "engine/interpreter.h"
 #include "operands.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 #include "top_bench.h"
 
 namespace brim::rtl {

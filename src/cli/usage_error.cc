@@ -1,5 +1,6 @@
 #include "cli/usage_error.h"
 
+#include <string_view>
 #include <vector>
 
 #include "base/concat.h"
@@ -53,10 +54,21 @@ std::string unknown_name(const CLI::App& app) {
   return "";
 }
 
+// CLI11 says "Could not convert: --port = x".
+std::string unconverted_value(const CLI::Error& error) {
+  if (dynamic_cast<const CLI::ConversionError*>(&error) == nullptr) return "";
+  const std::string_view text = error.what();
+  const size_t name = text.find("--"), value = text.find(" = ");
+  if (name == text.npos || value == text.npos || value < name) return "";
+  return concat(text.substr(name, value - name), ": '", text.substr(value + 3),
+                "' is no number that it takes");
+}
+
 }  // namespace
 
 std::string usage_message(const CLI::App& app, const CLI::Error& error) {
   std::string problem = unknown_name(app);
+  if (problem.empty()) problem = unconverted_value(error);
   if (problem.empty()) problem = error.what();
   const auto chosen = app.get_subcommands();
   const std::string help = chosen.empty() ? "`brim --help` and `brim COMMAND --help` say"

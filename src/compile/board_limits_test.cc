@@ -5,7 +5,7 @@
 #include "compile/build_program.h"
 #include "compile/planner.h"
 #include "model/synthetic.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

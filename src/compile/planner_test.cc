@@ -9,7 +9,7 @@
 #include "compile/matrix.h"
 #include "compile/parameter_layout.h"
 #include "model/synthetic.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -12,8 +12,8 @@
 #include "compile/matrix.h"
 #include "engine/token_bytes.h"
 #include "model/synthetic.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

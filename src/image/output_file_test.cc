@@ -12,7 +12,7 @@
 #include <memory>
 
 #include "base/error.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -8,8 +8,8 @@
 #include "compile/matrix.h"
 #include "numerics/fp16.h"
 #include "quantize/rtn.h"
-#include "tests/dequantised_source.h"
-#include "tests/small_models.h"
+#include "tests/support/dequantised_source.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -7,7 +7,7 @@
 #include "model/fp32_forward.h"
 #include "numerics/fp16.h"
 #include "quantize/rtn.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -11,7 +11,7 @@
 #include "numerics/fp16.h"
 #include "quantize/batch_forward.h"
 #include "quantize/finished_layers.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -11,8 +11,8 @@
 #include "rtl_target/executor.h"
 #include "rtl_target/test_parameters.h"
 #include "sim/subject.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 
 namespace brim::rtl_target {
 namespace {

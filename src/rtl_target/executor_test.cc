@@ -10,8 +10,8 @@
 #include "model/synthetic.h"
 #include "model/tensor_source.h"
 #include "rtl_target/test_parameters.h"
-#include "tests/executor_shapes.h"
-#include "tests/small_models.h"
+#include "tests/support/executor_shapes.h"
+#include "tests/support/small_models.h"
 
 namespace brim::rtl_target {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <tuple>
 
-#include "tests/executor_shapes.h"
+#include "tests/support/executor_shapes.h"
 
 namespace brim::rtl_target {
 

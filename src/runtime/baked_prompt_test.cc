@@ -13,7 +13,7 @@
 #include "isa/kv_ranges.h"
 #include "runtime/conversation.h"
 #include "runtime/passes.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "engine/kernels.h"
-#include "tests/dequantised_source.h"
-#include "tests/oracle_forward.h"
-#include "tests/small_models.h"
 #include "tests/support/byte_tokenizer.h"
+#include "tests/support/dequantised_source.h"
+#include "tests/support/oracle_forward.h"
+#include "tests/support/small_models.h"
 #include "tokenizer/build.h"
 
 namespace brim {

@@ -9,8 +9,8 @@
 #include "engine/interpreter.h"
 #include "engine/kernels.h"
 #include "image/pack.h"
-#include "tests/small_models.h"
 #include "tests/support/fake_executor.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "runtime/session.h"
 #include "server/body.h"
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 #include "tests/support/temporary_folder.h"
 #include "tokenizer/build.h"
 

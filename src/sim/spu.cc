@@ -433,6 +433,7 @@ Task Spu::key_scale(const Step& step) {
   for (uint32_t position = program_.pass.position; position < program_.positions(); ++position) {
     co_await write((uint64_t{step.instruction.address2} + position * 2 / kBeatBytes) * kBeatBytes);
   }
+  buffers_.key_scales.push_back(step_);
 }
 
 // The instruction ends when its last A16 block is written.

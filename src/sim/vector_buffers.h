@@ -70,8 +70,9 @@ struct VectorBuffers {
   Blocks embedding;                 // per token: its row is in the buffer
 
   // Of the n-th `scores` of the pass and the `softmax` and `values` that belong to it.
-  Blocks scores;   // all scores are there
-  Blocks weights;  // all weights are
+  Blocks scores;      // all scores are there
+  Blocks weights;     // all weights are
+  Blocks key_scales;  // of the n-th `key_scale`, before the n-th `scores`: K's scale is written
 
   Blocks routes;  // of the n-th `route`: the list of the pass's experts is there
 };

@@ -25,7 +25,9 @@ Vpu::Vpu(const Board& board, const PassProgram& program, const Design& design, c
       trace_(trace),
       ideal_(design.ready_consumer),
       weight_beat_cycles_(ideal_ ? 1 : weight_beat_cycles(board.accelerator)),
-      lanes_(board.accelerator.tokens_per_pass) {}
+      lanes_(board.accelerator.tokens_per_pass),
+      scaled_keys_(std::ranges::any_of(
+          program.steps, [](const Step& step) { return step.instruction.opcode == Opcode::kKeyScale; })) {}
 
 Task Vpu::run() {
   for (size_t i = 0; i < program_.steps.size(); ++i) {
@@ -129,11 +131,12 @@ Task Vpu::scores(const Step& step) {
   const KvFormat keys = key_format(program_.header);
   co_await take(keys.scale_beats(past) + value_format(program_.header).scale_beats(past), 1);
 
-  // The queries are loaded beside the scales.
-  const Blocks& queries = buffers_.generations[step.generation];
-  const uint32_t needed = (step.instruction.head + 1) * program_.heads_per_kv();
-  co_await until([&] { return queries.size() >= needed; });
-  const Cycle load = std::max(asked, queries[needed - 1]) + 1;
+  // The queries are loaded beside the scales, with a norm over all heads once K's scale is known.
+  const Blocks& ready = scaled_keys_ ? buffers_.key_scales : buffers_.generations[step.generation];
+  const uint32_t needed =
+      scaled_keys_ ? step.sequence + 1 : (step.instruction.head + 1) * program_.heads_per_kv();
+  co_await until([&] { return ready.size() >= needed; });
+  const Cycle load = std::max(asked, ready[needed - 1]) + 1;
   wait(load, Stall::kScores);
   wait(load + kRefill * pairs, Stall::kLocal);
 

@@ -90,7 +90,8 @@ class Vpu {
   Trace* const trace_;
   const bool ideal_;
   const Cycle weight_beat_cycles_;
-  const uint32_t lanes_;  // token slots
+  const uint32_t lanes_;    // token slots
+  const bool scaled_keys_;  // a norm over all heads: scores wait for K's scale
 
   std::vector<Cycle> started_;
   uint32_t step_ = 0;

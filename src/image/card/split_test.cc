@@ -8,7 +8,7 @@
 #include <fstream>
 #include <span>
 
-#include "tests/small_models.h"
+#include "tests/support/small_models.h"
 
 namespace brim {
 namespace {

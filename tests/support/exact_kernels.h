@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "compile/matrix.h"
 #include "engine/kernels.h"
 #include "model/tensor_source.h"
+#include "numerics/fp16.h"
 
 namespace brim::test {
 
@@ -58,23 +60,29 @@ class ExactKernels final : public Kernels {
   }
 
   uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {
-    shadow_[reinterpret_cast<uint8_t*>(k)].assign(x, x + n);
-    return reference_->to_kv8(x, n, k);
+    const uint16_t scale = reference_->to_kv8(x, n, k);
+    shadow_[reinterpret_cast<uint8_t*>(k)] = {{x, x + n}, fp16_to_float(scale)};
+    return scale;
   }
 
   void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
               uint32_t last, float* scores) const override {
     for (uint32_t t = first; t < last; ++t) {
-      const std::vector<float>& k = shadow_.at(keys.record(t));
+      const Record& k = shadow_.at(keys.record(t));
+      uint16_t scale;
+      std::memcpy(&scale, keys.scale(t), sizeof(scale));
       double dot = 0;
-      for (size_t i = 0; i < k.size(); ++i) dot += double{k[i]} * q[i];
-      scores[t] = static_cast<float>(std::ldexp(dot, exponent) * factor);
+      for (size_t i = 0; i < k.elements.size(); ++i) dot += double{k.elements[i]} * q[i];
+      // A norm over all heads is in the scale, behind the rounding.
+      const double norm = k.scale == 0 ? 0 : double{fp16_to_float(scale)} / k.scale;
+      scores[t] = static_cast<float>(std::ldexp(dot, exponent) * norm * factor);
     }
   }
 
   Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const override {
-    shadow_[record].assign(x, x + n);
-    return reference_->to_kv4(x, n, record);
+    const Kv4Scale scale = reference_->to_kv4(x, n, record);
+    shadow_[record] = {{x, x + n}, fp16_to_float(scale.scale)};
+    return scale;
   }
 
   // V's scale belongs to its quantisation: the probabilities themselves are kept for `values`.
@@ -88,7 +96,7 @@ class ExactKernels final : public Kernels {
     const std::vector<float>& p = probabilities_.at(mantissas);
     std::vector<double> sums(values.format.elements());
     for (uint32_t t = 0; t < positions; ++t) {
-      const std::vector<float>& v = shadow_.at(values.record(t));
+      const std::vector<float>& v = shadow_.at(values.record(t)).elements;
       for (size_t i = 0; i < v.size(); ++i) sums[i] += double{p[t]} * v[i];
     }
     std::copy(sums.begin(), sums.end(), out);
@@ -122,8 +130,13 @@ class ExactKernels final : public Kernels {
   std::unique_ptr<Kernels> reference_;
   std::map<uint64_t, std::vector<float>> matrices_;  // [rows][groups * 128], by first page in the stream
 
+  struct Record {
+    std::vector<float> elements;  // [head_size], before they were rounded
+    float scale = 0;              // that they were rounded with
+  };
+
   // Kernels have no state by their interface; the shadow of the cache is the exception.
-  mutable std::map<const uint8_t*, std::vector<float>> shadow_;  // [head_size], by the record in the cache
+  mutable std::map<const uint8_t*, Record> shadow_;                     // by the record in the cache
   mutable std::map<const int16_t*, std::vector<float>> probabilities_;  // by the mantissas they stand for
 };
 

@@ -9,8 +9,8 @@
 
 #include "base/crc32c.h"
 #include "isa/program.h"
-#include "tests/small_models.h"
 #include "tests/support/seal_stream.h"
+#include "tests/support/small_models.h"
 
 namespace brim::test {
 
