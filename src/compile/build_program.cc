@@ -230,11 +230,18 @@ class Builder {
       for (uint32_t g = first; g < last; ++g) value(layer, g);
     };
     values_of(0, part);
-    for (uint32_t g = 0; g < all; ++g) {
-      if (g % part == 0) values_of(g + part, g + 2 * part);
+    // A head ahead, so that scores do not wait for the softmax of the head before, behind which the SPU would
+    // take it.
+    const auto key_scale = [&](uint32_t g) {
+      if (g == all) return;
       add({.opcode = Opcode::kKeyScale,
            .address2 = beats(scales(layer, g, 0)),
            .head = static_cast<uint16_t>(g)});
+    };
+    key_scale(0);
+    for (uint32_t g = 0; g < all; ++g) {
+      if (g % part == 0) values_of(g + part, g + 2 * part);
+      key_scale(g + 1);
       scores(layer, g);
       if (g > 0) values(layer, g - 1);
     }

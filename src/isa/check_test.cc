@@ -275,7 +275,11 @@ TEST(CheckProgram, RefusesANormOverAllHeadsThatIsNotMadeUpFor) {
   const auto without = [](Program& p, size_t i) {
     p.instructions.erase(p.instructions.begin() + static_cast<ptrdiff_t>(i));
   };
-  EXPECT_EQ(fault_with(without, Opcode::kKeyScale), "comes before what it depends on");
+  const auto without_any = [](Program& p, size_t) {
+    std::erase_if(p.instructions, [](const Instruction& in) { return in.opcode == Opcode::kKeyScale; });
+  };
+  EXPECT_EQ(fault_with(without, Opcode::kKeyScale), "comes out of the order of the heads");
+  EXPECT_EQ(fault_with(without_any, Opcode::kKeyScale), "comes before what it depends on");
   EXPECT_EQ(fault_with([](Program& p, size_t i) { p.instructions[i].flags = 0; }, Opcode::kSoftmax),
             "has another kind of head norm than the heads before");
   EXPECT_EQ(fault_with([](Program& p, size_t i) { p.instructions[i].flags |= kFlagNorm; }, Opcode::kKey),
