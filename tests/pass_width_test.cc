@@ -68,6 +68,7 @@ TEST_P(PassWidth, SeveralTextsInAPassGetTheLogitsThatEachHasAlone) {
   const std::vector<std::span<const uint32_t>> texts = {
       std::span(all).first(77), std::span(all).subspan(77, 70), std::span(all).subspan(147, 43)};
   std::vector<std::vector<uint32_t>> expected;
+  expected.reserve(texts.size());
   for (const auto text : texts) expected.push_back(logit_bits(alone, text, 8));
 
   const uint32_t vocabulary = alone.vocabulary();

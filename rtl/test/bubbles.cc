@@ -84,7 +84,7 @@ void measure(const MappedImage& image, uint32_t tokens, uint32_t position) {
   std::fflush(stdout);
 }
 
-int main(std::span<char* const> arguments) {
+int run(std::span<char* const> arguments) {
   const auto argument = [&](size_t i, const char* otherwise) {
     return std::string(arguments.size() > i ? arguments[i] : otherwise);
   };
@@ -117,7 +117,7 @@ int main(std::span<char* const> arguments) {
 
 int main(int argc, char** argv) {
   try {
-    return brim::rtl::main(std::span(argv, static_cast<size_t>(argc)));
+    return brim::rtl::run(std::span(argv, static_cast<size_t>(argc)));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return EXIT_FAILURE;

@@ -230,6 +230,7 @@ TEST(TopRegisters, ShowAPassAndKeepItFromChanging) {
       registers::kProgram, registers::kPosition,    registers::kTokens,      registers::kFirstLogits,
       registers::kTokenId, registers::kTokenId + 4, registers::kTokenId + 8, registers::kTokenId + 12};
   std::vector<uint32_t> before;
+  before.reserve(kept.size());
   for (const uint32_t offset : kept) before.push_back(bench.get(offset));
   uint32_t rounds = 0;
   while (bench.get(registers::kControl) != 0) {

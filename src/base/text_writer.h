@@ -38,6 +38,7 @@ class TextWriter {
     if (value < 0) add("-");
     const double magnitude = value < 0 ? -value : value;
     auto whole = static_cast<uint64_t>(magnitude);
+    // The firmware has no lround. NOLINTNEXTLINE(bugprone-incorrect-roundings)
     auto part = static_cast<uint64_t>((magnitude - static_cast<double>(whole)) * kUnit + 0.5);
     whole += part / kUnit;
     part %= kUnit;

@@ -12,6 +12,7 @@ namespace brim::rtl_target {
 
 inline constexpr uint32_t kLanes[] = {1, 4, 8};
 inline const std::string kModels[] = {
+    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): folder and name
     BRIM_SOURCE_DIR "/models/demo", BRIM_SHARED_DATA "/stories260K/stories260K.bin",
     BRIM_SOURCE_DIR "/tests/golden/phi3", BRIM_SOURCE_DIR "/tests/golden/smollm3",
     BRIM_SOURCE_DIR "/tests/golden/olmo2"};

@@ -76,7 +76,7 @@ TEST(ContextFile, OfAnotherImageOrDamagedIsRefusedAndLeavesTheCache) {
 
   const std::string content = test::read_file(path);
   const auto second = executor(model);
-  const auto refused = [&](std::string bytes, const char* why) {
+  const auto refused = [&](const std::string& bytes, const char* why) {
     std::ofstream(path, std::ios::binary) << bytes;
     EXPECT_REFUSED(load_context(*second, model.image(), path), why);
   };
@@ -108,7 +108,8 @@ class Deadly final : public Executor {
   PassLogits run(const Pass& pass) override { return executor_.run(pass); }
   std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override {
     auto parts = executor_.cache_memory(cache, positions);
-    parts[part_] = {reinterpret_cast<uint8_t*>(kBeatBytes), parts[part_].size()};  // no memory is there
+    // No memory is there. NOLINTNEXTLINE(performance-no-int-to-ptr)
+    parts[part_] = {reinterpret_cast<uint8_t*>(kBeatBytes), parts[part_].size()};
     return parts;
   }
 

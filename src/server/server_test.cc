@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "runtime/session.h"
 #include "server/body.h"
@@ -33,7 +34,7 @@ class Running {
  public:
   explicit Running(uint32_t parallel = 1, ServerOptions options = {}, const PackedModel& packed = demo())
       : model_(packed.path(), {.caches = parallel, .threads = 1}),
-        server_(model_, on_any_port(options)),
+        server_(model_, on_any_port(std::move(options))),
         thread_([this] { server_.run(); }) {}
   ~Running() {
     server_.stop();
@@ -445,6 +446,7 @@ TEST(Server, RefusesBodiesBeyondItsLimitAndGoesOn) {
 TEST(Server, ARequestThatTheQueueHasNoRoomForIsToldWhenToComeAgain) {
   const Running server(1, {.queue = 1});
   std::vector<std::thread> clients;
+  clients.reserve(6);
   std::atomic<int> good{0}, refused{0};
   for (int i = 0; i < 6; ++i) {
     clients.emplace_back([&] {
