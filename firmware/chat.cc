@@ -246,6 +246,7 @@ class Chat {
   void refuse(std::string_view what) { print("Error: ", what, ".\n"); }
 
   void answer(std::string_view line) {
+    const Conversation::ShiftCounts shifts = conversation_.shift_counts();
     switch (
         conversation_.add_turns(turns(line, conversation_.tokens().empty()), {chat_text, encode_scratch})) {
       case Conversation::Added::kYes:
@@ -257,6 +258,8 @@ class Chat {
               " tokens is full: ", conversation_.position(),
               " are used, and the line does not fit. /reset begins a new conversation, /shift on drops the "
               "older half of this one.\n");
+        if (const uint64_t gone = conversation_.shift_counts().dropped - shifts.dropped; gone > 0)
+          print("[", gone, " older tokens were dropped for it]\n");
         return;
     }
 
@@ -271,8 +274,7 @@ class Chat {
 
     AnswerText text(StreamDecoder(tokenizer_), settings_.sampler.stop);
     speculation_.clear_counts();
-    const Conversation::ShiftCounts shifts = conversation_.shift_counts();
-    const uint32_t before = conversation_.position();
+    const uint64_t before = conversation_.position() + conversation_.shift_counts().dropped;
     const uint64_t passes = conversation_.passes();
     const double decode_start = seconds_now();
     const StopReason reason = conversation_.generate(sampler_, settings_.max_tokens, [&](uint32_t token) {
@@ -281,8 +283,7 @@ class Chat {
     });
     decode_seconds_ = seconds_now() - decode_start;
     const Conversation::ShiftCounts& shifted = conversation_.shift_counts();
-    decoded_tokens_ =
-        static_cast<uint32_t>(conversation_.position() + shifted.dropped - shifts.dropped - before);
+    decoded_tokens_ = static_cast<uint32_t>(conversation_.position() + shifted.dropped - before);
     tokens_since_check_ += decoded_tokens_;
     passes_ = conversation_.passes() - passes;
     print(text.finish(token_text), "\n");

@@ -23,15 +23,13 @@
 namespace brim {
 namespace {
 
-constexpr uint64_t kRegisters = 0x1F0000;  // firmware/board.h, in QEMU
-
 // Ends every pass at once, with the same counters and always the same logit that is not zero.
 class MadeUpAccelerator {
  public:
   static constexpr uint32_t kToken = 300;
 
   MadeUpAccelerator(SharedDdr& ddr, const MappedImage& image, float logit)
-      : ddr_(ddr), block_(ddr, kRegisters), logit_(logit) {
+      : ddr_(ddr), block_(ddr, kQemuRegisters), logit_(logit) {
     program_ = image.program().header;
     logits_ = image.view().logits.address;
     block_.write(registers::kId, registers::kIdValue);
@@ -102,8 +100,7 @@ class FirmwareRegisters : public testing::Test {
         BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo --context 128 >/dev/null -o " + path;
     ASSERT_EQ(std::system(pack.c_str()), 0) << pack;
     image_.emplace(path);
-    ddr_.emplace(directory_ / "ddr",
-                 std::vector<AddressRange>{{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}});
+    ddr_.emplace(directory_ / "ddr", qemu_memory(uint64_t{4} << 30));
     load_image(*image_, *ddr_);
   }
 
@@ -152,7 +149,7 @@ TEST_F(FirmwareRegisters, StatsShowTheShareOfEachStallWhereTheAcceleratorCountsT
 
 // Registers of the memory tester: every start is over at once, with the same counts.
 TEST_F(FirmwareRegisters, TheMemoryTesterIsDrivenAndItsTablePrinted) {
-  RegisterBlock block(*ddr_, kRegisters);
+  RegisterBlock block(*ddr_, kQemuRegisters);
   block.write(memtest::kId, memtest::kIdValue);
   block.write(memtest::kVersion, memtest::kVersionValue);
   block.write(memtest::kClockKhz, 300000);

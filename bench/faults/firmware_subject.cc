@@ -18,10 +18,6 @@ namespace brim {
 
 namespace {
 
-// Where firmware/board.h has the registers in QEMU, and QEMU's machine its memory.
-constexpr uint64_t kRegisters = 0x1F0000;
-const std::vector<AddressRange> kMemory = {{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}};
-
 constexpr const char* kLine = "ROMEO:\n";
 constexpr const char* kPrompt = "\n> ";
 
@@ -43,7 +39,7 @@ PassOutcome FaultyPasses::run(RegisterBlock& block) {
 FirmwareSubject::FirmwareSubject(const std::filesystem::path& folder, const MappedImage& image)
     : image_(image),
       folder_(folder),
-      ddr_(folder / "ddr", kMemory),
+      ddr_(folder / "ddr", qemu_memory(kBoardMemory)),
       interpreter_(
           ddr_, load_board("kv260").accelerator, [] { return make_kernels(available_kernels().front()); }, 1),
       passes_(ddr_, interpreter_) {
@@ -61,7 +57,7 @@ void FirmwareSubject::boot() {
   board_.reset();
   server_ = std::make_unique<AcceleratorServer>(
       ddr_, passes_,
-      AcceleratorServerOptions{.registers = kRegisters,
+      AcceleratorServerOptions{.registers = kQemuRegisters,
                                .on_pass = [this](uint32_t position, std::span<const uint32_t> tokens) {
                                  tokens_.resize(position);  // what was there is run anew
                                  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());

@@ -5,8 +5,10 @@
 #include <span>
 
 #include "base/crc32c.h"
+#include "base/error.h"
 #include "board/board.h"
 #include "board_server/interpreter_pass_server.h"
+#include "board_server/qemu.h"
 #include "board_server/rtl_pass_server.h"
 #include "engine/kernels.h"
 #include "isa/damage.h"
@@ -14,22 +16,17 @@
 
 namespace brim {
 
-namespace {
-
-constexpr uint64_t kRegisters = 0x1F0000;  // in the firmware's area
-
-}  // namespace
-
 RegisterSubject::RegisterSubject(const std::string& executor, const std::filesystem::path& folder,
                                  const MappedImage& image)
     : image_(image),
-      ddr_(folder / "ddr", {{0, uint64_t{2} << 30}, {0x800000000, uint64_t{2} << 30}}),
+      ddr_(folder / "ddr", qemu_memory(kBoardMemory)),
       passes_(make_passes(executor)),
-      server_(ddr_, *passes_, {.registers = kRegisters}),
-      block_(ddr_, kRegisters),
+      server_(ddr_, *passes_, {.registers = kQemuRegisters}),
+      block_(ddr_, kQemuRegisters),
       program_(image.program()) {
   load_image(image, ddr_);
   golden_ = decode({}, 0, false);
+  if (golden_.refused) throw Error("the accelerator refuses a pass without a fault");
 }
 
 FaultOutcome RegisterSubject::run(RegionKind kind, const std::vector<Flip>& flips, uint32_t pass) {
@@ -50,6 +47,7 @@ FaultOutcome RegisterSubject::run(RegionKind kind, const std::vector<Flip>& flip
 
 std::unique_ptr<PassServer> RegisterSubject::make_passes(const std::string& executor) {
   const Board board = load_board("kv260");
+  if (executor != "rtl") make_kernels(executor);  // the server would only make passes fail
   if (executor == "rtl") {
     return std::make_unique<RtlPassServer>(ddr_, board, rtl_target::load_model(BRIM_BUILD_FOLDER "/rtl", 1));
   }

@@ -17,6 +17,8 @@ struct Flip {
   uint8_t bits = 0;
 };
 
+inline constexpr uint64_t kBoardMemory = uint64_t{4} << 30;  // bytes
+
 class FaultSubject {
  public:
   virtual ~FaultSubject() = default;

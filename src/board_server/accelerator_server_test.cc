@@ -9,6 +9,7 @@
 
 #include "board_server/interpreter_pass_server.h"
 #include "board_server/pass_traffic.h"
+#include "board_server/qemu.h"
 #include "image/pack.h"
 #include "model/synthetic.h"
 #include "tests/support/model_shape.h"
@@ -16,8 +17,6 @@
 
 namespace brim {
 namespace {
-
-constexpr uint64_t kRegisters = 0x1F0000;
 
 ModelDescription small_model() { return test::model_shape("small", 128, {4, 2, 32}, 256, 96); }
 
@@ -37,11 +36,11 @@ class AcceleratorServerTest : public testing::Test {
   }
 
   AcceleratorServer server(Fault fault = Fault::kNone) const {
-    return {*ddr_, *passes_, {.registers = kRegisters, .fault = fault}};
+    return {*ddr_, *passes_, {.registers = kQemuRegisters, .fault = fault}};
   }
 
   uint32_t& word(uint32_t offset) const {
-    return *reinterpret_cast<uint32_t*>(ddr_->at(kRegisters + offset, sizeof(uint32_t)));
+    return *reinterpret_cast<uint32_t*>(ddr_->at(kQemuRegisters + offset, sizeof(uint32_t)));
   }
 
   void ask(std::vector<uint32_t> tokens, uint32_t position, uint32_t first_logits) const {

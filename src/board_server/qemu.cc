@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -76,6 +77,14 @@ std::string first_problem(int file) {
 }
 
 }  // namespace
+
+std::vector<AddressRange> qemu_memory(uint64_t bytes) {
+  constexpr uint64_t kLowBytes = uint64_t{2} << 30;
+  constexpr uint64_t kHighBase = 0x800000000;
+  std::vector<AddressRange> ranges = {{0, std::min(bytes, kLowBytes)}};
+  if (bytes > kLowBytes) ranges.push_back({kHighBase, bytes - kLowBytes});
+  return ranges;
+}
 
 Qemu::Qemu(const QemuOptions& options) {
   int to_child[2], from_child[2], exec_failed[2];

@@ -6,8 +6,17 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "base/address_range.h"
 
 namespace brim {
+
+// Where firmware/board.h has the accelerator's registers in QEMU.
+inline constexpr uint64_t kQemuRegisters = 0x1F0000;
+
+// The memory of QEMU's machine with so many bytes of DDR.
+std::vector<AddressRange> qemu_memory(uint64_t bytes);
 
 struct QemuOptions {
   std::filesystem::path firmware;  // ELF file

@@ -61,9 +61,9 @@ std::vector<uint32_t> opening(const Text& text, const std::string& system) {
   return ids;
 }
 
-void bake(const Options& options) {
+// `of_chat`: a system prompt, else a text.
+void bake(const Options& options, bool of_chat) {
   LoadedModel model(options.image, options.target);
-  const bool of_chat = !options.system.empty() || !options.system_file.empty();
   BakedPrompt prompt{.kind = of_chat ? PromptKind::kSystem : PromptKind::kText,
                      .text = !options.system_file.empty()   ? read_text(options.system_file)
                              : of_chat                      ? options.system
@@ -74,6 +74,7 @@ void bake(const Options& options) {
   prompt.tokens =
       of_chat ? opening(model.text(), prompt.text) : model.text().encode_prompt(prompt.text, options.special);
   Executor& executor = model.executor();
+  if (trim(prompt.text).empty()) throw Error("the prompt is empty: there is nothing to bake");
   if (prompt.tokens.size() >= executor.context()) {
     throw Error(concat("the prompt has ", prompt.tokens.size(), " tokens, and the context of ",
                        executor.context(),
@@ -125,7 +126,7 @@ void add_bake(CLI::App& app) {
   command->callback([options, forms] {
     if (std::ranges::none_of(forms, [](const CLI::Option* form) { return form->count() > 0; }))
       throw CLI::RequiredError("bake: -p TEXT, --prompt-file, --system or --system-file");
-    bake(*options);
+    bake(*options, forms[2]->count() + forms[3]->count() > 0);
   });
 }
 

@@ -35,11 +35,6 @@ namespace brim {
 
 namespace {
 
-// Where firmware/board.h has the registers in QEMU, and QEMU's machine its memory.
-constexpr uint64_t kRegisters = 0x1F0000;
-constexpr uint64_t kLowBytes = uint64_t{2} << 30;
-constexpr uint64_t kHighBase = 0x800000000;
-
 struct Options {
   std::string source;
   std::string firmware = program_file("firmware/brim_qemu.elf");
@@ -134,12 +129,6 @@ void require_card(const std::string& path) {
   }
 }
 
-std::vector<AddressRange> memory_ranges(uint64_t bytes) {
-  std::vector<AddressRange> ranges = {{0, std::min(bytes, kLowBytes)}};
-  if (bytes > kLowBytes) ranges.push_back({kHighBase, bytes - kLowBytes});
-  return ranges;
-}
-
 std::unique_ptr<PassServer> make_pass_server(const Options& options, const Board& board, SharedDdr& ddr) {
   if (options.target == "rtl") {
     const auto folder = rtl_target::model_folder();
@@ -158,7 +147,7 @@ std::unique_ptr<PassServer> make_pass_server(const Options& options, const Board
 void run_board(const Options& options) {
   require_firmware(options.firmware);
   const TemporaryDirectory directory;
-  SharedDdr ddr(directory / "ddr", memory_ranges(uint64_t{options.memory_mib} << 20));
+  SharedDdr ddr(directory / "ddr", qemu_memory(uint64_t{options.memory_mib} << 20));
 
   QemuOptions qemu{.firmware = options.firmware,
                    .ddr = directory / "ddr",
@@ -194,7 +183,7 @@ void run_board(const Options& options) {
   uint64_t count = 0, tokens_run = 0;  // by the thread that serves
   AcceleratorServer server(
       ddr, *passes,
-      {.registers = kRegisters,
+      {.registers = kQemuRegisters,
        .fault = options.fault,
        .fault_after = options.fault_after,
        .on_pass =

@@ -501,6 +501,8 @@ class SchemaCompiler {
       if (name == "const") {
         flat["enum"] =
             schema.contains("enum") ? common(schema["enum"], Json::array({value})) : Json::array({value});
+      } else if (name == "required") {
+        flat[name] = names_of(value, path + "/required");
       } else if (name == "nullable") {
         if (!value.is_boolean()) throw refused(path + "/nullable", "should be true or false");
       } else if (keyword_named(name) != nullptr || name == "anyOf" || name == "oneOf") {

@@ -250,7 +250,7 @@ TEST(JsonSchema, Combinations) {
   expect_values(R"({"allOf":[{"type":"string","nullable":true},{"type":["null","string"]}]})",
                 {"\"a\"", "null"}, {"1"});
   expect_refused(R"({"allOf":[{"required":1},{"required":["a"]}]})",
-                 "#/allOf/1/required: should be a list of names");
+                 "#/allOf/0/required: should be a list of names");
   expect_refused(R"({"allOf":[{"pattern":"a"},{"pattern":"b"}]})",
                  "#/allOf/1/pattern: differs from what else is said");
   expect_refused(R"({"anyOf":[]})", "#/anyOf: should be a list of schemas");

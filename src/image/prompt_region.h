@@ -23,8 +23,8 @@ constexpr uint64_t in_prompt(uint64_t bytes) {
 struct PromptHead {
   PromptKind kind;
   uint32_t tokens;  // whose K and V are there, from position 0 on
-  uint32_t
-      text_bytes;  // of what was asked for: the tokens of a system prompt have the template's text round it
+  // Of what was asked for: the tokens of a system prompt have the template's text round it.
+  uint32_t text_bytes;
   uint32_t parts;
 };
 static_assert(sizeof(PromptHead) == 16);

@@ -35,19 +35,23 @@ InputMoments uneven_moments(const ModelDescription& model) {
   return moments;
 }
 
-class Awq : public testing::TestWithParam<ModelDescription> {};
-
-TEST_P(Awq, TheScaledModelComputesTheSame) {
-  const auto base = make_synthetic(GetParam(), 3);
-  const AwqSource scaled(*base, uneven_moments(GetParam()), 2, {});
-  ASSERT_NE(tensor_of(scaled, {TensorRole::kGate}), tensor_of(*base, {TensorRole::kGate}));
-  Fp32Forward expected(*base);
+void expect_same_logits(const TensorSource& base, const TensorSource& scaled) {
+  Fp32Forward expected(base);
   Fp32Forward actual(scaled);
   for (uint32_t token = 1; token < 12; ++token) {
     const auto want = expected.step(token);
     const auto got = actual.step(token);
     for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-4f) << token;
   }
+}
+
+class Awq : public testing::TestWithParam<ModelDescription> {};
+
+TEST_P(Awq, TheScaledModelComputesTheSame) {
+  const auto base = make_synthetic(GetParam(), 3);
+  const AwqSource scaled(*base, uneven_moments(GetParam()), 2, {});
+  ASSERT_NE(tensor_of(scaled, {TensorRole::kGate}), tensor_of(*base, {TensorRole::kGate}));
+  expect_same_logits(*base, scaled);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Awq, testing::ValuesIn(small_models()),
@@ -62,13 +66,7 @@ TEST(AwqOfNormsBehind, TheScaledModelComputesTheSame) {
   const AwqSource scaled(*base, uneven_moments(model), 2, {});
   EXPECT_EQ(tensor_of(scaled, {TensorRole::kGate}), tensor_of(*base, {TensorRole::kGate}));
   EXPECT_NE(tensor_of(scaled, {TensorRole::kDown}), tensor_of(*base, {TensorRole::kDown}));
-  Fp32Forward expected(*base);
-  Fp32Forward actual(scaled);
-  for (uint32_t token = 1; token < 12; ++token) {
-    const auto want = expected.step(token);
-    const auto got = actual.step(token);
-    for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-4f) << token;
-  }
+  expect_same_logits(*base, scaled);
 }
 
 // Experts 0 to 4 are reached by the text, 5 is not.
@@ -93,13 +91,7 @@ TEST(AwqOfExperts, TheScaledModelComputesTheSameAndTellsWhichExpertsWereNotReach
   EXPECT_FALSE(differs(5));
   ASSERT_EQ(scaled.notes().size(), 1u);
   EXPECT_EQ(scaled.notes()[0].substr(0, 40), "2 of 12 experts are never chosen in the ");
-  Fp32Forward expected(*base);
-  Fp32Forward actual(scaled);
-  for (uint32_t token = 1; token < 12; ++token) {
-    const auto want = expected.step(token);
-    const auto got = actual.step(token);
-    for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], 2e-4f) << token;
-  }
+  expect_same_logits(*base, scaled);
 }
 
 // Sum over a matrix of squared weight errors after rounding, in the weights' own scale, each times its

@@ -45,6 +45,7 @@ void Session::add(std::span<const uint32_t> tokens) {
 }
 
 void Session::add_turns(std::span<const ChatTurn> turns) {
+  const uint64_t dropped = conversation_.shift_counts().dropped;
   std::vector<char> text(chat_text_bytes(tokenizer_.chat_table(), turns));
   std::vector<uint8_t> scratch(tokenizer_.scratch_bytes(text.size()));
   switch (conversation_.add_turns(turns, {text, scratch})) {
@@ -52,9 +53,13 @@ void Session::add_turns(std::span<const ChatTurn> turns) {
       return;
     case Conversation::Added::kTextTooLong:
       throw too_long_to_tokenize(text.size());
-    case Conversation::Added::kContextFull:
+    case Conversation::Added::kContextFull: {
+      const uint64_t gone = conversation_.shift_counts().dropped - dropped;
       throw Error(concat("the context holds ", conversation_.context(), " tokens: ", tokens().size(),
-                         " are used, and the turn does not fit; shorten it or pack with a larger --context"));
+                         " are used, and the turn does not fit",
+                         gone > 0 ? concat(" though ", gone, " older ones were dropped for it") : "",
+                         "; shorten it or pack with a larger --context"));
+    }
   }
 }
 

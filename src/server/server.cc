@@ -207,7 +207,24 @@ Server::Handlers::Handlers(LoadedModel& model, const ServerOptions& options)
 }
 
 void Server::Handlers::get(const char* path, Handler handler) { http_.Get(path, guarded(handler)); }
-void Server::Handlers::post(const char* path, Handler handler) { http_.Post(path, guarded(handler)); }
+
+// The body is read here: of what curl -d calls a form httplib would take 8 KiB at most.
+void Server::Handlers::post(const char* path, Handler handler) {
+  http_.Post(path, [handle = guarded(handler)](const Request& request, Response& response,
+                                               const httplib::ContentReader& read) {
+    if (request.is_multipart_form_data()) {
+      HttpServer::close_behind(response);
+      return send(response, ApiError(415, "forms in parts are not taken; send JSON"));
+    }
+    Request whole = request;
+    const auto append = [&](const char* data, size_t bytes) {
+      whole.body.append(data, bytes);
+      return true;
+    };
+    if (read(append)) return handle(whole, response);
+    if (response.status < 400) response.status = 400;
+  });
+}
 
 httplib::Server::Handler Server::Handlers::guarded(Handler handler) {
   return [this, handler](const Request& request, Response& response) {

@@ -375,7 +375,7 @@ TEST(Server, RefusesBadRequestsInOpenAisForm) {
            {"/v1/completions", R"({"prompt": "a", "logit_bias": {"4000000": 1}})", 400, "4000000"},
            {"/v1/completions",
             R"({"prompt": "a", "json_schema": {"allOf": [{"required": 1}, {"required": []}]}})", 400,
-            "#/allOf/1/required: should be a list of names"},
+            "#/allOf/0/required: should be a list of names"},
            {"/v1/completions", R"({"prompt": "a", "model": "gpt-4"})", 404, "gpt-4"},
            {"/v1/completions", R"({"prompt": "a", "id_slot": 7})", 404, "slot 7"},
            {"/v1/completions", long_prompt, 400, "the context holds 256"},
@@ -440,6 +440,22 @@ TEST(Server, RefusesBodiesBeyondItsLimitAndGoesOn) {
   const auto result = server.post("/v1/completions", {{"prompt", std::string(5000, 'x')}});
   ASSERT_TRUE(result);
   EXPECT_EQ(result->status, 413);
+  EXPECT_EQ(server.client().Get("/health")->status, 200);
+}
+
+// As curl -d calls all that it sends a form.
+TEST(Server, TakesLongJsonThatIsCalledAForm) {
+  const Running server;
+  const std::string text(20'000, 'x');
+  const auto result = server.client().Post("/tokenize", Json({{"content", text}}).dump(),
+                                           "application/x-www-form-urlencoded");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, 200) << result->body;
+  const httplib::MultipartFormDataItems parts = {{"content", "a", "", ""}};
+  const auto refused = server.client().Post("/tokenize", parts);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->status, 415);
+  EXPECT_NE(refused->body.find("send JSON"), std::string::npos) << refused->body;
   EXPECT_EQ(server.client().Get("/health")->status, 200);
 }
 

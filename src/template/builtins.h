@@ -1,5 +1,4 @@
-// What templates find ready: filters, tests, functions and the methods of values, as Jinja, Python and
-// transformers have them.
+// What templates find ready: filters, tests and functions, as Jinja and transformers have them.
 #pragma once
 
 #include <string>
@@ -21,8 +20,7 @@ Value apply_filter(Interpreter& interpreter, const std::string& name, const Valu
                    const Arguments& arguments);
 bool apply_test(const std::string& name, const Value& value, const Arguments& arguments);
 
-// Undefined if there is no such function (method).
+// Undefined if there is no such function.
 Value global_function(Interpreter& interpreter, std::string_view name);
-Value method_of(Interpreter& interpreter, const Value& value, std::string_view name);
 
 }  // namespace brim::tmpl

@@ -10,6 +10,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "template/builtins.h"
+#include "template/methods.h"
 
 namespace brim::tmpl {
 
