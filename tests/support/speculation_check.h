@@ -65,16 +65,6 @@ inline SamplerOptions varied_options(uint32_t seed, float temperature) {
   return options;
 }
 
-// An image of `model` whose draft model is `draft`.
-inline PackedModel packed_with_draft(const TensorSource& model, const TensorSource& draft, uint32_t context) {
-  PackOptions options;
-  options.board = load_board("kv260");
-  options.context = context;
-  options.draft = DraftModel{.source = &draft};
-  options.threads = 2;
-  return PackedModel(model, options);
-}
-
 // For each of `prompts` seeds and each temperature: a prompt, two answers of `tokens`, and the ids and end of
 // both with lookup and without it, and, where the executor has a draft model, with that and with both.
 // Prompts repeat some of their tokens, so that there is something to look up.
