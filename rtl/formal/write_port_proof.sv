@@ -7,7 +7,7 @@
 //: plant write_port.sv => wire burst_room = !ask_q && room_q && !stop_i; => wire burst_room = room_q && !stop_i;
 //: plant write_port.sv => wire last = beats_q == sending[37:32]; => wire last = beats_q == run_more_q;
 //: plant write_port.sv => assign loaded = pushed_q != sent_q => assign loaded = !stop_i && pushed_q != sent_q
-//: plant write_port.sv => (BurstBits + 1)'(BURSTS - 1) && !run_leaves); => (BurstBits + 1)'(BURSTS - 1));
+//: plant write_port.sv => room_q <= under_way < (BurstBits + 1)'(BURSTS - 1) => room_q <= under_way < (BurstBits + 1)'(BURSTS + 1)
 `default_nettype none
 module write_port_proof #(
     parameter int Beats  = 4,  // not 256; two, not 64, are sent at once
