@@ -13,11 +13,9 @@ module result_reader_proof (
     input wire reserve_i, values_i, lanes_i, done_i, ready_i, mark_i, watch_i, watch_slot_i,
     input wire [1:0] rows_i
 );
-  logic rst_nq = 0, ran_q = 0;
-  always_ff @(posedge clk_i) begin
-    rst_nq <= 1;
-    ran_q  <= rst_nq;
-  end
+  // Reset is long enough for what is on its way to come out.
+  logic before_nq = 0, early_nq = 0, rst_nq = 0, ran_q = 0;
+  always_ff @(posedge clk_i) {ran_q, rst_nq, early_nq, before_nq} <= {rst_nq, early_nq, before_nq, 1'b1};
   wire free, empty, idle, valid;
   wire [2:0] slot;
   wire [9:0] read;
