@@ -235,16 +235,35 @@ void refuse_grammar_with_tools(const AnswerRequest& request) {
   }
 }
 
+// "auto", "required", or a function: {"type": "function"} and its name, which stands in "function" for chats
+// and beside the type for responses.
+ToolChoice tool_choice_of(const Json& choice) {
+  if (choice == "auto") return {};
+  if (choice == "required") return {.required = true};
+  if (choice.is_object() && choice.value("type", Json()) == "function") {
+    const Json& holder = choice.contains("function") ? choice["function"] : choice;
+    const Json name = holder.is_object() ? holder.value("name", Json()) : Json();
+    if (name.is_string()) return {.required = true, .function = name.get<std::string>()};
+  }
+  throw ApiError(
+      400,
+      "'tool_choice' must be \"auto\", \"none\", \"required\", or {\"type\": \"function\"} with the "
+      "function's name",
+      "tool_choice", "unsupported_value");
+}
+
 // `tools`: the body's, in the form of chats.
 void read_tools(Body& body, const Json* tools, AnswerRequest& request) {
-  const Json* choice = body.find("tool_choice");
-  body.only("parallel_tool_calls", true, "the model decides how many functions it calls");
-  if (choice != nullptr && *choice != "auto" && *choice != "none") {
-    throw ApiError(400,
-                   "'tool_choice' must be \"auto\" or \"none\": this server cannot make a model call one",
-                   "tool_choice", "unsupported_value");
+  const Json* const choice = body.find("tool_choice");
+  const bool none = choice != nullptr && *choice == "none";
+  if (choice != nullptr && !none) request.tool_choice = tool_choice_of(*choice);
+  request.tool_choice.several = body.boolean("parallel_tool_calls").value_or(true);
+  const std::optional<std::string>& wanted = request.tool_choice.function;
+  bool found = !wanted;
+  if (tools == nullptr || tools->empty()) {
+    if (!request.tool_choice.required) return;
+    throw ApiError(400, "'tool_choice' requires a call, but there are no 'tools'", "tool_choice");
   }
-  if (tools == nullptr || tools->empty()) return;
   for (size_t i = 0; i < tools->size(); ++i) {
     const Json& tool = (*tools)[i];
     const std::string path = concat("tools[", i, "]");
@@ -256,8 +275,14 @@ void read_tools(Body& body, const Json* tools, AnswerRequest& request) {
         !(*function)["name"].is_string()) {
       throw ApiError(400, concat("'", path, ".function' must be an object with a \"name\""), path);
     }
+    found |= wanted && (*function)["name"] == *wanted;
   }
-  if (choice == nullptr || *choice == "auto") request.tools = *tools;
+  if (!found) {
+    throw ApiError(400,
+                   concat("'tool_choice' wants the function '", *wanted, "', which is not among 'tools'"),
+                   "tool_choice");
+  }
+  if (!none) request.tools = *tools;
 }
 
 void read_template(Body& body, AnswerRequest& request) {
