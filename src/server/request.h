@@ -10,6 +10,7 @@
 #include "grammar/grammar.h"
 #include "runtime/sampler_options.h"
 #include "server/call_format.h"
+#include "server/grammar_cache.h"
 
 namespace brim::server {
 
@@ -44,6 +45,7 @@ struct AnswerRequest {
 struct RequestDefaults {
   SamplerOptions sampler;
   bool random_seed = true;
+  GrammarCache* grammars = nullptr;  // where they are looked for first
 };
 
 inline constexpr uint32_t kMostAnswers = 16;

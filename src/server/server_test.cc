@@ -336,6 +336,25 @@ TEST(Server, AnswersFollowGrammarsAndSchemas) {
   EXPECT_TRUE(answer.at("n").is_number_integer()) << answer;
 }
 
+TEST(Server, AGrammarThatWasAskedForBeforeGivesTheSameAnswers) {
+  const auto ask = [](const Running& server, uint32_t seed, const char* grammar) {
+    return text_of(server.ask(
+        "/v1/completions", {{"prompt", "ROMEO:"}, {"seed", seed}, {"max_tokens", 30}, {"grammar", grammar}}));
+  };
+  const auto grammars = {R"(root ::= [a-z ]+ ".")", R"(root ::= ("ab" | "cd" root)*)", R"(root ::= [0-9]{4})",
+                         R"(root ::= "x" | "yy")", R"(root ::= [A-Z]+ "!")"};  // more than are kept
+  const Running together;
+  for (uint32_t seed = 0; seed < 3; ++seed) {
+    for (const char* grammar : grammars) {
+      const std::string text = ask(together, seed, grammar);
+      EXPECT_EQ(ask(together, seed, grammar), text);
+      if (seed == 2) {
+        EXPECT_EQ(ask(Running(), seed, grammar), text);
+      }
+    }
+  }
+}
+
 // The demo model with the chat template of a family.
 PackedModel demo_with(const std::string& family) {
   const test::TemporaryFolder folder;

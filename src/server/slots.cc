@@ -230,11 +230,7 @@ void Slots::work(Slot& slot, Job& job) {
   try {
     const JointPasses::Member::Turn turn(slot.runner);
     if (!job.request.cache_prompt) slot.conversation.rewind(0);
-    AnswerGrammars grammars;
-    if (job.request.grammar != nullptr) {
-      grammars.answer.emplace(job.request.grammar, vocabulary());
-      if (job.thinking) grammars.thinking.emplace(thinking_grammar(), vocabulary());
-    }
+    const AnswerGrammars grammars = grammars_of(job);
     for (uint32_t i = 0; i < job.request.answers; ++i) {
       if (job.cancelled) throw Cancelled();
       count(answer(slot, job, i, grammars));
@@ -353,10 +349,16 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammar
   return timings;
 }
 
-std::shared_ptr<const TokenTrie> Slots::vocabulary() {
-  std::call_once(vocabulary_made_,
-                 [&] { vocabulary_ = std::make_shared<const TokenTrie>(model_.tokenizer(), markers_); });
-  return vocabulary_;
+Slots::AnswerGrammars Slots::grammars_of(const Job& job) {
+  AnswerGrammars grammars;
+  if (job.request.grammar == nullptr) return grammars;
+  std::call_once(vocabulary_made_, [&] {
+    vocabulary_ = std::make_shared<const TokenTrie>(model_.tokenizer(), markers_);
+    thinking_.emplace(thinking_grammar(), vocabulary_);
+  });
+  grammars.answer = grammars_.beginning(job.request.grammar, vocabulary_);
+  if (job.thinking) grammars.thinking = thinking_;
+  return grammars;
 }
 
 void Slots::count(const Timings& timings) {

@@ -18,6 +18,7 @@
 #include "runtime/host_speculation.h"
 #include "runtime/joint_passes.h"
 #include "runtime/loaded_model.h"
+#include "server/grammar_cache.h"
 #include "server/job.h"
 
 namespace brim::server {
@@ -49,6 +50,8 @@ class Slots {
   uint32_t count() const { return static_cast<uint32_t>(slots_.size()); }
   const AnswerFormat& format() const { return format_; }
   const std::vector<TokenMarker>& markers() const { return markers_; }
+  // Of those that jobs bring.
+  GrammarCache& grammars() { return grammars_; }
 
   // Whose events will come. The prompt's length has been checked. Throws ApiError if the queue is full, or
   // there is no such slot.
@@ -107,8 +110,8 @@ class Slots {
   void dispatch();
   Slot* slot_for(const Job& job);
   void count(const Timings& timings);
-  // For grammars; made when the first one comes.
-  std::shared_ptr<const TokenTrie> vocabulary();
+  // What the job's answers follow. The vocabulary is made when the first grammar comes.
+  AnswerGrammars grammars_of(const Job& job);
 
   LoadedModel& model_;
   const SpecOptions spec_;
@@ -117,6 +120,8 @@ class Slots {
   const std::vector<TokenMarker> markers_;  // of its calls
   std::once_flag vocabulary_made_;
   std::shared_ptr<const TokenTrie> vocabulary_;
+  std::optional<GrammarState> thinking_;  // at its beginning
+  GrammarCache grammars_;
   JointPasses passes_;
   std::optional<JointPasses> draft_passes_;  // of the draft model; nobody waits for others there
   std::vector<std::unique_ptr<Slot>> slots_;
