@@ -20,6 +20,7 @@ constexpr uint64_t kMostWork = 10'000'000;  // places looked at: less than a sec
 constexpr size_t kMostFrames = 32'000'000;
 constexpr size_t kEnoughFrames = 4'000'000;
 constexpr size_t kEnoughTransitions = 8'000'000;
+constexpr uint32_t kUsualStates = 1024;  // that a text leads to: room for them is made at once
 
 uint64_t mix(uint64_t hash, uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
@@ -36,6 +37,7 @@ uint64_t hash_of(const Frames& frames, bool first, bool second) {
 }  // namespace
 
 Automaton::Automaton(const Machine& machine) : machine_(machine) {
+  transitions_.reserve(size_t{kUsualStates} * machine.byte_classes());
   intern_stack({}, /*bottom=*/true, /*unknown=*/false);
   intern_stack({}, /*bottom=*/false, /*unknown=*/true);
   intern_state(found_, /*can_end=*/false, /*open=*/false);  // kDead
