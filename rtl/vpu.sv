@@ -12,6 +12,8 @@ module vpu #(
     input wire rst_ni,
 
     input wire [15:0] head_size_i,
+    input wire        key_four_bits_i,    // in the cache, as value_four_bits_i
+    input wire        value_four_bits_i,
     input wire [31:0] context_i,
     input wire [ 3:0] heads_per_kv_i,
     input wire [31:0] inverse_sqrt_head_size_i,
@@ -55,7 +57,7 @@ module vpu #(
     output wire [  9:0] local_address_o,
     input  wire [511:0] local_data_i,
     output wire [  8:0] local_scale_address_o,
-    input  wire [ 15:0] local_scale_i,
+    input  wire [ 19:0] local_scale_i,          // {zero-point, scale}
 
     // Attention weights.
     input  wire [                7:0] softmax_done_i,
@@ -104,7 +106,7 @@ module vpu #(
   wire pairing_empty;
   wire check_metadata, check_weights, check_first, check_last;
   unpacker u_unpacker (
-      .clk_i, .rst_ni, .head_size_i, .position_i, .tokens_i,
+      .clk_i, .rst_ni, .head_size_i, .key_four_bits_i, .value_four_bits_i, .position_i, .tokens_i,
       .instruction_valid_i, .instruction_ready_o, .instruction_i, .generation_i,
       .instruction_o(instruction), .generation_o(generation),
       .beat_valid_i, .beat_ready_o,
@@ -258,12 +260,13 @@ module vpu #(
   wire [31:0] kv_scale;
   wire [8*TOKENS-1:0] value_exponent;
   kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
-      .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
+      .clk_i, .rst_ni, .head_size_i, .key_four_bits_i, .value_four_bits_i, .context_i, .heads_per_kv_i,
+      .inverse_sqrt_head_size_i, .position_i, .tokens_i,
       .start_i(kv_start), .values_i(kv_values), .kv_head_i(instruction.head[7:0]), .generation_i(generation),
       .done_o(kv_done), .idle_o(kv_idle),
       .round_i(max_read_i[2:0]), .lane_tokens_o,
       .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
-      .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
+      .scale_we_i(scale_we), .scale_value_i(scale_value), .scale_beat_i(scale_beat_o),
       .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty),
       .stall_softmax_o, .stall_scores_o,
       .q_address_o, .q_data_i, .q_exponent_i, .fill_lane_o(q_fill_lane), .fill_o(q_fill),
@@ -275,14 +278,14 @@ module vpu #(
 
   // ------------------------------------------------------------------ control of the lanes
   // Weights and attention never are in the lanes at the same time.
-  // Operands, cycle OPERANDS: a signed byte, or two weights 22 bits apart. Multiplier k of a chain takes its one k cycles
+  // Operands, cycle OPERANDS: a signed byte, or two weights, or elements of K, 22 bits apart. Multiplier k of a chain takes its one k cycles
   // later.
   wire [64*27-1:0] operands;
   for (genvar g = 0; g < 16; g++) begin : gen_operand
     wire [31:0] bytes;
     wire is_byte;
     delay #(.WIDTH(33), .CYCLES(g % latency_pkg::CHAIN)) u_operand (
-        .clk_i, .d_i({kv.operand_valid, kv.operand_valid ? operand[32*g+:32] : weights[32*g+:32]}),
+        .clk_i, .d_i({kv.operand_valid && !kv.operand_pairs, kv.operand_valid ? operand[32*g+:32] : weights[32*g+:32]}),
         .q_o({is_byte, bytes}));
     for (genvar j = 0; j < 4; j++) begin : gen_multiplier
       wire [7:0] b = bytes[8*j+:8];
@@ -340,6 +343,9 @@ module vpu #(
   always_comb begin
     control.broadcast_valid   = kv.broadcast_valid;
     control.broadcast_address = kv.broadcast_address;
+    control.broadcast_zero    = kv.broadcast_zero;
+    control.broadcast_first   = kv.broadcast_first;
+    control.broadcast_last    = kv.broadcast_last;
     control.slot              = slot_valid ? slot_activation : kv.slot;
     control.half              = slot_valid ? slot_half : kv.half;
     control.values            = kv.separate;

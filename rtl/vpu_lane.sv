@@ -136,6 +136,25 @@ module vpu_lane (
     endcase
   end
 
+  // --- Zero-points of V: their sum over a block, each times its position's weight. ---
+  logic signed [19:0] zero_weight_q;
+  logic signed [25:0] zero_sum_q, block_zeros_q, value_correction_q;
+  logic zero_valid_q, zero_first_q, zero_last_q, zero_done_q;
+  always_ff @(posedge clk_i) begin
+    zero_weight_q <= 20'(signed'(broadcast_i) * signed'({1'b0, control_i.broadcast_zero}));
+    zero_valid_q  <= control_i.broadcast_valid;
+    zero_first_q  <= control_i.broadcast_first;
+    zero_last_q   <= control_i.broadcast_valid && control_i.broadcast_last;
+    zero_done_q   <= zero_last_q;
+    if (zero_valid_q) zero_sum_q <= (zero_first_q ? 26'sd0 : zero_sum_q) + 26'(zero_weight_q);
+    if (zero_done_q) block_zeros_q <= zero_sum_q;
+    if (dump[1]) value_correction_q <= block_zeros_q;  // from the block's first sum of V to its last
+  end
+  if (latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED + 1 != latency_pkg::KV_VALUE_DOT - 2 ||
+      latency_pkg::KV_WEIGHT + 3 > latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED + 1) begin : gen_never_zeros
+    $error("dump[1] comes two cycles before D of a block's first sum, block_zeros_q before that");
+  end
+
   // --- Zero-point, to FP32, scale. ---
   logic signed [23:0] block_sum_later_q;
   logic signed [4:0] zero_q;
@@ -145,7 +164,7 @@ module vpu_lane (
     block_sum_later_q <= block_sums[control_i.zero_slot];
     zero_q            <= {1'b0, control_i.zero};
     zero_product_q    <= 29'(block_sum_later_q * zero_q);
-    correction_q      <= zero_product_q;
+    correction_q      <= control_i.dot_source == vpu_pkg::SOURCE_VALUE ? 29'(value_correction_q) : zero_product_q;
     corrected_q       <= dot_q - 30'(correction_q);
   end
   wire [31:0] dot_fp;

@@ -49,14 +49,16 @@ package vpu_pkg;
     logic        valid;
     logic        values;      // V, not K
     logic [2:0]  round;
-    logic        half;        // which beat of the record
+    logic        half;        // which 64 elements of the record; of pairs of K, of both, and which of the two
     logic        half_last;   // the record's last one
+    logic        upper;       // which of two records in a word
     logic        first;       // first record of a run: of the page, or of the block
     logic        block_last;  // V: last record of a block of 64
     logic        last_block;  // V: of the last block
     logic [4:0]  record;      // its low bits
     logic [23:0] position;
     logic [16:0] element;     // of a lane's scores or weights: round * context + position
+    logic        there;       // no position past those of the pass
     logic        own;         // a position of the pass,
     logic [2:0]  own_index;   // its token
   } kv_slot_t;
@@ -65,9 +67,13 @@ package vpu_pkg;
   typedef struct packed {
     logic       broadcast_valid;    // -1: attention weights, to be read as {slot, half} from the next cycle on
     logic [4:0] broadcast_address;  // -1
+    logic [3:0] broadcast_zero;     // -1: zero-point of the position,
+    logic       broadcast_first;    // -1: which is the first of a block,
+    logic       broadcast_last;     // -1: the last
     logic [3:0] slot;               // 0
     logic       half;               // 0
     logic       operand_valid;      // OPERANDS
+    logic       operand_pairs;      // OPERANDS: of four bits, as weights are
     logic       separate;           // ACCUMULATE: a slot of V
     logic       value_add;          // ACCUMULATE
     logic       value_dump;         // ACCUMULATED
@@ -92,6 +98,9 @@ package vpu_pkg;
   typedef struct packed {
     logic        broadcast_valid;    // attention weights: one word for all 64 multipliers
     logic [4:0]  broadcast_address;  // to be read as {slot, half} from the next cycle on
+    logic [3:0]  broadcast_zero;     // with it: zero-point of the position,
+    logic        broadcast_first;    // which is the first of a block,
+    logic        broadcast_last;     // the last
     logic [3:0]  slot;           // 0: the activation block,
     logic        half;           // 0: and which 64 of it
     logic        values;         // ACCUMULATE + k: 64 separate sums of products, not one,

@@ -26,7 +26,7 @@ TEST_P(ComputeTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressure) {
   expect_reference_logits<Vsim_compute4>(GetParam(), std::vector<uint32_t>(17, 4), 30, 40);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ComputeTest, testing::ValuesIn(executor_shapes()),
+INSTANTIATE_TEST_SUITE_P(Shapes, ComputeTest, testing::ValuesIn(test::executor_and_cache_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
 }  // namespace

@@ -52,7 +52,8 @@ class RtlExecutorTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
   const auto& [shape, lanes] = GetParam();
-  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext,
+                         load_board("kv260"), {}, shape.kv);
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{1, lanes, lanes, 1});
 }
 
@@ -102,7 +103,8 @@ INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,
                          ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlExecutorTest,
-                         testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
+                         testing::Combine(testing::ValuesIn(test::executor_and_cache_shapes()),
+                                          testing::ValuesIn(kLanes)),
                          ShapeCase());
 
 }  // namespace
