@@ -172,7 +172,7 @@ module kv_collect (
   always_ff @(posedge clk_i) begin
     assert (!rst_ni || !run_i || !issued_i || pages_q != '0);
     assert (!rst_ni || !run_i || fill_q != FULL || page_free);
-    assert (!take || !local_write_q);
+    assert (!rst_ni || !take || !local_write_q);
   end
 endmodule
 `default_nettype wire

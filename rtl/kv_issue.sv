@@ -1,6 +1,7 @@
 // Issues the slots of attention for kv_unit: each page that is there, once per round. Scores: rounds, records, halves
 // of a record; of four bits rounds, pairs of records, each of which has a slot for its number and half of the pair's
-// elements. Values: rounds, blocks of 64 records, halves, records; always 64, as weights past the last are zero.
+// elements. Values: rounds, blocks of 64 records, halves (of eight bits), records; always 64, as weights past the last are
+// zero.
 `default_nettype none
 module kv_issue #(
     parameter int SCORES = 16384
@@ -48,10 +49,9 @@ module kv_issue #(
       {next_last[7:1], 1'b1};
 
   wire go = run_i && there_i;
-  wire halves = two_halves_i && !pairs;
   wire round_end = round_q == last_round_i;
   wire record_end = values_i ? record_q[5:0] == '1 : record_q == last_record_q;
-  wire half_end = !halves || half_q;
+  wire half_end = !two_beats || half_q;
   wire block_end = block_q == last_record_q[7:6];
   wire end_of_round = record_end && half_end && (block_end || !values_i);
   wire end_of_page = go && end_of_round && round_end;
@@ -80,11 +80,11 @@ module kv_issue #(
       if (values_i) begin
         record_q <= record_end ? '0 : record_q + 1;
         if (record_end) begin
-          half_q <= halves && !half_q;
+          half_q <= two_beats && !half_q;
           if (half_end) block_q <= block_end ? '0 : block_q + 1;
         end
       end else begin
-        half_q <= halves && !half_q;
+        half_q <= two_beats && !half_q;
         if (half_end) record_q <= record_end ? '0 : record_q + 1;
       end
       if (end_of_round) begin

@@ -1,5 +1,6 @@
-// What the words of kv_collect's page buffer are as operands of the 64 multipliers: signed bytes of K or V; elements of V
-// of four bits as bytes; or K of four bits, two elements to a byte, as weights have them: those of a pair of records.
+// What the words of kv_collect's page buffer are as operands of the 64 multipliers: signed bytes of K or V; or of four bits,
+// two elements to a byte, as weights have them: of K those of a pair of records, of V those of both halves of one, if it
+// has two.
 `default_nettype none
 module kv_operands (
     input wire clk_i,
@@ -20,8 +21,8 @@ module kv_operands (
   logic [255:0] first_upper_q;
   logic [255:0] a, b;  // operands of rows a and b of four bits
   always_comb begin
-    a = (two_halves_i ? half_i : upper_i) ? word_i[511:256] : word_i[255:0];
-    b = '0;
+    a = upper_i && !two_halves_i ? word_i[511:256] : word_i[255:0];
+    b = two_halves_i ? word_i[511:256] : '0;
     if (!values_i) begin
       case ({two_halves_i, half_i})
         2'b10: {b, a} = {word_i[255:0], before_q[255:0]};

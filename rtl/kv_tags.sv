@@ -13,6 +13,7 @@ module kv_tags #(
     input wire vpu_pkg::kv_slot_t slot_i,  // I
     input wire                    pairs_i,  // K of four bits: dot products of two records, one after the other
     input wire                    value_zeros_i,  // V of four bits
+    input wire                    both_halves_i,  // two sums of it with each tag
     input wire                    scores_generation_i,
     input wire                    weights_generation_i,
     input wire [             4:0] kv_head_i,
@@ -127,6 +128,11 @@ module kv_tags #(
   assign masked_o = masked_q;
 
   // ------------------------------------------------------------------ values: 64 tags per block
+  vpu_pkg::kv_slot_t value;
+  wire vpu_pkg::kv_slot_t slot_both;
+  delay #(.WIDTH($bits(slot_i)), .CYCLES(latency_pkg::VALUE_BOTH_DOT - latency_pkg::VALUE_DOT)) u_both (
+      .clk_i, .d_i(slot_i), .q_o(slot_both));
+  assign value = both_halves_i ? slot_both : slot_i;
   // The block just complete: busy_q follows a cycle later, where the first tag enters.
   wire dump;
   wire [2:0] dump_round;
@@ -137,8 +143,8 @@ module kv_tags #(
   wire [ElementBits-7:0] dump_block;
   delay #(.WIDTH(8 + ElementBits - 6), .CYCLES(latency_pkg::KV_EXPONENT)) u_dump (
       .clk_i,
-      .d_i({slot_i.valid && slot_i.block_last, slot_i.round, slot_i.half, slot_i.position[23:6] == '0,
-            slot_i.last_block, slot_i.half_last, slot_i.element[ElementBits-1:6]}),
+      .d_i({value.valid && value.block_last, value.round, value.half, value.position[23:6] == '0, value.last_block,
+            value.half_last, value.element[ElementBits-1:6]}),
       .q_o({dump, dump_round, dump_half, dump_first, dump_last, dump_last_half, dump_block}));
   always_ff @(posedge clk_i) begin
     if (dump) begin
@@ -166,6 +172,7 @@ module kv_tags #(
     value_tag.result_done = last_q && last_half_q && value_q == '1;
     value_tag.result_slot = first_result_i + round_q;
     value_tag.row         = {round_q, half_q, value_q};
+    value_tag.both        = both_halves_i;
   end
   assign tag_o = busy_q ? value_tag : score_tag_later;
 
@@ -205,6 +212,6 @@ module kv_tags #(
     assert (!rst_ni || !dump || !busy_q || value_q == '1);
     assert (!rst_ni || !busy_q || !score_tag_later.valid);
   end
-  wire unused = &{1'b0, scale_beat_i, slot_i, score, score_tag_later};
+  wire unused = &{1'b0, scale_beat_i, slot_i, score, value, score_tag_later};
 endmodule
 `default_nettype wire

@@ -73,6 +73,7 @@ module kv_unit #(
     output wire [                3:0] reserve_lanes_o,
     input  wire [                2:0] result_slot_i,
     output wire vpu_pkg::kv_control_t control_o,
+    output wire                       values_both_o,     // V has two elements to a multiplier; stable while it is in the lanes
     output wire [      16*TOKENS-1:0] weights_o,         // with control_o.broadcast_valid
     output wire [              511:0] operand_o,         // OPERANDS
     output wire       vpu_pkg::tag_t  tag_o,             // D - TAG
@@ -124,7 +125,8 @@ module kv_unit #(
   wire four_bits = is_values_q ? value_four_bits_i : key_four_bits_i;
   wire two_beats = two_halves_q && !four_bits;
   wire half_beats = !two_halves_q && four_bits;
-  wire pairs = four_bits && !is_values_q;
+  wire pairs = four_bits && !is_values_q;                        // of records of K
+  wire both_halves = four_bits && is_values_q && two_halves_q;  // of records of V
   wire head_is_last = head_q == last_head_q;
   wire last_pair = token_q == last_token_q && head_is_last;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
@@ -258,6 +260,7 @@ module kv_unit #(
   wire [TOKENS-1:0] stands_before;
   kv_tags #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_tags (
       .clk_i, .rst_ni, .slot_i(slot), .pairs_i(pairs), .value_zeros_i(four_bits && is_values_q),
+      .both_halves_i(both_halves),
       .scores_generation_i(scores_parity_q),
       .weights_generation_i(values_count_q[0]), .kv_head_i(kv_head_i[4:0]), .first_result_i(first_slot_q),
       .inverse_sqrt_head_size_i,
@@ -321,11 +324,16 @@ module kv_unit #(
   delay #(.WIDTH(1), .CYCLES(latency_pkg::ACCUMULATE)) u_separate (
       .clk_i, .d_i(at_lanes && values_at_lanes), .q_o(separate));
   delay #(.WIDTH(1), .CYCLES(latency_pkg::CHAINED)) u_kv (.clk_i, .d_i(at_lanes && !pairs), .q_o(kv));
-  // Sums of V: records of a block after its first, and its last one.
+  // Sums of V: records of a block, or of four of them, after the first, and the block's last one.
   delay #(.WIDTH(1), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATE)) u_value_add (
-      .clk_i, .d_i(slot.valid && slot.values && !slot.first), .q_o(value_add));
+      .clk_i, .d_i(slot.valid && slot.values && (both_halves ? slot.position[1:0] != '0 : !slot.first)), .q_o(value_add));
   delay #(.WIDTH(1), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED)) u_value_dump (
       .clk_i, .d_i(slot.valid && slot.block_last), .q_o(value_dump));
+  // Four positions, of which the block's first four.
+  wire value_four, value_first;
+  delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED)) u_value_four (
+      .clk_i, .d_i({slot.valid && both_halves && slot.position[1:0] == 2'd3, slot.position[5:2] == '0}),
+      .q_o({value_four, value_first}));
   delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::SUMMED)) u_dot (
       .clk_i, .d_i({slot.valid && !slot.values, !slot.half}), .q_o({dot_valid, dot_first}));
   always_comb begin
@@ -337,7 +345,9 @@ module kv_unit #(
     control.slot              = lane_place[4:1];
     control.half              = lane_place[0];
     control.operand_valid     = operand_valid;
-    control.operand_pairs     = pairs;
+    control.operand_pairs     = pairs || both_halves;
+    control.value_four        = value_four;
+    control.value_first       = value_first;
     control.separate          = separate;
     control.value_add         = value_add;
     control.value_dump        = value_dump;
@@ -346,6 +356,7 @@ module kv_unit #(
     control.dot_first         = dot_first;
   end
   assign control_o = control;
+  assign values_both_o = both_halves;
 
   wire unused = &{1'b0, load_token, kv_head_i, q_heads_i, slot};
 endmodule

@@ -251,6 +251,7 @@ module vpu #(
   wire kv_values = instruction.opcode == brim_pkg::OP_VALUES;
   wire vpu_pkg::kv_control_t kv;
   wire vpu_pkg::tag_t kv_tag;
+  wire values_both;
   wire vpu_pkg::fill_t q_fill;
   wire [TOKENS-1:0] q_fill_lane, masked;
   wire reserve_values;
@@ -274,7 +275,7 @@ module vpu #(
       .weight_address_o, .weight_data_i, .exponent_address_o, .exponent_data_i,
       .reserve_o(reserve_values), .reserve_lanes_o(reserve_lanes), .result_slot_i(next_result_slot),
       .control_o(kv), .weights_o(lane_weights), .operand_o(operand),
-      .tag_o(kv_tag), .scale_o(kv_scale), .value_exponent_o(value_exponent), .masked_o(masked));
+      .values_both_o(values_both), .tag_o(kv_tag), .scale_o(kv_scale), .value_exponent_o(value_exponent), .masked_o(masked));
 
   // ------------------------------------------------------------------ control of the lanes
   // Weights and attention never are in the lanes at the same time.
@@ -298,7 +299,7 @@ module vpu #(
 
   // The tag on its way, by the cycle from D on in which it is sampled.
   wire vpu_pkg::tag_t tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b : kv_tag;
-  wire vpu_pkg::tag_t tag_select, tag_dot, tag_scale_row, tag_scale_slot;
+  wire vpu_pkg::tag_t tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_other;
   wire vpu_pkg::tag_t tag_product, tag_pair, tag_read, tag_quad, tag_row;
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::TAG - latency_pkg::SELECT)) u_select (
       .clk_i, .d_i(tag_zero), .q_o(tag_select));
@@ -307,8 +308,9 @@ module vpu #(
       .clk_i, .d_i(tag_dot), .q_o(tag_scale_row));
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::SCALE_SLOT - latency_pkg::SCALE_ROW)) u_scale_slot (
       .clk_i, .d_i(tag_scale_row), .q_o(tag_scale_slot));
-  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PRODUCT - latency_pkg::SCALE_SLOT)) u_product (
-      .clk_i, .d_i(tag_scale_slot), .q_o(tag_product));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PRODUCT - latency_pkg::RAM - latency_pkg::SCALE_SLOT)) u_other (
+      .clk_i, .d_i(tag_scale_slot), .q_o(tag_other));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::RAM)) u_product (.clk_i, .d_i(tag_other), .q_o(tag_product));
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PAIR - latency_pkg::PRODUCT)) u_pair (
       .clk_i, .d_i(tag_product), .q_o(tag_pair));
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::ROW_READ - latency_pkg::PAIR)) u_read (
@@ -351,12 +353,16 @@ module vpu #(
     control.values            = kv.separate;
     control.value_add         = kv.value_add;
     control.value_dump        = kv.value_dump;
+    control.value_four        = kv.value_four;
+    control.value_first       = kv.value_first;
+    control.values_both       = values_both;
     control.kv                = kv.kv;
     control.dot_first         = kv.dot_valid ? kv.dot_first : weight_dot_first;
     control.zero              = tag_zero.zero;
     control.zero_slot         = tag_zero.slot;
     control.value_select      = tag_select.row[5:0];
     control.dot_source        = tag_dot.source;
+    control.dot_both          = tag_dot.both;
     control.scale_slot        = tag_scale_slot.slot;
     control.scale_values      = tag_scale_slot.source == vpu_pkg::SOURCE_VALUE;
     control.scale             = scale_q;
@@ -366,6 +372,14 @@ module vpu #(
     control.quad_add          = tag_pair.quad_add;
     control.quad_hold         = tag_pair.valid && tag_pair.quad_hold;
     control.quad_index        = tag_pair.quad_index;
+    control.other_reads       = tag_other.valid && tag_other.both;
+    control.other_read        = {tag_other.row[9:7], tag_other.row[5:0]};
+    control.other             = tag_product.valid && tag_product.both;
+    control.other_first       = tag_product.row_first;
+    control.other_write       = tag_pair.valid && tag_pair.both;
+    control.other_row         = {tag_pair.row[9:7], tag_pair.row[5:0]};
+    control.other_result_write = tag_pair.valid && tag_pair.both && tag_pair.row_last;
+    control.other_result      = {tag_pair.result_slot, tag_pair.row[5:0]};
     control.row_read          = tag_read.row;
     control.row_first         = tag_quad.row_first;
     control.row_write         = tag_row.valid && tag_row.row_valid;
@@ -421,7 +435,7 @@ module vpu #(
   end
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
-  wire unused = &{1'b0, tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_product, tag_pair, tag_read,
+  wire unused = &{1'b0, tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_other, tag_product, tag_pair, tag_read,
                   tag_quad, tag_row, instruction, q_fill};
 endmodule
 `default_nettype wire

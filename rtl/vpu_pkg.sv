@@ -33,6 +33,7 @@ package vpu_pkg;
     logic        row_first;    // which starts from +0
     logic        row_last;     // and is a result
     logic        result_done;  // the last one of its slot
+    logic        both;         // V: beside it goes the sum of row + 64, the other
     logic [2:0]  result_slot;
     logic [9:0]  row;          // of the running sums: {round, row}; its low bits count within the result slot
     // Scores only.
@@ -74,6 +75,8 @@ package vpu_pkg;
     logic       half;               // 0
     logic       operand_valid;      // OPERANDS
     logic       operand_pairs;      // OPERANDS: of four bits, as weights are
+    logic       value_four;         // ACCUMULATED: of both halves of V, sums of four positions,
+    logic       value_first;        // ACCUMULATED: the block's first
     logic       separate;           // ACCUMULATE: a slot of V
     logic       value_add;          // ACCUMULATE
     logic       value_dump;         // ACCUMULATED
@@ -106,12 +109,16 @@ package vpu_pkg;
     logic        values;         // ACCUMULATE + k: 64 separate sums of products, not one,
     logic        value_add;      // ACCUMULATE + k: which go on,
     logic        value_dump;     // ACCUMULATED + k: and are complete
+    logic        value_four;     // ACCUMULATED: of both halves of V, sums of four positions,
+    logic        value_first;    // ACCUMULATED: the block's first
+    logic        values_both;    // ACCUMULATED + 1: the halves are not apart
     logic        kv;             // CHAINED: one 8-bit operand per multiplier, not two of 4 bits
     logic        dot_first;      // SUMMED: the trees' sum starts
     logic [3:0]  zero;           // D - TAG: zero-point
     logic [3:0]  zero_slot;      // D - TAG: of the activation block
     logic [5:0]  value_select;   // D - SELECT: which of the 64 sums
-    logic [1:0]  dot_source;     // D - 1: row a, row b, or one of the 64 sums
+    logic [1:0]  dot_source;     // D - 1: row a, row b, or one of the 64 sums,
+    logic        dot_both;       // D - 1: which value_sums has, with another
     logic [3:0]  scale_slot;     // D + SCALE_SLOT
     logic        scale_values;   // D + SCALE_SLOT: value_exponent_i, not the slot's exponent
     logic [31:0] scale;          // D + SCALE
@@ -121,6 +128,14 @@ package vpu_pkg;
     logic        quad_add;       // D + PAIR: likewise
     logic        quad_hold;      // D + PAIR
     logic        quad_index;     // D + PAIR
+    logic        other_reads;    // D + PRODUCT - RAM: the other's running sum is read,
+    logic [8:0]  other_read;     // D + PRODUCT - RAM: {round, row - 64}
+    logic        other;          // D + PRODUCT: there is another
+    logic        other_first;    // D + PRODUCT: to which +0 is added
+    logic        other_write;    // D + PAIR
+    logic [8:0]  other_row;      // D + PAIR
+    logic        other_result_write;  // D + PAIR: the sum is complete
+    logic [8:0]  other_result;   // D + PAIR
     logic [9:0]  row_read;       // D + ROW_READ: the running sum to add to,
     logic        row_first;      // D + QUAD: or +0
     logic        row_write;      // D + ROW

@@ -8,7 +8,6 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
-#include "compile/board_limits.h"
 #include "isa/check.h"
 #include "isa/damage.h"
 

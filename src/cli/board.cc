@@ -24,7 +24,6 @@
 #include "board_server/rtl_pass_server.h"
 #include "board_server/shared_ddr.h"
 #include "cli/command.h"
-#include "compile/board_limits.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/card/sd_card.h"

@@ -7,21 +7,20 @@ namespace {
 
 constexpr uint32_t kPageBeats = kPageBytes / kBeatBytes;
 
-constexpr uint32_t kMultipliers = kWeightsPerBeat / 2;  // of a lane
+constexpr uint32_t kMultipliers = kWeightsPerBeat / 2;  // of a lane: two elements of four bits each
 
-// In which the lanes take the first `records` of a page of K: each multiplier takes an element of eight bits
-// at a time, or one of each of two records of four bits, for whose two results there are two cycles
-// (rtl/kv_issue.sv).
+// In which the lanes take the first `records` of a page of K. Two records of four bits share the multipliers,
+// but there is one score a cycle (rtl/kv_issue.sv).
 Cycle key_cycles(const KvFormat& kv, uint32_t records) {
-  if (kv.bits == 8) return records * (kv.elements() / kMultipliers);
-  if (kv.record_beats() * kBeatBytes == kv.record_bytes) return (records + 1) / 2 * 2;
+  if (kv.bits == 8) return Cycle{records} * (kv.elements() / kMultipliers);
+  if (kv.record_bytes >= kBeatBytes) return (records + 1) / 2 * 2;
   return Cycle{2} * (records / 8 * 4 + std::min(records % 8, 4u));  // records r and r + 4 share a beat
 }
 
-// Likewise of V: whole blocks, an element of a record for each multiplier.
+// Likewise of V, in whole blocks; both halves of a record of four bits at a time.
 Cycle value_cycles(const KvFormat& kv, uint32_t records) {
   const uint32_t whole = (records + kAttentionBlock - 1) / kAttentionBlock * kAttentionBlock;
-  return whole * (kv.elements() / kMultipliers);
+  return Cycle{whole} * (kv.bits == 8 ? kv.elements() / kMultipliers : 1);
 }
 
 }  // namespace
