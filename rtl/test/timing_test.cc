@@ -66,7 +66,7 @@ class TimingTest : public testing::TestWithParam<ExecutorShape> {};
 
 TEST_P(TimingTest, TheSimulatorAgreesWithinOnePercent) {
   const test::PackedModel file(*make_synthetic(GetParam().model, kSyntheticSeed), GetParam().embedding,
-                               kExecutorContext, load_board("kv260"), {}, GetParam().kv);
+                               kExecutorContext);
   const auto compare = [&](auto rtl, uint32_t lanes, const sim::PassRequest& pass) {
     const uint64_t expected = rtl(file.image(), pass);
     const uint64_t got = simulated_cycles(file.image().program(), lanes, pass);
@@ -85,7 +85,7 @@ TEST_P(TimingTest, TheSimulatorAgreesWithinOnePercent) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, TimingTest, testing::ValuesIn(test::executor_and_cache_shapes()),
+INSTANTIATE_TEST_SUITE_P(Shapes, TimingTest, testing::ValuesIn(test::executor_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
 }  // namespace
