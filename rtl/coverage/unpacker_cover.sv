@@ -41,5 +41,6 @@ module unpacker_cover (
   scores_of_two_beats: cover property (rst_ni && accept && opcode == brim_pkg::OP_SCORES && two_beats && !at_position_0);
 endmodule
 bind unpacker unpacker_cover u_cover (
-    .opcode(instruction_i.opcode), .at_position_0(position_i == '0), .chunk_has_pages(chunk_pages_q != '0), .*);
+    .opcode(instruction_i.opcode), .at_position_0(position_i == '0), .two_beats(wide && !key_four_bits_i),
+    .chunk_has_pages(chunk_pages_q != '0), .*);
 `default_nettype wire
