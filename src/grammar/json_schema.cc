@@ -653,8 +653,9 @@ class SchemaCompiler {
     for (const auto& [x, y] : {std::pair(&a, &b), std::pair(&b, &a)}) {
       for (const char* combination : {"anyOf", "oneOf"}) {
         if (!x->contains(combination)) continue;
-        return std::all_of((*x)[combination].begin(), (*x)[combination].end(),
-                           [&](const Json& branch) { return exclude_each_other(branch, *y, path); });
+        return std::all_of(
+            (*x)[combination].begin(), (*x)[combination].end(),
+            [&, other = y](const Json& branch) { return exclude_each_other(branch, *other, path); });
       }
     }
     if (a.contains("enum") && b.contains("enum")) return common(a["enum"], b["enum"]).empty();
@@ -777,7 +778,7 @@ class SchemaCompiler {
   // ---- references ----
 
   static std::string pointer_of(const Json& reference, const std::string& path) {
-    const std::string pointer = text_of(reference, path + "/$ref");
+    std::string pointer = text_of(reference, path + "/$ref");
     if (pointer.empty() || pointer[0] != '#' || (pointer.size() > 1 && pointer[1] != '/'))
       throw refused(path + "/$ref",
                     concat("'", pointer, "' is not within this schema; only #/... is supported"));

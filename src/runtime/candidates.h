@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -25,6 +26,17 @@ class TokenSet {
   bool contains(uint32_t token) const {
     return token / 64 < words_.size() && (words_[token / 64] >> (token % 64) & 1u) != 0;
   }
+  // visit(token) for those below `end`, ascending.
+  template <typename Visit>
+  void for_each(size_t end, const Visit& visit) const {
+    for (size_t word = 0; word < words_.size(); ++word) {
+      for (uint64_t bits = words_[word]; bits != 0; bits &= bits - 1) {
+        const size_t token = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+        if (token >= end) return;
+        visit(static_cast<uint32_t>(token));
+      }
+    }
+  }
 
  private:
   std::span<const uint64_t> words_;
@@ -36,8 +48,11 @@ class Candidates {
   // there are logits.
   Candidates(std::span<const float> logits, TokenSet allowed, std::span<Candidate> memory) {
     size_t count = 0;
-    for (uint32_t i = 0; i < logits.size(); ++i) {
-      if (allowed.empty() || allowed.contains(i)) memory[count++] = {logits[i], i};
+    const auto add = [&](uint32_t token) { memory[count++] = {logits[token], token}; };
+    if (allowed.empty()) {
+      for (uint32_t token = 0; token < logits.size(); ++token) add(token);
+    } else {
+      allowed.for_each(logits.size(), add);
     }
     all_ = memory.first(count);
   }

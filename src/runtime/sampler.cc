@@ -27,11 +27,10 @@ uint32_t argmax(std::span<const float> values, TokenSet allowed) {
     return static_cast<uint32_t>(std::max_element(values.begin(), values.end()) - values.begin());
   uint32_t best = 0;
   bool any = false;
-  for (uint32_t i = 0; i < values.size(); ++i) {
-    if (!allowed.contains(i)) continue;
-    if (!any || values[i] > values[best]) best = i;
+  allowed.for_each(values.size(), [&](uint32_t token) {
+    if (!any || values[token] > values[best]) best = token;
     any = true;
-  }
+  });
   return best;
 }
 

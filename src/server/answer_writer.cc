@@ -205,7 +205,7 @@ class ResponsesWriter final : public AnswerWriter {
       events += open(Item::kMessage);
       Json delta = at({{"content_index", 0}, {"delta", piece.parts.content}, {"logprobs", Json::array()}});
       if (job_.request.logprobs) delta["logprobs"] = chances(piece.tokens);
-      events += send("response.output_text.delta", std::move(delta));
+      events += send("response.output_text.delta", delta);
     }
     for (const ToolCall& one : piece.parts.calls) {
       events += close();
@@ -313,12 +313,12 @@ class ResponsesWriter final : public AnswerWriter {
     return choice.required ? "required" : "auto";
   }
 
-  std::string send(const std::string& name, Json data) {
+  std::string send(const std::string& name, const Json& data) {
     Json whole = {{"type", name}, {"sequence_number", sequence_++}};
     whole.update(data);
     return event(whole, name);
   }
-  Json at(Json data) const {
+  Json at(const Json& data) const {
     Json whole = {{"item_id", item_id(open_)}, {"output_index", index_}};
     whole.update(data);
     return whole;
@@ -341,7 +341,7 @@ class ResponsesWriter final : public AnswerWriter {
     std::string events;
     if (open_ == Item::kMessage) {
       Json done = at({{"content_index", 0}, {"text", answer().parts.content}, {"logprobs", Json::array()}});
-      events += send("response.output_text.done", std::move(done));
+      events += send("response.output_text.done", done);
       events += send("response.content_part.done", at({{"content_index", 0}, {"part", part(open_)}}));
     } else {
       events += send("response.reasoning_text.done",
