@@ -23,7 +23,7 @@ template <typename Compute>
 void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint32_t>& passes,
                              uint32_t gap_percent, uint32_t write_percent) {
   const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding,
-                               kExecutorContext);
+                               kExecutorContext, load_board("kv260"), {}, shape.kv);
   Interpreter reference(
       file.image(), make_kernels("reference"),
       InterpreterOptions{.max_tokens_per_pass = 8, .threads = 1, .pin = false, .load = Load::kMap});
