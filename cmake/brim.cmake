@@ -10,17 +10,15 @@ function(brim_library name)
   target_link_libraries(brim_${name} PUBLIC ${ARG_LINK})
 endfunction()
 
-# brim_test(NAME sources... LINK libs... [LONG]): a GoogleTest binary whose cases are ctest tests of their own. LONG
-# ones take minutes to an hour and run in `make test-long` only.
+# brim_test(NAME sources... LINK libs... [LONG | SOME_LONG]): a GoogleTest binary whose cases are ctest tests of their own.
+# LONG ones take minutes to an hour and run in `make test-long` only; SOME_LONG: those whose names begin with "Long" do.
 function(brim_test name)
   if(NOT BUILD_TESTING)
     return()
   endif()
-  cmake_parse_arguments(ARG "LONG" "" "LINK" ${ARGN})
-  set(limits TIMEOUT 300)
-  if(ARG_LONG)
-    set(limits TIMEOUT 3600 LABELS long)
-  endif()
+  cmake_parse_arguments(ARG "LONG;SOME_LONG" "" "LINK" ${ARGN})
+  set(short TIMEOUT 300)
+  set(long TIMEOUT 3600 LABELS long)
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})  # helpers are "tests/x.h"
@@ -28,5 +26,12 @@ function(brim_test name)
     BRIM_SHARED_DATA="${BRIM_SHARED_DATA}" BRIM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # Time goes into what is tested; the tests themselves compile up to three times as fast so.
   target_compile_options(${name} PRIVATE -O1)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${limits})
+  if(ARG_SOME_LONG)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-Long*" PROPERTIES ${short})
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "Long*" PROPERTIES ${long})
+  elseif(ARG_LONG)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${long})
+  else()
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${short})
+  endif()
 endfunction()

@@ -931,14 +931,15 @@ TEST_F(CliStories, AnImageWithoutTokenizerSaysHowToGetOne) {
 
 TEST_F(CliStories, AnOutputThatCannotBeWrittenIsAFailureOfOneLine) {
   for (const Stdout where : {Stdout::kClosed, Stdout::kFull}) {
-    for (const Arguments& arguments : {Arguments{"run", image_, "-n", "8"},
-                                       {"run", image_, "-n", "8", "--json"},
-                                       {"inspect", image_},
-                                       {"inspect", image_, "--json"},
-                                       {"tokenize", image_, "-p", "a"},
-                                       {"logits", image_, "--ids", "1"},
-                                       {"verify", image_},
-                                       {"pack", model_, "-o", folder_.path() + "/again.brim"}}) {
+    for (const Arguments& arguments :
+         {Arguments{"run", image_, "-n", "8"},
+          {"run", image_, "-n", "8", "--json"},
+          {"inspect", image_},
+          {"inspect", image_, "--json"},
+          {"tokenize", image_, "-p", "a"},
+          {"logits", image_, "--ids", "1"},
+          {"verify", image_},
+          {"pack", model_, "--quant", "rtn", "-o", folder_.path() + "/again.brim"}}) {
       SCOPED_TRACE(arguments[0] + ", standard output " + std::to_string(static_cast<int>(where)));
       expect_failure(brim(arguments, "", where), "standard output");
     }

@@ -122,9 +122,9 @@ const std::vector<BadHeader>& bad_headers() {
   static const std::vector<BadHeader> all = {
       {"magic", [](auto& h) { h.magic ^= 1; }},
       {"version", [](auto& h) { ++h.version; }},
-      {"keys of 4 bits", [](auto& h) { h.key_bits = 4; }},
-      {"values of 4 bits", [](auto& h) { h.value_bits = 4; }},
-      {"rotated vectors", [](auto& h) { h.kv_flags = 1; }},
+      {"keys of 5 bits", [](auto& h) { h.key_bits = 5; }},
+      {"values of 3 bits", [](auto& h) { h.value_bits = 3; }},
+      {"unknown flags of K and V", [](auto& h) { h.kv_flags = 2; }},
       {"experts of no width", [](auto& h) { h.experts = 64, h.experts_per_token = 8; }},
       {"experts of which none is chosen", [](auto& h) { h.experts = 64, h.expert_hidden = 64; }},
       {"a choice of no experts", [](auto& h) { h.experts_per_token = 2, h.expert_hidden = 64; }},

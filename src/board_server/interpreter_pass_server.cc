@@ -68,7 +68,7 @@ PassOutcome InterpreterPassServer::run(RegisterBlock& block) {
   const uint32_t program = request.program_beat();
   const uint32_t max_tokens = accelerator::read_facts(block).max_tokens;
   try {
-    const PassOutcome outcome = use_program(request.program_address(), max_tokens);
+    PassOutcome outcome = use_program(request.program_address(), max_tokens);
     if (outcome.code != ErrorCode::kNone) return outcome;
   } catch (const DamageError& error) {
     return outcome_of(error);

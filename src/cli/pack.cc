@@ -220,7 +220,7 @@ Plan pack_with(const Checkpoints& checkpoints, const Options& options) {
                                   : options.draft_quantiser;
     check_quantiser("--draft-quant", draft_packing.quantiser, *draft);
   }
-  OutputFile(options.output, 0);
+  { const OutputFile can_be_written(options.output, 0); }
   const std::string of_draft = options.output + ".draft";
   std::unique_ptr<TensorSource> quantised_draft;
   if (draft != nullptr) {
@@ -236,7 +236,7 @@ Plan pack_with(const Checkpoints& checkpoints, const Options& options) {
   packing.known_pass = [&](const std::string& file) {
     return known_pass_of(file, options.output, thread_count(options.threads));
   };
-  const Plan plan = pack_image(quantised ? *quantised : source, tokenizer, packing, options.output);
+  Plan plan = pack_image(quantised ? *quantised : source, tokenizer, packing, options.output);
   if (quantised) std::filesystem::remove_all(options.output + ".unfinished");
   if (quantised_draft) std::filesystem::remove_all(of_draft + ".unfinished");
   return plan;

@@ -149,18 +149,34 @@ TEST_P(RtlLayerCyclesTest, OfALayerOfLlama2TheSimulatorAgreesWithinOnePercent) {
 
 INSTANTIATE_TEST_SUITE_P(Latencies, RtlLayerCyclesTest, testing::ValuesIn(kLatenciesNs));
 
+// Eight lanes are slow to simulate: one shape in eight here, all of them where time does not matter.
+const std::vector<test::ExecutorShape> kShapes = test::executor_shapes();
+
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelCyclesTest,
-                         testing::Combine(testing::ValuesIn(kModels), testing::ValuesIn(kLanes)),
-                         ModelCase());
+                         testing::Combine(testing::ValuesIn(kModels), testing::Values(1u, 4u)), ModelCase());
+INSTANTIATE_TEST_SUITE_P(LongModels, RtlModelCyclesTest,
+                         testing::Combine(testing::ValuesIn(kModels), testing::Values(8u)), ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlCyclesTest,
-                         testing::Combine(testing::ValuesIn(test::executor_and_cache_shapes()),
-                                          testing::ValuesIn(kLanes)),
+                         testing::Combine(testing::ValuesIn(kShapes), testing::Values(1u, 4u)), ShapeCase());
+INSTANTIATE_TEST_SUITE_P(AShapeInEightLanes, RtlCyclesTest,
+                         testing::Combine(testing::Values(kShapes[0]), testing::Values(8u)), ShapeCase());
+INSTANTIATE_TEST_SUITE_P(LongShapes, RtlCyclesTest,
+                         testing::Combine(testing::ValuesIn(kShapes), testing::Values(8u)), ShapeCase());
+INSTANTIATE_TEST_SUITE_P(CacheShapes, RtlCyclesTest,
+                         testing::Combine(testing::ValuesIn(test::four_bit_cache_shapes()),
+                                          testing::Values(1u)),
+                         ShapeCase());
+INSTANTIATE_TEST_SUITE_P(LongCacheShapes, RtlCyclesTest,
+                         testing::Combine(testing::ValuesIn(test::four_bit_cache_shapes()),
+                                          testing::Values(4u, 8u)),
                          ShapeCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlMixtureCyclesTest,
-                         testing::Combine(testing::ValuesIn(test::mixture_shapes()),
-                                          testing::ValuesIn(kLanes)),
+                         testing::Combine(testing::ValuesIn(test::mixture_shapes()), testing::Values(1u, 4u)),
+                         ShapeCase());
+INSTANTIATE_TEST_SUITE_P(LongShapes, RtlMixtureCyclesTest,
+                         testing::Combine(testing::ValuesIn(test::mixture_shapes()), testing::Values(8u)),
                          ShapeCase());
 
 }  // namespace

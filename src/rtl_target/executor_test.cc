@@ -114,10 +114,13 @@ TEST_P(RtlModelTest, GivesTheReferencesLogits) {
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{lanes, 1, lanes, 1});
 }
 
+const std::vector<test::ExecutorShape> kCacheShapes = test::four_bit_cache_shapes();
+const test::ExecutorShape& kFourBits = kCacheShapes[3];  // of heads of 128, rotated
+
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlCacheTest,
-                         testing::Combine(testing::Values(test::four_bit_cache_shapes()[1],
-                                                          test::four_bit_cache_shapes()[3]),
-                                          testing::Values(8u)),
+                         testing::Combine(testing::Values(kFourBits), testing::Values(4u)), ShapeCase());
+INSTANTIATE_TEST_SUITE_P(LongShapes, RtlCacheTest,
+                         testing::Combine(testing::Values(kCacheShapes[1], kFourBits), testing::Values(8u)),
                          ShapeCase());
 
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,
@@ -125,9 +128,15 @@ INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,
                          ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlExecutorTest,
-                         testing::Combine(testing::ValuesIn(test::executor_and_cache_shapes()),
-                                          testing::ValuesIn(kLanes)),
+                         testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
                          ShapeCase());
+INSTANTIATE_TEST_SUITE_P(CacheShapes, RtlExecutorTest,
+                         testing::Combine(testing::ValuesIn(kCacheShapes), testing::Values(1u, 4u)),
+                         ShapeCase());
+INSTANTIATE_TEST_SUITE_P(CacheShapeInEightLanes, RtlExecutorTest,
+                         testing::Combine(testing::Values(kFourBits), testing::Values(8u)), ShapeCase());
+INSTANTIATE_TEST_SUITE_P(LongCacheShapes, RtlExecutorTest,
+                         testing::Combine(testing::ValuesIn(kCacheShapes), testing::Values(8u)), ShapeCase());
 
 }  // namespace
 }  // namespace brim::rtl_target

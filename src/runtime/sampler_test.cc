@@ -182,7 +182,7 @@ TEST(Sampler, TypicalKeepsTokensOfExpectedInformationUntilTheyHoldMoreThanTheSha
 }
 
 TEST(Sampler, BiasesAddToLogitsAndMinusInfinityBans) {
-  const auto with = [](std::vector<LogitBias> biases) {
+  const auto with = [](const std::vector<LogitBias>& biases) {
     SamplerOptions options{.temperature = 0};
     for (const LogitBias& bias : biases) options.logit_bias.push(bias);
     return options;

@@ -60,7 +60,7 @@ TEST(Request, EveryEndpointTakesStopsOrItsServersOwn) {
            {parse_chat, R"({"messages": [{"role": "user", "content": "Hi"}])"},
            {parse_completions, R"({"prompt": "Hi")"},
            {parse_responses, R"({"input": "Hi")"}}) {
-    const auto stops = [&](const std::string& more) {
+    const auto stops = [&, &parse = parse, &start = start](const std::string& more) {
       return parse(parse_object(start + more + "}"), defaults).sampler.stop;
     };
     EXPECT_EQ(stops("").size(), 1u);

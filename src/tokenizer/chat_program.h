@@ -18,6 +18,7 @@ struct ChatPrompt {
   std::vector<uint32_t> ids;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): to be null throws nothing
 struct ChatPromptOptions {
   nlohmann::ordered_json tools = nullptr;      // a list of functions, or null
   nlohmann::ordered_json variables = nullptr;  // "enable_thinking": false; an object or null
