@@ -37,12 +37,13 @@ TEST_P(ComputeCacheTest, GivesTheReferencesLogitsWithEightLanes) {
 }
 
 TEST_P(ComputeCacheTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressure) {
-  ExecutorShape shape = GetParam();
-  shape.model.layers = 1;
-  expect_reference_logits<Vsim_compute4>(shape, std::vector<uint32_t>(17, 4), 30, 40);
+  expect_reference_logits<Vsim_compute4>(test::with_one_layer(GetParam()), std::vector<uint32_t>(17, 4), 30,
+                                         40);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ComputeCacheTest, testing::ValuesIn(test::four_bit_cache_shapes()),
+INSTANTIATE_TEST_SUITE_P(Shape, ComputeCacheTest, testing::Values(test::four_bit_cache_shape()),
+                         [](const auto& shape) { return shape.param.name; });
+INSTANTIATE_TEST_SUITE_P(LongShapes, ComputeCacheTest, testing::ValuesIn(test::four_bit_cache_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ComputeTest, testing::ValuesIn(executor_shapes()),

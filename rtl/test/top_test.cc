@@ -41,11 +41,10 @@ TEST_P(TopTest, GivesTheReferencesLogitsWithRandomStallsOnEveryChannel) {
 INSTANTIATE_TEST_SUITE_P(Shapes, TopTest, testing::ValuesIn(executor_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
-// A model of one layer, so that many passes are quick.
+// Of one layer, so that many passes are quick.
 ExecutorShape one_layer(ExecutorShape shape) {
-  shape.model.layers = 1;
   shape.model.vocabulary = 20;
-  return shape;
+  return test::with_one_layer(std::move(shape));
 }
 
 class TopCacheTest : public testing::TestWithParam<ExecutorShape> {};
@@ -55,7 +54,9 @@ TEST_P(TopCacheTest, GivesTheReferencesLogitsWithRandomStallsOnEveryChannel) {
   expect_reference_logits<Vsim_top4>(one_layer(GetParam()), {1, 4, 3, 4, 4, 2}, kRandom);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, TopCacheTest, testing::ValuesIn(test::four_bit_cache_shapes()),
+INSTANTIATE_TEST_SUITE_P(Shape, TopCacheTest, testing::Values(test::four_bit_cache_shape()),
+                         [](const auto& shape) { return shape.param.name; });
+INSTANTIATE_TEST_SUITE_P(LongShapes, TopCacheTest, testing::ValuesIn(test::four_bit_cache_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
 // With four tokens one to eight rounds of pairs of a token and a query head.

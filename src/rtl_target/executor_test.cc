@@ -62,8 +62,7 @@ class RtlCacheTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 TEST_P(RtlCacheTest, GivesTheReferencesLogitsAcrossBlocksAndPages) {
   const auto& [shape, lanes] = GetParam();
-  ModelDescription model = shape.model;
-  model.layers = 1;
+  const ModelDescription model = test::with_one_layer(shape).model;
   const PackedModel file(*make_synthetic(model, kSyntheticSeed), shape.embedding, kExecutorContext,
                          load_board("kv260"), {}, shape.kv);
   std::vector<uint32_t> widths(63 / lanes, lanes);
@@ -115,7 +114,7 @@ TEST_P(RtlModelTest, GivesTheReferencesLogits) {
 }
 
 const std::vector<test::ExecutorShape> kCacheShapes = test::four_bit_cache_shapes();
-const test::ExecutorShape& kFourBits = kCacheShapes[3];  // of heads of 128, rotated
+const test::ExecutorShape kFourBits = test::four_bit_cache_shape();
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlCacheTest,
                          testing::Combine(testing::Values(kFourBits), testing::Values(4u)), ShapeCase());

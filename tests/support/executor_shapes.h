@@ -68,6 +68,16 @@ inline std::vector<ExecutorShape> four_bit_cache_shapes() {
       shape("k8v4_heads_of_64", 4, {.key_bits = 8, .value_bits = 4, .rotated = false})};
 }
 
+// Of four bits and rotated, where heads have 128 elements.
+inline ExecutorShape four_bit_cache_shape() { return four_bit_cache_shapes()[3]; }
+
+// A shape with one layer, so that many passes are quick.
+inline ExecutorShape with_one_layer(ExecutorShape shape) {
+  shape.model.layers = 1;
+  if (!shape.model.unrotated.empty()) shape.model.unrotated.resize(1);
+  return shape;
+}
+
 // All of these.
 inline std::vector<ExecutorShape> executor_and_cache_shapes() {
   std::vector<ExecutorShape> shapes = executor_shapes();
