@@ -1,6 +1,8 @@
 # Everything here is a short name for a CMake preset or a script; see README.md.
 BRIM := build/release/brim
 JOBS := $(shell nproc)
+# Some tests wait for what they start, rather than compute.
+TEST_JOBS := $(shell echo $$(($(JOBS) + 1)))
 
 .PHONY: build install deb rtl synth coverage demo test test-web test-long fuzz bench format lint clean
 
@@ -31,7 +33,7 @@ test:
 	@scripts/setup test
 	cmake --preset release -DBUILD_TESTING=ON
 	cmake --build --preset release -j $(JOBS)
-	ctest --preset release -j $(JOBS) -LE long
+	ctest --preset release -j $(TEST_JOBS) -LE long
 
 # brim serve with a browser and OpenAI's client, from npm; `make test` skips it where they are not installed.
 test-web:
@@ -46,9 +48,9 @@ test-long:
 	cmake --preset debug
 	cmake --build --preset release -j $(JOBS)
 	cmake --build --preset debug -j $(JOBS)
-	ctest --preset debug -j $(JOBS) -LE long
+	ctest --preset debug -j $(TEST_JOBS) -LE long
 	fuzz/run 600
-	ctest --preset release -j $(JOBS)
+	ctest --preset release -j $(TEST_JOBS)
 
 # Ten minutes per target; what is found is put into fuzz/seeds.
 fuzz:

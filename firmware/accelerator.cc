@@ -122,14 +122,15 @@ PassLogits Accelerator::run(const Model& model, const Pass& pass, const Pass& as
   const bool rows_used = rows_->used() && &model == &main_;
   uint64_t repaired[kMostRepairs];
   uint32_t repairs = 0;
-  double start;
+  double seconds;
   while (true) {
     accelerator::Request(model.address, as_slots).write(block);
     barrier();
-    start = seconds_now();
+    const double start = seconds_now();
     block.write(registers::kControl, registers::kStart);
     if (rows_used && repairs == 0) rows_->prepare(pass.next);
     if (!wait_for_end(board::kPassSeconds)) return fail(pass, nullptr);
+    seconds = seconds_now() - start;
     accelerator::Outcome outcome = accelerator::read_outcome(block);
     if (outcome.done) {
       const uint32_t damaged = damaged_logits(model, pass);
@@ -156,8 +157,9 @@ PassLogits Accelerator::run(const Model& model, const Pass& pass, const Pass& as
   const EmbeddingRows::Counts read = rows_->take_counts();
   work_.rows.rows += read.rows;
   work_.rows.seconds += read.seconds;
+  ++work_.passes;
   work_.tokens += tokens;
-  work_.seconds += seconds_now() - start;
+  work_.seconds += seconds;
   work_.counters += accelerator::read_counters(block);
 
   if (pass.first_logits == tokens) return {};

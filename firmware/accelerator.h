@@ -18,6 +18,7 @@ namespace brim {
 
 // Summed over passes.
 struct Work {
+  uint64_t passes = 0;  // of any model
   uint64_t tokens = 0;
   double seconds = 0;  // by the processor's timer, from start to done
   accelerator::Counters counters;

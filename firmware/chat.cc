@@ -319,7 +319,12 @@ class Chat {
           Fixed{100 * bytes / decode_seconds_ / memory_peak_bytes_per_second(), 2}, "% of the ",
           Fixed{memory_peak_bytes_per_second() / 1e9, 1}, "e9 B/s that the board's memory has at its peak\n",
           "accelerator  ", Fixed{static_cast<double>(work.counters.cycles) / count, 0},
-          " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n");
+          " cycles per token, busy ", Fixed{100 * work.seconds / decode_seconds_, 1}, "% of the time\n",
+          "processor    ",
+          Fixed{1e6 * (decode_seconds_ - work.seconds - work.rows.seconds) /
+                    static_cast<double>(std::max<uint64_t>(work.passes, 1)),
+                1},
+          " us between passes\n");
     if (accelerator_.reads_rows()) {
       print("card         ", work.rows.rows, " rows of the embedding, waited for ",
             Fixed{work.rows.seconds, 3}, " s\n");

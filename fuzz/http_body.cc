@@ -18,7 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     try {
       const Json body = parse_object(text);
       const RequestDefaults defaults{.sampler = {}, .random_seed = false};
-      if (choice == 0) parse_chat(body, defaults);
+      if (choice == 0) {
+        const AnswerRequest request = parse_chat(body, defaults);
+        if (request.tool_choice.required)
+          call_grammar(CallFormat::kTags, {}, request.tools, request.tool_choice);
+      }
       if (choice == 1) parse_completions(body, defaults);
       if (choice == 2) parse_responses(body, defaults);
     } catch (const ApiError& error) {

@@ -85,7 +85,7 @@ module compute #(
   wire [9:0] local_address;
   wire [511:0] local_data;
   wire [8:0] local_scale_address;
-  wire [15:0] local_scale;
+  wire [19:0] local_scale;
   wire [$clog2(Scores)-2:0] weight_address;
   wire [$clog2(Scores)-6:0] exponent_address;
   wire score_we, result_valid, result_ready, vpu_idle, spu_idle;
@@ -95,7 +95,8 @@ module compute #(
   wire [3:0] max_read;
 
   vpu #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(Scores)) u_vpu (
-      .clk_i, .rst_ni, .head_size_i(header_i.head_size), .context_i(header_i.context_size),
+      .clk_i, .rst_ni, .head_size_i(header_i.head_size), .key_four_bits_i(header_i.key_bits == 8'd4),
+      .value_four_bits_i(header_i.value_bits == 8'd4), .context_i(header_i.context_size),
       .heads_per_kv_i(heads_per_kv_q), .inverse_sqrt_head_size_i(header_i.inverse_sqrt_head_size), .position_i,
       .tokens_i, .instruction_valid_i(vpu_valid_i), .instruction_ready_o(vpu_ready_o),
       .instruction_i(vpu_instruction_i), .generation_i(vpu_generation_i), .beat_valid_i, .beat_ready_o,

@@ -315,6 +315,7 @@ void package() {
                 sizeof(ProgramHeader));
   word("PROGRAM_MAGIC", 32, kProgramMagic);
   word("PROGRAM_VERSION", 16, kProgramVersion);
+  integer("KV_ROTATED_BIT", std::countr_zero(kKvRotated));
 
   comment("Registers, docs/registers.md.");
   register_map();
@@ -363,6 +364,8 @@ void package() {
   fp32("FP_INFINITY", kInfinity);
   fp32("FP_INVERSE_127", 1.0f / 127.0f);
   fp32("FP_127", 127.0f);
+  fp32("FP_INVERSE_15", 1.0f / 15.0f);
+  fp32("FP_15", 15.0f);
   word("FP16_MAX", 16, float_to_fp16(kMaxFp16));
 
   comment("exp.");

@@ -9,7 +9,8 @@ module kv_collect (
     input wire        run_i,
     input wire        values_i,
     input wire [ 4:0] kv_head_i,
-    input wire        two_beats_i,  // records have two beats, pages 64 of them, not 128
+    input wire        two_beats_i,  // records have two beats, pages 64 of them, not 128,
+    input wire        half_beats_i, // or half a beat, pages 256: records r and r + 4 share a word
     input wire [23:0] position_i,   // of the pass's first token
     input wire [ 3:0] tokens_i,
 
@@ -50,14 +51,17 @@ module kv_collect (
   // least; for the first page, before the run.
   logic signed [24:0] own_record_q, next_own_record_q;
   logic stream_some_q, next_stream_some_q;
-  logic [6:0] stream_last_q, next_stream_last_q;  // record
+  logic [6:0] stream_last_q, next_stream_last_q;  // record, or word of two
   logic own_some_q, next_own_some_q, last_page_q, next_last_page_q;
-  wire signed [24:0] page_records = two_beats_i ? 25'sd64 : 25'sd128;
+  wire signed [24:0] page_records = two_beats_i ? 25'sd64 : half_beats_i ? 25'sd256 : 25'sd128;
+  wire stream_whole = next_own_record_q >= page_records;
+  wire [7:0] stream_end = next_own_record_q[7:0] - 8'd1;  // of a part
   wire page_starts = fill_q == FULL || !run_i;
   always_ff @(posedge clk_i) begin
     next_own_record_q  <= run_i ? own_record_q - page_records : signed'({1'b0, position_i});
     next_stream_some_q <= next_own_record_q > 0;
-    next_stream_last_q <= next_own_record_q >= page_records ? page_records[6:0] - 7'd1 : next_own_record_q[6:0] - 7'd1;
+    if (stream_whole) next_stream_last_q <= two_beats_i ? 7'd63 : 7'd127;
+    else next_stream_last_q <= half_beats_i ? {stream_end[7:3], stream_end[1:0] | {2{stream_end[2]}}} : stream_end[6:0];
     next_own_some_q    <= next_own_record_q < page_records;
     next_last_page_q   <= next_own_record_q + 25'(tokens_i) <= page_records;
     if (page_starts) begin
@@ -135,7 +139,7 @@ module kv_collect (
   assign done_o  = done_q;
 
   // Words of the local buffer, and which of them are records of this page.
-  logic local_q, local_write_q, half_later_q, local_half_q;
+  logic local_q, local_write_q, half_later_q, local_half_q, local_upper_q;
   logic signed [24:0] local_record_q;
   logic [6:0] local_place_q;
   assign local_address_o = {kv_head_i, token_q, values_i, half_q};
@@ -146,23 +150,29 @@ module kv_collect (
     local_q        <= rst_ni && run_i && fill_q == LOCAL;
     local_record_q <= own_record_q + 25'(token_q);
     half_later_q   <= half_q;
-    local_write_q  <= local_q && local_record_q[24:7] == '0 && !(two_beats_i && local_record_q[6]);
-    local_place_q  <= local_record_q[6:0];
+    local_write_q  <= local_q && local_record_q[24:8] == '0 && (half_beats_i || !local_record_q[7]) &&
+        !(two_beats_i && local_record_q[6]);
+    local_place_q  <= half_beats_i ? {local_record_q[7:3], local_record_q[1:0]} : local_record_q[6:0];
+    local_upper_q  <= local_record_q[2];
     local_half_q   <= half_later_q;
   end
 
-  // The page buffer, record by record.
+  // The page buffer, record by record; those of half a beat stand in both halves of the local buffer's word.
   wire [6:0] write_record = local_write_q ? local_place_q : record;
   wire write_half = local_write_q ? local_half_q : half_q;
   wire [6:0] write_word = two_beats_i ? {write_record[5:0], write_half} : write_record;
-  ram #(.WIDTH(512), .DEPTH(256), .STYLE("block")) u_pages (
-      .clk_i, .we_i(take || local_write_q), .waddress_i({filled_q, write_word}),
-      .wdata_i(local_write_q ? local_data_i : beat_i), .raddress_i, .rdata_o);
+  for (genvar h = 0; h < 2; h++) begin : gen_half
+    ram #(.WIDTH(256), .DEPTH(256), .STYLE("block")) u_pages (
+        .clk_i, .we_i(take || (local_write_q && (!half_beats_i || local_upper_q == 1'(h)))),
+        .waddress_i({filled_q, write_word}),
+        .wdata_i(local_write_q ? local_data_i[256*h+:256] : beat_i[256*h+:256]), .raddress_i,
+        .rdata_o(rdata_o[256*h+:256]));
+  end
 
   always_ff @(posedge clk_i) begin
     assert (!rst_ni || !run_i || !issued_i || pages_q != '0);
     assert (!rst_ni || !run_i || fill_q != FULL || page_free);
-    assert (!take || !local_write_q);
+    assert (!rst_ni || !take || !local_write_q);
   end
 endmodule
 `default_nettype wire

@@ -1,5 +1,7 @@
 // Issues the slots of attention for kv_unit: each page that is there, once per round. Scores: rounds, records, halves
-// of a record. Values: rounds, blocks of 64 records, halves, records; always 64, as weights past the last are zero.
+// of a record; of four bits rounds, pairs of records, each of which has a slot for its number and half of the pair's
+// elements. Values: rounds, blocks of 64 records, halves (of eight bits), records; always 64, as weights past the last are
+// zero.
 `default_nettype none
 module kv_issue #(
     parameter int SCORES = 16384
@@ -10,7 +12,8 @@ module kv_issue #(
     // Of the instruction, stable while it runs.
     input wire        run_i,
     input wire        values_i,
-    input wire        two_beats_i,
+    input wire        four_bits_i,
+    input wire        two_halves_i,  // records have more than 64 elements
     input wire [23:0] position_i,
     input wire [23:0] end_position_i,  // position + tokens of the pass
     input wire [31:0] context_i,
@@ -27,29 +30,38 @@ module kv_issue #(
   logic [23:0] base_q;              // position of the page's first record
   logic [2:0] round_q;
   logic [ElementBits-1:0] row_q;    // round * context + that position: element of the score buffer
-  logic block_q;                    // values: which 64 records of the page
+  logic [1:0] block_q;              // values: which 64 records of the page
   logic half_q;
-  logic [6:0] record_q;             // scores: of the page; values: of the block
+  logic [7:0] record_q;             // scores: of the page, or slot of its pairs; values: of the block
 
-  // Positions from the page's first record on, and the page's last record; likewise ahead of the page.
+  // Records of a page, by what they take of a beat: two beats, one, or half.
+  wire two_beats = !four_bits_i && two_halves_i;
+  wire half_beats = four_bits_i && !two_halves_i;
+  wire pairs = four_bits_i && !values_i;
+  wire [23:0] page_records = two_beats ? 24'd64 : half_beats ? 24'd256 : 24'd128;
+
+  // Positions from the page's first record on, and the page's last record; likewise ahead of the page. Of pairs, the last
+  // slot: records 2 j and 2 j + 1 are a pair or, of half a beat, r and r + 4, which share a word.
   logic [23:0] left_q, next_left_q;
-  logic [6:0] last_record_q, next_last_record_q;
-  wire [23:0] page_records = two_beats_i ? 24'd64 : 24'd128;
+  logic [7:0] last_record_q, next_last_record_q;
+  wire [7:0] next_last = next_left_q >= page_records ? page_records[7:0] - 8'd1 : next_left_q[7:0] - 8'd1;
+  wire [7:0] next_last_slot = half_beats ? {next_last[7:3], next_last[1:0] | {2{next_last[2]}}, 1'b1} :
+      {next_last[7:1], 1'b1};
 
   wire go = run_i && there_i;
-  wire two_blocks = !two_beats_i && last_record_q[6];
   wire round_end = round_q == last_round_i;
-  wire record_end = values_i ? record_q == 7'd63 : record_q == last_record_q;
-  wire half_end = !two_beats_i || half_q;
-  wire block_end = !two_blocks || block_q;
+  wire record_end = values_i ? record_q[5:0] == '1 : record_q == last_record_q;
+  wire half_end = !two_beats || half_q;
+  wire block_end = block_q == last_record_q[7:6];
   wire end_of_round = record_end && half_end && (block_end || !values_i);
   wire end_of_page = go && end_of_round && round_end;
-  wire [6:0] record = {values_i && block_q, 6'b0} | record_q;
+  wire [7:0] record = values_i ? {block_q, record_q[5:0]} :
+      pairs && half_beats ? {record_q[7:3], record_q[0], record_q[2:1]} : record_q;
   wire [23:0] next_base = base_q + page_records;
 
   always_ff @(posedge clk_i) begin
     next_left_q        <= run_i ? left_q - page_records : end_position_i;
-    next_last_record_q <= next_left_q >= page_records ? page_records[6:0] - 7'd1 : next_left_q[6:0] - 7'd1;
+    next_last_record_q <= pairs ? next_last_slot : next_last;
     if (end_of_page || !run_i) begin
       left_q        <= next_left_q;
       last_record_q <= next_last_record_q;
@@ -61,18 +73,18 @@ module kv_issue #(
       base_q   <= '0;
       round_q  <= '0;
       row_q    <= '0;
-      block_q  <= 1'b0;
+      block_q  <= '0;
       half_q   <= 1'b0;
       record_q <= '0;
     end else if (go) begin
       if (values_i) begin
         record_q <= record_end ? '0 : record_q + 1;
         if (record_end) begin
-          half_q <= two_beats_i && !half_q;
-          if (half_end) block_q <= !block_end;
+          half_q <= two_beats && !half_q;
+          if (half_end) block_q <= block_end ? '0 : block_q + 1;
         end
       end else begin
-        half_q <= two_beats_i && !half_q;
+        half_q <= two_beats && !half_q;
         if (half_end) record_q <= record_end ? '0 : record_q + 1;
       end
       if (end_of_round) begin
@@ -86,7 +98,7 @@ module kv_issue #(
     end
   end
   assign issued_o   = end_of_page;
-  assign raddress_o = {page_q, two_beats_i ? {record[5:0], half_q} : record};
+  assign raddress_o = {page_q, two_beats ? {record[5:0], half_q} : half_beats ? {record[7:3], record[1:0]} : record[6:0]};
 
   // A page's first position is a multiple of its records.
   wire [23:0] position = base_q | 24'(record);
@@ -96,14 +108,16 @@ module kv_issue #(
     slot.valid      = go && rst_ni;
     slot.values     = values_i;
     slot.round      = round_q;
-    slot.half       = half_q;
+    slot.half       = pairs ? record_q[0] : half_q;
     slot.half_last  = half_end;
-    slot.first      = record_q == '0;
+    slot.upper      = record[2];
+    slot.first      = values_i ? record_q[5:0] == '0 : record_q == '0;
     slot.block_last = values_i && record_end;
-    slot.last_block = left_q <= (block_q ? 24'd128 : 24'd64);
+    slot.last_block = left_q <= 24'({block_q, 6'b0}) + 24'd64;
     slot.record     = record_q[4:0];
     slot.position   = position;
     slot.element    = 17'(element);
+    slot.there      = position < end_position_i;
     slot.own        = position >= position_i;
     slot.own_index  = position[2:0] - position_i[2:0];
   end

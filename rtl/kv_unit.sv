@@ -16,6 +16,8 @@ module kv_unit #(
     input wire rst_ni,
 
     input wire [15:0] head_size_i,
+    input wire        key_four_bits_i,    // in the cache, as value_four_bits_i
+    input wire        value_four_bits_i,
     input wire [31:0] context_i,
     input wire [ 3:0] heads_per_kv_i,
     input wire [31:0] inverse_sqrt_head_size_i,
@@ -31,11 +33,12 @@ module kv_unit #(
     input  wire [  2:0] round_i,        // whose lanes' tokens are asked for, combinational
     output wire [3*TOKENS-1:0] lane_tokens_o,
 
-    // Rows and K scales from the stream.
+    // Rows and scales from the stream.
     input  wire         beat_valid_i,
     output wire         beat_ready_o,
     input  wire [511:0] beat_i,
     input  wire         scale_we_i,
+    input  wire         scale_value_i,  // of V, not K
     input  wire [  9:0] scale_beat_i,
 
     // What it waits for.
@@ -53,11 +56,11 @@ module kv_unit #(
     output wire [   TOKENS-1:0] fill_lane_o,  // whose it is
     output wire vpu_pkg::fill_t fill_o,
 
-    // Local KV: rows, and scales of K; data two cycles later.
+    // Local KV: rows, scales of K and zero-points; data two cycles later.
     output wire [  9:0] local_address_o,        // {KV head, token, value, half}
     input  wire [511:0] local_data_i,
     output wire [  8:0] local_scale_address_o,  // {KV head, token, value}
-    input  wire [ 15:0] local_scale_i,
+    input  wire [ 19:0] local_scale_i,          // {zero-point, scale}
 
     // Attention weights of all lanes, four positions a word, and exponents of 64; data two cycles later.
     output wire [$clog2(SCORES)-2:0] weight_address_o,
@@ -70,6 +73,7 @@ module kv_unit #(
     output wire [                3:0] reserve_lanes_o,
     input  wire [                2:0] result_slot_i,
     output wire vpu_pkg::kv_control_t control_o,
+    output wire                       values_both_o,     // V has two elements to a multiplier; stable while it is in the lanes
     output wire [      16*TOKENS-1:0] weights_o,         // with control_o.broadcast_valid
     output wire [              511:0] operand_o,         // OPERANDS
     output wire       vpu_pkg::tag_t  tag_o,             // D - TAG
@@ -108,15 +112,21 @@ module kv_unit #(
   logic done_q;                 // the last cycle of DRAIN
   wire collected, page_there;
 
-  logic two_beats_q;
+  logic two_halves_q;
   logic [23:0] end_position_q;
   logic [2:0] last_token_q, last_head_q;
   always_ff @(posedge clk_i) begin
-    two_beats_q    <= head_size_i > 16'd64;
+    two_halves_q   <= head_size_i > 16'd64;
     end_position_q <= position_i + 24'(tokens_i);
     last_token_q   <= tokens_i[2:0] - 3'd1;
     last_head_q    <= heads_per_kv_i[2:0] - 3'd1;
   end
+  // Of the instruction.
+  wire four_bits = is_values_q ? value_four_bits_i : key_four_bits_i;
+  wire two_beats = two_halves_q && !four_bits;
+  wire half_beats = !two_halves_q && four_bits;
+  wire pairs = four_bits && !is_values_q;                        // of records of K
+  wire both_halves = four_bits && is_values_q && two_halves_q;  // of records of V
   wire head_is_last = head_q == last_head_q;
   wire last_pair = token_q == last_token_q && head_is_last;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
@@ -229,28 +239,33 @@ module kv_unit #(
 
   // ------------------------------------------------------------------ pages, slots, tags
   wire page_issued;
-  wire [7:0] page_address, page_address_later;
+  wire [7:0] page_address;
+  wire [511:0] page_word;
+  logic [7:0] page_address_q, page_address2_q;
   wire vpu_pkg::kv_slot_t slot;
   kv_collect u_collect (
-      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .kv_head_i(kv_head_i[4:0]), .two_beats_i(two_beats_q),
-      .position_i, .tokens_i,
+      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .kv_head_i(kv_head_i[4:0]), .two_beats_i(two_beats),
+      .half_beats_i(half_beats), .position_i, .tokens_i,
       .beat_valid_i, .beat_ready_o, .beat_i,
       .local_address_o, .local_data_i,
       .there_o(page_there), .issued_i(page_issued), .done_o(collected),
-      .raddress_i(page_address_later), .rdata_o(operand_o));
+      .raddress_i(pairs ? page_address_q : page_address2_q), .rdata_o(page_word));
   kv_issue #(.SCORES(SCORES)) u_issue (
-      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .two_beats_i(two_beats_q), .position_i,
-      .end_position_i(end_position_q), .context_i, .last_round_i(last_round_q),
+      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .four_bits_i(four_bits), .two_halves_i(two_halves_q),
+      .position_i, .end_position_i(end_position_q), .context_i, .last_round_i(last_round_q),
       .there_i(page_there), .issued_o(page_issued), .raddress_o(page_address), .slot_o(slot));
 
   wire [2:0] mask_round, mask_own;
+  wire [3:0] value_zero;
   wire [TOKENS-1:0] stands_before;
   kv_tags #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_tags (
-      .clk_i, .rst_ni, .slot_i(slot), .scores_generation_i(scores_parity_q),
+      .clk_i, .rst_ni, .slot_i(slot), .pairs_i(pairs), .value_zeros_i(four_bits && is_values_q),
+      .both_halves_i(both_halves),
+      .scores_generation_i(scores_parity_q),
       .weights_generation_i(values_count_q[0]), .kv_head_i(kv_head_i[4:0]), .first_result_i(first_slot_q),
       .inverse_sqrt_head_size_i,
-      .scale_we_i, .scale_beat_i, .beat_i, .local_scale_address_o, .local_scale_i,
-      .exponent_address_o, .exponent_data_i,
+      .scale_we_i, .scale_value_i, .scale_beat_i, .beat_i, .local_scale_address_o, .local_scale_i,
+      .value_zero_o(value_zero), .exponent_address_o, .exponent_data_i,
       .mask_round_o(mask_round), .mask_own_o(mask_own), .before_i(stands_before),
       .tag_o, .scale_o, .value_exponent_o, .masked_o);
   for (genvar l = 0; l < TOKENS; l++) begin : gen_tokens
@@ -263,9 +278,20 @@ module kv_unit #(
   end
 
   // ------------------------------------------------------------------ operands
-  // A word of the page, a register behind its memory.
-  delay #(.WIDTH(8), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::OPERANDS - latency_pkg::RAM)) u_page_address (
-      .clk_i, .d_i(page_address), .q_o(page_address_later));
+  // A word of the page, a register before its memory and one behind its choice; a pair of K has its words a cycle earlier.
+  localparam int Chosen = latency_pkg::KV_ISSUE + latency_pkg::OPERANDS - 1;
+  always_ff @(posedge clk_i) begin
+    page_address_q  <= page_address;
+    page_address2_q <= page_address_q;
+  end
+  if (Chosen != 2 + latency_pkg::RAM) begin : gen_never_word
+    $error("page_address2_q and the memory stand before the choice of operands");
+  end
+  wire chosen_half, chosen_upper;
+  delay #(.WIDTH(2), .CYCLES(Chosen)) u_chosen (.clk_i, .d_i({slot.half, slot.upper}), .q_o({chosen_half, chosen_upper}));
+  kv_operands u_operands (
+      .clk_i, .four_bits_i(four_bits), .values_i(is_values_q), .two_halves_i(two_halves_q), .half_i(chosen_half),
+      .upper_i(chosen_upper), .word_i(page_word), .operands_o(operand_o));
 
   // A position's weight goes to the place of its record; the lanes hold 32.
   assign weight_address_o = {values_count_q[0], slot.element[AddressBits-1:2]};
@@ -289,25 +315,39 @@ module kv_unit #(
       .q_o({issued, issued_values, place}));
   delay #(.WIDTH(7), .CYCLES(latency_pkg::KV_ISSUE - latency_pkg::KV_WEIGHT)) u_slot (
       .clk_i, .d_i({issued, issued_values, place}), .q_o({at_lanes, values_at_lanes, lane_place}));
+  wire first_of_block, last_of_block;
+  delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_WEIGHT)) u_block (
+      .clk_i, .d_i({slot.first, slot.block_last}), .q_o({first_of_block, last_of_block}));
   vpu_pkg::kv_control_t control;
   wire operand_valid, separate, value_add, value_dump, kv, dot_valid, dot_first;
   delay #(.WIDTH(1), .CYCLES(latency_pkg::OPERANDS)) u_operand_valid (.clk_i, .d_i(at_lanes), .q_o(operand_valid));
   delay #(.WIDTH(1), .CYCLES(latency_pkg::ACCUMULATE)) u_separate (
       .clk_i, .d_i(at_lanes && values_at_lanes), .q_o(separate));
-  delay #(.WIDTH(1), .CYCLES(latency_pkg::CHAINED)) u_kv (.clk_i, .d_i(at_lanes), .q_o(kv));
-  // Sums of V: records of a block after its first, and its last one.
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::CHAINED)) u_kv (.clk_i, .d_i(at_lanes && !pairs), .q_o(kv));
+  // Sums of V: records of a block, or of four of them, after the first, and the block's last one.
   delay #(.WIDTH(1), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATE)) u_value_add (
-      .clk_i, .d_i(slot.valid && slot.values && !slot.first), .q_o(value_add));
+      .clk_i, .d_i(slot.valid && slot.values && (both_halves ? slot.position[1:0] != '0 : !slot.first)), .q_o(value_add));
   delay #(.WIDTH(1), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED)) u_value_dump (
       .clk_i, .d_i(slot.valid && slot.block_last), .q_o(value_dump));
+  // Four positions, of which the block's first four.
+  wire value_four, value_first;
+  delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED)) u_value_four (
+      .clk_i, .d_i({slot.valid && both_halves && slot.position[1:0] == 2'd3, slot.position[5:2] == '0}),
+      .q_o({value_four, value_first}));
   delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::SUMMED)) u_dot (
       .clk_i, .d_i({slot.valid && !slot.values, !slot.half}), .q_o({dot_valid, dot_first}));
   always_comb begin
     control.broadcast_valid   = issued && issued_values;
     control.broadcast_address = place;
+    control.broadcast_zero    = value_zero;
+    control.broadcast_first   = first_of_block;
+    control.broadcast_last    = last_of_block;
     control.slot              = lane_place[4:1];
     control.half              = lane_place[0];
     control.operand_valid     = operand_valid;
+    control.operand_pairs     = pairs || both_halves;
+    control.value_four        = value_four;
+    control.value_first       = value_first;
     control.separate          = separate;
     control.value_add         = value_add;
     control.value_dump        = value_dump;
@@ -316,6 +356,7 @@ module kv_unit #(
     control.dot_first         = dot_first;
   end
   assign control_o = control;
+  assign values_both_o = both_halves;
 
   wire unused = &{1'b0, load_token, kv_head_i, q_heads_i, slot};
 endmodule

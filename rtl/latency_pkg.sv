@@ -32,6 +32,8 @@ package latency_pkg;
   localparam int DOT_B = DOT + 1;                           // 14: D of row b
   localparam int VALUE_SUMS = 64;                           // of a lane, for a block of V
   localparam int VALUE_DOT = ACCUMULATED + 3;               // 7: D of the first of 64 sums of V: held, chosen, chosen
+  localparam int VALUE_HELD = ACCUMULATED + 3;              // 7: value_sums has the block's first sums
+  localparam int VALUE_BOTH_DOT = VALUE_HELD + 2;           // 9: D of the first two of 128 sums of V: chosen, chosen
   localparam int METADATA = 6;                              // scale and zero-point of row a leave the metadata buffer
 
   // ------------------------------------------------------------------ VPU: from D on, and back

@@ -44,20 +44,21 @@ module mcu #(
   // Two short queues keep the three steps from waiting for one another in the same cycle.
   wire piece_in_valid, piece_in_ready, piece_valid, piece_ready, pieces_idle, piece_queue_empty;
   mcu_pkg::piece_t piece_in, piece;
+  wire piece_in_wide, piece_wide;
   mcu_pieces #(.TOKENS(TOKENS)) u_pieces (
-      .clk_i, .rst_ni, .context_i(header_i.context_size), .position_i, .tokens_i, .token_ids_i,
+      .clk_i, .rst_ni, .context_i(header_i.context_size), .wide_heads_i(header_i.head_size > 16'd64),
+      .key_four_bits_i(header_i.key_bits == 8'd4), .value_four_bits_i(header_i.value_bits == 8'd4), .position_i,
+      .tokens_i, .token_ids_i,
       .instruction_valid_i, .instruction_ready_o, .instruction_i, .piece_valid_o(piece_in_valid),
-      .piece_ready_i(piece_in_ready), .piece_o(piece_in), .idle_o(pieces_idle));
-  queue #(.WIDTH($bits(piece_in)), .DEPTH(4)) u_piece_queue (
-      .clk_i, .rst_ni, .valid_i(piece_in_valid), .ready_o(piece_in_ready), .data_i(piece_in), .valid_o(piece_valid),
-      .ready_i(piece_ready), .data_o(piece), .empty_o(piece_queue_empty));
+      .piece_ready_i(piece_in_ready), .piece_o(piece_in), .wide_records_o(piece_in_wide), .idle_o(pieces_idle));
+  queue #(.WIDTH(1 + $bits(piece_in)), .DEPTH(4)) u_piece_queue (
+      .clk_i, .rst_ni, .valid_i(piece_in_valid), .ready_o(piece_in_ready), .data_i({piece_in_wide, piece_in}),
+      .valid_o(piece_valid), .ready_i(piece_ready), .data_o({piece_wide, piece}), .empty_o(piece_queue_empty));
 
   wire burst_in_valid, burst_in_ready, burst_valid, burst_ready, commands_idle, burst_queue_empty;
   mcu_pkg::burst_t burst_in, burst;
-  logic wide_records_q;
-  always_ff @(posedge clk_i) wide_records_q <= header_i.head_size > 16'd64;
   mcu_commands u_commands (
-      .clk_i, .rst_ni, .wide_records_i(wide_records_q), .piece_valid_i(piece_valid),
+      .clk_i, .rst_ni, .wide_records_i(piece_wide), .piece_valid_i(piece_valid),
       .piece_ready_o(piece_ready), .piece_i(piece), .burst_valid_o(burst_in_valid), .burst_ready_i(burst_in_ready),
       .burst_o(burst_in), .idle_o(commands_idle));
   queue #(.WIDTH($bits(burst_in)), .DEPTH(4)) u_burst_queue (

@@ -4,7 +4,7 @@
 module mcu_commands (
     input wire clk_i,
     input wire rst_ni,
-    input wire wide_records_i,  // a KV record is 128 bytes, else 64; stable
+    input wire wide_records_i,  // of the piece: a KV record is 128 bytes, else 64
 
     input  wire                  piece_valid_i,
     output wire                  piece_ready_o,
@@ -19,7 +19,7 @@ module mcu_commands (
   localparam logic [4:0] WholeSubBlock = 5'(SubBlockBeats - 1);
 
   // The piece at work: what is left of it, and the port that is next.
-  logic active_q;
+  logic active_q, wide_q;
   logic [1:0] kind_q, port_q;
   logic [31:0] address_q, left_q;
   // The weight stream: its pages, metadata or weights, stand one after the other.
@@ -58,22 +58,22 @@ module mcu_commands (
     // A beat of a linear read, all of a page's share, or the port's records.
     if (linear) burst.length = 5'd0;
     else if (!partial) burst.length = WholeSubBlock;
-    else burst.length = wide_records_i ? {port_records[3:0], 1'b1} : port_records;
+    else burst.length = wide_q ? {port_records[3:0], 1'b1} : port_records;
 
     // Rounds are announced with their first burst; a page's last, shorter rounds with its second one.
     burst.rounds_valid = port_q == 0 || (partial && port_q == 2'd1 && !few_q && left_q[1:0] != 0);
     if (linear) burst.rounds = 5'd0;
     else if (!partial) burst.rounds = WholeSubBlock;
-    else if (tail_rounds) burst.rounds = {4'b0, wide_records_i};
-    else burst.rounds = wide_records_i ? {whole_rounds[3:0], 1'b1} : whole_rounds;
+    else if (tail_rounds) burst.rounds = {4'b0, wide_q};
+    else burst.rounds = wide_q ? {whole_rounds[3:0], 1'b1} : whole_rounds;
     burst.last_port = (linear ? few_q : tail_rounds) ? tail_port : 2'd3;
   end
   assign burst_o = burst;
   assign burst_valid_o = active_q;
 
   // Pages of records, and records beyond them; of the piece at work, and of the next one.
-  wire [25:0] pages = wide_records_i ? left_q[31:6] : {1'b0, left_q[31:7]};
-  wire [6:0] beyond = wide_records_i ? {1'b0, left_q[5:0]} : left_q[6:0];
+  wire [25:0] pages = wide_q ? left_q[31:6] : {1'b0, left_q[31:7]};
+  wire [6:0] beyond = wide_q ? {1'b0, left_q[5:0]} : left_q[6:0];
   wire [25:0] next_pages = wide_records_i ? piece_i.count[31:6] : {1'b0, piece_i.count[31:7]};
   wire [6:0] next_beyond = wide_records_i ? {1'b0, piece_i.count[5:0]} : piece_i.count[6:0];
 
@@ -100,7 +100,7 @@ module mcu_commands (
       port_q    <= page_ends ? 2'd0 : port_q + 1;
       address_q <= address_q + (linear ? 32'd1 : SubBlockBeats);
       if (linear) left_q <= left_q - 32'd1;
-      if (records && page_ends) left_q <= left_q - (wide_records_i ? 32'd64 : 32'd128);
+      if (records && page_ends) left_q <= left_q - (wide_q ? 32'd64 : 32'd128);
       if (weights) begin
         stream_q <= stream_q + SubBlockBeats;
         if (page_ends) begin
@@ -112,6 +112,7 @@ module mcu_commands (
     if (load) begin
       active_q  <= piece_valid_i;
       kind_q    <= piece_i.kind;
+      wide_q    <= wide_records_i;
       address_q <= piece_i.address;
       left_q    <= piece_i.count;
       port_q    <= 2'd0;

@@ -9,6 +9,9 @@ module mcu_pieces #(
 
     // Of the pass, stable.
     input wire [         31:0] context_i,
+    input wire                 wide_heads_i,  // of more than 64 elements
+    input wire                 key_four_bits_i,
+    input wire                 value_four_bits_i,
     input wire [         23:0] position_i,
     input wire [          3:0] tokens_i,
     input wire [32*TOKENS-1:0] token_ids_i,
@@ -20,6 +23,7 @@ module mcu_pieces #(
     output wire                  piece_valid_o,
     input  wire                  piece_ready_i,
     output wire mcu_pkg::piece_t piece_o,
+    output wire                  wide_records_o,  // of 128 bytes
     output wire                  idle_o
 );
   localparam logic [2:0] ProductReady = 3'd4;
@@ -58,12 +62,22 @@ module mcu_pieces #(
     product_q      <= row_q * beats_q;
     product2_q     <= product_q;
     row_address_q  <= instruction_q.address + product2_q[31:0];
-    value_scales_q <= instruction_q.address2 + {5'b0, context_i[31:5]};  // 2 bytes per position
+    value_scales_q <= instruction_q.address2 + (key_four_bits_i ? {4'b0, context_i[31:4]} : {5'b0, context_i[31:5]});
   end
 
-  // Beats of scales, 32 to a beat. A register, but stable long before the first instruction.
-  logic [18:0] scale_beats_q;
-  always_ff @(posedge clk_i) scale_beats_q <= position_i[23:5] + {18'b0, position_i[4:0] != 0};
+  // Beats of scales, of 4 bytes each or of 2; records, or pairs of them where two, of tokens t and t + 4, share a beat.
+  // Registers, but stable long before the first instruction.
+  wire [19:0] long_scales = position_i[23:4] + {19'b0, position_i[3:0] != '0};
+  wire [19:0] short_scales = {1'b0, position_i[23:5] + {18'b0, position_i[4:0] != '0}};
+  wire [23:0] pairs = {1'b0, position_i[23:3], 2'b00} + {21'b0, position_i[2] ? 3'd4 : position_i[2:0]};
+  logic [19:0] key_scales_q, value_scale_beats_q;
+  logic [23:0] key_records_q, value_records_q;
+  always_ff @(posedge clk_i) begin
+    key_scales_q        <= key_four_bits_i ? long_scales : short_scales;
+    value_scale_beats_q <= value_four_bits_i ? long_scales : short_scales;
+    key_records_q       <= key_four_bits_i && !wide_heads_i ? pairs : position_i;
+    value_records_q     <= value_four_bits_i && !wide_heads_i ? pairs : position_i;
+  end
 
   mcu_pkg::piece_t piece;
   logic last;  // piece of the instruction
@@ -83,11 +97,11 @@ module mcu_pieces #(
       end
       brim_pkg::OP_SCORES, brim_pkg::OP_VALUES: begin
         piece.kind  = mcu_pkg::PIECE_RECORDS;
-        piece.count = {8'b0, position_i};
+        piece.count = {8'b0, of_scores_q ? key_records_q : value_records_q};
         if (of_scores_q && step_q != 2'd2) begin
           piece.kind    = mcu_pkg::PIECE_LINEAR;
           piece.address = step_q == 2'd0 ? instruction_q.address2 : value_scales_q;
-          piece.count   = {13'b0, scale_beats_q};
+          piece.count   = {12'b0, step_q == 2'd0 ? key_scales_q : value_scale_beats_q};
           last          = 1'b0;
         end
       end
@@ -98,6 +112,7 @@ module mcu_pieces #(
   wire there = !of_rows_q || phase_q == ProductReady;
   assign piece_valid_o = valid_q && !nothing_q && there;
   assign piece_o = piece;
+  assign wide_records_o = wide_heads_i && !(of_scores_q ? key_four_bits_i : value_four_bits_i);
   wire push = piece_valid_o && piece_ready_i;
   assign instruction_ready_o = !valid_q || nothing_q || (push && last);
   assign idle_o = !valid_q;
@@ -128,6 +143,6 @@ module mcu_pieces #(
     end
     if (!rst_ni) valid_q <= 1'b0;
   end
-  wire unused = &{1'b0, id[31:26], context_i[4:0], product2_q[42:32], instruction_q};
+  wire unused = &{1'b0, id[31:26], context_i[3:0], product2_q[42:32], instruction_q};
 endmodule
 `default_nettype wire

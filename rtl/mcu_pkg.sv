@@ -3,7 +3,8 @@
 `default_nettype none
 package mcu_pkg;
   localparam logic [1:0] PIECE_LINEAR = 2'd0;   // `count` beats at `address`, the ports in turn
-  localparam logic [1:0] PIECE_RECORDS = 2'd1;  // pages at `address` that hold `count` KV records
+  // Pages at `address` that hold `count` KV records, of 64 or 128 bytes; two of 32 bytes count as one.
+  localparam logic [1:0] PIECE_RECORDS = 2'd1;
   localparam logic [1:0] PIECE_WEIGHTS = 2'd2;  // the next `count` weight pages, and metadata pages between them
   localparam logic [1:0] PIECE_STREAM = 2'd3;   // likewise, from the start of a run of chunks at `address`
 

@@ -97,8 +97,9 @@ module pass_check #(
   logic [32:0] end_position_q;
   always_ff @(posedge clk_i) begin
     bad_format_q <= header_i.magic != brim_pkg::PROGRAM_MAGIC || header_i.version != brim_pkg::PROGRAM_VERSION ||
-        header_i.instructions == '0 || header_i.key_bits != 8'd8 || header_i.value_bits != 8'd8 ||
-        header_i.kv_flags != '0;
+        header_i.instructions == '0 || (header_i.key_bits != 8'd8 && header_i.key_bits != 8'd4) ||
+        (header_i.value_bits != 8'd8 && header_i.value_bits != 8'd4) ||
+        (header_i.kv_flags & ~(8'd1 << brim_pkg::KV_ROTATED_BIT)) != '0;
     // All of a mixture's sizes, or none.
     no_experts_q  <= {header_i.experts_per_token, header_i.experts, header_i.expert_hidden} == '0;
     bad_experts_q <= header_i.experts > 16'(brim_pkg::MOST_EXPERTS) || header_i.experts_per_token == '0 ||

@@ -60,7 +60,7 @@ module spu #(
     input  wire [                9:0] local_address_i,
     output wire [              511:0] local_data_o,
     input  wire [                8:0] local_scale_address_i,
-    output wire [               15:0] local_scale_o,
+    output wire [               19:0] local_scale_o,  // {zero-point, scale}
 
     // Progress of the buffers.
     output wire [23:0] generations_o,
@@ -116,7 +116,9 @@ module spu #(
     attention_room_q <= attention_room;
   end
   // The steps whose results go to A16.
-  wire fills = step == spu_pkg::STEP_NORM_MULTIPLY || (step == spu_pkg::STEP_ROPE_COSINE && kind.query) ||
+  wire to_query = kind.query && (kind.rotated ? step == spu_pkg::STEP_ROTATE && place.last_rotation :
+      step == spu_pkg::STEP_ROPE_COSINE);
+  wire fills = step == spu_pkg::STEP_NORM_MULTIPLY || to_query ||
       step == spu_pkg::STEP_SOFTMAX_WEIGHT || step == spu_pkg::STEP_SWIGLU_OUT;
   wire room = step == spu_pkg::STEP_OUTPUT_HEAD ? attention_room_q[token_lane] : !fills || a16_room_q;
 
@@ -146,7 +148,8 @@ module spu #(
   logic ends_vector;
   always_comb begin
     case (step)
-      spu_pkg::STEP_HEAD_SQUARE, spu_pkg::STEP_ROPE_COSINE, spu_pkg::STEP_SOFTMAX_EXP, spu_pkg::STEP_ROUTE_EXP:
+      spu_pkg::STEP_HEAD_SQUARE, spu_pkg::STEP_ROPE_COSINE, spu_pkg::STEP_ROTATE, spu_pkg::STEP_SOFTMAX_EXP,
+      spu_pkg::STEP_ROUTE_EXP:
       ends_vector = 1'b1;
       spu_pkg::STEP_SOFTMAX_WEIGHT: ends_vector = place.last_weights;
       spu_pkg::STEP_OUTPUT_HEAD: ends_vector = place.last_head;
@@ -179,6 +182,14 @@ module spu #(
     endcase
   end
 
+  // Of a butterfly, the other element; the upper one is taken from the lower one.
+  wire [6:0] other_index = index ^ (micro.butterfly ? place.distance : '0);
+  spu_pkg::micro_t element;
+  always_comb begin
+    element = micro;
+    if (micro.butterfly) element.negate = (i[6:0] & place.distance) != '0;
+  end
+
   wire spu_pkg::micro_t micro1, micro2, micro3;
   wire odd3, negate, halve;
   wire [2:0] post;
@@ -186,7 +197,7 @@ module spu #(
   wire spu_pkg::way_t way;
   wire spu_pkg::result_t out;
   spu_pipeline #(.TOKENS(TOKENS)) u_pipeline (
-      .clk_i, .rst_ni, .valid_i(issue), .micro_i(micro), .last_i(issue_last && ends_vector), .odd_i(i[0]),
+      .clk_i, .rst_ni, .valid_i(issue), .micro_i(element), .last_i(issue_last && ends_vector), .odd_i(i[0]),
       .index_i(micro.to == spu_pkg::TO_PAIR ? i[7:1] : index),
       .address_i(micro.to == spu_pkg::TO_X ? 17'(x_index) : score_index), .lanes_i(lanes),
       .micro1_o(micro1), .micro2_o(micro2), .micro3_o(micro3), .odd3_o(odd3),
@@ -203,13 +214,13 @@ module spu #(
   wire start_attention = start && op == brim_pkg::OP_OUTPUT && instruction.head == '0;
   wire start_queries = start && op == brim_pkg::OP_KEY && instruction.head == '0;
   // The elements of the query before have arrived by then.
-  wire start_query = place.first && step == spu_pkg::STEP_ROPE_COSINE && kind.query;
+  wire start_query = place.first && to_query;
   wire start_weights = place.first && step == spu_pkg::STEP_SOFTMAX_ROUND;
   spu_pkg::a16_start_t a16_q;
   always_ff @(posedge clk_i) begin
     a16_q.start           <= start_normed || start_hidden || start_query || start_weights;
     a16_q.attention_start <= start_attention;
-    if (step == spu_pkg::STEP_ROPE_COSINE) begin
+    if (step == spu_pkg::STEP_ROPE_COSINE || step == spu_pkg::STEP_ROTATE) begin
       a16_q.to      <= spu_pkg::A16_QUERIES;
       a16_q.address <= 16'({instruction.head[5:0], 5'b0});
     end else if (step == spu_pkg::STEP_SOFTMAX_ROUND) begin
@@ -251,6 +262,7 @@ module spu #(
   if (latency_pkg::STREAM_WORD != latency_pkg::SPU_CHOSEN) begin : gen_never_word
     $error("a word of the stream memory is there when it is chosen among operands");
   end
+  wire value_zeros = header_i.value_bits == 8'd4;  // stand behind V's scales
   wire [31:0] word;
   wire [7:0] word_byte;
   wire [12:0] embed_address;
@@ -260,18 +272,19 @@ module spu #(
       .scale_address_i({scores_done_i[0], scale_beat_i}),
       .parameter_i(parameter_index), .from_embed_i(from_embed_q), .embed_i(embed_address[12:2]),
       .byte_i(embed_address[1:0]), .from_rope_i(from_rope_q), .rope_i({place.token[2:0], i[6:0]}),
-      .from_scales_i(from_scales_q), .scales_i({place.softmax, score_position[14:1]}),
+      .from_scales_i(from_scales_q), .scales_i({place.softmax, value_zeros ? score_position[13:0] : score_position[14:1]}),
       .word_o(word), .byte_o(word_byte));
 
   // Of V in a softmax, of K where its scale is made up for.
   wire [23:0] scale_position =
       step == spu_pkg::STEP_KEY_LOAD ? position_i + 24'(place.token) : score_position;
   wire [2:0] own_token;
-  wire [15:0] own_scale;
+  wire [19:0] own_scale;
   wire [31:0] value_scale;
   // The scales of one KV head come before the stream goes on with its scores.
   value_scales u_value_scales (
-      .clk_i, .first_own_i(position_i), .position_i(scale_position), .own_token_o(own_token), .own_scale_i(own_scale),
+      .clk_i, .four_bits_i(value_zeros), .first_own_i(position_i), .position_i(scale_position), .own_token_o(own_token),
+      .own_scale_i(own_scale[15:0]),
       .word_i(word), .wanted_i(micro3.b == spu_pkg::B_VALUE_SCALE), .scale_o(value_scale));
 
   wire [511:0] lane_beat;
@@ -284,7 +297,7 @@ module spu #(
   local_kv #(.TOKENS(TOKENS)) u_local (
       .clk_i, .write_row_i({instruction.head[4:0], place.token[2:0], kind.value}), .write_half_i(place.half),
       .row_we_i(writes_beat_q && written), .row_i(lane_beat),
-      .scale_we_i(writes_scale_q && written), .scale_i(lane_beat[15:0]),
+      .scale_we_i(writes_scale_q && written), .scale_i(lane_beat[19:0]),
       .row_address_i(local_address_i), .row_o(local_data_o), .scale_address_i(local_scale_address_i),
       .scale_o(local_scale_o), .value_address_i({instruction.head[4:0], own_token, !loads_key_q}),
       .value_scale_o(own_scale));
@@ -342,6 +355,11 @@ module spu #(
       .inverse_dim_i(header_i.inverse_dim), .inverse_head_size_i(header_i.inverse_head_size),
       .norm_eps_i(header_i.norm_eps), .b_o(shared_b), .c_o(shared_c));
 
+  // A token's scale of K comes with its zero-point.
+  wire [TOKENS-1:0] zero_loads;
+  delay #(.WIDTH(TOKENS), .CYCLES(latency_pkg::STREAM_WORD)) u_zero_loads (
+      .clk_i, .d_i(step == spu_pkg::STEP_KEY_LOAD && issue ? TOKENS'(1) << place.token : '0), .q_o(zero_loads));
+
   // The scales take the beats' place before they are written.
   wire beat_scale = step == spu_pkg::STEP_KV_WRITE_SCALE && !write_turn;
 
@@ -361,7 +379,7 @@ module spu #(
     assign token_counts[t] = token_counts_q;
     spu_lane #(.SCORES(SCORES), .ADDRESS(WordBits), .QUERY_STYLE(QueryStyle)) u_lane (
         .clk_i, .rst_ni,
-        .micro_i(micro), .index_i(index), .x_index_i(x_index), .score_index_i(score_index),
+        .micro_i(micro), .index_i(index), .other_i(other_index), .x_index_i(x_index), .score_index_i(score_index),
         .result_i(result_i[32*t+:32]),
         .micro1_i(micro1), .micro2_i(micro2), .micro3_i(micro3), .odd_i(odd3),
         .embed_i(embed_value), .shared_b_i(shared_b | value_scale), .shared_c_i(shared_c),
@@ -377,7 +395,8 @@ module spu #(
         .a16_room_o(a16_room[t]), .attention_room_o(attention_room[t]), .a16_idle_o(a16_idle[t]),
         .a16_block_o(a16_block[t]), .a16_vector_o(a16_vector[t]), .a16_block_to_o(a16_block_to[2*t+:2]),
         .attention_block_o(attention_block[t]), .overflow_o(overflow[t]),
-        .beat_scale_i(beat_scale), .beat_o(beats[512*t+:512]),
+        .beat_scale_i(beat_scale), .beat_zero_i(kind.four_bits), .beat_twice_i(place.half_beats), .zero_load_i(zero_loads[t]),
+        .zero_i(own_scale[19:16]), .beat_o(beats[512*t+:512]),
         .logits_i(start_logits), .logits_crc_o(logits_crcs_o[32*t+:32]),
         .score_we_i, .score_address_i, .score_i(score_i[32*t+:32]),
         .activation_address_i, .activation_data_o(activation_data_o[64*t+:64]),
@@ -397,7 +416,8 @@ module spu #(
   // ------------------------------------------------------------------ writes
   assign lane_beat = beats[512*token_lane+:512];
   spu_writes u_writes (
-      .clk_i, .rst_ni, .step_i(step), .instruction_i(instruction), .two_halves_i(place.two_halves),
+      .clk_i, .rst_ni, .step_i(step), .instruction_i(instruction), .two_halves_i(place.two_halves), .half_beats_i(place.half_beats),
+      .four_bits_i(kind.four_bits),
       .logits_stride_i(header_i.logits_stride), .position_i, .turn_i(write_turn), .last_i(place.last_turn),
       .half_i(place.half), .wanted_i(place.wanted), .kept_i(kind.all_heads && !kind.key_scale), .logits_beat_i(place.logits_beat), .logits_left_i(place.left),
       .beat_i(lane_beat), .done_o(turn_done), .all_done_o(turns_done), .written_o(written),

@@ -64,7 +64,7 @@ module spu_issue (
         latency_q  <= 7'(latency_pkg::SPU_EXP);
         latency1_q <= 7'(latency_pkg::SPU_EXP + 1);
       end
-      spu_pkg::POST_FP16, spu_pkg::POST_INT8: begin
+      spu_pkg::POST_FP16, spu_pkg::POST_INT8, spu_pkg::POST_INT4: begin
         latency_q  <= 7'(latency_pkg::SPU_CONVERT);
         latency1_q <= 7'(latency_pkg::SPU_CONVERT + 1);
       end

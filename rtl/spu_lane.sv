@@ -15,6 +15,7 @@ module spu_lane #(
     // An element at its issue, and what accompanies it.
     input wire spu_pkg::micro_t  micro_i,        // 0
     input wire            [ 6:0] index_i,        // 0: element of the vectors
+    input wire            [ 6:0] other_i,        // 0: that of c, which a butterfly takes elsewhere
     input wire            [11:0] x_index_i,      // 0
     input wire            [16:0] score_index_i,  // 0: {generation, element}
     input wire            [31:0] result_i,       // 0
@@ -31,7 +32,7 @@ module spu_lane #(
     input wire                   early_counts_i, // OUT - 1: counts_i
     input wire spu_pkg::way_t    way_i,          // OUT
     input wire spu_pkg::result_t out_i,          // OUT
-    input wire                   counts_i,       // OUT: it is written; of exp and int8, it is not zero
+    input wire                   counts_i,       // OUT: it is written; of exp and of integers, it is not zero
 
     input  wire        clear_i,              // a new sum and a new maximum begin
     input  wire        max_load_i,           // of the scores: the largest one
@@ -65,8 +66,13 @@ module spu_lane #(
     output wire         attention_block_o,
     output wire         overflow_o,
 
-    // A beat for memory: sixteen numbers, 64 bytes of KV8, or 32 times its scale.
-    input  wire         beat_scale_i,  // take the scale
+    // A beat for memory: sixteen numbers, 64 bytes of KV8, or 32 times its scale; 128 elements of KV4, or twice 64, or 16
+    // times its scale and zero-point.
+    input  wire         beat_scale_i,  // take the scale,
+    input  wire         beat_zero_i,   // with its zero-point
+    input  wire         beat_twice_i,
+    input  wire         zero_load_i,   // a zero-point that is in the cache
+    input  wire [  3:0] zero_i,
     output wire [511:0] beat_o,
 
     // The CRC of the token's logits, which leave in order.
@@ -104,7 +110,9 @@ module spu_lane #(
   localparam int ScoreBits = $clog2(SCORES);
   localparam logic [2:0] RopeVector = 3'd5;  // of STEP_ROPE_LOAD: cosines and sines of the pairs in turn
   wire [31:0] out;
-  wire zeroes = out_i.post == spu_pkg::POST_EXP || out_i.post == spu_pkg::POST_INT8;
+  wire to_byte = out_i.post == spu_pkg::POST_INT8;
+  wire to_nibble = out_i.post == spu_pkg::POST_INT4;
+  wire zeroes = out_i.post == spu_pkg::POST_EXP || to_byte || to_nibble;
   wire write = way_i.valid && (counts_i || zeroes);
 
   // ------------------------------------------------------------------ memories: cycle 0 to cycle 2
@@ -123,7 +131,7 @@ module spu_lane #(
       .raddress_i(vector_b_read), .rdata_o(vector_b));
   ram #(.WIDTH(32), .DEPTH(1024)) u_vector_c (
       .clk_i, .we_i(to_vector), .waddress_i(vector_write), .wdata_i(out),
-      .raddress_i({micro_i.c_vector, index_i}), .rdata_o(vector_c));
+      .raddress_i({micro_i.c_vector, other_i}), .rdata_o(vector_c));
   ram #(.WIDTH(32), .DEPTH(4096)) u_x (
       .clk_i, .we_i(write && out_i.to == spu_pkg::TO_X), .waddress_i(out_i.address[11:0]), .wdata_i(out),
       .raddress_i(x_index_i), .rdata_o(x));
@@ -156,7 +164,8 @@ module spu_lane #(
 
   // ------------------------------------------------------------------ operands: cycles 3 to 5
   // What is not chosen is zero, so that an OR joins the rest.
-  wire [31:0] sum, max;
+  wire [31:0] sum, max, low;
+  logic [31:0] zero;
   logic [31:0] result1_q, result2_q;
   logic [31:0] a_raw_q, b_raw_q, c_raw_q, x_q, seed_q, seed_rsqrt_q;
   always_ff @(posedge clk_i) begin
@@ -168,6 +177,7 @@ module spu_lane #(
       spu_pkg::A_X: a_raw_q <= x;
       spu_pkg::A_SUM: a_raw_q <= sum;
       spu_pkg::A_MAX: a_raw_q <= max;
+      spu_pkg::A_LOW: a_raw_q <= low;
       spu_pkg::A_VECTOR: a_raw_q <= vector_a;
       default: a_raw_q <= result2_q | score0 | score1;
     endcase
@@ -207,6 +217,8 @@ module spu_lane #(
       spu_pkg::C_X: c_q <= x_q;
       spu_pkg::C_MAX: c_q <= {!max_score_q[31], max_score_q[30:0]};
       spu_pkg::C_VECTOR: c_q <= c_raw_q;
+      spu_pkg::C_LOW: c_q <= low;
+      spu_pkg::C_ZERO: c_q <= zero;
       default: c_q <= '0;
     endcase
   end
@@ -268,6 +280,10 @@ module spu_lane #(
       post_q[31] <= chain[31] || chain_nan;
       if (beyond_127) post_q[30:0] <= brim_pkg::FP_127[30:0];
     end
+    if (post_i == spu_pkg::POST_INT4) begin
+      if (chain[31] || chain_nan) post_q <= '0;
+      else if (chain >= brim_pkg::FP_15) post_q <= brim_pkg::FP_15;
+    end
   end
 
   // ------------------------------------------------------------------ exp and conversions
@@ -279,7 +295,7 @@ module spu_lane #(
     else exp_q <= '0;
   end
 
-  // The scale of KV8: at most the largest number of FP16.
+  // A scale: at most the largest number of FP16.
   wire [15:0] half;
   wire [31:0] half_fp;
   fp_to_fp16 u_half (.clk_i, .x_i(post_q), .result_o(half));
@@ -290,12 +306,15 @@ module spu_lane #(
   logic [15:0] half_q, kv_scale_q;
   logic [31:0] half_fp_q;
   logic [7:0] int8_q;
+  logic [3:0] kv_zero_q;
   always_ff @(posedge clk_i) begin
     half_q    <= half_limited;
     half_fp_q <= half_fp;
     int8_q    <= '0;
     if (early_counts_i) int8_q <= int8;
     if (way_i.valid && out_i.post == spu_pkg::POST_FP16) kv_scale_q <= half_q;
+    if (way_i.valid && to_nibble && out_i.to == spu_pkg::TO_NOTHING) kv_zero_q <= int8_q[3:0];
+    if (zero_load_i) kv_zero_q <= zero_i;
   end
 
   assign out = way_i.from_exp ? exp_q : way_i.from_half ? half_fp_q : post_q;
@@ -305,12 +324,19 @@ module spu_lane #(
       .clk_i, .rst_ni, .clear_i(clear_i), .valid_i(write && out_i.sum), .x_i(out),
       .last_i(out_i.last), .done_o(total_done_o), .sum_o(sum));
 
-  logic [30:0] max_q;
+  // The largest magnitude, or that of positive and that of negative numbers apart, without NaNs.
+  logic [30:0] max_q, low_q;
+  wire extreme = write && out_i.extremes && out[30:0] <= brim_pkg::FP_INFINITY[30:0];
   always_ff @(posedge clk_i) begin
-    if (write && out_i.max && out[30:0] > max_q) max_q <= out[30:0];
-    if (clear_i) max_q <= '0;
+    if (((write && out_i.max) || (extreme && !out[31])) && out[30:0] > max_q) max_q <= out[30:0];
+    if (extreme && out[31] && out[30:0] > low_q) low_q <= out[30:0];
+    if (clear_i) begin
+      max_q <= '0;
+      low_q <= '0;
+    end
   end
   assign max = {1'b0, max_q};
+  assign low = {1'b0, low_q};
 
   expert_choice u_choice (
       .clk_i, .start_i(route_i), .valid_i(write && out_i.choice), .expert_i(out_i.index), .x_i(out), .choose_i,
@@ -325,14 +351,24 @@ module spu_lane #(
     if (write && out_i.to == spu_pkg::TO_SCALAR) scalars[scalar_write] <= kv_zero ? 32'h0 : out;
   end
 
-  // A number or a byte stands where its index says.
+  // The zero-point as FP32.
+  always_comb begin
+    zero = '0;
+    for (int i = 0; i < 4; i++) if (kv_zero_q[i]) zero = {1'b0, 8'(127 + i), kv_zero_q << (4 - i), 19'b0};
+  end
+
+  // A number, a byte or a nibble stands where its index says.
   wire to_beat = write && out_i.to == spu_pkg::TO_BEAT;
-  wire to_byte = out_i.post == spu_pkg::POST_INT8;
-  wire [31:0] beat_word = beat_scale_i ? {2{kv_scale_q}} : to_byte ? {4{int8_q}} : out;
+  wire [31:0] beat_word = beat_scale_i ? {beat_zero_i ? {12'b0, kv_zero_q} : kv_scale_q, kv_scale_q} :
+      to_nibble ? {8{int8_q[3:0]}} : to_byte ? {4{int8_q}} : out;
   logic [511:0] beat_q;
   for (genvar i = 0; i < 64; i++) begin : gen_byte
-    wire here = to_byte ? out_i.index[5:0] == 6'(i) : out_i.index[3:0] == 4'(i / 4);
-    always_ff @(posedge clk_i) if (beat_scale_i || (to_beat && here)) beat_q[8*i+:8] <= beat_word[8*(i%4)+:8];
+    wire nibbles_here = out_i.index[5:1] == 5'(i) && (beat_twice_i || out_i.index[6] == 1'(i / 32));
+    wire here = to_nibble ? nibbles_here : to_byte ? out_i.index[5:0] == 6'(i) : out_i.index[3:0] == 4'(i / 4);
+    always_ff @(posedge clk_i) begin
+      if (beat_scale_i || (to_beat && here && !(to_nibble && out_i.index[0]))) beat_q[8*i+:4] <= beat_word[8*(i%4)+:4];
+      if (beat_scale_i || (to_beat && here && !(to_nibble && !out_i.index[0]))) beat_q[8*i+4+:4] <= beat_word[8*(i%4)+4+:4];
+    end
   end
   assign beat_o = beat_q;
 
@@ -340,7 +376,7 @@ module spu_lane #(
   logic logit_valid_q;
   always_ff @(posedge clk_i) begin
     logit_q       <= out;
-    logit_valid_q <= to_beat && !to_byte;
+    logit_valid_q <= to_beat && !to_byte && !to_nibble;
     if (logits_i) logits_crc_q <= '1;
     else if (logit_valid_q) logits_crc_q <= brim_pkg::crc_after_word(logits_crc_q ^ logit_q);
   end

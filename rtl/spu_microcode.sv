@@ -17,9 +17,16 @@ module spu_microcode (
     input wire plain_i,       // X is not normed
     input wire rms_i,         // rsqrt is that of the residual, not of a head or of results,
     input wire key_scale_i,   // or of all keys; in a softmax of all queries
+    input wire four_bits_i,   // KV4
+
+    // Rotation: there is one; of the step the vector from which it takes, and whether it is the last.
+    input wire rotated_i,
+    input wire rotation_vector_i,
+    input wire last_rotation_i,
 
     // Sizes.
     input wire [15:0] head_last_i,        // the last element of a head
+    input wire        two_halves_i,       // that is beyond 64
     input wire [23:0] left_i,             // elements of the vector, from the block on
     input wire [23:0] position_last_i,    // the last position that is attended to
     input wire        position_single_i,  // it is 0
@@ -34,7 +41,7 @@ module spu_microcode (
     OVER_ONE,
     OVER_HEAD,
     OVER_POSITIONS,
-    OVER_BEAT,   // the bytes of a beat
+    OVER_BEAT,   // the bytes of a beat, or the nibbles of a record
     OVER_PAIRS,  // gate and up of a block
     OVER_128,
     OVER_64,
@@ -48,7 +55,9 @@ module spu_microcode (
   wire [5:0] last_of_64 = left_i[23:6] != '0 ? 6'd63 : last_left[5:0];
   wire [3:0] last_of_16 = left_i[23:4] != '0 ? 4'd15 : last_left[3:0];
   wire one_left = left_i == 24'd1;
+  logic to_head;
   always_comb begin
+    to_head    = 1'b0;
     micro_o    = '0;
     is_micro_o = 1'b1;
     over       = OVER_ONE;
@@ -120,8 +129,9 @@ module spu_microcode (
         micro_o.scalar = spu_pkg::SCALAR_RMS;
         micro_o.c      = bias_i ? spu_pkg::C_PARAMETER : spu_pkg::C_NONE;
         micro_o.to     = spu_pkg::TO_VECTOR;
-        micro_o.max    = is_value_i;
-        over           = OVER_HEAD;
+        micro_o.max      = is_value_i && !four_bits_i;
+        micro_o.extremes = is_value_i && four_bits_i;
+        over             = OVER_HEAD;
       end
       spu_pkg::STEP_HEAD_SQUARE: begin
         micro_o.b   = spu_pkg::B_SQUARE;
@@ -176,23 +186,49 @@ module spu_microcode (
         micro_o.b        = spu_pkg::B_ROPE;
         micro_o.c        = spu_pkg::C_ROPE;
         micro_o.c_vector = 3'd1;
-        micro_o.to       = is_query_i ? spu_pkg::TO_A16 : spu_pkg::TO_VECTOR;
-        micro_o.a16      = spu_pkg::A16_QUERIES;
-        micro_o.max      = !is_query_i;
+        to_head          = !rotated_i;
+        // So that the rotation, which goes from one to the other of two vectors and back, ends in vector 0.
+        micro_o.to_vector = {2'b0, rotated_i && rotation_vector_i};
         over             = OVER_HEAD;
       end
-      spu_pkg::STEP_KV_SCALE: begin
+      spu_pkg::STEP_ROTATE: begin
+        micro_o.a_vector  = {2'b0, rotation_vector_i};
+        micro_o.c         = spu_pkg::C_VECTOR;
+        micro_o.c_vector  = {2'b0, rotation_vector_i};
+        micro_o.butterfly = 1'b1;
+        micro_o.after_all = 1'b1;
+        to_head           = last_rotation_i;
+        micro_o.to_vector = {2'b0, !rotation_vector_i};
+        over              = OVER_HEAD;
+      end
+      spu_pkg::STEP_KV_RANGE: begin
         micro_o.a         = spu_pkg::A_MAX;
         micro_o.after_all = 1'b1;
-        micro_o.b         = spu_pkg::B_INVERSE_127;
+        micro_o.c         = spu_pkg::C_LOW;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+      end
+      spu_pkg::STEP_KV_SCALE: begin
+        micro_o.a         = four_bits_i ? spu_pkg::A_VECTOR : spu_pkg::A_MAX;
+        micro_o.a_vector  = 3'd2;
+        micro_o.after_all = 1'b1;
+        micro_o.b         = four_bits_i ? spu_pkg::B_INVERSE_15 : spu_pkg::B_INVERSE_127;
         micro_o.post      = spu_pkg::POST_FP16;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;
       end
+      spu_pkg::STEP_KV_ZERO: begin
+        micro_o.a         = spu_pkg::A_LOW;
+        micro_o.after_all = 1'b1;
+        micro_o.b         = spu_pkg::B_SCALAR;
+        micro_o.scalar    = spu_pkg::SCALAR_KV;
+        micro_o.post      = spu_pkg::POST_INT4;
+      end
       spu_pkg::STEP_KV_ROUND: begin
         micro_o.b      = spu_pkg::B_SCALAR;
         micro_o.scalar = spu_pkg::SCALAR_KV;
-        micro_o.post   = spu_pkg::POST_INT8;
+        micro_o.c      = four_bits_i ? spu_pkg::C_ZERO : spu_pkg::C_NONE;
+        micro_o.post   = four_bits_i ? spu_pkg::POST_INT4 : spu_pkg::POST_INT8;
         micro_o.to     = spu_pkg::TO_BEAT;
         over           = OVER_BEAT;
       end
@@ -441,6 +477,15 @@ module spu_microcode (
       end
       default: is_micro_o = 1'b0;
     endcase
+    // A head's query or key as it is meant.
+    if (to_head) begin
+      micro_o.to       = is_query_i ? spu_pkg::TO_A16 : spu_pkg::TO_VECTOR;
+      micro_o.a16      = spu_pkg::A16_QUERIES;
+      micro_o.max      = !is_query_i && !four_bits_i;
+      micro_o.extremes = !is_query_i && four_bits_i;
+    end else if (step_i == spu_pkg::STEP_ROPE_COSINE || step_i == spu_pkg::STEP_ROTATE) begin
+      micro_o.to = spu_pkg::TO_VECTOR;
+    end
   end
 
   always_comb begin
@@ -451,7 +496,7 @@ module spu_microcode (
         last_o   = position_last_i;
         single_o = position_single_i;
       end
-      OVER_BEAT: last_o = 24'd63;
+      OVER_BEAT: last_o = four_bits_i && two_halves_i ? 24'd127 : 24'd63;
       OVER_PAIRS: last_o = {16'b0, last_of_128, 1'b1};
       OVER_128: begin
         last_o   = 24'(last_of_128);

@@ -24,6 +24,7 @@ module spu_operands (
       spu_pkg::B_INVERSE_DIM: b_q <= inverse_dim_i;
       spu_pkg::B_INVERSE_HEAD: b_q <= inverse_head_size_i;
       spu_pkg::B_INVERSE_127: b_q <= brim_pkg::FP_INVERSE_127;
+      spu_pkg::B_INVERSE_15: b_q <= brim_pkg::FP_INVERSE_15;
       spu_pkg::B_EMBED: b_q <= embed_scale_i;
       default: b_q <= '0;
     endcase

@@ -14,7 +14,7 @@ module spu_pipeline #(
     input wire                  odd_i,
     input wire           [ 6:0] index_i,     // of the vector that the result goes to
     input wire           [16:0] address_i,   // of X, or of the scores with their generation
-    // 1: in which it counts; in others nothing is written, or, of exp and int8, 0.
+    // 1: in which it counts; in others nothing is written, or, of exp and of integers, 0.
     input wire     [TOKENS-1:0] lanes_i,
 
     output wire spu_pkg::micro_t  micro1_o,  // 1
@@ -57,6 +57,7 @@ module spu_pipeline #(
     result_in.a16       = micro_i.a16;
     result_in.sum       = micro_i.sum;
     result_in.max       = micro_i.max;
+    result_in.extremes  = micro_i.extremes;
     result_in.scaled_max = micro_i.scaled_max;
     result_in.choice    = micro_i.choice;
     result_in.last      = last_i;
@@ -73,7 +74,8 @@ module spu_pipeline #(
       .clk_i, .d_i({valid_i, result_in}), .q_o({plain_valid, plain}));
   delay #(.WIDTH(TOKENS), .CYCLES(latency_pkg::SPU_RESULT - 2)) u_lanes (
       .clk_i, .d_i(lanes_i), .q_o(plain_lanes));
-  wire converts = plain.post == spu_pkg::POST_FP16 || plain.post == spu_pkg::POST_INT8;
+  wire converts = plain.post == spu_pkg::POST_FP16 || plain.post == spu_pkg::POST_INT8 ||
+      plain.post == spu_pkg::POST_INT4;
   wire is_exp = plain.post == spu_pkg::POST_EXP;
   delay #(.WIDTH(1 + Fields), .CYCLES(latency_pkg::SPU_CONVERT - latency_pkg::SPU_RESULT)) u_convert (
       .clk_i, .d_i({plain_valid && converts, plain, plain_lanes}), .q_o({convert_valid, convert}));

@@ -4,14 +4,15 @@
 // verilator lint_off UNUSEDPARAM
 `default_nettype none
 package spu_pkg;
-  localparam logic [2:0] A_VECTOR = 3'd0;
-  localparam logic [2:0] A_RESULT = 3'd1;  // the next result of the VPU
-  localparam logic [2:0] A_X = 3'd2;       // the residual
-  localparam logic [2:0] A_SCORE = 3'd3;
-  localparam logic [2:0] A_SUM = 3'd4;     // Sum16 of the elements so marked
-  localparam logic [2:0] A_MAX = 3'd5;     // the largest magnitude
-  localparam logic [2:0] A_EMBED = 3'd6;
-  localparam logic [2:0] A_NONE = 3'd7;    // 0; as FORM_ONE_TWO 1
+  localparam logic [3:0] A_VECTOR = 4'd0;
+  localparam logic [3:0] A_RESULT = 4'd1;  // the next result of the VPU
+  localparam logic [3:0] A_X = 4'd2;       // the residual
+  localparam logic [3:0] A_SCORE = 4'd3;
+  localparam logic [3:0] A_SUM = 4'd4;     // Sum16 of the elements so marked
+  localparam logic [3:0] A_MAX = 4'd5;     // the largest magnitude, or the largest number of KV4
+  localparam logic [3:0] A_EMBED = 4'd6;
+  localparam logic [3:0] A_NONE = 4'd7;    // 0; as FORM_ONE_TWO 1
+  localparam logic [3:0] A_LOW = 4'd8;     // minus the least number of KV4
 
   localparam logic [1:0] FORM_PLAIN = 2'd0;
   localparam logic [1:0] FORM_NEGATE = 2'd1;
@@ -32,6 +33,7 @@ package spu_pkg;
   localparam logic [3:0] B_ROPE = 4'd11;           // cosine or sine of the pair, from the vector
   localparam logic [3:0] B_VALUE_SCALE = 4'd12;
   localparam logic [3:0] B_EMBED = 4'd13;           // scale of the group
+  localparam logic [3:0] B_INVERSE_15 = 4'd14;
 
   localparam logic [3:0] C_NONE = 4'd0;  // -0
   localparam logic [3:0] C_ONE = 4'd1;
@@ -44,13 +46,16 @@ package spu_pkg;
   localparam logic [3:0] C_PARAMETER = 4'd8;
   localparam logic [3:0] C_MAX = 4'd9;       // minus the largest score
   localparam logic [3:0] C_VECTOR = 4'd10;
+  localparam logic [3:0] C_LOW = 4'd11;      // minus the least number of KV4
+  localparam logic [3:0] C_ZERO = 4'd12;     // zero-point of KV4
 
   localparam logic [2:0] POST_NONE = 3'd0;
   localparam logic [2:0] POST_RECIPROCAL = 3'd1;  // sign, exponent and special cases from the c vector
   localparam logic [2:0] POST_RSQRT = 3'd2;
   localparam logic [2:0] POST_EXP = 3'd3;         // exp_fp32; 0 for positions past the token's own
-  localparam logic [2:0] POST_FP16 = 3'd4;        // rounded to FP16, as scale of KV8
+  localparam logic [2:0] POST_FP16 = 3'd4;        // rounded to FP16, as scale of KV8 or KV4
   localparam logic [2:0] POST_INT8 = 3'd5;        // rounded to -127 ... 127, to KV8
+  localparam logic [2:0] POST_INT4 = 3'd6;        // rounded to 0 ... 15, to KV4; with TO_NOTHING its zero-point
 
   localparam logic [2:0] TO_NOTHING = 3'd0;
   localparam logic [2:0] TO_VECTOR = 3'd1;
@@ -59,11 +64,11 @@ package spu_pkg;
   localparam logic [2:0] TO_SCORE = 3'd4;
   localparam logic [2:0] TO_A16 = 3'd5;
   localparam logic [2:0] TO_SCALAR = 3'd6;
-  localparam logic [2:0] TO_BEAT = 3'd7;     // the lane's 512-bit output register: 16 words, or 64 bytes
+  localparam logic [2:0] TO_BEAT = 3'd7;     // the lane's 512-bit output register: 16 words, 64 bytes, or 128 nibbles
 
   localparam logic [2:0] SCALAR_RMS = 3'd0;         // r
   localparam logic [2:0] SCALAR_HEAD = 3'd1;        // r of a head norm
-  localparam logic [2:0] SCALAR_KV = 3'd2;          // 1 / scale of KV8
+  localparam logic [2:0] SCALAR_KV = 3'd2;          // 1 / scale of KV8 or KV4
   localparam logic [2:0] SCALAR_DENOMINATOR = 3'd3; // 1 / sum of a softmax
   localparam logic [2:0] SCALAR_EXPERT = 3'd4;      // 1 / sum of a route's softmax, then an expert's weight
   localparam logic [2:0] SCALAR_QUERIES = 3'd5;     // r of a norm over all heads of q,
@@ -76,7 +81,7 @@ package spu_pkg;
   localparam logic [1:0] A16_ATTENTION = 2'd3;    // filled over several instructions
 
   typedef struct packed {
-    logic [2:0] a;
+    logic [3:0] a;
     logic [2:0] a_vector;
     logic       a_swap;      // element i ^ 1
     logic [1:0] a_form;
@@ -86,6 +91,7 @@ package spu_pkg;
     logic       sine;        // B_ROPE: odd words of the row, else even ones
     logic [3:0] c;
     logic [2:0] c_vector;
+    logic       butterfly;   // c is the other element of a butterfly, a is negated where it is the upper one
     logic       negate;      // the product
     logic       halve;       // the product
     logic [2:0] post;
@@ -94,6 +100,7 @@ package spu_pkg;
     logic [1:0] a16;
     logic       sum;         // Sum16 of out
     logic       max;         // largest magnitude of out
+    logic       extremes;    // largest and least of out and 0
     logic       scaled_max;  // out takes the place of the largest score
     logic       choice;      // out is an expert's number: the largest is kept, one that is not finite overflows
     logic       after_all;   // begins when everything before is complete, not just its first element
@@ -108,6 +115,7 @@ package spu_pkg;
     logic [1:0]  a16;
     logic        sum;
     logic        max;
+    logic        extremes;
     logic        scaled_max;
     logic        choice;
     logic        last;      // ends an A16 vector, or a sum
@@ -140,6 +148,8 @@ package spu_pkg;
     logic all_heads;       // one norm for all heads
     logic key_scale;
     logic chosen_softmax;  // of a route: over the chosen experts
+    logic rotated;         // q and k are
+    logic four_bits;       // KV4, of K or V as the instruction says
     logic embed_q8;
     logic embed_q4;  // neither: FP16
   } kind_t;
@@ -162,6 +172,9 @@ package spu_pkg;
     logic [6:0]  first_element;   // of scratch vectors: KV8 in halves, the weight of an expert
     logic        half;            // KV8: elements 64 ... 127,
     logic        two_halves;      // which there are
+    logic        half_beats;      // KV4: records are half a beat
+    logic [6:0]  distance;        // of a rotation's butterflies,
+    logic        last_rotation;   // which are the last ones
     logic [6:0]  head_last;       // element of a head
     logic        softmax;         // parity of the softmaxes so far
     logic        out;             // of the outputs
@@ -201,7 +214,10 @@ package spu_pkg;
     STEP_ROPE_LOAD,  // a token's row, for the first head of a pass
     STEP_ROPE_SINE,
     STEP_ROPE_COSINE,
+    STEP_ROTATE,    // butterflies over one distance
+    STEP_KV_RANGE,  // KV4: from the least to the greatest
     STEP_KV_SCALE,
+    STEP_KV_ZERO,  // KV4
     STEP_KV_ROUND,
     STEP_KV_WRITE,  // a beat of every token
     STEP_KV_WRITE_SCALE,

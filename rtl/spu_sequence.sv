@@ -93,6 +93,8 @@ module spu_sequence #(
   logic [2:0] round_q;
   logic post_q;                    // the results' norm is not known yet
   logic half_q;                    // KV8: elements 64 ... 127
+  logic [6:0] distance_q;          // of a rotation
+  logic rotation_vector_q;         // the vector from which it takes
   logic [7:0] softmax_count_q;     // softmaxes so far; those whose weights are complete
   logic [7:0] softmax_done_q;
   logic rope_new_q;                // the RoPE rows are still to be taken
@@ -109,13 +111,16 @@ module spu_sequence #(
   logic row_single_q;
 
   // Of the pass and the program, stable.
-  logic two_halves_q, position_single_q;
+  logic two_halves_q, position_single_q, rotation_odd_q;
+  logic [7:0] rotation_size_q;     // a bit
   logic [15:0] head_last_q, kv_heads_last_q;
   logic [23:0] end_position_q, position_last_q;
   logic [3:0] tokens_last_q, heads_last_q, before_logits_q;
   always_ff @(posedge clk_i) begin
     two_halves_q      <= header_i.head_size > 16'd64;
     head_last_q       <= header_i.head_size - 16'd1;
+    rotation_size_q   <= header_i.head_size[7:0] & (~header_i.head_size[7:0] + 8'd1);
+    rotation_odd_q    <= (rotation_size_q & 8'b10101010) != '0;
     kv_heads_last_q   <= header_i.kv_heads - 16'd1;
     end_position_q    <= position_i + 24'(tokens_i);
     position_last_q   <= end_position_q - 24'd1;
@@ -131,6 +136,11 @@ module spu_sequence #(
     last_weights_q <= left_q <= 24'd64;
     last_logits_q  <= left_q <= 24'd16;
   end
+  wire rotated = header_i.kv_flags[brim_pkg::KV_ROTATED_BIT];
+  wire four_bits = (is_value ? header_i.value_bits : header_i.key_bits) == 8'd4;
+  wire two_beats = two_halves_q && !four_bits;
+  wire last_rotation = {distance_q, 1'b0} == rotation_size_q;
+  wire spu_pkg::step_t quantise = four_bits ? spu_pkg::STEP_KV_RANGE : spu_pkg::STEP_KV_SCALE;
   wire last_token = token_q == tokens_last_q;
   wire last_head = head_q == heads_last_q;
   wire last_pair = last_token && last_head;
@@ -145,7 +155,8 @@ module spu_sequence #(
       .step_i(step_q), .embed_fp16_i(embed_fp16_q), .bias_i(in_q.flags[brim_pkg::FLAG_BIAS_BIT]),
       .is_query_i(is_query), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value), .softmax_i(is_softmax), .swiglu_i(is_swiglu),
       .route_i(is_route), .plain_i(plain), .rms_i(!is_head && !is_softmax && !is_key_scale && !post_q), .key_scale_i(is_key_scale),
-      .head_last_i(head_last_q), .left_i(left_q), .position_last_i(position_last_q),
+      .four_bits_i(four_bits), .rotated_i(rotated), .rotation_vector_i(rotation_vector_q), .last_rotation_i(last_rotation),
+      .head_last_i(head_last_q), .two_halves_i(two_halves_q), .left_i(left_q), .position_last_i(position_last_q),
       .position_single_i(position_single_q),
       .is_micro_o(is_micro), .micro_o(step_micro), .last_o(last_index), .single_o(single));
   spu_issue u_issue (
@@ -235,7 +246,7 @@ module spu_sequence #(
       spu_pkg::STEP_NORM_PLAIN: next_step = spu_pkg::STEP_FINISH;
       spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN, spu_pkg::STEP_ALL_MEAN: next_step = spu_pkg::STEP_RSQRT1;
       spu_pkg::STEP_HEAD_SCALE:
-      if (is_value) next_step = spu_pkg::STEP_KV_SCALE;
+      if (is_value) next_step = quantise;
       else if (rope_new_q) next_step = spu_pkg::STEP_ROPE_LOAD;
       else next_step = head_norm ? spu_pkg::STEP_HEAD_SQUARE : spu_pkg::STEP_ROPE_SINE;
       spu_pkg::STEP_ROPE_LOAD:
@@ -248,11 +259,16 @@ module spu_sequence #(
       spu_pkg::STEP_KEY_SCALE: next_step = spu_pkg::STEP_KV_WRITE_SCALE;
       spu_pkg::STEP_HEAD_FACTOR: next_step = spu_pkg::STEP_ROPE_SINE;
       spu_pkg::STEP_ROPE_SINE: next_step = spu_pkg::STEP_ROPE_COSINE;
-      spu_pkg::STEP_ROPE_COSINE: next_step = is_query ? spu_pkg::STEP_IDLE : spu_pkg::STEP_KV_SCALE;
+      spu_pkg::STEP_ROPE_COSINE:
+      if (rotated) next_step = spu_pkg::STEP_ROTATE;
+      else next_step = is_query ? spu_pkg::STEP_IDLE : quantise;
+      spu_pkg::STEP_ROTATE: if (last_rotation) next_step = is_query ? spu_pkg::STEP_IDLE : quantise;
+      spu_pkg::STEP_KV_RANGE: next_step = spu_pkg::STEP_KV_SCALE;
+      spu_pkg::STEP_KV_ZERO: next_step = spu_pkg::STEP_KV_ROUND;
       spu_pkg::STEP_KV_SCALE: next_step = spu_pkg::STEP_RECIPROCAL1;
       spu_pkg::STEP_KV_ROUND: next_step = spu_pkg::STEP_KV_WRITE;
       spu_pkg::STEP_KV_WRITE:
-      next_step = two_halves_q && !half_q ? spu_pkg::STEP_KV_ROUND : spu_pkg::STEP_KV_WRITE_SCALE;
+      next_step = two_beats && !half_q ? spu_pkg::STEP_KV_ROUND : spu_pkg::STEP_KV_WRITE_SCALE;
       spu_pkg::STEP_KV_WRITE_SCALE: next_step = spu_pkg::STEP_IDLE;
       spu_pkg::STEP_SOFTMAX_WAIT: next_step = spu_pkg::STEP_SOFTMAX_ROUND;
       spu_pkg::STEP_SOFTMAX_ROUND: next_step = all_heads ? spu_pkg::STEP_SOFTMAX_MAX : spu_pkg::STEP_SOFTMAX_EXP;
@@ -284,7 +300,8 @@ module spu_sequence #(
       spu_pkg::STEP_RECIPROCAL4:
       if (is_swiglu) next_step = spu_pkg::STEP_SWIGLU_SILU;
       else if (is_route) next_step = spu_pkg::STEP_ROUTE_WEIGHT;
-      else next_step = is_softmax ? spu_pkg::STEP_FINISH : spu_pkg::STEP_KV_ROUND;
+      else if (is_softmax) next_step = spu_pkg::STEP_FINISH;
+      else next_step = four_bits ? spu_pkg::STEP_KV_ZERO : spu_pkg::STEP_KV_ROUND;
       spu_pkg::STEP_RSQRT1: next_step = spu_pkg::STEP_RSQRT2;
       spu_pkg::STEP_RSQRT2: next_step = spu_pkg::STEP_RSQRT3;
       spu_pkg::STEP_RSQRT3: next_step = spu_pkg::STEP_RSQRT4;
@@ -346,6 +363,8 @@ module spu_sequence #(
           lane_q           <= '0;
           round_q          <= '0;
           half_q           <= 1'b0;
+          distance_q       <= 7'd1;
+          rotation_vector_q <= rotation_odd_q;
           score_position_q <= '0;
           row_q            <= '0;
           score_base_q     <= '0;
@@ -393,6 +412,10 @@ module spu_sequence #(
           if (last_token) rope_new_q <= 1'b0;
         end
         spu_pkg::STEP_KEY_LOAD: token_q <= last_token ? '0 : token_q + 1;
+        spu_pkg::STEP_ROTATE: begin
+          distance_q        <= {distance_q[5:0], 1'b0};
+          rotation_vector_q <= !rotation_vector_q;
+        end
         spu_pkg::STEP_KV_WRITE: half_q <= 1'b1;
         spu_pkg::STEP_SOFTMAX_EXP: left_q <= end_position_q;
         spu_pkg::STEP_SOFTMAX_WEIGHT: begin
@@ -448,6 +471,8 @@ module spu_sequence #(
     kind.all_heads = all_heads;
     kind.key_scale = is_key_scale;
     kind.chosen_softmax = in_q.flags[brim_pkg::FLAG_CHOSEN_SOFTMAX_BIT];
+    kind.rotated   = rotated;
+    kind.four_bits = four_bits;
     kind.embed_q8 = embed_q8_q;
     kind.embed_q4 = embed_q4_q;
 
@@ -467,7 +492,10 @@ module spu_sequence #(
     place.first_element  = step_q == spu_pkg::STEP_KV_ROUND ? {half_q, 6'b0} :
         step_q == spu_pkg::STEP_MIX_WEIGHT ? in_q.head[6:0] : '0;
     place.half           = half_q;
-    place.two_halves     = two_halves_q;
+    place.two_halves     = two_beats;
+    place.half_beats     = four_bits && !two_halves_q;
+    place.distance       = distance_q;
+    place.last_rotation  = last_rotation;
     place.head_last      = head_last_q[6:0];
     place.softmax        = softmax_count_q[0];
     place.out            = output_count_q;

@@ -8,6 +8,8 @@ module spu_writes (
     input wire spu_pkg::step_t          step_i,
     input wire brim_pkg::instruction_t  instruction_i,
     input wire         two_halves_i,    // records are of 128 bytes
+    input wire         half_beats_i,    // or of 32: those of tokens t and t + 4 share a beat
+    input wire         four_bits_i,     // scales are of 4 bytes
     input wire [ 31:0] logits_stride_i,
     input wire [ 23:0] position_i,      // of the first token
 
@@ -60,12 +62,14 @@ module spu_writes (
     for (int i = 0; i < 16; i++) words_q[i] <= logits_left_i[23:4] != '0 || logits_left_i[3:0] > 4'(i);
   end
 
-  // A record of 64 bytes: 128 to a page; of 128 bytes: 64. Token t of a page stands in sub-block t mod 4.
+  // A record of 64 bytes: 128 to a page; of 128 bytes: 64; of 32: 256. Token t of a page stands in sub-block t mod 4.
   wire [23:0] record_beat = two_halves_i ?
       {position_q[22:6], position_q[1:0], position_q[5:2], half_i} :
+      half_beats_i ? {1'b0, position_q[23:8], position_q[1:0], position_q[7:3]} :
       {position_q[23:7], position_q[1:0], position_q[6:2]};
+  wire [19:0] scale_beat = four_bits_i ? position_q[23:4] : {1'b0, position_q[23:5]};
   wire [31:0] base = logits_q ? logits_address_q : scale_q ? instruction_i.address2 : instruction_i.address;
-  wire [31:0] offset = logits_q ? row_q : scale_q ? 32'(position_q[23:5]) : 32'(record_beat);
+  wire [31:0] offset = logits_q ? row_q : scale_q ? 32'(scale_beat) : 32'(record_beat);
   logic [31:0] address_q;
   logic [63:0] strobe_q;
   logic [511:0] data_q;
@@ -75,7 +79,8 @@ module spu_writes (
       address_q <= base + offset;
       data_q    <= beat_i;
       for (int i = 0; i < 64; i++)
-        strobe_q[i] <= logits_q ? words_q[i/4] : !scale_q || position_q[4:0] == 5'(i / 2);
+        strobe_q[i] <= logits_q ? words_q[i/4] : !scale_q ? !half_beats_i || position_q[2] == 1'(i / 32) :
+            four_bits_i ? position_q[3:0] == 4'(i / 4) : position_q[4:0] == 5'(i / 2);
     end
     if (!rst_ni) valid_q <= 1'b0;
   end

@@ -8,6 +8,8 @@ module unpacker (
     input wire rst_ni,
 
     input wire [15:0] head_size_i,
+    input wire        key_four_bits_i,    // in the cache, as value_four_bits_i
+    input wire        value_four_bits_i,
     input wire [23:0] position_i,
     input wire [ 3:0] tokens_i,
 
@@ -110,17 +112,25 @@ module unpacker (
 
   logic [7:0] shape_rows_q;  // rows of a page
 
-  // Beats of 32 scales, rounded up, for K and as many for V; records of one or two beats.
-  wire two_beats = head_size_i > 16'd64;
-  logic [18:0] scale_beats_q;
-  logic [24:0] kv_beats_q;
+  // Beats of 32 scales or, of four bits, 16; records of one beat or two or, of four bits, two to a beat (of tokens t and
+  // t + 4) or one.
+  wire wide = head_size_i > 16'd64;
+  wire [19:0] short_scales = 20'((position_i + 24'd31) >> 5);
+  wire [19:0] long_scales = 20'((position_i + 24'd15) >> 4);
+  wire [24:0] pairs = {2'b0, position_i[23:3], 2'b0} + {22'b0, position_i[2] ? 3'd4 : position_i[2:0]};
+  wire [24:0] bytes_beats = wide ? {position_i, 1'b0} : {1'b0, position_i};
+  wire [24:0] nibbles_beats = wide ? {1'b0, position_i} : pairs;
+  logic [19:0] key_scales_q, value_scales_q;
+  logic [24:0] key_beats_q, value_beats_q;
   logic no_position_q;
   logic [2:0] last_token_q;
   always_ff @(posedge clk_i) begin
-    scale_beats_q <= 19'((position_i + 24'd31) >> 5);
-    kv_beats_q    <= two_beats ? {position_i, 1'b0} : {1'b0, position_i};
-    no_position_q <= position_i == '0;
-    last_token_q  <= tokens_i[2:0] - 3'd1;
+    key_scales_q   <= key_four_bits_i ? long_scales : short_scales;
+    value_scales_q <= value_four_bits_i ? long_scales : short_scales;
+    key_beats_q    <= key_four_bits_i ? nibbles_beats : bytes_beats;
+    value_beats_q  <= value_four_bits_i ? nibbles_beats : bytes_beats;
+    no_position_q  <= position_i == '0;
+    last_token_q   <= tokens_i[2:0] - 3'd1;
 
     shape_rows_q   <= instruction_q.shape[2] ? 8'd32 : instruction_q.shape[1] ? 8'd64 : 8'd128;
     last_page_q    <= columns_left_q <= 15'(instruction_q.shape[2:0]);
@@ -166,13 +176,21 @@ module unpacker (
       next_count     = instruction_i.count;
       next_count_one = instruction_i.count == 32'd1;
     end
-    if (state_q == IDLE ? instruction_i.opcode == brim_pkg::OP_SCORES : state_q == SCALES && !value_q) begin
-      next_count     = 32'(scale_beats_q);
-      next_count_one = scale_beats_q == 19'd1;
+    if (state_q == IDLE && instruction_i.opcode == brim_pkg::OP_SCORES) begin
+      next_count     = 32'(key_scales_q);
+      next_count_one = key_scales_q == 20'd1;
     end
-    if (state_q == IDLE ? instruction_i.opcode == brim_pkg::OP_VALUES : state_q == SCALES && value_q) begin
-      next_count     = 32'(kv_beats_q);
-      next_count_one = kv_beats_q == 25'd1;
+    if (state_q == SCALES && !value_q) begin
+      next_count     = 32'(value_scales_q);
+      next_count_one = value_scales_q == 20'd1;
+    end
+    if (state_q == SCALES && value_q) begin
+      next_count     = 32'(key_beats_q);
+      next_count_one = key_beats_q == 25'd1;
+    end
+    if (state_q == IDLE && instruction_i.opcode == brim_pkg::OP_VALUES) begin
+      next_count     = 32'(value_beats_q);
+      next_count_one = value_beats_q == 25'd1;
     end
   end
   wire page_ends = take_of_page && last_beat_q;

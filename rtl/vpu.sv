@@ -12,6 +12,8 @@ module vpu #(
     input wire rst_ni,
 
     input wire [15:0] head_size_i,
+    input wire        key_four_bits_i,    // in the cache, as value_four_bits_i
+    input wire        value_four_bits_i,
     input wire [31:0] context_i,
     input wire [ 3:0] heads_per_kv_i,
     input wire [31:0] inverse_sqrt_head_size_i,
@@ -55,7 +57,7 @@ module vpu #(
     output wire [  9:0] local_address_o,
     input  wire [511:0] local_data_i,
     output wire [  8:0] local_scale_address_o,
-    input  wire [ 15:0] local_scale_i,
+    input  wire [ 19:0] local_scale_i,          // {zero-point, scale}
 
     // Attention weights.
     input  wire [                7:0] softmax_done_i,
@@ -104,7 +106,7 @@ module vpu #(
   wire pairing_empty;
   wire check_metadata, check_weights, check_first, check_last;
   unpacker u_unpacker (
-      .clk_i, .rst_ni, .head_size_i, .position_i, .tokens_i,
+      .clk_i, .rst_ni, .head_size_i, .key_four_bits_i, .value_four_bits_i, .position_i, .tokens_i,
       .instruction_valid_i, .instruction_ready_o, .instruction_i, .generation_i,
       .instruction_o(instruction), .generation_o(generation),
       .beat_valid_i, .beat_ready_o,
@@ -249,6 +251,7 @@ module vpu #(
   wire kv_values = instruction.opcode == brim_pkg::OP_VALUES;
   wire vpu_pkg::kv_control_t kv;
   wire vpu_pkg::tag_t kv_tag;
+  wire values_both;
   wire vpu_pkg::fill_t q_fill;
   wire [TOKENS-1:0] q_fill_lane, masked;
   wire reserve_values;
@@ -258,12 +261,13 @@ module vpu #(
   wire [31:0] kv_scale;
   wire [8*TOKENS-1:0] value_exponent;
   kv_unit #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_kv (
-      .clk_i, .rst_ni, .head_size_i, .context_i, .heads_per_kv_i, .inverse_sqrt_head_size_i, .position_i, .tokens_i,
+      .clk_i, .rst_ni, .head_size_i, .key_four_bits_i, .value_four_bits_i, .context_i, .heads_per_kv_i,
+      .inverse_sqrt_head_size_i, .position_i, .tokens_i,
       .start_i(kv_start), .values_i(kv_values), .kv_head_i(instruction.head[7:0]), .generation_i(generation),
       .done_o(kv_done), .idle_o(kv_idle),
       .round_i(max_read_i[2:0]), .lane_tokens_o,
       .beat_valid_i(kv_valid), .beat_ready_o(kv_ready), .beat_i,
-      .scale_we_i(scale_we && !scale_value), .scale_beat_i(scale_beat_o),
+      .scale_we_i(scale_we), .scale_value_i(scale_value), .scale_beat_i(scale_beat_o),
       .q_generation_i, .q_heads_i, .softmax_done_i, .results_empty_i(results_empty),
       .stall_softmax_o, .stall_scores_o,
       .q_address_o, .q_data_i, .q_exponent_i, .fill_lane_o(q_fill_lane), .fill_o(q_fill),
@@ -271,18 +275,18 @@ module vpu #(
       .weight_address_o, .weight_data_i, .exponent_address_o, .exponent_data_i,
       .reserve_o(reserve_values), .reserve_lanes_o(reserve_lanes), .result_slot_i(next_result_slot),
       .control_o(kv), .weights_o(lane_weights), .operand_o(operand),
-      .tag_o(kv_tag), .scale_o(kv_scale), .value_exponent_o(value_exponent), .masked_o(masked));
+      .values_both_o(values_both), .tag_o(kv_tag), .scale_o(kv_scale), .value_exponent_o(value_exponent), .masked_o(masked));
 
   // ------------------------------------------------------------------ control of the lanes
   // Weights and attention never are in the lanes at the same time.
-  // Operands, cycle OPERANDS: a signed byte, or two weights 22 bits apart. Multiplier k of a chain takes its one k cycles
+  // Operands, cycle OPERANDS: a signed byte, or two weights, or elements of K, 22 bits apart. Multiplier k of a chain takes its one k cycles
   // later.
   wire [64*27-1:0] operands;
   for (genvar g = 0; g < 16; g++) begin : gen_operand
     wire [31:0] bytes;
     wire is_byte;
     delay #(.WIDTH(33), .CYCLES(g % latency_pkg::CHAIN)) u_operand (
-        .clk_i, .d_i({kv.operand_valid, kv.operand_valid ? operand[32*g+:32] : weights[32*g+:32]}),
+        .clk_i, .d_i({kv.operand_valid && !kv.operand_pairs, kv.operand_valid ? operand[32*g+:32] : weights[32*g+:32]}),
         .q_o({is_byte, bytes}));
     for (genvar j = 0; j < 4; j++) begin : gen_multiplier
       wire [7:0] b = bytes[8*j+:8];
@@ -295,7 +299,7 @@ module vpu #(
 
   // The tag on its way, by the cycle from D on in which it is sampled.
   wire vpu_pkg::tag_t tag_zero = tag_a.valid ? tag_a : tag_b.valid ? tag_b : kv_tag;
-  wire vpu_pkg::tag_t tag_select, tag_dot, tag_scale_row, tag_scale_slot;
+  wire vpu_pkg::tag_t tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_other;
   wire vpu_pkg::tag_t tag_product, tag_pair, tag_read, tag_quad, tag_row;
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::TAG - latency_pkg::SELECT)) u_select (
       .clk_i, .d_i(tag_zero), .q_o(tag_select));
@@ -304,8 +308,9 @@ module vpu #(
       .clk_i, .d_i(tag_dot), .q_o(tag_scale_row));
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::SCALE_SLOT - latency_pkg::SCALE_ROW)) u_scale_slot (
       .clk_i, .d_i(tag_scale_row), .q_o(tag_scale_slot));
-  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PRODUCT - latency_pkg::SCALE_SLOT)) u_product (
-      .clk_i, .d_i(tag_scale_slot), .q_o(tag_product));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PRODUCT - latency_pkg::RAM - latency_pkg::SCALE_SLOT)) u_other (
+      .clk_i, .d_i(tag_scale_slot), .q_o(tag_other));
+  delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::RAM)) u_product (.clk_i, .d_i(tag_other), .q_o(tag_product));
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::PAIR - latency_pkg::PRODUCT)) u_pair (
       .clk_i, .d_i(tag_product), .q_o(tag_pair));
   delay #(.WIDTH(TagBits), .CYCLES(latency_pkg::ROW_READ - latency_pkg::PAIR)) u_read (
@@ -342,16 +347,23 @@ module vpu #(
   always_comb begin
     control.broadcast_valid   = kv.broadcast_valid;
     control.broadcast_address = kv.broadcast_address;
+    control.broadcast_zero    = kv.broadcast_zero;
+    control.broadcast_first   = kv.broadcast_first;
+    control.broadcast_last    = kv.broadcast_last;
     {control.slot, control.half} = lane_slot;
     control.values            = kv.separate;
     control.value_add         = kv.value_add;
     control.value_dump        = kv.value_dump;
+    control.value_four        = kv.value_four;
+    control.value_first       = kv.value_first;
+    control.values_both       = values_both;
     control.kv                = kv.kv;
     control.dot_first         = kv.dot_valid ? kv.dot_first : weight_dot_first;
     control.zero              = tag_zero.zero;
     control.zero_slot         = tag_zero.slot;
     control.value_select      = tag_select.row[5:0];
     control.dot_source        = tag_dot.source;
+    control.dot_both          = tag_dot.both;
     control.scale_slot        = tag_scale_slot.slot;
     control.scale_values      = tag_scale_slot.source == vpu_pkg::SOURCE_VALUE;
     control.scale             = scale_q;
@@ -361,6 +373,14 @@ module vpu #(
     control.quad_add          = tag_pair.quad_add;
     control.quad_hold         = tag_pair.valid && tag_pair.quad_hold;
     control.quad_index        = tag_pair.quad_index;
+    control.other_reads       = tag_other.valid && tag_other.both;
+    control.other_read        = {tag_other.row[9:7], tag_other.row[5:0]};
+    control.other             = tag_product.valid && tag_product.both;
+    control.other_first       = tag_product.row_first;
+    control.other_write       = tag_pair.valid && tag_pair.both;
+    control.other_row         = {tag_pair.row[9:7], tag_pair.row[5:0]};
+    control.other_result_write = tag_pair.valid && tag_pair.both && tag_pair.row_last;
+    control.other_result      = {tag_pair.result_slot, tag_pair.row[5:0]};
     control.row_read          = tag_read.row;
     control.row_first         = tag_quad.row_first;
     control.row_write         = tag_row.valid && tag_row.row_valid;
@@ -416,7 +436,7 @@ module vpu #(
   end
 
   assign idle_o = unpacker_idle && kv_idle && pairing_empty && results_idle;
-  wire unused = &{1'b0, tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_product, tag_pair, tag_read,
+  wire unused = &{1'b0, tag_select, tag_dot, tag_scale_row, tag_scale_slot, tag_other, tag_product, tag_pair, tag_read,
                   tag_quad, tag_row, instruction, q_fill};
 endmodule
 `default_nettype wire

@@ -90,6 +90,7 @@ module vpu_lane (
   wire [16*22-1:0] leaves_b;
   wire [15:0] carries_b;
   logic [64*29-1:0] values_held_q;
+  wire [64*44-1:0] both_sums;
   for (genvar c = 0; c < 16; c++) begin : gen_chain
     wire [48*(Chain+1)-1:0] chained;
     wire [48*Chain-1:0] sums;
@@ -106,6 +107,7 @@ module vpu_lane (
           .chain_sum_o(chained[48*(k+1)+:48]),
           .sum_o(sums[48*k+:48])
       );
+      assign both_sums[44*I+:44] = sums[48*k+:44];
       always_ff @(posedge clk_i) if (dump[k]) values_held_q[29*I+:29] <= sums[48*k+:29];
     end
     wire [47:0] sum = sums[48*(Chain-1)+:48];
@@ -123,7 +125,14 @@ module vpu_lane (
   adder_tree #(.LEAVES(latency_pkg::LEAVES), .WIDTH(22)) u_tree_b (
       .clk_i, .leaves_i(leaves_b), .carries_i(carries_b), .sum_o(sum_b), .carry_o(carry_b));
 
+  // Two of the 128 sums of V of four bits, row and row + 64.
+  wire signed [25:0] value_a, value_b;
+  value_sums u_value_sums (
+      .clk_i, .sums_i(both_sums), .four_i(control_i.value_four), .first_i(control_i.value_first),
+      .last_i(control_i.value_dump), .select_i(control_i.value_select), .a_o(value_a), .b_o(value_b));
+
   logic signed [29:0] dot_a_q, dot_q;
+  logic signed [25:0] dot_other_q;
   logic signed [26:0] dot_b_q, dot_b_later_q;
   logic signed [28:0] value_q;
   always_ff @(posedge clk_i) begin
@@ -134,8 +143,30 @@ module vpu_lane (
     case (control_i.dot_source)
       vpu_pkg::SOURCE_A: dot_q <= dot_a_q;
       vpu_pkg::SOURCE_B: dot_q <= 30'(dot_b_later_q);
-      default: dot_q <= 30'(value_q);
+      default: dot_q <= control_i.dot_both ? 30'(value_a) : 30'(value_q);
     endcase
+    dot_other_q <= value_b;
+  end
+
+  // --- Zero-points of V: their sum over a block, each times its position's weight. ---
+  logic signed [19:0] zero_weight_q;
+  logic signed [25:0] zero_sum_q, block_zeros_q, value_correction_q;
+  logic zero_valid_q, zero_first_q, zero_last_q, zero_done_q;
+  always_ff @(posedge clk_i) begin
+    zero_weight_q <= 20'(signed'(broadcast_i) * signed'({1'b0, control_i.broadcast_zero}));
+    zero_valid_q  <= control_i.broadcast_valid;
+    zero_first_q  <= control_i.broadcast_first;
+    zero_last_q   <= control_i.broadcast_valid && control_i.broadcast_last;
+    zero_done_q   <= zero_last_q;
+    if (zero_valid_q) zero_sum_q <= (zero_first_q ? 26'sd0 : zero_sum_q) + 26'(zero_weight_q);
+    if (zero_done_q) block_zeros_q <= zero_sum_q;
+    // From the block's first sum of V to its last.
+    if (control_i.values_both ? dump[3] : dump[1]) value_correction_q <= block_zeros_q;
+  end
+  if (latency_pkg::ACCUMULATED + 1 != latency_pkg::VALUE_DOT - 2 ||
+      latency_pkg::ACCUMULATED + 3 != latency_pkg::VALUE_BOTH_DOT - 2 ||
+      latency_pkg::KV_WEIGHT + 3 > latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED + 1) begin : gen_never_zeros
+    $error("dump[1], or dump[3], comes two cycles before D of a block's first sum, block_zeros_q before that");
   end
 
   // --- Zero-point, to FP32, scale. ---
@@ -143,12 +174,14 @@ module vpu_lane (
   logic signed [4:0] zero_q;
   logic signed [28:0] zero_product_q, correction_q;
   logic signed [29:0] corrected_q;
+  logic signed [26:0] corrected_other_q;
   always_ff @(posedge clk_i) begin
     block_sum_later_q <= block_sums[control_i.zero_slot];
     zero_q            <= {1'b0, control_i.zero};
     zero_product_q    <= 29'(block_sum_later_q * zero_q);
-    correction_q      <= zero_product_q;
+    correction_q      <= control_i.dot_source == vpu_pkg::SOURCE_VALUE ? 29'(value_correction_q) : zero_product_q;
     corrected_q       <= dot_q - 30'(correction_q);
+    corrected_other_q <= 27'(dot_other_q) - correction_q[26:0];
   end
   wire [31:0] dot_fp;
   int_to_fp #(.WIDTH(30)) u_dot_fp (.clk_i, .value_i(corrected_q), .result_o(dot_fp));
@@ -165,26 +198,59 @@ module vpu_lane (
   );
   always_ff @(posedge clk_i) scaled_q <= scaled;
   fp_mul u_mul (.clk_i, .a_i(dot_fp), .b_i(scaled_q), .product_o(product_o));
+  wire [31:0] other_fp, other_product;
+  int_to_fp #(.WIDTH(27)) u_other_fp (.clk_i, .value_i(corrected_other_q), .result_o(other_fp));
+  fp_mul u_other_mul (.clk_i, .a_i(other_fp), .b_i(scaled_q), .product_o(other_product));
 
-  // --- Sums within the page, then over pages. ---
+  // --- Sums within the page, then over pages; or, of V, over blocks: the other sum in the adder of pairs, which goes
+  // unused then, while the product goes past it. ---
   logic [31:0] pair_held_q[4];
   logic [31:0] quad_held_q[2];
-  wire [31:0] pair_sum, quad_sum, row_old, row_sum;
+  wire [31:0] pair_sum, quad_sum, row_sum, row_old, upper_old, product_later;
   always_ff @(posedge clk_i) begin
     if (control_i.pair_hold) pair_held_q[control_i.pair_index] <= product_o;
     if (control_i.quad_hold) quad_held_q[control_i.quad_index] <= pair_sum;
   end
   wire [31:0] pair_other = control_i.pair_add ? pair_held_q[control_i.pair_index] : NegativeZero;
   wire [31:0] quad_other = control_i.quad_add ? quad_held_q[control_i.quad_index] : NegativeZero;
-  fp_add u_pair (.clk_i, .a_i(product_o), .b_i(pair_other), .sum_o(pair_sum));
-  fp_add u_quad (.clk_i, .a_i(pair_sum), .b_i(quad_other), .sum_o(quad_sum));
-  ram #(.WIDTH(32), .DEPTH(1024)) u_rows (
-      .clk_i, .we_i(control_i.row_write), .waddress_i(control_i.row), .wdata_i(row_sum),
-      .raddress_i(control_i.row_read), .rdata_o(row_old));
-  fp_add u_row (.clk_i, .a_i(quad_sum), .b_i(control_i.row_first ? 32'h0 : row_old), .sum_o(row_sum));
-  ram #(.WIDTH(32), .DEPTH(1024)) u_results (
-      .clk_i, .we_i(control_i.result_write), .waddress_i(control_i.result), .wdata_i(row_sum),
-      .raddress_i(control_i.result_read), .rdata_o(result_o));
+  wire [31:0] other_old = control_i.other_first ? 32'h0 : upper_old;
+  fp_add u_pair (
+      .clk_i, .a_i(control_i.other ? other_product : product_o), .b_i(control_i.other ? other_old : pair_other),
+      .sum_o(pair_sum));
+  delay #(.WIDTH(32), .CYCLES(latency_pkg::PAIR - latency_pkg::PRODUCT)) u_product_later (
+      .clk_i, .d_i(product_o), .q_o(product_later));
+  fp_add u_quad (
+      .clk_i, .a_i(control_i.other_write ? product_later : pair_sum), .b_i(quad_other), .sum_o(quad_sum));
+
+  // Rows below 64 and from there on stand apart, so that both sums of V are read and written at a time.
+  wire row_upper;
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::RAM)) u_row_upper (.clk_i, .d_i(control_i.row_read[6]), .q_o(row_upper));
+  ram #(.WIDTH(32), .DEPTH(512)) u_rows (
+      .clk_i, .we_i(control_i.row_write && !control_i.row[6]), .waddress_i({control_i.row[9:7], control_i.row[5:0]}),
+      .wdata_i(row_sum), .raddress_i({control_i.row_read[9:7], control_i.row_read[5:0]}), .rdata_o(row_old));
+  ram #(.WIDTH(32), .DEPTH(512)) u_upper_rows (
+      .clk_i, .we_i(control_i.other_write || (control_i.row_write && control_i.row[6])),
+      .waddress_i(control_i.other_write ? control_i.other_row : {control_i.row[9:7], control_i.row[5:0]}),
+      .wdata_i(control_i.other_write ? pair_sum : row_sum),
+      .raddress_i(control_i.other_reads ? control_i.other_read : {control_i.row_read[9:7], control_i.row_read[5:0]}),
+      .rdata_o(upper_old));
+  fp_add u_row (
+      .clk_i, .a_i(quad_sum), .b_i(control_i.row_first ? 32'h0 : row_upper ? upper_old : row_old), .sum_o(row_sum));
+
+  wire [31:0] result_lower, result_of_upper;
+  wire result_upper;
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::RAM)) u_result_upper (
+      .clk_i, .d_i(control_i.result_read[6]), .q_o(result_upper));
+  wire [8:0] result_read = {control_i.result_read[9:7], control_i.result_read[5:0]};
+  ram #(.WIDTH(32), .DEPTH(512)) u_results (
+      .clk_i, .we_i(control_i.result_write && !control_i.result[6]),
+      .waddress_i({control_i.result[9:7], control_i.result[5:0]}), .wdata_i(row_sum), .raddress_i(result_read),
+      .rdata_o(result_lower));
+  ram #(.WIDTH(32), .DEPTH(512)) u_upper_results (
+      .clk_i, .we_i(control_i.other_result_write || (control_i.result_write && control_i.result[6])),
+      .waddress_i(control_i.other_result_write ? control_i.other_result : {control_i.result[9:7], control_i.result[5:0]}),
+      .wdata_i(control_i.other_result_write ? pair_sum : row_sum), .raddress_i(result_read), .rdata_o(result_of_upper));
+  assign result_o = result_upper ? result_of_upper : result_lower;
 
   wire unused = carry_a;
 endmodule

@@ -33,6 +33,7 @@ package vpu_pkg;
     logic        row_first;    // which starts from +0
     logic        row_last;     // and is a result
     logic        result_done;  // the last one of its slot
+    logic        both;         // V: beside it goes the sum of row + 64, the other
     logic [2:0]  result_slot;
     logic [9:0]  row;          // of the running sums: {round, row}; its low bits count within the result slot
     // Scores only.
@@ -49,14 +50,16 @@ package vpu_pkg;
     logic        valid;
     logic        values;      // V, not K
     logic [2:0]  round;
-    logic        half;        // which beat of the record
+    logic        half;        // which 64 elements of the record; of pairs of K, of both, and which of the two
     logic        half_last;   // the record's last one
+    logic        upper;       // which of two records in a word
     logic        first;       // first record of a run: of the page, or of the block
     logic        block_last;  // V: last record of a block of 64
     logic        last_block;  // V: of the last block
     logic [4:0]  record;      // its low bits
     logic [23:0] position;
     logic [16:0] element;     // of a lane's scores or weights: round * context + position
+    logic        there;       // no position past those of the pass
     logic        own;         // a position of the pass,
     logic [2:0]  own_index;   // its token
   } kv_slot_t;
@@ -65,9 +68,15 @@ package vpu_pkg;
   typedef struct packed {
     logic       broadcast_valid;    // -1: attention weights, to be read as {slot, half} from the next cycle on
     logic [4:0] broadcast_address;  // -1
+    logic [3:0] broadcast_zero;     // -1: zero-point of the position,
+    logic       broadcast_first;    // -1: which is the first of a block,
+    logic       broadcast_last;     // -1: the last
     logic [3:0] slot;               // 0
     logic       half;               // 0
     logic       operand_valid;      // OPERANDS
+    logic       operand_pairs;      // OPERANDS: of four bits, as weights are
+    logic       value_four;         // ACCUMULATED: of both halves of V, sums of four positions,
+    logic       value_first;        // ACCUMULATED: the block's first
     logic       separate;           // ACCUMULATE: a slot of V
     logic       value_add;          // ACCUMULATE
     logic       value_dump;         // ACCUMULATED
@@ -92,17 +101,24 @@ package vpu_pkg;
   typedef struct packed {
     logic        broadcast_valid;    // attention weights: one word for all 64 multipliers
     logic [4:0]  broadcast_address;  // to be read as {slot, half} from the next cycle on
+    logic [3:0]  broadcast_zero;     // with it: zero-point of the position,
+    logic        broadcast_first;    // which is the first of a block,
+    logic        broadcast_last;     // the last
     logic [3:0]  slot;           // 0: the activation block,
     logic        half;           // 0: and which 64 of it
     logic        values;         // ACCUMULATE + k: 64 separate sums of products, not one,
     logic        value_add;      // ACCUMULATE + k: which go on,
     logic        value_dump;     // ACCUMULATED + k: and are complete
+    logic        value_four;     // ACCUMULATED: of both halves of V, sums of four positions,
+    logic        value_first;    // ACCUMULATED: the block's first
+    logic        values_both;    // ACCUMULATED + 1: the halves are not apart
     logic        kv;             // CHAINED: one 8-bit operand per multiplier, not two of 4 bits
     logic        dot_first;      // SUMMED: the trees' sum starts
     logic [3:0]  zero;           // D - TAG: zero-point
     logic [3:0]  zero_slot;      // D - TAG: of the activation block
     logic [5:0]  value_select;   // D - SELECT: which of the 64 sums
-    logic [1:0]  dot_source;     // D - 1: row a, row b, or one of the 64 sums
+    logic [1:0]  dot_source;     // D - 1: row a, row b, or one of the 64 sums,
+    logic        dot_both;       // D - 1: which value_sums has, with another
     logic [3:0]  scale_slot;     // D + SCALE_SLOT
     logic        scale_values;   // D + SCALE_SLOT: value_exponent_i, not the slot's exponent
     logic [31:0] scale;          // D + SCALE
@@ -112,6 +128,14 @@ package vpu_pkg;
     logic        quad_add;       // D + PAIR: likewise
     logic        quad_hold;      // D + PAIR
     logic        quad_index;     // D + PAIR
+    logic        other_reads;    // D + PRODUCT - RAM: the other's running sum is read,
+    logic [8:0]  other_read;     // D + PRODUCT - RAM: {round, row - 64}
+    logic        other;          // D + PRODUCT: there is another
+    logic        other_first;    // D + PRODUCT: to which +0 is added
+    logic        other_write;    // D + PAIR
+    logic [8:0]  other_row;      // D + PAIR
+    logic        other_result_write;  // D + PAIR: the sum is complete
+    logic [8:0]  other_result;   // D + PAIR
     logic [9:0]  row_read;       // D + ROW_READ: the running sum to add to,
     logic        row_first;      // D + QUAD: or +0
     logic        row_write;      // D + ROW

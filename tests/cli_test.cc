@@ -112,7 +112,7 @@ TEST_F(CliStories, RunDecodesTheTextItReports) {
   EXPECT_EQ(output({"run", image_, "-p", "Once upon a time", "-n", "40"}), text + "\n");
 }
 
-TEST_F(CliDemo, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
+TEST_F(CliDemo, FourBitCachesArePackedInspectedAndRun) {
   const std::string image = folder_.path() + "/kv4.brim";
   const auto pack = [&](Arguments more) {
     Arguments arguments = pack_;
@@ -123,15 +123,11 @@ TEST_F(CliDemo, FourBitCachesArePackedInspectedRunAndRefusedByTheRtl) {
     return result.err;
   };
   const auto cache = [&] { return json_of({"inspect", image, "--json"})["model"]["kv_cache"]; };
-  EXPECT_NE(pack({"--kv", "4"}).find("the accelerator's RTL has no 4-bit KV cache yet"), std::string::npos);
+  pack({"--kv", "4"});
   EXPECT_EQ(cache(), "4 bit, rotated");
   EXPECT_NE(output({"inspect", image}).find("KV cache 4 bit, rotated"), std::string::npos);
   EXPECT_EQ(output({"run", image, "-p", "Once upon a time", "-n", "20"}),
             output({"run", image, "-p", "Once upon a time", "-n", "20", "--target", "reference"}));
-  for (const Arguments& arguments :
-       {Arguments{"run", image, "-n", "1", "--target", "rtl"}, {"board", image, "--no-card"}}) {
-    expect_failure(brim(arguments), "a 4-bit KV cache, which the accelerator's RTL does not have yet");
-  }
   pack({"--kv", "4", "--no-kv-rotation"});
   EXPECT_EQ(cache(), "4 bit");
   pack({"--kv", "k8v4"});

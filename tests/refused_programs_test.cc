@@ -126,17 +126,6 @@ TEST(WideModel, RunsWhereItWasPackedForAnAcceleratorThatTakesIt) {
 INSTANTIATE_TEST_SUITE_P(Executors, RefusedPrograms, testing::ValuesIn(runners()),
                          [](const auto& test) { return std::string(test.param.name); });
 
-TEST(RefusedByTheRtl, AFourBitCacheByName) {
-  for (const KvCache& kv : small_caches()) {
-    const PackedModel packed(*make_synthetic(small_model("plain"), 3), EmbeddingFormat::kQ8, 128,
-                             load_board("kv260"), {}, kv);
-    EXPECT_REFUSED(
-        rtl_target::RtlExecutor(packed.image(), load_board("kv260"), {}),
-        "has a 4-bit KV cache, which the accelerator's RTL does not have yet; pack it with --kv 8");
-    EXPECT_NO_THROW(sim::subject_of(packed.image(), load_board("kv260")));
-  }
-}
-
 TEST(ForgedImage, ItselfIsSound) {
   ForgedImage forged(small_model("wide"));
   const MappedImage image(forged.write());

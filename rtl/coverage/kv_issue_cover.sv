@@ -1,19 +1,29 @@
-// Functional points of kv_issue: halves of records, blocks of a page.
+// Functional points of kv_issue: halves of records, pairs of records, blocks of a page.
 `default_nettype none
 module kv_issue_cover (
     input wire clk_i,
     input wire rst_ni,
     input wire values_i,
-    input wire two_beats_i,
+    input wire two_beats,
+    input wire half_beats,
+    input wire pairs,
+    input wire four_bits_i,
+    input wire [23:0] position,
+    input wire [23:0] end_position_i,
     input wire go,
-    input wire block_q,
+    input wire [1:0] block_q,
     input wire half_q
 );
   default clocking @(posedge clk_i);
   endclocking
-  both_halves_of_scores: cover property (rst_ni && go && !values_i && two_beats_i && half_q);
-  both_halves_of_values: cover property (rst_ni && go && values_i && two_beats_i && half_q);
-  second_block_of_values: cover property (rst_ni && go && values_i && block_q);
+  both_halves_of_scores: cover property (rst_ni && go && !values_i && two_beats && half_q);
+  both_halves_of_values: cover property (rst_ni && go && values_i && two_beats && half_q);
+  second_block_of_values: cover property (rst_ni && go && values_i && block_q == 2'd1);
+  pairs_of_half_beats: cover property (rst_ni && go && pairs && half_beats);
+  pairs_of_beats: cover property (rst_ni && go && pairs && !half_beats);
+  a_pair_of_which_one_is_not_there: cover property (rst_ni && go && pairs && position >= end_position_i);
+  values_of_half_beats: cover property (rst_ni && go && values_i && half_beats);
+  values_of_beats_in_four_bits: cover property (rst_ni && go && values_i && four_bits_i && !half_beats);
 endmodule
 bind kv_issue kv_issue_cover u_cover (.*);
 `default_nettype wire

@@ -1,30 +1,33 @@
 // For proofs: what goes into a unit comes out of it in the same order, once, and no more is inside than CAPACITY. One
 // element, any one, is a 1 among zeros: it must come out when those before it have, and nothing else may look like it.
+// Elements may come out TOGETHER at a time, the first one in bit 0.
 `default_nettype none
 module order #(
-    parameter int CAPACITY = 2
+    parameter int CAPACITY = 2,
+    parameter int TOGETHER = 1
 ) (
     input wire clk_i,
     input wire rst_ni,
     input wire in_i,      // an element goes in,
     input wire data_i,    // this one
     input wire watch_i,   // free: it is the one
-    input wire out_i,     // an element comes out
-    input wire valid_i,   // one is shown,
-    input wire data_o_i   // this one
+    input wire out_i,     // elements come out
+    input wire valid_i,   // they are shown,
+    input wire [TOGETHER-1:0] data_o_i  // these
 );
-  localparam int Bits = $clog2(CAPACITY + 1) + 1;
+  localparam int Bits = $clog2(CAPACITY + TOGETHER) + 1;
+  wire [Bits-1:0] out = out_i ? Bits'(TOGETHER) : '0;
   logic [Bits-1:0] inside_q, ahead_q;  // elements; of those, ahead of the one
   logic chosen_q, passed_q;
   wire chooses = in_i && watch_i && !chosen_q;
   always_ff @(posedge clk_i) begin
-    inside_q <= inside_q + Bits'(in_i) - Bits'(out_i);
+    inside_q <= inside_q + Bits'(in_i) - out;
     if (chooses) begin
       chosen_q <= 1'b1;
-      ahead_q  <= inside_q - Bits'(out_i);
+      ahead_q  <= inside_q - out;
     end else if (chosen_q && !passed_q && out_i) begin
-      ahead_q <= ahead_q - 1;
-      if (ahead_q == '0) passed_q <= 1'b1;
+      ahead_q <= ahead_q - out;
+      if (ahead_q < out) passed_q <= 1'b1;
     end
     if (!rst_ni) begin
       inside_q <= '0;
@@ -37,8 +40,9 @@ module order #(
     assume (!in_i || data_i == chooses);
     if (rst_ni) begin
       assert (inside_q <= Bits'(CAPACITY));
-      assert (!valid_i || inside_q != '0);
-      assert (!valid_i || data_o_i == (chosen_q && !passed_q && ahead_q == '0));
+      assert (!valid_i || inside_q >= Bits'(TOGETHER));
+      for (int i = 0; i < TOGETHER; i++)
+        assert (!valid_i || data_o_i[i] == (chosen_q && !passed_q && ahead_q == Bits'(i)));
     end
   end
 endmodule

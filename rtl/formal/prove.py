@@ -45,7 +45,7 @@ def run(command, folder, seconds):
 
 def aiger(wrapper, files, folder, seconds, zeros=False):
     """Writes folder/model.aig: asserts as outputs, assumes as constraints."""
-    script = (f"read_verilog -formal -sv {' '.join(map(str, files))} {wrapper}; prep -top {wrapper.stem}; flatten; "
+    script = (f"read_verilog -formal -sv {' '.join(map(str, files))} {wrapper}; prep -flatten -top {wrapper.stem}; "
               "memory_nordff; memory_map; opt -full; async2sync; setundef -undriven -anyseq; opt -full; "
               f"techmap; opt -fast; dffunmap; simplemap; {'zinit -all; ' if zeros else ''}aigmap; opt_clean; write_aiger -zinit model.aig")
     (folder / "model.ys").write_text(script.replace("; ", "\n") + "\n")
@@ -58,7 +58,8 @@ def proved(method, folder, seconds):
     """True if no assert can fail, False if one can; ends the program where neither was found."""
     kind, _, depth = method.partition(" ")
     engine = {"pdr": "pdr", "bmc": f"bmc3 -F {depth}", "scorr": "scorr; pdr"}[kind]
-    commands = f"read_aiger model.aig; fold; strash; {engine}"
+    # One output of all asserts, so that each may build on the others.
+    commands = f"read_aiger model.aig; fold; orpos; strash; {engine}"
     code, text = run(["yosys-abc", "-c", commands], folder, seconds)
     if re.search(r"was asserted in frame", text):
         return False

@@ -87,13 +87,13 @@ class ComputeBench {
     beats_.push_back(beat);
   }
 
-  // Records of positions below `position`, page by page.
-  void read_records(uint64_t address, uint32_t position) {
-    const KvFormat format = kv_format(program_.header.head_size);
+  // Records of positions below `position`, page by page; two to a beat where they are half of one.
+  void read_records(const KvFormat& format, uint64_t address, uint32_t position) {
     const uint32_t per_page = format.tokens_per_page();
+    const uint32_t records_per_beat = format.record_bytes < kBeatBytes ? 2 : 1;
     for (uint32_t base = 0; base < position; base += per_page) {
       const uint32_t n = std::min(per_page, position - base);
-      for (uint32_t m = 0; m < n; m += kPorts) {
+      for (uint32_t m = 0; m < n; m += kPorts * records_per_beat) {
         for (uint32_t half = 0; half < format.record_beats(); ++half) {
           for (uint32_t i = m; i < std::min(m + kPorts, n); ++i) {
             read_scratch(address * kBeatBytes + format.offset(base + i) + half * kBeatBytes);
@@ -105,6 +105,7 @@ class ComputeBench {
 
   void dispatch(std::span<const uint32_t> tokens, uint32_t position, uint32_t first_logits) {
     uint64_t stream = 0, page = 0;
+    const KvFormat keys = key_format(program_.header);
     for (const Instruction& in : program_.instructions) {
       if (in.opcode == Opcode::kEndPrompt && first_logits == tokens.size()) return;
       uint8_t generation = 0;
@@ -152,16 +153,16 @@ class ComputeBench {
           break;
         case Opcode::kScores:
           for (uint32_t value = 0; value < 2; ++value) {
-            for (uint32_t i = 0; i < (position + 31) / 32; ++i) {
-              read_scratch(uint64_t{in.address2} * kBeatBytes +
-                           value * uint64_t{2} * program_.header.context + i * kBeatBytes);
-            }
+            const uint64_t from = uint64_t{in.address2} * kBeatBytes +
+                                  (value == 0 ? 0 : keys.scales_bytes(program_.header.context));
+            const KvFormat format = value == 0 ? keys : value_format(program_.header);
+            for (uint64_t i = 0; i < format.scale_beats(position); ++i) read_scratch(from + i * kBeatBytes);
           }
-          read_records(in.address, position);
+          read_records(keys, in.address, position);
           generation = q_generation_;
           break;
         case Opcode::kValues:
-          read_records(in.address, position);
+          read_records(value_format(program_.header), in.address, position);
           break;
         default:
           break;

@@ -26,6 +26,25 @@ TEST_P(ComputeTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressure) {
   expect_reference_logits<Vsim_compute4>(GetParam(), std::vector<uint32_t>(17, 4), 30, 40);
 }
 
+class ComputeCacheTest : public testing::TestWithParam<ExecutorShape> {};
+
+TEST_P(ComputeCacheTest, GivesTheReferencesLogitsWithOneLane) {
+  expect_reference_logits<Vsim_compute1>(GetParam(), {1, 1, 1}, 0, 100);
+}
+
+TEST_P(ComputeCacheTest, GivesTheReferencesLogitsWithEightLanes) {
+  expect_reference_logits<Vsim_compute8>(GetParam(), {8, 1, 5}, 0, 100);
+}
+
+TEST_P(ComputeCacheTest, GivesTheReferencesLogitsUnderRandomGapsAndBackPressure) {
+  ExecutorShape shape = GetParam();
+  shape.model.layers = 1;
+  expect_reference_logits<Vsim_compute4>(shape, std::vector<uint32_t>(17, 4), 30, 40);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ComputeCacheTest, testing::ValuesIn(test::four_bit_cache_shapes()),
+                         [](const auto& shape) { return shape.param.name; });
+
 INSTANTIATE_TEST_SUITE_P(Shapes, ComputeTest, testing::ValuesIn(executor_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 

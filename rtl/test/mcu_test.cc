@@ -26,7 +26,8 @@ struct Pass {
   Pass(const ExecutorShape& shape, uint32_t position, uint32_t tokens)
       : board(load_board("kv260")), ids(tokens) {
     const Plan plan =
-        plan_image(shape.model, board, {.embedding = shape.embedding, .context = kExecutorContext});
+        plan_image(shape.model, board,
+                   {.embedding = shape.embedding, .context = kExecutorContext, .kv_cache = shape.kv});
     program = sim::prepare(build_program(shape.model, plan.addresses),
                            {.position = position, .tokens = tokens, .logits = true});
     for (uint32_t t = 0; t < tokens; ++t) ids[t] = (position + t) * 7919 % program.header.vocabulary;
@@ -58,12 +59,13 @@ void append_page(std::vector<uint64_t>& beats, uint64_t address) {
     beats.push_back(address + k % kPorts * kSubBlockBytes + k / kPorts * kBeatBytes);
 }
 
-void append_records(std::vector<uint64_t>& beats, uint64_t address, uint32_t head_size, uint32_t position) {
-  const KvFormat format = kv_format(head_size);
+void append_records(std::vector<uint64_t>& beats, uint64_t address, const KvFormat& format,
+                    uint32_t position) {
   const uint32_t per_page = format.tokens_per_page();
+  const uint32_t records_per_beat = format.record_bytes < kBeatBytes ? 2 : 1;
   for (uint32_t base = 0; base < position; base += per_page) {
     const uint32_t n = std::min(per_page, position - base);
-    for (uint32_t m = 0; m < n; m += kPorts) {
+    for (uint32_t m = 0; m < n; m += kPorts * records_per_beat) {
       for (uint32_t half = 0; half < format.record_beats(); ++half) {
         for (uint32_t i = m; i < std::min(m + kPorts, n); ++i)
           beats.push_back(address + format.offset(base + i) + half * kBeatBytes);
@@ -104,13 +106,15 @@ std::vector<uint64_t> expected_beats(const Pass& pass) {
         break;
       case Opcode::kScores:
         for (uint32_t value = 0; value < 2; ++value) {
-          append_linear(beats, uint64_t{in.address2} * kBeatBytes + value * uint64_t{2} * header.context,
-                        (position + 31) / 32);
+          append_linear(
+              beats,
+              uint64_t{in.address2} * kBeatBytes + value * key_format(header).scales_bytes(header.context),
+              kv_format(header, value == 1).scale_beats(position));
         }
-        append_records(beats, address, header.head_size, position);
+        append_records(beats, address, key_format(header), position);
         break;
       case Opcode::kValues:
-        append_records(beats, address, header.head_size, position);
+        append_records(beats, address, value_format(header), position);
         break;
       default:
         ADD_FAILURE() << "an instruction without reads";
@@ -220,7 +224,7 @@ TEST_P(McuTest, DrainsWhenStoppedAtAnyTimeAndStartsAnewAfterReset) {
   expect_pass(bench, pass);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, McuTest, testing::ValuesIn(executor_shapes()),
+INSTANTIATE_TEST_SUITE_P(Shapes, McuTest, testing::ValuesIn(test::executor_and_cache_shapes()),
                          [](const auto& shape) { return shape.param.name; });
 
 // Instructions without a model: `pages` weight pages from kStart on (and their metadata), then `linear`

@@ -53,7 +53,7 @@ template <typename Compute>
 void expect_reference_logits(const ExecutorShape& shape, const std::vector<uint32_t>& passes,
                              uint32_t gap_percent, uint32_t write_percent) {
   const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding,
-                               kExecutorContext);
+                               kExecutorContext, load_board("kv260"), {}, shape.kv);
   ComputeBench<Compute> bench(file.image(), 1);
   bench.gap_percent = gap_percent;
   bench.write_percent = write_percent;

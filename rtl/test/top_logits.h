@@ -54,7 +54,8 @@ template <typename Top>
 void expect_reference_logits(const test::ExecutorShape& shape, const std::vector<uint32_t>& passes,
                              const AxiTiming& timing, uint32_t position = 0,
                              uint32_t context = test::kExecutorContext) {
-  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, context);
+  const test::PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, context,
+                               load_board("kv260"), {}, shape.kv);
   expect_reference_logits<Top>(file.image(), passes, timing, position);
 }
 

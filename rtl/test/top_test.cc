@@ -48,6 +48,16 @@ ExecutorShape one_layer(ExecutorShape shape) {
   return shape;
 }
 
+class TopCacheTest : public testing::TestWithParam<ExecutorShape> {};
+
+// More positions than a beat of scales and zero-points has.
+TEST_P(TopCacheTest, GivesTheReferencesLogitsWithRandomStallsOnEveryChannel) {
+  expect_reference_logits<Vsim_top4>(one_layer(GetParam()), {1, 4, 3, 4, 4, 2}, kRandom);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, TopCacheTest, testing::ValuesIn(test::four_bit_cache_shapes()),
+                         [](const auto& shape) { return shape.param.name; });
+
 // With four tokens one to eight rounds of pairs of a token and a query head.
 TEST(TopPasses, GiveTheReferencesLogitsForAnyNumberOfHeadsPerKvHead) {
   for (uint32_t heads = 1; heads <= 8; ++heads) {

@@ -62,7 +62,7 @@ class VpuBench {
   // What the test sets up.
   std::array<LaneMemory, Tokens> lanes;
   std::vector<Beat> local_rows;        // {KV head, token, value, half}
-  std::vector<uint16_t> local_scales;  // {KV head, token, value}
+  std::vector<uint32_t> local_scales;  // {KV head, token, value}: {zero-point, scale}
   std::deque<VpuInstruction> instructions;
   std::deque<Beat> beats;
   std::function<void()> every_cycle = [] {};

@@ -238,15 +238,21 @@ TEST(VpuMatrix, TakesABeatPerCycle) {
 // A model's attention of one KV head at a time, for T tokens from position p.
 struct Attention {
   uint32_t head_size, heads_per_kv, kv_heads, position, tokens, context;
+  uint32_t key_bits = 8, value_bits = 8;
 };
 
 template <typename Vpu, uint32_t Tokens>
 class AttentionBench {
  public:
   AttentionBench(uint64_t seed, const Attention& a)
-      : a_(a), format_(kv_format(a.head_size)), operands_(seed), bench_(seed, kScores) {
+      : a_(a),
+        formats_{kv_format(a.head_size, a.key_bits), kv_format(a.head_size, a.value_bits)},
+        operands_(seed),
+        bench_(seed, kScores) {
     Vpu& v = bench_.ports();
     v.head_size_i = static_cast<uint16_t>(a.head_size);
+    v.key_four_bits_i = a.key_bits == 4;
+    v.value_four_bits_i = a.value_bits == 4;
     v.context_i = a.context;
     v.heads_per_kv_i = static_cast<uint8_t>(a.heads_per_kv);
     v.inverse_sqrt_head_size_i = float_bits(1.0f / std::sqrt(static_cast<float>(a.head_size)));
@@ -280,7 +286,9 @@ class AttentionBench {
   uint32_t element(uint32_t kv_head, uint32_t pair, uint32_t position) const {
     return kv_head % 2 * kScores + round_of(pair) * a_.context + position;
   }
+  // Often the largest, so that sums are as large as they can be.
   int16_t mantissa() {
+    if (operands_.below(2) == 0) return kA16MaxMantissa;
     return static_cast<int16_t>(static_cast<int32_t>(operands_.below(2 * kA16MaxMantissa + 1)) -
                                 kA16MaxMantissa);
   }
@@ -301,37 +309,48 @@ class AttentionBench {
   // K and V of all positions as the cache would hold them; those of the pass go to the local buffer too.
   void cache(uint32_t kv_head) {
     for (uint32_t value = 0; value < 2; ++value) {
-      pages_[value].assign(format_.page_bytes(positions()), 0);
-      scales_[value].assign((positions() + 31) / 32 * 64, 0);
+      const KvFormat& format = formats_[value];
+      pages_[value].assign(format.page_bytes(positions()), 0);
+      scales_[value].assign(format.scale_beats(positions()) * kBeatBytes, 0);
       for (uint32_t i = 0; i < positions(); ++i) {
-        auto* record = &pages_[value][format_.offset(i)];
+        auto* record = &pages_[value][format.offset(i)];
         for (uint32_t j = 0; j < a_.head_size; ++j) {
-          record[j] = static_cast<uint8_t>(static_cast<int32_t>(operands_.below(255)) - 127);
+          if (format.bits == 8)
+            record[j] = static_cast<uint8_t>(static_cast<int32_t>(operands_.below(255)) - 127);
+          else
+            record[j / 2] |=
+                static_cast<uint8_t>((operands_.below(2) == 0 ? 15 : operands_.below(16)) << j % 2 * 4);
         }
         const auto scale = static_cast<uint16_t>(operands_.below(0x7C00));
-        std::memcpy(&scales_[value][2 * i], &scale, 2);
+        const auto zero = static_cast<uint16_t>(format.bits == 8 ? 0 : operands_.below(16));
+        std::memcpy(&scales_[value][format.scale_bytes * i], &scale, 2);
+        if (format.bits == 4) std::memcpy(&scales_[value][4 * i + 2], &zero, 2);
         if (i < a_.position) continue;
         const uint32_t token = i - a_.position;
-        for (uint32_t half = 0; half < format_.record_beats(); ++half) {
-          std::memcpy(bench_.local_rows[((kv_head * 8 + token) * 2 + value) * 2 + half].data(),
-                      record + 64 * half, 64);
+        // Records of half a beat stand there twice.
+        for (uint32_t byte = 0; byte < format.record_beats() * kBeatBytes; ++byte) {
+          reinterpret_cast<uint8_t*>(
+              bench_.local_rows[((kv_head * 8 + token) * 2 + value) * 2 + byte / kBeatBytes]
+                  .data())[byte % kBeatBytes] = record[byte % format.record_bytes];
         }
-        bench_.local_scales[(kv_head * 8 + token) * 2 + value] = scale;
+        bench_.local_scales[(kv_head * 8 + token) * 2 + value] = uint32_t{zero} << 16 | scale;
       }
     }
   }
 
   void append_records(uint32_t value) {
-    const uint32_t beats = format_.record_beats();
-    const uint32_t per_page = format_.tokens_per_page();
+    const KvFormat& format = formats_[value];
+    const uint32_t beats = format.record_beats();
+    const uint32_t per_page = format.tokens_per_page();
+    const uint32_t round =
+        format.record_bytes < kBeatBytes ? 8 : 4;  // records that bring a beat of each port
     for (uint32_t base = 0; base < a_.position; base += per_page) {
       const uint32_t n = std::min(per_page, a_.position - base);
-      for (uint32_t m = 0; m < n; m += 4) {
+      for (uint32_t m = 0; m < n; m += round) {
         for (uint32_t half = 0; half < beats; ++half) {
           for (uint32_t i = m; i < std::min(m + 4, n); ++i) {
             Beat beat;
-            std::memcpy(beat.data(), &pages_[value][format_.offset(base + i) + half * kBeatBytes],
-                        kBeatBytes);
+            std::memcpy(beat.data(), &pages_[value][format.offset(base + i) + half * kBeatBytes], kBeatBytes);
             bench_.beats.push_back(beat);
           }
         }
@@ -341,12 +360,14 @@ class AttentionBench {
 
   void scores(uint32_t kv_head) {
     for (uint32_t value = 0; value < 2; ++value) {
-      for (uint32_t beat = 0; beat < (a_.position + 31) / 32; ++beat) {
+      const uint32_t bytes = formats_[value].scale_bytes;
+      for (uint32_t beat = 0; beat < formats_[value].scale_beats(a_.position); ++beat) {
         // Scales of the pass's own positions are not in memory yet.
         Beat scales;
         std::memcpy(scales.data(), &scales_[value][beat * 64], 64);
-        for (uint32_t i = beat * 32; i < beat * 32 + 32; ++i) {
-          if (i >= a_.position) std::memset(reinterpret_cast<uint8_t*>(scales.data()) + i % 32 * 2, 0xA5, 2);
+        for (uint32_t i = 0; i < kBeatBytes; ++i) {
+          if (beat * kBeatBytes + i >= a_.position * bytes)
+            reinterpret_cast<uint8_t*>(scales.data())[i] = 0xA5;
         }
         bench_.beats.push_back(scales);
       }
@@ -361,7 +382,7 @@ class AttentionBench {
     ASSERT_EQ(bench_.ports().scores_done_o, kv_head + 1);
 
     const auto kernels = make_reference_kernels();
-    const KvView keys{pages_[0].data(), scales_[0].data(), format_};
+    const KvView keys{pages_[0].data(), scales_[0].data(), formats_[0]};
     for (uint32_t pair = 0; pair < pairs(); ++pair) {
       const uint32_t token = pair / a_.heads_per_kv;
       const uint32_t head = kv_head * a_.heads_per_kv + pair % a_.heads_per_kv;
@@ -410,9 +431,9 @@ class AttentionBench {
 
     ASSERT_EQ(bench_.results.size(), pairs() * a_.head_size);
     const auto kernels = make_reference_kernels();
-    const KvView view{pages_[1].data(), scales_[1].data(), format_};
+    const KvView view{pages_[1].data(), scales_[1].data(), formats_[1]};
     for (uint32_t pair = 0; pair < pairs(); ++pair) {
-      std::vector<float> expected(format_.record_bytes);
+      std::vector<float> expected(formats_[1].elements());
       kernels->values(view, mantissas[pair].data(), exponents[pair].data(), count_of(pair), expected.data());
       for (uint32_t j = 0; j < a_.head_size; ++j) {
         for (uint32_t lane = 0; lane < Tokens; ++lane) {
@@ -424,7 +445,7 @@ class AttentionBench {
   }
 
   Attention a_;
-  KvFormat format_;
+  KvFormat formats_[2];  // of K and of V
   Operands operands_;
   VpuBench<Vpu, Tokens> bench_;
   PlainActivations queries_;
@@ -443,20 +464,27 @@ TEST_P(VpuAttention, EqualsTheReferenceUnderRandomGapsAndBackPressure) {
   bench.run();
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, VpuAttention,
-                         testing::Values(Attention{128, 1, 3, 0, 1, 256}, Attention{128, 1, 2, 63, 1, 256},
-                                         Attention{128, 1, 2, 64, 4, 256}, Attention{128, 4, 2, 61, 4, 128},
-                                         Attention{128, 2, 2, 100, 3, 128}, Attention{64, 4, 2, 0, 4, 128},
-                                         Attention{64, 1, 2, 130, 2, 256}, Attention{64, 8, 1, 62, 4, 128},
-                                         Attention{8, 2, 4, 126, 4, 256}, Attention{96, 3, 2, 127, 3, 192},
-                                         Attention{48, 7, 1, 64, 4, 128}, Attention{128, 1, 1, 250, 4, 256}),
-                         [](const auto& shape) {
-                           const Attention& a = shape.param;
-                           std::ostringstream name;
-                           name << 'd' << a.head_size << "_heads" << a.heads_per_kv << "_p" << a.position
-                                << "_T" << a.tokens;
-                           return name.str();
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, VpuAttention,
+    testing::Values(Attention{128, 1, 3, 0, 1, 256}, Attention{128, 1, 2, 63, 1, 256},
+                    Attention{128, 1, 2, 64, 4, 256}, Attention{128, 4, 2, 61, 4, 128},
+                    Attention{128, 2, 2, 100, 3, 128}, Attention{64, 4, 2, 0, 4, 128},
+                    Attention{64, 1, 2, 130, 2, 256}, Attention{64, 8, 1, 62, 4, 128},
+                    Attention{8, 2, 4, 126, 4, 256}, Attention{96, 3, 2, 127, 3, 192},
+                    Attention{48, 7, 1, 64, 4, 128}, Attention{128, 1, 1, 250, 4, 256},
+                    Attention{128, 1, 2, 0, 1, 256, 4, 4}, Attention{128, 4, 2, 61, 4, 128, 4, 4},
+                    Attention{128, 2, 2, 127, 3, 320, 4, 4}, Attention{96, 3, 2, 258, 4, 320, 4, 4},
+                    Attention{64, 1, 2, 0, 1, 256, 4, 4}, Attention{64, 4, 2, 62, 4, 128, 4, 4},
+                    Attention{8, 2, 4, 253, 4, 320, 4, 4}, Attention{48, 2, 1, 259, 4, 320, 4, 4},
+                    Attention{128, 2, 2, 130, 4, 192, 8, 4}, Attention{128, 2, 2, 130, 4, 192, 4, 8},
+                    Attention{64, 1, 2, 130, 2, 192, 8, 4}, Attention{64, 1, 2, 130, 2, 192, 4, 8}),
+    [](const auto& shape) {
+      const Attention& a = shape.param;
+      std::ostringstream name;
+      name << 'd' << a.head_size << "_heads" << a.heads_per_kv << "_p" << a.position << "_T" << a.tokens;
+      if (a.key_bits + a.value_bits < 16) name << "_k" << a.key_bits << 'v' << a.value_bits;
+      return name.str();
+    });
 
 }  // namespace
 }  // namespace brim::rtl

@@ -22,10 +22,26 @@ TEST(ParseWhole, RefusesEverythingElse) {
 }
 
 TEST(ParseDecimal, IsWhatTheCLibraryReads) {
-  for (const char* text :
-       {"0", "1", "-1", "+1", "0.85", ".5", "5.", "1e-3", "1E+3", "-2.5e2", "0.1", "0.30000001192092896",
-        "0.000000000000000000000000000001", "123456789012345678901234567890", "1e38", "1e-40", "1e308",
-        "3.14159265358979323846264338327950288", "0e400", "9007199254740993"}) {
+  for (const char* text : {"0",
+                           "1",
+                           "-1",
+                           "+1",
+                           "0.85",
+                           ".5",
+                           "5.",
+                           "1e-3",
+                           "1E+3",
+                           "-2.5e2",
+                           "0.1",
+                           "0.30000001192092896",
+                           "0.000000000000000000000000000001",
+                           "123456789012345678901234567890",
+                           "1e38",
+                           "1e-40",
+                           "1e308",
+                           "3.14159265358979323846264338327950288",
+                           "0e400",
+                           "9007199254740993"}) {
     const auto value = parse_decimal(text);
     ASSERT_TRUE(value) << text;
     EXPECT_EQ(static_cast<float>(*value), std::strtof(text, nullptr)) << text;
@@ -34,8 +50,9 @@ TEST(ParseDecimal, IsWhatTheCLibraryReads) {
 }
 
 TEST(ParseDecimal, RefusesWhatIsNoNumber) {
-  for (const char* text : {"", ".", "-", "+", "e3", "1e", "1e+", "nan", "-nan", "inf", "Infinity", "0x1p3",
-                           "1,5", "1.2.3", "--1", "1f", " 1", "1 ", "1e999", "1e99999999999", "0..1"}) {
+  for (const char* text :
+       {"",      ".",   "-",     "+",   "e3", "1e", "1e+", "nan",   "-nan",          "inf", "Infinity",
+        "0x1p3", "1,5", "1.2.3", "--1", "1f", " 1", "1 ",  "1e999", "1e99999999999", "0..1"}) {
     EXPECT_EQ(parse_decimal(text), std::nullopt) << text;
   }
   EXPECT_EQ(parse_decimal("1" + std::string(500, '0')), std::nullopt);

@@ -163,6 +163,15 @@ struct CardDescription {
   bool operator==(const CardDescription&) const = default;
 };
 
+// The core that runs the firmware, which chooses tokens between passes.
+struct ProcessorDescription {
+  double clock_mhz = 0;
+  double cycles_per_instruction = 0;         // of data that is in the cache
+  double uncached_megabytes_per_second = 0;  // reads of memory that is not
+
+  bool operator==(const ProcessorDescription&) const = default;
+};
+
 struct Board {
   std::string name;
   std::string description;
@@ -173,6 +182,7 @@ struct Board {
   AxiDescription axi;
   AcceleratorDescription accelerator;
   CardDescription card;
+  ProcessorDescription processor;
 
   // The byte offset into the DRAM of a physical address: regions follow one another in the DRAM in the
   // order in which they are listed. Throws Error for an address outside all regions.

@@ -407,6 +407,15 @@ CardDescription parse_card(Section section) {
   return card;
 }
 
+ProcessorDescription parse_processor(Section section) {
+  ProcessorDescription processor;
+  processor.clock_mhz = section.number("clock_mhz", 1, 10000);
+  processor.cycles_per_instruction = section.number("cycles_per_instruction", 0.1, 100);
+  processor.uncached_megabytes_per_second = section.number("uncached_megabytes_per_second", 1, 1000000);
+  section.finish();
+  return processor;
+}
+
 void parse_notes(Section& root) {
   const Json& notes = root.at("notes");
   if (!notes.is_array() || !std::ranges::all_of(notes, [](const Json& n) { return n.is_string(); })) {
@@ -434,6 +443,7 @@ Board parse_board(std::string_view json, const std::string& file, std::span<cons
   board.axi = parse_axi(root.section("axi"), origin);
   board.accelerator = parse_accelerator(root.section("accelerator"));
   board.card = parse_card(root.section("card"));
+  board.processor = parse_processor(root.section("processor"));
   root.finish();
   return board;
 }

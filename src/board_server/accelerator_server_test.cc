@@ -90,8 +90,8 @@ TEST_F(AcceleratorServerTest, WritesTheLogitsOfTheInterpreterIntoMemory) {
   }
 }
 
-TEST_F(AcceleratorServerTest, RefusesAFourBitCacheAsTheRtlDoes) {
-  program_.header.key_bits = 4;
+TEST_F(AcceleratorServerTest, RefusesACacheThatIsNotOfFourOrEightBits) {
+  program_.header.key_bits = 5;
   const std::vector<uint8_t> bytes = serialise(program_);
   std::memcpy(ddr_->at(program_address_, bytes.size()), bytes.data(), bytes.size());
   AcceleratorServer server = this->server();

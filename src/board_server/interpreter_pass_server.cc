@@ -8,7 +8,6 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "board_server/pass_traffic.h"
-#include "compile/board_limits.h"
 #include "isa/check.h"
 #include "isa/damage.h"
 
@@ -53,7 +52,6 @@ PassOutcome InterpreterPassServer::use_program(uint64_t address, uint32_t max_to
   Linked linked;
   linked.bytes.assign(in_memory.begin(), in_memory.end());
   linked.program = read_program(linked.bytes, address);
-  require_in_rtl("the board's program", linked.program.header);
   if (const auto fault = find_fault(linked.program); fault && fault->instruction) {
     const uint64_t at = address + sizeof(ProgramHeader) + *fault->instruction * sizeof(Instruction);
     return {ErrorCode::kBadInstruction, static_cast<uint32_t>(at / kBeatBytes), fault->what};

@@ -24,7 +24,6 @@
 #include "board_server/rtl_pass_server.h"
 #include "board_server/shared_ddr.h"
 #include "cli/command.h"
-#include "compile/board_limits.h"
 #include "engine/kernels.h"
 #include "engine/thread_pool.h"
 #include "image/card/sd_card.h"
@@ -157,7 +156,6 @@ void run_board(const Options& options) {
   std::string board_name = "kv260";
   if (is_image(options.source)) {
     const MappedImage image(options.source);
-    require_in_rtl(image.path(), image.runnable_program().header);
     if (image.view().embedding.on_card() && (options.preload || options.no_card)) {
       throw Error(image.path() + ": its embedding is read from the card; leave out --preload and --no-card");
     }

@@ -312,12 +312,6 @@ void pack(Options options) {
     return finish_output();
   }
   const KvCache& cache = plan.addresses.kv_cache;
-  if (cache != KvCache{}) {
-    std::fprintf(
-        stderr,
-        "note: the accelerator's RTL has no 4-bit KV cache yet: the image runs on this machine and in "
-        "the timing simulator only\n");
-  }
   if (cache.key_bits == 4 && options.placement.kv == "auto") {
     std::fprintf(stderr,
                  "note: --kv auto has taken 4 bits, as 8 do not hold the context; --kv 8 keeps more of the "

@@ -138,6 +138,8 @@ nlohmann::json json_of(const Board& board, const sim::Subject& subject, const si
       {"decode_tokens_per_second", or_null(shares.decode_tokens_per_second)},
       {"ttft_seconds", shares.ttft_seconds},
       {"card_seconds", shares.card_seconds},
+      {"processor_seconds", shares.processor_seconds},
+      {"decode_tokens_per_second_with_processor", or_null(shares.decode_tokens_per_second_with_processor)},
       {"bytes_per_token", shares.bytes_per_token},
       {"peak_bytes_per_second", shares.peak_bytes_per_second},
       {"bandwidth_share", shares.bandwidth_share},
@@ -196,6 +198,11 @@ void print_summary(const Board& board, const sim::Subject& subject, const sim::R
       "prompt and generated tokens / " + with_unit(shares.seconds, "s"));
   if (shares.decode_tokens_per_second)
     row("decoding", fixed(*shares.decode_tokens_per_second, 3) + " token/s", "generated tokens only");
+  if (shares.decode_tokens_per_second_with_processor) {
+    row("with the processor", fixed(*shares.decode_tokens_per_second_with_processor, 3) + " token/s",
+        concat("estimated: choosing a token takes ", with_unit(shares.processor_seconds, "s"),
+               " between passes"));
+  }
   row("time to first token", with_unit(shares.ttft_seconds, "s"),
       "all prompt passes, logits of the last token included");
   if (subject.program.card_row_bytes != 0) {

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "runtime/pass_log.h"
+#include "sim/processor.h"
 #include "sim/replay.h"
 
 namespace brim {
@@ -26,6 +27,23 @@ double bytes_of(std::span<const sim::PassCost> costs) {
   double bytes = 0;
   for (const sim::PassCost& cost : costs) bytes += cost.bytes;
   return bytes;
+}
+
+// What the processor does after these passes: it chooses `tokens`, and one after each pass of the draft
+// model.
+double processor_seconds_of(const Board& board, const sim::Subject& subject, size_t passes, uint32_t tokens,
+                            const sim::LoadedProgram* draft, size_t draft_passes) {
+  const auto seconds = [&](const sim::LoadedProgram& program, size_t after, double choices) {
+    return sim::processor_seconds(board.processor, program.program.header.vocabulary,
+                                  static_cast<double>(after), choices);
+  };
+  return seconds(subject.program, passes, tokens) +
+         (draft == nullptr ? 0 : seconds(*draft, draft_passes, static_cast<double>(draft_passes)));
+}
+
+void print_with_processor(double rate, double seconds) {
+  std::printf("%-20s %9.3f token/s  estimated: choosing tokens takes %s between passes\n",
+              "with the processor", rate, with_unit(seconds, "s").c_str());
 }
 
 void require_width(const Board& board, const sim::LoadedProgram& program, uint32_t width,
@@ -86,9 +104,12 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
       decode_passes == 0 ? 0 : passes.back().position + 1 - (first.position + first.tokens);
   // What drafts reads the prompt, too, when the first token is there.
   const double decode_seconds = seconds - prompt_seconds + draft_seconds;
-  std::optional<double> rate, per_pass;  // none: no token was decoded
+  const double processor = processor_seconds_of(
+      board, subject, decode_passes, decoded, subject.draft ? &*subject.draft : nullptr, draft_passes.size());
+  std::optional<double> rate, with_processor, per_pass;  // none: no token was decoded
   if (decode_passes > 0) {
     rate = decoded / decode_seconds;
+    with_processor = decoded / (decode_seconds + processor);
     per_pass = static_cast<double>(decoded) / static_cast<double>(decode_passes);
   }
   if (json) {
@@ -105,6 +126,8 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
                 {"seconds", seconds + draft_seconds},
                 {"ttft_seconds", prompt_seconds},
                 {"decode_tokens_per_second", or_null(rate)},
+                {"processor_seconds", processor},
+                {"decode_tokens_per_second_with_processor", or_null(with_processor)},
                 {"bytes", bytes_of(costs) + bytes_of(draft_costs)}});
     return finish_output();
   }
@@ -115,6 +138,7 @@ void replay(const Board& board, const sim::Subject& subject, const SimulatedSpec
   if (rate) {
     std::printf("%-20s %9.3f token/s  %u tokens by %zu passes, %.3f each, in %s\n", "decoding", *rate,
                 decoded, decode_passes, *per_pass, with_unit(decode_seconds, "s").c_str());
+    print_with_processor(*with_processor, processor);
   }
   if (!draft_passes.empty()) {
     std::printf("%-20s %17s  of that, %zu passes of the draft model\n", "drafting",
@@ -146,8 +170,8 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
 
   // The drafts of a pass take as many passes of the model that drafts, one after the other.
   double draft_seconds = 0, draft_bytes = 0;
+  std::vector<sim::PassRequest> drafting;
   if (draft) {
-    std::vector<sim::PassRequest> drafting;
     for (const sim::PassRequest& pass : passes) {
       for (uint32_t i = 1; i < pass.tokens; ++i) drafting.push_back({.position = pass.position + i - 1});
     }
@@ -160,6 +184,9 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
   }
   const double decode_seconds = verify_seconds + draft_seconds;
   const double rate = request.generate / decode_seconds;
+  const double processor = processor_seconds_of(board, subject, passes.size(), request.generate,
+                                                draft ? &draft->program : nullptr, drafting.size());
+  const double with_processor = request.generate / (decode_seconds + processor);
   const double all = (request.prompt_tokens + request.generate) / (ttft + decode_seconds);
   const double expected = sim::expected_tokens(*speculation.accept, speculation.drafts);
   if (json) {
@@ -177,6 +204,8 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
                              {"draft_seconds", draft_seconds},
                              {"tokens_per_second", all},
                              {"decode_tokens_per_second", rate},
+                             {"processor_seconds", processor},
+                             {"decode_tokens_per_second_with_processor", with_processor},
                              {"bytes", bytes_of(costs) + draft_bytes}};
     if (draft) report["draft_model"] = draft->name;
     print_json(report);
@@ -189,6 +218,7 @@ void simulate_speculation(const Board& board, const sim::Subject& subject,
   std::printf("%-20s %9.3f token/s  prompt and generated tokens / %s\n", "speed", all,
               with_unit(ttft + decode_seconds, "s").c_str());
   std::printf("%-20s %9.3f token/s  generated tokens only\n", "decoding", rate);
+  print_with_processor(with_processor, processor);
   std::printf("%-20s %17s  all prompt passes\n", "time to first token", with_unit(ttft, "s").c_str());
   std::printf("%-20s %9.3f          %zu passes of up to %u tokens, %s\n", "tokens per pass", expected,
               passes.size(), speculation.drafts + 1, with_unit(verify_seconds, "s").c_str());

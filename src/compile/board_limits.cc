@@ -40,11 +40,4 @@ void require_taken(const std::string& name, const ProgramHeader& program, const 
   require_taken(name, program, limits_of(board), "the accelerator of board " + board.name);
 }
 
-void require_in_rtl(const std::string& name, const ProgramHeader& program) {
-  const char* lack = lacking_in_rtl(program);
-  if (lack == nullptr) return;
-  throw Error(
-      concat(name, ": has ", lack, ", which the accelerator's RTL does not have yet; pack it with --kv 8"));
-}
-
 }  // namespace brim

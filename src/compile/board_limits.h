@@ -18,7 +18,4 @@ void require_taken(const std::string& name, const ProgramHeader& program, const 
                    const std::string& accelerator);
 void require_taken(const std::string& name, const ProgramHeader& program, const Board& board);
 
-// Throws Error, beginning with `name`, if the program wants what the RTL does not have.
-void require_in_rtl(const std::string& name, const ProgramHeader& program);
-
 }  // namespace brim

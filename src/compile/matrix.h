@@ -59,7 +59,8 @@ std::vector<std::span<const Matrix>> runs_of(std::span<const Matrix> matrices);
 // Bytes of a run of these matrices.
 uint64_t run_bytes(std::span<const Matrix> run);
 
-// The roles of a list "lm_head,down" of names that people have for matrices. Throws Error naming the known ones.
+// The roles of a list "lm_head,down" of names that people have for matrices. Throws Error naming the known
+// ones.
 RoleSet roles_of_matrices(std::string_view list);
 
 // Where row `row` (< matrix.rows) of a matrix comes from.
@@ -69,7 +70,8 @@ struct RowSource {
 };
 RowSource row_source(const ModelDescription& model, const Matrix& matrix, uint32_t row);
 
-// What a program says of the bits of its matrices, by the names that roles_of_matrices() takes, in stream order.
+// What a program says of the bits of its matrices, by the names that roles_of_matrices() takes, in stream
+// order.
 struct MatrixBits {
   std::string_view name;
   uint32_t bits;

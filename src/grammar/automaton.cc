@@ -20,6 +20,7 @@ constexpr uint64_t kMostWork = 10'000'000;  // places looked at: less than a sec
 constexpr size_t kMostFrames = 32'000'000;
 constexpr size_t kEnoughFrames = 4'000'000;
 constexpr size_t kEnoughTransitions = 8'000'000;
+constexpr uint32_t kUsualStates = 1024;  // that a text leads to: room for them is made at once
 
 uint64_t mix(uint64_t hash, uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
@@ -36,13 +37,14 @@ uint64_t hash_of(const Frames& frames, bool first, bool second) {
 }  // namespace
 
 Automaton::Automaton(const Machine& machine) : machine_(machine) {
+  transitions_.reserve(size_t{kUsualStates} * machine.byte_classes());
   intern_stack({}, /*bottom=*/true, /*unknown=*/false);
   intern_stack({}, /*bottom=*/false, /*unknown=*/true);
-  intern_state({}, /*can_end=*/false, /*open=*/false);  // kDead
+  intern_state(found_, /*can_end=*/false, /*open=*/false);  // kDead
   // Where the first rule may be empty its end is found here, for no caller has looked at that.
   go_on_at(machine.start(0), kBottom);
   expand();
-  start_ = intern_state(std::move(found_), can_end_, open_);
+  start_ = intern_state(found_, can_end_, open_);
 }
 
 bool Automaton::full() const {
@@ -71,23 +73,28 @@ StateId Automaton::step(StateId state, uint8_t byte_class) {
   done_.clear();
   can_end_ = open_ = false;
   const State from = states_[state];
+  bool taken = false;
   for (uint32_t i = from.first; i < from.first + from.count; ++i) {
     const Frame frame = frames_[i];
     const Machine::Place& place = machine_.place(frame.place);
-    if (machine_.takes(place, byte_class)) go_on_at(place.next, frame.below);
+    if (!machine_.takes(place, byte_class)) continue;
+    go_on_at(place.next, frame.below);
+    taken = true;
   }
+  if (!taken) return kDead;  // most bytes, in most states
   expand();
-  return intern_state(std::move(found_), can_end_, open_);
+  return intern_state(found_, can_end_, open_);
 }
 
 // Follows everything that can be reached from here without a byte, but for the calls of rules, which are
 // gathered: one rule, however often it is called at this byte, is gone through once.
 void Automaton::go_on_at(PlaceId start, StackId start_stack) {
   todo_.push_back({start, start_stack});
-  while (!todo_.empty()) {
+  for (bool first = true; !todo_.empty(); first = false) {
     const Frame frame = todo_.back();
     todo_.pop_back();
-    if (!done_.insert(uint64_t{frame.place} << 32 | frame.below).second) continue;
+    // Frames below ends are met again and again; that at which this began, once.
+    if (!first && !done_.insert(uint64_t{frame.place} << 32 | frame.below).second) continue;
     for (const PlaceId leaf : machine_.leaves(frame.place)) {
       spend();
       const Machine::Place& place = machine_.place(leaf);
@@ -142,6 +149,7 @@ StackId Automaton::push(PlaceId place, StackId stack) {
 
 // Frames of one place become one, above the union of what is below them.
 void Automaton::merge_places(std::vector<Frame>& frames) {
+  if (frames.size() < 2) return;
   std::sort(frames.begin(), frames.end(), [](const Frame& a, const Frame& b) {
     return a.place != b.place ? a.place < b.place : a.below < b.below;
   });
@@ -200,7 +208,7 @@ StackId Automaton::intern_stack(std::vector<Frame> frames, bool bottom, bool unk
   return id;
 }
 
-StateId Automaton::intern_state(std::vector<Frame> frames, bool can_end, bool open) {
+StateId Automaton::intern_state(std::vector<Frame>& frames, bool can_end, bool open) {
   merge_places(frames);
   const uint64_t hash = hash_of(frames, can_end, open);
   const auto [begin, end] = state_numbers_.equal_range(hash);
@@ -225,7 +233,7 @@ StateId Automaton::cut(StateId state) {
   const State from = states_[state];
   std::vector<Frame> frames;
   for (const Frame& frame : frames_of(from.first, from.count)) frames.push_back({frame.place, kUnknown});
-  const StateId result = intern_state(std::move(frames), false, false);
+  const StateId result = intern_state(frames, false, false);
   cuts_.emplace(state, result);
   return result;
 }

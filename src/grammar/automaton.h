@@ -72,7 +72,8 @@ class Automaton {
   StackId push(PlaceId place, StackId stack);
   StackId unite(StackId a, StackId b);
   StackId intern_stack(std::vector<Frame> frames, bool bottom, bool unknown);
-  StateId intern_state(std::vector<Frame> frames, bool can_end, bool open);
+  // Sorts the frames, and leaves them to be used again.
+  StateId intern_state(std::vector<Frame>& frames, bool can_end, bool open);
   void merge_places(std::vector<Frame>& frames);
   void spend();
 

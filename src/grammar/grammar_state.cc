@@ -42,6 +42,11 @@ uint32_t GrammarState::behind(uint32_t token) const {
   return text.empty() ? Automaton::kDead : matcher_->next(from, text);
 }
 
+bool GrammarState::allows(uint32_t token) const {
+  const auto lock = matcher_->enter();
+  return behind(token) != Automaton::kDead;
+}
+
 bool GrammarState::accept(uint32_t token) {
   const auto lock = matcher_->enter();
   const StateId next = behind(token);

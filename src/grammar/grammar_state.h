@@ -24,6 +24,9 @@ class GrammarState {
   // token for what the grammar wants. Valid until the next call of this state.
   std::span<const uint64_t> mask();
 
+  // Whether a token is among them; found without the others.
+  bool allows(uint32_t token) const;
+
   // Goes on by a token; false, and nothing changes, if it is not allowed. Behind an end token none is.
   bool accept(uint32_t token);
 

@@ -1,5 +1,7 @@
 // JSON schemas as grammars. What a schema says is either expressed, or refused by name; only annotations are
 // passed over. docs/grammar.md has the table of keywords.
+#include "grammar/json_schema.h"
+
 #include <algorithm>
 #include <array>
 #include <bitset>
@@ -12,7 +14,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "grammar/grammar.h"
-#include "grammar/json_text.h"
 #include "grammar/machine.h"
 #include "grammar/number_range.h"
 #include "grammar/pattern.h"
@@ -97,13 +98,14 @@ std::string escaped(std::string_view name) {
 
 class SchemaCompiler {
  public:
-  explicit SchemaCompiler(const Json& root) : root_(root), json_(syntax_) {}
+  SchemaCompiler(Syntax& syntax, JsonText& json, const Json& root)
+      : root_(root), syntax_(syntax), json_(json) {}
 
-  Syntax compile() {
+  ExpressionId compile() {
     const RuleId text = syntax_.declare("#");
     references_["#"] = text;
     syntax_.define(text, value_of(root_, "#"));
-    return std::move(syntax_);
+    return syntax_.call(text);
   }
 
  private:
@@ -829,8 +831,8 @@ class SchemaCompiler {
   static constexpr size_t kMostPrefix = 500;
 
   const Json& root_;
-  Syntax syntax_;
-  JsonText json_;
+  Syntax& syntax_;
+  JsonText& json_;
   std::map<std::string, RuleId> references_;
   std::set<RuleId> unsatisfiable_;
   uint32_t depth_ = 0;
@@ -856,9 +858,15 @@ void check_nesting(const Json& schema) {
 
 }  // namespace
 
-std::shared_ptr<const Grammar> compile_json_schema(const nlohmann::ordered_json& schema) {
+ExpressionId add_json_schema(Syntax& syntax, JsonText& json, const Json& schema) {
   check_nesting(schema);
-  const Syntax syntax = SchemaCompiler(schema).compile();
+  return SchemaCompiler(syntax, json, schema).compile();
+}
+
+std::shared_ptr<const Grammar> compile_json_schema(const nlohmann::ordered_json& schema) {
+  Syntax syntax;
+  JsonText json(syntax);
+  add_json_schema(syntax, json, schema);  // its rule is the first one: the text
   return std::make_shared<const Grammar>(std::make_unique<const Machine>(syntax));
 }
 

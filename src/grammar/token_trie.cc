@@ -8,13 +8,15 @@
 
 namespace brim {
 
-TokenTrie::TokenTrie(const Tokenizer& tokenizer) {
+TokenTrie::TokenTrie(const Tokenizer& tokenizer, std::span<const TokenMarker> markers) {
   std::string room(StreamDecoder(tokenizer).max_text_bytes(), '\0');
   for (uint32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
     const bool has_text = tokenizer.tables().type(id) != TokenType::kUnknown && !tokenizer.is_end(id);
     texts_.emplace_back(has_text ? token_bytes(tokenizer, id, room) : std::string_view());
+    if (texts_.back().find(kMarkerByte) != std::string::npos) texts_.back().clear();
     if (tokenizer.is_end(id)) ends_.push_back(id);
   }
+  for (const TokenMarker& marker : markers) texts_[marker.token] = marker_text(marker.text);
   if (ends_.empty())
     throw Error("the tokenizer has no token that ends a text, so that a grammar could not end");
   build();

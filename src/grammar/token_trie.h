@@ -10,6 +10,12 @@
 
 namespace brim {
 
+// A control token that a grammar may ask for by its name, as it has no text.
+struct TokenMarker {
+  uint32_t token = 0;
+  std::string text;  // its name
+};
+
 class TokenTrie {
  public:
   // A byte behind those of the node's parent. Nodes are in preorder, children by byte.
@@ -21,10 +27,14 @@ class TokenTrie {
   };
 
   // Of all tokens that have text. Throws Error if none ends a text: a grammar could not end either. Copies
-  // what it needs.
-  explicit TokenTrie(const Tokenizer& tokenizer);
+  // what it needs. `markers` have marker_text() for a text, and are the only tokens that have.
+  explicit TokenTrie(const Tokenizer& tokenizer, std::span<const TokenMarker> markers = {});
   // Of these texts; one that is empty, or longer than 65535 bytes, is a token that is never allowed.
   TokenTrie(std::vector<std::string> texts, std::vector<uint32_t> ends);
+
+  // What stands for a marker in a grammar: no text, as none in UTF-8 has this byte.
+  static constexpr char kMarkerByte = '\xFF';
+  static std::string marker_text(std::string_view name) { return kMarkerByte + std::string(name); }
 
   std::span<const Node> nodes() const { return nodes_; }
   // Tokens that end at node i: all but those of its children.

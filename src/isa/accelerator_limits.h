@@ -73,12 +73,6 @@ constexpr uint32_t heads_per_kv(const ProgramHeader& program) {
   return program.kv_heads == 0 ? program.heads : program.heads / program.kv_heads;
 }
 
-// What a program wants that simulator and executors have and the RTL has not; null: nothing.
-constexpr const char* lacking_in_rtl(const ProgramHeader& program) {
-  const bool kv8 = program.key_bits == 8 && program.value_bits == 8 && program.kv_flags == 0;
-  return kv8 ? nullptr : "a 4-bit KV cache";
-}
-
 // The first one of the model, whatever the context.
 constexpr Excess excess_of(const ProgramHeader& program, const LargestModel& largest) {
   const Excess sizes[] = {

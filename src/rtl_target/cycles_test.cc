@@ -100,7 +100,8 @@ class RtlCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [shape, lanes] = GetParam();
-  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext,
+                         load_board("kv260"), {}, shape.kv);
   expect_agreement(file.image(), lanes, kLatenciesNs[0], std::vector<uint32_t>{0, 1, 63, 150});
 }
 
@@ -109,7 +110,8 @@ class RtlMixtureCyclesTest : public testing::TestWithParam<ShapeCase::Parameters
 // The reference tells which experts the same passes choose.
 TEST_P(RtlMixtureCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   const auto& [shape, lanes] = GetParam();
-  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext,
+                         load_board("kv260"), {}, shape.kv);
   Pair pair(file.image(), lanes, kLatenciesNs[0]);
   const uint32_t widest = pair.rtl().max_tokens_per_pass();
   Interpreter reference(
@@ -152,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(Models, RtlModelCyclesTest,
                          ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlCyclesTest,
-                         testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
+                         testing::Combine(testing::ValuesIn(test::executor_and_cache_shapes()),
+                                          testing::ValuesIn(kLanes)),
                          ShapeCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlMixtureCyclesTest,

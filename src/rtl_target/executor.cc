@@ -18,11 +18,6 @@ namespace brim::rtl_target {
 
 RtlExecutor::LoadedModel::LoadedModel(const MappedImage& image, uint16_t number)
     : index(number), program(image.runnable_program(number)), address(image.view(number).program.address) {
-  try {
-    require_in_rtl(image.name_of(index), program.header);
-  } catch (const Error& error) {
-    throw DoesNotFit(error.what());
-  }
   logits_rows = image.view(index).logits.bytes / (uint64_t{program.header.logits_stride} * kBeatBytes);
 }
 

@@ -52,8 +52,27 @@ class RtlExecutorTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 TEST_P(RtlExecutorTest, GivesTheReferencesLogits) {
   const auto& [shape, lanes] = GetParam();
-  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext,
+                         load_board("kv260"), {}, shape.kv);
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{1, lanes, lanes, 1});
+}
+
+// Positions 63 and 64 in passes of their own, and from there on across blocks and pages.
+class RtlCacheTest : public testing::TestWithParam<ShapeCase::Parameters> {};
+
+TEST_P(RtlCacheTest, GivesTheReferencesLogitsBehindManyPositions) {
+  const auto& [shape, lanes] = GetParam();
+  constexpr uint32_t kContext = 384;
+  ModelDescription model = shape.model;
+  model.layers = 1;
+  model.trained_context = kContext;
+  const PackedModel file(*make_synthetic(model, kSyntheticSeed), shape.embedding, kContext,
+                         load_board("kv260"), {}, shape.kv);
+  std::vector<uint32_t> widths(63 / lanes, lanes);
+  widths.insert(widths.end(), 63 % lanes, 1);
+  widths.insert(widths.end(), {1, 1, lanes});
+  widths.insert(widths.end(), (330 - 65) / lanes, lanes);
+  expect_reference_bits(file.image(), lanes, widths);
 }
 
 TEST(RtlExecutor, GivesTheReferencesLogitsWithTheEmbeddingOnTheCard) {
@@ -97,12 +116,18 @@ TEST_P(RtlModelTest, GivesTheReferencesLogits) {
   expect_reference_bits(file.image(), lanes, std::vector<uint32_t>{lanes, 1, lanes, 1});
 }
 
+INSTANTIATE_TEST_SUITE_P(Shapes, RtlCacheTest,
+                         testing::Combine(testing::ValuesIn(test::four_bit_cache_shapes()),
+                                          testing::Values(8u)),
+                         ShapeCase());
+
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,
                          testing::Combine(testing::ValuesIn(kModels), testing::ValuesIn(kLanes)),
                          ModelCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlExecutorTest,
-                         testing::Combine(testing::ValuesIn(executor_shapes()), testing::ValuesIn(kLanes)),
+                         testing::Combine(testing::ValuesIn(test::executor_and_cache_shapes()),
+                                          testing::ValuesIn(kLanes)),
                          ShapeCase());
 
 }  // namespace

@@ -43,8 +43,6 @@ std::unique_ptr<Model> load_model(const std::filesystem::path& folder, uint32_t 
   return std::unique_ptr<Model>(make());
 }
 
-std::filesystem::path model_folder() {
-  return program_file("rtl");
-}
+std::filesystem::path model_folder() { return program_file("rtl"); }
 
 }  // namespace brim::rtl_target

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -87,7 +88,17 @@ class Candidates {
     order_ = Order::kOther;
   }
 
-  // The same by value, the largest first, the lower id among equals.
+  // Keeps the `count` most probable ones, in this order; among equals the lower id is first.
+  void keep_top(size_t count) {
+    count = std::min(count, size());
+    if (order_ != Order::kValue)
+      std::partial_sort(all_.begin(), all_.begin() + static_cast<ptrdiff_t>(count), all_.end(),
+                        more_probable);
+    all_ = all_.first(count);
+    order_ = Order::kValue;
+  }
+
+  // Likewise, up to the one of which last(candidate) is true.
   template <typename Last>
   void keep_most_probable(const Last& last) {
     if (order_ == Order::kValue) {
@@ -97,25 +108,44 @@ class Candidates {
       all_ = all_.first(kept);
       return;
     }
-    keep_first([](const Candidate& a,
-                  const Candidate& b) { return a.value != b.value ? a.value > b.value : a.token < b.token; },
-               last);
+    keep_first(more_probable, last);
     order_ = Order::kValue;
   }
 
   // The one with the largest logit, the lowest id among equals.
   const Candidate& best() const {
     if (order_ == Order::kValue) return all_.front();
-    return *std::max_element(all_.begin(), all_.end(), [](const Candidate& a, const Candidate& b) {
-      return a.value != b.value ? a.value < b.value : a.token > b.token;
-    });
+    if (order_ == Order::kId)
+      return *std::max_element(all_.begin(), all_.end(),
+                               [](const Candidate& a, const Candidate& b) { return a.value < b.value; });
+    return *std::min_element(all_.begin(), all_.end(), more_probable);
   }
 
-  // The sum of weights, each a probability as a share of the largest.
-  double total_weight() const {
+  // Keeps the most probable ones that hold the share p of the weights, and at least one.
+  void keep_share(float p) {
     const float highest = best().value;
+    // Also the sums of the weights of each power of two, to tell which are needed in any case.
+    std::array<double, 128> sums{};
     double total = 0;
-    for (const Candidate& c : all_) total += weight(c, highest);
+    for (const Candidate& c : all_) {
+      const float w = exp_fp32(c.value - highest);
+      total += static_cast<double>(w);
+      sums[static_cast<size_t>(exponent_field(w))] += static_cast<double>(w);
+    }
+    const double enough = static_cast<double>(p) * total;
+    drop_needless(sums, enough, highest);
+    double kept = 0;
+    keep_most_probable([&](const Candidate& c) { return (kept += weight(c, highest)) >= enough; });
+  }
+
+  // Replaces every logit by its weight, its probability as a share of that of `highest`, the largest logit.
+  // Returns their sum.
+  double turn_into_weights(float highest) {
+    double total = 0;
+    for (Candidate& c : all_) {
+      c.value = exp_fp32(c.value - highest);
+      total += static_cast<double>(c.value);
+    }
     return total;
   }
   static double weight(const Candidate& candidate, float highest) {
@@ -124,6 +154,21 @@ class Candidates {
 
  private:
   enum class Order : uint8_t { kId, kValue, kOther };
+
+  static bool more_probable(const Candidate& a, const Candidate& b) {
+    return a.value != b.value ? a.value > b.value : a.token < b.token;
+  }
+
+  // Drops candidates behind others that have a weight of `enough` together: sorting is dear, and of a
+  // vocabulary few are kept. sums[e]: of the weights with the exponent e. A little more than `enough`, and a
+  // weight only half as large, leave room for rounding.
+  void drop_needless(std::span<const double> sums, double enough, float highest) {
+    size_t exponent = sums.size();
+    for (double above = 0; exponent > 0 && above < enough * (1 + 0x1p-30);) above += sums[--exponent];
+    if (exponent == 0) return;
+    const auto lowest = static_cast<float>((static_cast<double>(exponent) - 128) * kLn2);
+    keep_if([&](const Candidate& c) { return c.value - highest >= lowest; });
+  }
 
   std::span<Candidate> all_;
   Order order_ = Order::kId;

@@ -36,6 +36,12 @@ void HostSampler::drop(uint32_t first, uint32_t count) {
 uint32_t HostSampler::sample(std::span<const float> logits) {
   answering_ = true;
   TokenSet allowed;
+  // The largest logit of all is that of the allowed tokens, if its token is one of them: mostly it is, and
+  // the others need not be found.
+  if (grammar_ && !sampler_.needs_scratch()) {
+    const uint32_t best = argmax(logits);
+    if (grammar_->allows(best)) return best;
+  }
   if (grammar_) {
     const std::span<const uint64_t> mask = grammar_->mask();
     if (std::all_of(mask.begin(), mask.end(), [](uint64_t word) { return word == 0; })) {

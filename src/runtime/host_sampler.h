@@ -17,6 +17,9 @@ class HostSampler {
   // From now on every answer follows this grammar, which must be at its beginning.
   void constrain(GrammarState grammar) { grammar_ = std::move(grammar); }
 
+  // Whether the grammar that there is may end where the answer has come to.
+  bool grammar_can_end() const { return grammar_ && grammar_->can_end(); }
+
   // A text begins; it goes on by a token. Those before the first sample() are the prompt, which no grammar
   // constrains.
   void forget();

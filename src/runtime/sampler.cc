@@ -23,10 +23,12 @@ constexpr float kBanned = std::numeric_limits<float>::lowest();
 }  // namespace
 
 uint32_t argmax(std::span<const float> values, TokenSet allowed) {
+  if (allowed.empty())
+    return static_cast<uint32_t>(std::max_element(values.begin(), values.end()) - values.begin());
   uint32_t best = 0;
   bool any = false;
   for (uint32_t i = 0; i < values.size(); ++i) {
-    if (!allowed.empty() && !allowed.contains(i)) continue;
+    if (!allowed.contains(i)) continue;
     if (!any || values[i] > values[best]) best = i;
     any = true;
   }
@@ -77,9 +79,9 @@ uint32_t Sampler::sample(const SamplerInput& input, std::span<Candidate> scratch
   }
   const Candidate best = candidates.best();
   if (options_.temperature <= 0) return best.token;
-  double target = uniform() * candidates.total_weight();
+  double target = uniform() * candidates.turn_into_weights(best.value);
   for (const Candidate& candidate : candidates.all()) {
-    target -= Candidates::weight(candidate, best.value);
+    target -= static_cast<double>(candidate.value);
     if (target < 0) return candidate.token;
   }
   return best.token;  // rounding has led beyond the last weight

@@ -73,9 +73,7 @@ class TopK {
       : k_(options.top_k), active_(options.top_k > 0 && options.temperature > 0) {}
   bool active() const { return active_; }
   void apply(Candidates& candidates, std::span<const uint32_t>) const {
-    if (k_ >= candidates.size()) return;
-    size_t kept = 0;
-    candidates.keep_most_probable([&](const Candidate&) { return ++kept == k_; });
+    if (k_ < candidates.size()) candidates.keep_top(k_);
   }
 
  private:
@@ -126,13 +124,7 @@ class TopP {
   explicit TopP(const SamplerOptions& options)
       : p_(options.top_p), active_(options.top_p < 1 && options.temperature > 0) {}
   bool active() const { return active_; }
-  void apply(Candidates& candidates, std::span<const uint32_t>) const {
-    const float highest = candidates.best().value;
-    const double enough = static_cast<double>(p_) * candidates.total_weight();
-    double kept = 0;
-    candidates.keep_most_probable(
-        [&](const Candidate& c) { return (kept += Candidates::weight(c, highest)) >= enough; });
-  }
+  void apply(Candidates& candidates, std::span<const uint32_t>) const { candidates.keep_share(p_); }
 
  private:
   float p_;

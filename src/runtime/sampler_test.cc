@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <set>
 #include <vector>
 
@@ -231,6 +234,43 @@ TEST(Sampler, StagesComeInTheOrderThatIsAskedFor) {
                         SamplerOptions{.temperature = 1, .top_k = 3, .min_p = 0.5f}),
                   kLogits),
             (Tokens{5, 6}));
+}
+
+// What is left out beforehand, so that few have to be sorted, would not have been kept.
+TEST(Candidates, OfAWholeVocabularyKeepWhatSortingItKeeps) {
+  std::mt19937 random(1);
+  std::vector<Candidate> memory(20000);
+  for (const float spread : {0.0f, 0.01f, 1.0f, 4.0f, 60.0f, 1e38f}) {
+    std::normal_distribution<float> logit(0, 1);
+    std::vector<float> logits(memory.size());
+    for (float& value : logits) value = std::clamp(logit(random), -3.0f, 3.0f) * spread;
+    std::vector<uint32_t> sorted(logits.size());
+    std::iota(sorted.begin(), sorted.end(), 0);
+    std::ranges::stable_sort(sorted, std::greater(), [&](uint32_t token) { return logits[token]; });
+    const auto weight = [&](uint32_t token) {
+      return static_cast<double>(exp_fp32(logits[token] - logits[sorted[0]]));
+    };
+    double total = 0;
+    for (uint32_t token = 0; token < logits.size(); ++token) total += weight(token);
+    for (const float p : {0.0f, 0.1f, 0.5f, 0.9f, 0.99f, 0.999999f}) {
+      std::vector<uint32_t> expected;
+      for (double kept = 0; expected.empty() || kept < static_cast<double>(p) * total;) {
+        kept += weight(sorted[expected.size()]);
+        expected.push_back(sorted[expected.size()]);
+      }
+      Candidates candidates(logits, {}, memory);
+      candidates.keep_share(p);
+      std::vector<uint32_t> kept;
+      for (const Candidate& candidate : candidates.all()) kept.push_back(candidate.token);
+      EXPECT_EQ(kept, expected) << "spread " << spread << ", p " << p;
+    }
+    for (const size_t k : {size_t{1}, size_t{40}, logits.size()}) {
+      Candidates candidates(logits, {}, memory);
+      candidates.keep_top(k);
+      ASSERT_EQ(candidates.size(), k);
+      for (size_t i = 0; i < k; ++i) EXPECT_EQ(candidates.all()[i].token, sorted[i]) << i;
+    }
+  }
 }
 
 TEST(Sampler, TheSameSeedGivesTheSameTokensOnEveryMachine) {

@@ -1,12 +1,8 @@
 #include "server/answer_parts.h"
 
 #include <algorithm>
-#include <atomic>
-#include <optional>
-#include <random>
 
-#include "numerics/split_mix.h"
-#include "server/body.h"
+#include "grammar/machine.h"
 #include "tokenizer/chat_program.h"
 
 namespace brim::server {
@@ -16,32 +12,6 @@ namespace {
 constexpr std::string_view kSpaces = " \t\r\n";
 constexpr std::string_view kThink = "<think>", kThinkEnd = "</think>";
 constexpr std::string_view kPythonTag = "<|python_tag|>";
-constexpr std::string_view kDeepSeekBegin = "<｜tool▁calls▁begin｜>", kDeepSeekEnd = "<｜tool▁calls▁end｜>",
-                           kDeepSeekCall = "<｜tool▁call▁begin｜>", kDeepSeekCallEnd = "<｜tool▁call▁end｜>",
-                           kDeepSeekSeparator = "<｜tool▁sep｜>";
-
-std::string opening(CallFormat format) {
-  switch (format) {
-    case CallFormat::kTags:
-      return "<tool_call>";
-    case CallFormat::kMistral:
-      return "[TOOL_CALLS]";
-    case CallFormat::kList:
-      return "<|tool_call|>";
-    case CallFormat::kDeepSeek:
-      return std::string(kDeepSeekBegin);
-    case CallFormat::kNone:
-    case CallFormat::kLlama:
-      break;
-  }
-  return {};
-}
-
-std::string closing(CallFormat format) {
-  return format == CallFormat::kTags       ? "</tool_call>"
-         : format == CallFormat::kDeepSeek ? std::string(kDeepSeekEnd)
-                                           : std::string();
-}
 
 std::string_view without_spaces(std::string_view text) {
   const size_t first = text.find_first_not_of(kSpaces);
@@ -57,134 +27,33 @@ size_t begun(std::string_view text, std::string_view marker) {
   return 0;
 }
 
-// Nine letters and digits, as Mistral's template wants them.
-std::string new_id() {
-  static std::atomic<uint64_t> state = (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
-  uint64_t bits = split_mix(state += kSplitMixStep);
-  std::string id(9, '0');
-  for (char& c : id) {
-    c = "0123456789abcdefghijklmnopqrstuvwxyz"[bits % 36];
-    bits /= 36;
-  }
-  return id;
-}
-
-using Calls = std::optional<std::vector<ToolCall>>;
-
-// Text that may be JSON.
-std::optional<Json> parse(std::string_view text) {
-  try {
-    return parse_bounded(text);
-  } catch (const ApiError&) {
-    return std::nullopt;
-  }
-}
-
-std::optional<ToolCall> call_of(const std::string& name, const Json& arguments,
-                                const std::set<std::string>& functions) {
-  if (!functions.contains(name)) return std::nullopt;
-  if (!arguments.is_object() && !arguments.is_string()) return std::nullopt;
-  return ToolCall{new_id(), name, arguments.is_string() ? arguments.get<std::string>() : dump(arguments)};
-}
-
-// {"name", "arguments" or "parameters"}, or a list of such.
-Calls calls_of(const Json& json, const std::set<std::string>& functions) {
-  std::vector<ToolCall> calls;
-  const auto add = [&](const Json& item) {
-    if (!item.is_object() || !item.contains("name") || !item["name"].is_string()) return false;
-    const Json arguments =
-        item.contains("arguments") ? item["arguments"] : item.value("parameters", Json::object());
-    auto call = call_of(item["name"].get<std::string>(), arguments, functions);
-    if (call) calls.push_back(std::move(*call));
-    return call.has_value();
-  };
-  const bool good = json.is_array() ? !json.empty() && std::ranges::all_of(json, add) : add(json);
-  if (!good) return std::nullopt;
-  return calls;
-}
-
-// name[ARGS]{...}, as newer Mistral models write it.
-Calls mistral_call(std::string_view text, const std::set<std::string>& functions) {
-  constexpr std::string_view kArguments = "[ARGS]";
-  const size_t brace = text.find('{');
-  if (brace == std::string_view::npos) return std::nullopt;
-  std::string_view name = without_spaces(text.substr(0, brace));
-  if (name.ends_with(kArguments)) name.remove_suffix(kArguments.size());
-  const auto arguments = parse(text.substr(brace));
-  if (!arguments) return std::nullopt;
-  auto call = call_of(std::string(without_spaces(name)), *arguments, functions);
-  if (!call) return std::nullopt;
-  return std::vector{std::move(*call)};
-}
-
-Calls deepseek_calls(std::string_view text, const std::set<std::string>& functions) {
-  std::vector<ToolCall> calls;
-  while (true) {
-    const size_t begin = text.find(kDeepSeekCall);
-    if (begin == std::string_view::npos) break;
-    text.remove_prefix(begin + kDeepSeekCall.size());
-    const size_t end = std::min(text.find(kDeepSeekCallEnd), text.size());
-    std::string_view one = text.substr(0, end);
-    text.remove_prefix(end);
-    if (const size_t separator = one.find(kDeepSeekSeparator); separator != std::string_view::npos) {
-      one.remove_prefix(separator + kDeepSeekSeparator.size());
-    }
-    const size_t brace = one.find('{'), last = one.rfind('}');
-    if (brace == std::string_view::npos || last == std::string_view::npos || last < brace)
-      return std::nullopt;
-    const auto arguments = parse(one.substr(brace, last + 1 - brace));
-    if (!arguments) return std::nullopt;
-    const std::string_view name = one.substr(0, one.find_first_of("\n`{"));
-    auto call = call_of(std::string(without_spaces(name)), *arguments, functions);
-    if (!call) return std::nullopt;
-    calls.push_back(std::move(*call));
-  }
-  if (calls.empty()) return std::nullopt;
-  return calls;
-}
-
-Calls parse_calls(CallFormat format, std::string_view text, const std::set<std::string>& functions) {
-  if (format == CallFormat::kDeepSeek) return deepseek_calls(text, functions);
-  text = without_spaces(text);
-  if (text.starts_with(kPythonTag)) text.remove_prefix(kPythonTag.size());
-  constexpr std::string_view kListEnd = "<|/tool_call|>";
-  if (format == CallFormat::kList && text.ends_with(kListEnd)) text.remove_suffix(kListEnd.size());
-  if (const auto json = parse(text)) return calls_of(*json, functions);
-  if (format == CallFormat::kMistral) return mistral_call(text, functions);
-  return std::nullopt;
-}
-
 }  // namespace
 
 AnswerFormat answer_format(const Tokenizer& tokenizer) {
   AnswerFormat format;
-  std::string all;
-  for (const auto& [name, text] : named_texts(tokenizer, kTemplates)) all += text;
-  const auto shows = [&](std::string_view part) { return all.find(part) != std::string::npos; };
-  format.thinks = shows(kThinkEnd);
-  format.calls = shows("<tool_call>")                             ? CallFormat::kTags
-                 : shows("[TOOL_CALLS]")                          ? CallFormat::kMistral
-                 : shows("<|tool_call|>")                         ? CallFormat::kList
-                 : shows(kDeepSeekBegin)                          ? CallFormat::kDeepSeek
-                 : shows("tool_calls") && shows("\"parameters\"") ? CallFormat::kLlama
-                                                                  : CallFormat::kNone;
+  for (const auto& [name, text] : named_texts(tokenizer, kTemplates)) {
+    format.thinks |= text.find(kThinkEnd) != std::string::npos;
+  }
+  format.calls = call_format(tokenizer);
   return format;
 }
 
-std::vector<std::string> call_markers(CallFormat format) {
-  std::vector<std::string> markers;
-  for (const std::string& marker : {opening(format), closing(format)}) {
-    if (!marker.empty()) markers.push_back(marker);
+// A rule for each part of the marker that may have been read: no other part of it is its beginning than "<".
+std::shared_ptr<const Grammar> thinking_grammar() {
+  Syntax syntax;
+  std::vector<RuleId> read;
+  for (size_t i = 0; i < kThinkEnd.size(); ++i)
+    read.push_back(syntax.declare(std::string(kThinkEnd.substr(0, i))));
+  for (size_t i = 0; i < kThinkEnd.size(); ++i) {
+    const auto next = static_cast<uint8_t>(kThinkEnd[i]);
+    std::vector<ExpressionId> ways = {syntax.literal(kThinkEnd.substr(i, 1))};
+    if (i + 1 < kThinkEnd.size()) ways[0] = syntax.sequence({ways[0], syntax.call(read[i + 1])});
+    if (i > 0) ways.push_back(syntax.sequence({syntax.literal("<"), syntax.call(read[1])}));
+    ways.push_back(
+        syntax.sequence({syntax.character(complement({{next, next}, {'<', '<'}})), syntax.call(read[0])}));
+    syntax.define(read[i], syntax.choice(std::move(ways)));
   }
-  if (format == CallFormat::kMistral) markers.emplace_back("[ARGS]");
-  if (format == CallFormat::kList) markers.emplace_back("<|/tool_call|>");
-  if (format == CallFormat::kLlama) markers.emplace_back(kPythonTag);
-  if (format == CallFormat::kDeepSeek) {
-    for (const auto marker : {kDeepSeekCall, kDeepSeekCallEnd, kDeepSeekSeparator}) {
-      markers.emplace_back(marker);
-    }
-  }
-  return markers;
+  return std::make_shared<const Grammar>(std::make_unique<const Machine>(syntax));
 }
 
 AnswerParts& AnswerParts::operator+=(const AnswerParts& more) {
@@ -196,8 +65,8 @@ AnswerParts& AnswerParts::operator+=(const AnswerParts& more) {
 
 AnswerSplitter::AnswerSplitter(Options options)
     : options_(std::move(options)),
-      open_(opening(options_.format.calls)),
-      close_(closing(options_.format.calls)),
+      open_(call_opening(options_.format.calls)),
+      close_(call_closing(options_.format.calls)),
       state_(options_.thinking ? State::kThinking : State::kStart),
       drop_spaces_(options_.thinking) {}
 
@@ -307,8 +176,9 @@ bool AnswerSplitter::text(AnswerParts& parts, bool last) {
 }
 
 bool AnswerSplitter::call(AnswerParts& parts, bool last) {
-  const size_t end = close_.empty() ? std::string::npos : rest_.find(close_);
+  size_t end = calls_end(options_.format.calls, rest_);
   if (end == std::string::npos && !last) return false;
+  if (end == std::string::npos && !close_.empty()) end = rest_.find(close_);
   const std::string_view body = std::string_view(rest_).substr(0, end);
   if (auto calls = parse_calls(options_.format.calls, body, options_.functions)) {
     parts.calls.insert(parts.calls.end(), calls->begin(), calls->end());

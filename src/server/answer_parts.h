@@ -3,25 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "server/api_error.h"
+#include "server/call_format.h"
 #include "tokenizer/tokenizer.h"
 
 namespace brim::server {
-
-// How a model writes calls, told from its chat template.
-enum class CallFormat : uint8_t {
-  kNone,
-  kTags,      // <tool_call>{"name", "arguments"}</tool_call>: Hermes, Qwen
-  kMistral,   // [TOOL_CALLS] [{"name", "arguments"}, ...], or [TOOL_CALLS]name[ARGS]{...}
-  kList,      // <|tool_call|>[{"name", "arguments"}, ...]: Granite, Phi-4-mini
-  kLlama,     // the whole answer is {"name", "parameters"}
-  kDeepSeek,  // name and a block of JSON between markers of its own
-};
 
 struct AnswerFormat {
   bool thinks = false;  // <think>...</think>
@@ -31,13 +22,8 @@ struct AnswerFormat {
 // What the image's chat template shows.
 AnswerFormat answer_format(const Tokenizer& tokenizer);
 
-// Control tokens, which have no text of their own, that are part of a call.
-std::vector<std::string> call_markers(CallFormat format);
-
-struct ToolCall {
-  std::string id, name;
-  std::string arguments;  // JSON as text
-};
+// What stands before an answer whose thinking the prompt has begun: anything up to </think>.
+std::shared_ptr<const Grammar> thinking_grammar();
 
 struct AnswerParts {
   std::string content, reasoning;
@@ -71,7 +57,7 @@ class AnswerSplitter {
   bool call(AnswerParts& parts, bool last);
 
   const Options options_;
-  const std::string open_, close_;  // of a call; empty: none, resp. the end of the answer
+  const std::string_view open_, close_;  // of calls; empty: none, resp. the end of the answer
   State state_;
   bool drop_spaces_ = false;  // the next ones belong to a marker
   bool wrote_ = false;        // some text of the answer has been given

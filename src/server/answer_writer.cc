@@ -291,8 +291,8 @@ class ResponsesWriter final : public AnswerWriter {
                    {"error", nullptr},
                    {"incomplete_details", nullptr},
                    {"store", false},
-                   {"parallel_tool_calls", true},
-                   {"tool_choice", job_.request.tools.is_null() ? "none" : "auto"},
+                   {"parallel_tool_calls", job_.request.tool_choice.several},
+                   {"tool_choice", tool_choice()},
                    {"tools", Json::array()},
                    {"temperature", job_.request.sampler.temperature},
                    {"top_p", job_.request.sampler.top_p},
@@ -304,6 +304,13 @@ class ResponsesWriter final : public AnswerWriter {
       result["timings"] = timings(answer().timings);
     }
     return result;
+  }
+
+  Json tool_choice() const {
+    if (job_.request.tools.is_null()) return "none";
+    const ToolChoice& choice = job_.request.tool_choice;
+    if (choice.function) return {{"type", "function"}, {"name", *choice.function}};
+    return choice.required ? "required" : "auto";
   }
 
   std::string send(const std::string& name, Json data) {

@@ -154,27 +154,31 @@ void read_common(Body& body, const RequestDefaults& defaults, AnswerRequest& req
              "prompt_cache_retention"});
 }
 
-// What is compiled is `bytes` long.
+// `language` and text are what it is known by.
 template <typename Compile>
-std::shared_ptr<const Grammar> compile(const std::string& path, size_t bytes, const Compile& compile_it) {
-  if (bytes > kMostGrammarBytes) {
-    throw ApiError(400, concat("'", path, "' has ", bytes, " bytes; ", kMostGrammarBytes, " are the most"),
-                   path);
+std::shared_ptr<const Grammar> compile(const std::string& path, const char* language, const std::string& text,
+                                       const RequestDefaults& defaults, const Compile& compile_it) {
+  if (text.size() > kMostGrammarBytes) {
+    throw ApiError(
+        400, concat("'", path, "' has ", text.size(), " bytes; ", kMostGrammarBytes, " are the most"), path);
   }
   try {
-    return compile_it();
+    return defaults.grammars != nullptr ? defaults.grammars->grammar(concat(language, ' ', text), compile_it)
+                                        : compile_it();
   } catch (const Error& error) {
     throw ApiError(400, concat("'", path, "': ", error.what()), path);
   }
 }
 
-std::shared_ptr<const Grammar> compile_schema(const std::string& path, const Json& schema) {
-  return compile(path, dump(schema).size(), [&] { return compile_json_schema(schema); });
+std::shared_ptr<const Grammar> compile_schema(const std::string& path, const Json& schema,
+                                              const RequestDefaults& defaults) {
+  return compile(path, "schema", dump(schema), defaults, [&] { return compile_json_schema(schema); });
 }
 
 // A format as `response_format` and `text.format` have it: {"type": "text"}, {"type": "json_object"}, or
 // {"type": "json_schema"} with a schema, which stands in "json_schema" for chats and beside it for responses.
-std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::string& path) {
+std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::string& path,
+                                                 const RequestDefaults& defaults) {
   Body body(format, path + ".");
   const std::string type = body.text("type").value_or("");
   if (type == "text") {
@@ -186,7 +190,7 @@ std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::
     const Json* schema = body.object("schema");
     body.refuse_others();
     const Json any_object = {{"type", "object"}};
-    return compile_schema(path + ".schema", schema != nullptr ? *schema : any_object);
+    return compile_schema(path + ".schema", schema != nullptr ? *schema : any_object, defaults);
   }
   if (type != "json_schema") {
     throw ApiError(400, concat("'", path, ".type' must be \"text\", \"json_object\" or \"json_schema\""),
@@ -203,11 +207,11 @@ std::shared_ptr<const Grammar> grammar_of_format(const Json& format, const std::
   holder.skip({"name", "description", "strict"});  // the schema is always followed
   holder.refuse_others();
   if (inner) body.refuse_others();
-  return compile_schema(holder.path_of("schema"), *schema);
+  return compile_schema(holder.path_of("schema"), *schema, defaults);
 }
 
 // What the answer has to follow, by any of the names that clients have for it; at most one.
-void read_grammar(Body& body, AnswerRequest& request) {
+void read_grammar(Body& body, const RequestDefaults& defaults, AnswerRequest& request) {
   const auto take = [&](const char* key, std::shared_ptr<const Grammar> grammar) {
     if (grammar == nullptr) return;
     if (request.grammar != nullptr) {
@@ -216,13 +220,13 @@ void read_grammar(Body& body, AnswerRequest& request) {
     request.grammar = std::move(grammar);
   };
   if (const Json* format = body.object("response_format")) {
-    take("response_format", grammar_of_format(*format, "response_format"));
+    take("response_format", grammar_of_format(*format, "response_format", defaults));
   }
   if (const Json* schema = body.find("json_schema")) {
-    take("json_schema", compile_schema("json_schema", *schema));
+    take("json_schema", compile_schema("json_schema", *schema, defaults));
   }
   if (const auto text = body.text("grammar")) {
-    take("grammar", compile("grammar", text->size(), [&] { return compile_gbnf(*text); }));
+    take("grammar", compile("grammar", "gbnf", *text, defaults, [&] { return compile_gbnf(*text); }));
   }
 }
 
@@ -235,16 +239,35 @@ void refuse_grammar_with_tools(const AnswerRequest& request) {
   }
 }
 
+// "auto", "required", or a function: {"type": "function"} and its name, which stands in "function" for chats
+// and beside the type for responses.
+ToolChoice tool_choice_of(const Json& choice) {
+  if (choice == "auto") return {};
+  if (choice == "required") return {.required = true};
+  if (choice.is_object() && choice.value("type", Json()) == "function") {
+    const Json& holder = choice.contains("function") ? choice["function"] : choice;
+    const Json name = holder.is_object() ? holder.value("name", Json()) : Json();
+    if (name.is_string()) return {.required = true, .function = name.get<std::string>()};
+  }
+  throw ApiError(
+      400,
+      "'tool_choice' must be \"auto\", \"none\", \"required\", or {\"type\": \"function\"} with the "
+      "function's name",
+      "tool_choice", "unsupported_value");
+}
+
 // `tools`: the body's, in the form of chats.
 void read_tools(Body& body, const Json* tools, AnswerRequest& request) {
-  const Json* choice = body.find("tool_choice");
-  body.only("parallel_tool_calls", true, "the model decides how many functions it calls");
-  if (choice != nullptr && *choice != "auto" && *choice != "none") {
-    throw ApiError(400,
-                   "'tool_choice' must be \"auto\" or \"none\": this server cannot make a model call one",
-                   "tool_choice", "unsupported_value");
+  const Json* const choice = body.find("tool_choice");
+  const bool none = choice != nullptr && *choice == "none";
+  if (choice != nullptr && !none) request.tool_choice = tool_choice_of(*choice);
+  request.tool_choice.several = body.boolean("parallel_tool_calls").value_or(true);
+  const std::optional<std::string>& wanted = request.tool_choice.function;
+  bool found = !wanted;
+  if (tools == nullptr || tools->empty()) {
+    if (!request.tool_choice.required) return;
+    throw ApiError(400, "'tool_choice' requires a call, but there are no 'tools'", "tool_choice");
   }
-  if (tools == nullptr || tools->empty()) return;
   for (size_t i = 0; i < tools->size(); ++i) {
     const Json& tool = (*tools)[i];
     const std::string path = concat("tools[", i, "]");
@@ -256,8 +279,14 @@ void read_tools(Body& body, const Json* tools, AnswerRequest& request) {
         !(*function)["name"].is_string()) {
       throw ApiError(400, concat("'", path, ".function' must be an object with a \"name\""), path);
     }
+    found |= wanted && (*function)["name"] == *wanted;
   }
-  if (choice == nullptr || *choice == "auto") request.tools = *tools;
+  if (!found) {
+    throw ApiError(400,
+                   concat("'tool_choice' wants the function '", *wanted, "', which is not among 'tools'"),
+                   "tool_choice");
+  }
+  if (!none) request.tools = *tools;
 }
 
 void read_template(Body& body, AnswerRequest& request) {
@@ -422,7 +451,7 @@ AnswerRequest parse_chat(const Json& json, const RequestDefaults& defaults) {
     throw ApiError(400, "'top_logprobs' goes with \"logprobs\": true only", "top_logprobs");
   }
   read_stream(body, request);
-  read_grammar(body, request);
+  read_grammar(body, defaults, request);
   read_tools(body, body.list("tools"), request);
   refuse_grammar_with_tools(request);
   read_template(body, request);
@@ -459,7 +488,7 @@ AnswerRequest parse_completions(const Json& json, const RequestDefaults& default
     request.top_logprobs = static_cast<uint32_t>(*logprobs);
   }
   read_stream(body, request);
-  read_grammar(body, request);
+  read_grammar(body, defaults, request);
   body.only("echo", false, "the prompt is not given back");
   body.only("best_of", 1, "all answers are given; see 'n'");
   request.split_reasoning = false;
@@ -494,7 +523,7 @@ AnswerRequest parse_responses(const Json& json, const RequestDefaults& defaults)
   if (const Json* text = body.object("text")) {
     Body inner(*text, "text.");
     if (const Json* format = inner.object("format")) {
-      request.grammar = grammar_of_format(*format, "text.format");
+      request.grammar = grammar_of_format(*format, "text.format", defaults);
     }
     inner.only("verbosity", "medium", "models here have no such setting");
     inner.refuse_others();

@@ -9,7 +9,8 @@
 
 #include "grammar/grammar.h"
 #include "runtime/sampler_options.h"
-#include "server/api_error.h"
+#include "server/call_format.h"
+#include "server/grammar_cache.h"
 
 namespace brim::server {
 
@@ -19,8 +20,9 @@ struct AnswerRequest {
   Api api = Api::kChat;
   std::optional<std::string> model;
 
-  Json messages;                             // chats
-  Json tools = nullptr;                      // a list of functions, or null
+  Json messages;         // chats
+  Json tools = nullptr;  // a list of functions, or null
+  ToolChoice tool_choice;
   Json template_variables = nullptr;         // an object or null
   std::string prompt;                        // completions, unless
   std::optional<std::vector<uint32_t>> ids;  // these are given
@@ -43,6 +45,7 @@ struct AnswerRequest {
 struct RequestDefaults {
   SamplerOptions sampler;
   bool random_seed = true;
+  GrammarCache* grammars = nullptr;  // where they are looked for first
 };
 
 inline constexpr uint32_t kMostAnswers = 16;

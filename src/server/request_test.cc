@@ -85,6 +85,24 @@ TEST(Request, ResponsesHaveFunctionsBesideTheirType) {
       std::string::npos);
 }
 
+TEST(Request, AChoiceOfToolsIsAWordOrAFunction) {
+  const auto choice = [](const std::string& more) {
+    return parsed(parse_chat, chat(R"("tools": [{"type": "function", "function": {"name": "f"}}])" +
+                                   (more.empty() ? "" : ", " + more)))
+        .tool_choice;
+  };
+  EXPECT_EQ(choice(""), ToolChoice());
+  EXPECT_EQ(choice(R"("tool_choice": "auto")"), ToolChoice());
+  EXPECT_EQ(choice(R"("tool_choice": "required", "parallel_tool_calls": false)"),
+            (ToolChoice{.required = true, .several = false}));
+  EXPECT_EQ(choice(R"("tool_choice": {"type": "function", "function": {"name": "f"}})"),
+            (ToolChoice{.required = true, .function = "f"}));
+  EXPECT_EQ(parsed(parse_responses, R"({"input": "Hi", "tool_choice": {"type": "function", "name": "f"},
+      "tools": [{"type": "function", "name": "f"}]})")
+                .tool_choice,
+            (ToolChoice{.required = true, .function = "f"}));
+}
+
 TEST(Request, BoundsWhatMakesItSlow) {
   std::string keys = R"("messages": 1)";
   for (int i = 0; i < 10'000; ++i) keys += ",\"" + std::to_string(i) + "\":1";
@@ -144,11 +162,16 @@ TEST(Request, RefusesWhatItDoesNotKnowOrCannotDoByName) {
           {R"("stream_options": {"include_usage": true})", "stream_options: "},
           {R"("top_logprobs": 2)", "top_logprobs: "},
           {R"("logprobs": true, "top_logprobs": 21)", "top_logprobs: "},
-          {R"("tool_choice": "required")", "tool_choice: "},
+          {R"("tool_choice": "required")", "tool_choice: 'tool_choice' requires a call, but there are no"},
+          {R"("tool_choice": "any")", "tool_choice: "},
+          {R"("tool_choice": {"type": "function"})", "tool_choice: "},
+          {R"("tool_choice": {"type": "function", "function": {"name": "g"}}, "tools": [{"type": "function",
+              "function": {"name": "f"}}])",
+           "tool_choice: 'tool_choice' wants the function 'g', which is not among"},
           {R"("tools": [{"type": "retrieval"}])", "tools[0]: "},
           {R"("tools": [{"type": "function", "function": {}}])", "tools[0]: "},
           {R"("tools": {})", "tools: 'tools' must be a list"},
-          {R"("parallel_tool_calls": false)", "parallel_tool_calls: "},
+          {R"("parallel_tool_calls": 1)", "parallel_tool_calls: "},
           {R"("store": true)", "store: "},
           {R"("id_slot": -2)", "id_slot: "},
       }) {

@@ -549,6 +549,19 @@ std::shared_ptr<Job> Server::Handlers::make_job(AnswerRequest request) {
     job->thinking = trim(prompt.text).ends_with("<think>");
   }
   if (job->prompt.empty()) throw ApiError(400, "the prompt is empty", source);
+  if (request.tool_choice.required) {
+    const ToolChoice& choice = request.tool_choice;
+    const Json function = choice.function ? Json(*choice.function) : Json();
+    const std::string key = "calls " + dump(Json::array({function, choice.several, request.tools}));
+    request.grammar = slots_.grammars().grammar(
+        key, [&] { return call_grammar(slots_.format().calls, slots_.markers(), request.tools, choice); });
+  } else if (!request.tool_choice.several && !request.tools.is_null() &&
+             !calls_end_one_by_one(slots_.format().calls)) {
+    throw ApiError(400,
+                   "'parallel_tool_calls' cannot be false here: this model writes its calls as one list; set "
+                   "'tool_choice' to \"required\" to have one call",
+                   "parallel_tool_calls", "unsupported_value");
+  }
   if (job->prompt.size() > context) throw too_long(job->prompt.size(), "");
   for (const LogitBias& bias : request.sampler.logit_bias) {
     const uint32_t tokens = model_.tokenizer().vocabulary_size();
@@ -562,7 +575,9 @@ std::shared_ptr<Job> Server::Handlers::make_job(AnswerRequest request) {
 }
 
 void Server::Handlers::answer(const Request& request, Response& response, Parse parse) {
-  const auto job = make_job(parse(parse_object(request.body), options_.defaults));
+  RequestDefaults defaults = options_.defaults;
+  defaults.grammars = &slots_.grammars();
+  const auto job = make_job(parse(parse_object(request.body), defaults));
   slots_.submit(job);
   auto waiting = std::make_shared<Waiting>();
   waiting->job = job;

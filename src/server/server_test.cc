@@ -336,6 +336,145 @@ TEST(Server, AnswersFollowGrammarsAndSchemas) {
   EXPECT_TRUE(answer.at("n").is_number_integer()) << answer;
 }
 
+TEST(Server, AGrammarThatWasAskedForBeforeGivesTheSameAnswers) {
+  const auto ask = [](const Running& server, uint32_t seed, const char* grammar) {
+    return text_of(server.ask(
+        "/v1/completions", {{"prompt", "ROMEO:"}, {"seed", seed}, {"max_tokens", 30}, {"grammar", grammar}}));
+  };
+  const auto grammars = {R"(root ::= [a-z ]+ ".")", R"(root ::= ("ab" | "cd" root)*)", R"(root ::= [0-9]{4})",
+                         R"(root ::= "x" | "yy")", R"(root ::= [A-Z]+ "!")"};  // more than are kept
+  const Running together;
+  for (uint32_t seed = 0; seed < 3; ++seed) {
+    for (const char* grammar : grammars) {
+      const std::string text = ask(together, seed, grammar);
+      EXPECT_EQ(ask(together, seed, grammar), text);
+      if (seed == 2) {
+        EXPECT_EQ(ask(Running(), seed, grammar), text);
+      }
+    }
+  }
+}
+
+// The demo model with the chat template of a family.
+PackedModel demo_with(const std::string& family) {
+  const test::TemporaryFolder folder;
+  std::filesystem::copy(BRIM_SOURCE_DIR "/models/demo/tokenizer.model", folder.path() + "/tokenizer.model");
+  std::filesystem::copy(BRIM_SOURCE_DIR "/src/template/testdata/" + family + ".jinja",
+                        folder.path() + "/chat_template.jinja");
+  return PackedModel(*open_model(BRIM_SOURCE_DIR "/models/demo"), EmbeddingFormat::kQ8, 1024,
+                     load_board("kv260"), build_tokenizer(folder.path()));
+}
+
+// Two functions, and a question that neither answers.
+Json asks_for_a_call(const Json& more) {
+  Json request = chat("Once more unto the breach");
+  request["tools"] = Json::parse(R"([
+      {"type": "function", "function": {"name": "weather", "parameters": {"type": "object",
+          "properties": {"city": {"type": "string", "maxLength": 8}}, "required": ["city"], "additionalProperties": false}}},
+      {"type": "function", "function": {"name": "time", "parameters": {"type": "object",
+          "properties": {"hour": {"type": "integer", "minimum": 0, "maximum": 23}}, "required": ["hour"],
+          "additionalProperties": false}}}])");
+  request.update({{"temperature", 1.0}, {"max_tokens", 700}});
+  request.update(more);
+  return request;
+}
+
+void expect_call(const Json& call, const std::string& name) {
+  const Json& function = call["function"];
+  EXPECT_EQ(call["type"], "function");
+  EXPECT_TRUE(name.empty() || function["name"] == name) << call;
+  const Json arguments = Json::parse(function["arguments"].get<std::string>());
+  if (function["name"] == "weather") {
+    EXPECT_TRUE(arguments.at("city").is_string()) << call;
+  } else {
+    EXPECT_LT(arguments.at("hour").get<int>(), 24) << call;
+  }
+}
+
+TEST(Server, AnAnswerThatMustCallCallsInEveryFamilysFormat) {
+  for (const char* family : {"qwen2.5", "hermes3", "mistral-v0.3", "llama3.1", "deepseek-r1"}) {
+    SCOPED_TRACE(family);
+    const PackedModel packed = demo_with(family);
+    const Running server(1, {}, packed);
+    for (uint32_t seed = 0; seed < 3; ++seed) {
+      const Json asked =
+          asks_for_a_call({{"tool_choice", "required"}, {"seed", seed}, {"parallel_tool_calls", seed > 0}});
+      const Json answer = server.ask("/v1/chat/completions", asked);
+      const Json& choice = answer["choices"][0];
+      if (choice["finish_reason"] == "length") continue;  // it may call, or think, as often as it likes
+      EXPECT_EQ(choice["finish_reason"], "tool_calls") << choice;
+      EXPECT_EQ(choice["message"]["content"], nullptr) << choice;
+      ASSERT_TRUE(choice["message"].contains("tool_calls")) << choice;
+      for (const Json& call : choice["message"]["tool_calls"]) expect_call(call, "");
+      if (seed == 0) {
+        EXPECT_EQ(choice["message"]["tool_calls"].size(), 1u);
+      }
+    }
+  }
+}
+
+TEST(Server, ACallOfANamedFunctionIsTheSameInEveryForm) {
+  const PackedModel packed = demo_with("qwen2.5");
+  const Running server(1, {}, packed);
+  Json asked = asks_for_a_call({{"seed", 5},
+                                {"parallel_tool_calls", false},
+                                {"tool_choice", {{"type", "function"}, {"function", {{"name", "time"}}}}}});
+  const Json message = server.ask("/v1/chat/completions", asked)["choices"][0]["message"];
+  ASSERT_EQ(message["tool_calls"].size(), 1u) << message;
+  expect_call(message["tool_calls"][0], "time");
+  const Json arguments = message["tool_calls"][0]["function"]["arguments"];
+
+  asked["stream"] = true;
+  const auto streamed = server.post("/v1/chat/completions", asked);
+  Json calls = Json::array();
+  for (const Json& event : events_of(streamed->body)) {
+    const Json& choice = event["choices"][0];
+    if (choice["delta"].contains("tool_calls")) calls.push_back(choice["delta"]["tool_calls"][0]);
+    EXPECT_EQ(choice["delta"].value("content", ""), "");
+  }
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0]["function"]["arguments"], arguments);
+
+  const Json response =
+      server.ask("/v1/responses", {{"input", "Once more unto the breach"},
+                                   {"seed", 5},
+                                   {"temperature", 1.0},
+                                   {"parallel_tool_calls", false},
+                                   {"tool_choice", {{"type", "function"}, {"name", "time"}}},
+                                   {"tools",
+                                    {{{"type", "function"},
+                                      {"name", "weather"},
+                                      {"parameters", asked["tools"][0]["function"]["parameters"]}},
+                                     {{"type", "function"},
+                                      {"name", "time"},
+                                      {"parameters", asked["tools"][1]["function"]["parameters"]}}}}});
+  ASSERT_EQ(response["output"].size(), 1u) << response;
+  EXPECT_EQ(response["output"][0]["type"], "function_call");
+  EXPECT_EQ(response["output"][0]["name"], "time");
+  EXPECT_EQ(response["output"][0]["arguments"], arguments);
+  EXPECT_EQ(response["tool_choice"], Json({{"type", "function"}, {"name", "time"}}));
+  EXPECT_EQ(response["parallel_tool_calls"], false);
+}
+
+TEST(Server, ASchemaHoldsForWhatFollowsThinkingThatThePromptHasBegun) {
+  const PackedModel packed = demo_with("deepseek-r1");
+  const Running server(1, {}, packed);
+  const Json answer = server.ask(
+      "/v1/chat/completions",
+      with(chat("Hi"),
+           {{"seed", 1},
+            {"temperature", 0},
+            {"max_tokens", 900},
+            {"logit_bias", {{"2", 100}}},
+            {"response_format", {{"type", "json_schema"}, {"json_schema", {{"schema", {{"enum", {7}}}}}}}}}));
+  // However much the model wants to end, it cannot before its thinking has.
+  const Json& choice = answer["choices"][0];
+  if (choice["finish_reason"] == "stop") {
+    EXPECT_EQ(choice["message"]["content"], "7");
+  }
+  EXPECT_NE(choice["message"].value("reasoning_content", ""), "");
+}
+
 TEST(Server, BiasesDecideWhichTokenComes) {
   const Running server;
   const auto first_token = [&](const Json& more) {
@@ -383,6 +522,7 @@ TEST(Server, RefusesBadRequestsInOpenAisForm) {
            {"/v1/chat/completions", R"({"messages": [{"role": "user", "content": "a"}], "tools":
              [{"type": "function", "function": {"name": "f"}}]})",
             400, "template"},
+           {"/v1/responses", R"({"input": "a", "tool_choice": "required"})", 400, "there are no 'tools'"},
            {"/v1/embeddings", R"({"input": "a"})", 501, "embeddings"},
            {"/v1/nothing", "{}", 404, "there is no POST /v1/nothing"},
            {"/slots/0?action=save", R"({"filename": "a"})", 501, "--slot-save-path"},

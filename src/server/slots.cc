@@ -28,13 +28,21 @@ class ServerChooser {
   ServerChooser(const SamplerOptions& options, const Tokenizer& tokenizer) : sampler_(options, tokenizer) {}
 
   void constrain(GrammarState grammar) { sampler_.constrain(std::move(grammar)); }
+  // First by this one, until it may end.
+  void constrain(GrammarState first, GrammarState then) {
+    sampler_.constrain(std::move(first));
+    then_ = std::move(then);
+  }
 
   uint32_t sample(std::span<const float> logits) {
     logits_ = logits;
     return sampler_.sample(logits);
   }
   void forget() { sampler_.forget(); }
-  void accept(uint32_t token) { sampler_.accept(token); }
+  void accept(uint32_t token) {
+    sampler_.accept(token);
+    if (then_ && sampler_.grammar_can_end()) constrain(*std::exchange(then_, std::nullopt));
+  }
   void drop(uint32_t first, uint32_t count) { sampler_.drop(first, count); }
 
   // Of the last token, until the next pass.
@@ -42,6 +50,7 @@ class ServerChooser {
 
  private:
   HostSampler sampler_;
+  std::optional<GrammarState> then_;
   std::span<const float> logits_;
 };
 
@@ -94,13 +103,8 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, bool context_shift, ui
       spec_(spec),
       queue_limit_(queue),
       format_(answer_format(model.tokenizer())),
+      markers_(call_markers(format_.calls, model.tokenizer())),
       passes_(model.executor()) {
-  for (std::string& marker : call_markers(format_.calls)) {
-    const uint32_t id = model.tokenizer().find(marker);
-    if (id != kNoToken && model.tokenizer().tables().type(id) == TokenType::kControl) {
-      markers_.emplace_back(id, std::move(marker));
-    }
-  }
   if (Executor* const draft = model.executor().draft()) draft_passes_.emplace(*draft);
   const BakedPrompt* const baked = model.load_prompt();
   for (uint32_t i = 0; i < model.executor().caches(); ++i) {
@@ -226,11 +230,10 @@ void Slots::work(Slot& slot, Job& job) {
   try {
     const JointPasses::Member::Turn turn(slot.runner);
     if (!job.request.cache_prompt) slot.conversation.rewind(0);
-    std::optional<GrammarState> grammar;  // at its beginning: copies share what is known of it
-    if (job.request.grammar != nullptr) grammar.emplace(job.request.grammar, vocabulary());
+    const AnswerGrammars grammars = grammars_of(job);
     for (uint32_t i = 0; i < job.request.answers; ++i) {
       if (job.cancelled) throw Cancelled();
-      count(answer(slot, job, i, grammar));
+      count(answer(slot, job, i, grammars));
     }
   } catch (const Cancelled&) {
     outcome = &SlotCounts::cancelled;
@@ -250,7 +253,7 @@ void Slots::work(Slot& slot, Job& job) {
   job.put(std::move(end));
 }
 
-Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional<GrammarState>& grammar) {
+Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammars& grammars) {
   Conversation& conversation = slot.conversation;
   const Tokenizer& tokenizer = model_.tokenizer();
   const AnswerRequest& request = job.request;
@@ -268,7 +271,11 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional
   SamplerOptions sampler = request.sampler;
   sampler.seed += number;
   ServerChooser chooser(sampler, tokenizer);
-  if (grammar) chooser.constrain(*grammar);
+  if (grammars.thinking) {
+    chooser.constrain(*grammars.thinking, *grammars.answer);
+  } else if (grammars.answer) {
+    chooser.constrain(*grammars.answer);
+  }
   // A completion goes on in the middle of its prompt's text, an answer begins a text of its own.
   StreamDecoder decoder(tokenizer);
   std::string room(decoder.max_text_bytes(), '\0');
@@ -292,7 +299,7 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional
   AnswerSplitter text(options);
   AnswerPiece piece;
   piece.answer = number;
-  bool called = false;
+  bool called = false, called_enough = false;
   // Tokens whose text is kept back wait for it.
   const auto give = [&](const AnswerParts& parts) {
     piece.parts += parts;
@@ -317,11 +324,12 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional
     piece.drafted = conversation.last_as_drafted();
     std::string_view written = decoder.push(token, room);
     if (options.format.calls != CallFormat::kNone) {
-      const auto marker = std::ranges::find(markers_, token, &std::pair<uint32_t, std::string>::first);
-      if (marker != markers_.end()) written = marker->second;
+      const auto marker = std::ranges::find(markers_, token, &TokenMarker::token);
+      if (marker != markers_.end()) written = marker->text;
     }
     give(text.push(stop.push(written, room_for(written))));
-    return !stop.stopped() && !job.cancelled;
+    called_enough = called && !request.tool_choice.several;
+    return !stop.stopped() && !called_enough && !job.cancelled;
   });
   timings.answer_seconds = seconds_since(answer_start);
   timings.drafted = slot.speculation.counts().drafted;
@@ -336,15 +344,21 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const std::optional
   rest += text.finish();
   give(rest);
   if (!stop.stopped() && !piece.tokens.empty()) job.put(std::move(piece));
-  const bool ended = reason == StopReason::kEnd || stop.stopped();
+  const bool ended = reason == StopReason::kEnd || stop.stopped() || called_enough;
   job.put(AnswerEnd{number, !ended ? "length" : called ? "tool_calls" : "stop", timings});
   return timings;
 }
 
-std::shared_ptr<const TokenTrie> Slots::vocabulary() {
-  std::call_once(vocabulary_made_,
-                 [&] { vocabulary_ = std::make_shared<const TokenTrie>(model_.tokenizer()); });
-  return vocabulary_;
+Slots::AnswerGrammars Slots::grammars_of(const Job& job) {
+  AnswerGrammars grammars;
+  if (job.request.grammar == nullptr) return grammars;
+  std::call_once(vocabulary_made_, [&] {
+    vocabulary_ = std::make_shared<const TokenTrie>(model_.tokenizer(), markers_);
+    thinking_.emplace(thinking_grammar(), vocabulary_);
+  });
+  grammars.answer = grammars_.beginning(job.request.grammar, vocabulary_);
+  if (job.thinking) grammars.thinking = thinking_;
+  return grammars;
 }
 
 void Slots::count(const Timings& timings) {

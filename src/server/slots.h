@@ -18,6 +18,7 @@
 #include "runtime/host_speculation.h"
 #include "runtime/joint_passes.h"
 #include "runtime/loaded_model.h"
+#include "server/grammar_cache.h"
 #include "server/job.h"
 
 namespace brim::server {
@@ -48,6 +49,9 @@ class Slots {
 
   uint32_t count() const { return static_cast<uint32_t>(slots_.size()); }
   const AnswerFormat& format() const { return format_; }
+  const std::vector<TokenMarker>& markers() const { return markers_; }
+  // Of those that jobs bring.
+  GrammarCache& grammars() { return grammars_; }
 
   // Whose events will come. The prompt's length has been checked. Throws ApiError if the queue is full, or
   // there is no such slot.
@@ -94,22 +98,30 @@ class Slots {
 
   class Reservation;
 
+  // What an answer follows, if anything: first that, up to where it may end, then the other. At their
+  // beginnings: copies share what is known of them.
+  struct AnswerGrammars {
+    std::optional<GrammarState> thinking, answer;
+  };
+
   void serve(Slot& slot);
   void work(Slot& slot, Job& job);
-  Timings answer(Slot& slot, Job& job, uint32_t number, const std::optional<GrammarState>& grammar);
+  Timings answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammars& grammars);
   void dispatch();
   Slot* slot_for(const Job& job);
   void count(const Timings& timings);
-  // For grammars; made when the first one comes.
-  std::shared_ptr<const TokenTrie> vocabulary();
+  // What the job's answers follow. The vocabulary is made when the first grammar comes.
+  AnswerGrammars grammars_of(const Job& job);
 
   LoadedModel& model_;
   const SpecOptions spec_;
   const uint32_t queue_limit_;
   const AnswerFormat format_;
-  std::vector<std::pair<uint32_t, std::string>> markers_;  // control tokens and their text
+  const std::vector<TokenMarker> markers_;  // of its calls
   std::once_flag vocabulary_made_;
   std::shared_ptr<const TokenTrie> vocabulary_;
+  std::optional<GrammarState> thinking_;  // at its beginning
+  GrammarCache grammars_;
   JointPasses passes_;
   std::optional<JointPasses> draft_passes_;  // of the draft model; nobody waits for others there
   std::vector<std::unique_ptr<Slot>> slots_;

@@ -1,5 +1,7 @@
 #include "sim/shares.h"
 
+#include "sim/processor.h"
+
 namespace brim::sim {
 
 Shares shares_of(const Board& board, const Subject& subject, const RunResult& run) {
@@ -13,6 +15,12 @@ Shares shares_of(const Board& board, const Subject& subject, const RunResult& ru
     shares.decode_tokens_per_second = run.decode.tokens / (run.decode.all_cycles() / clock);
   shares.ttft_seconds = run.prompt.all_cycles() / clock;
   shares.card_seconds = all.card_cycles / clock;
+  shares.processor_seconds =
+      processor_seconds(board.processor, subject.program.program.header.vocabulary, 1, 1);
+  if (shares.decode_tokens_per_second) {
+    shares.decode_tokens_per_second_with_processor =
+        1 / (1 / *shares.decode_tokens_per_second + shares.processor_seconds);
+  }
   shares.counted = run.decode.tokens > 0 ? "generated" : "prompt";
   shares.bytes_per_token = tokens.bytes / tokens.tokens;
   shares.peak_bytes_per_second = board.ddr.peak_bytes_per_second();

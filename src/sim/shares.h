@@ -16,6 +16,10 @@ struct Shares {
   std::optional<double> decode_tokens_per_second;  // none: no token was decoded
   double ttft_seconds = 0;
   double card_seconds = 0;  // of `seconds`, waiting for rows from the card
+  // The processor's between two passes that decode, an estimate; `seconds` is the accelerator's and has none
+  // of it.
+  double processor_seconds = 0;
+  std::optional<double> decode_tokens_per_second_with_processor;
   // Whose tokens the shares of a token count: the generated ones, without any the prompt's.
   const char* counted = "generated";
   double bytes_per_token = 0;

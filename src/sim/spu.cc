@@ -430,8 +430,9 @@ Task Spu::key_scale(const Step& step) {
   issue({.latency = kMicroConvert, .after_all = true});
   wait_for_result(drained_);
   pause(1);
+  const uint32_t scale_bytes = key_format(program_.header).scale_bytes;
   for (uint32_t position = program_.pass.position; position < program_.positions(); ++position) {
-    co_await write((uint64_t{step.instruction.address2} + position * 2 / kBeatBytes) * kBeatBytes);
+    co_await write((uint64_t{step.instruction.address2} + position * scale_bytes / kBeatBytes) * kBeatBytes);
   }
   buffers_.key_scales.push_back(step_);
 }

@@ -7,11 +7,20 @@ namespace {
 
 constexpr uint32_t kPageBeats = kPageBytes / kBeatBytes;
 
-// In which the lanes take a record of K or V: as many elements of four bits at a time as there are weights in
-// a beat, of eight bits half as many.
-Cycle record_cycles(const KvFormat& kv) {
-  const uint32_t at_a_time = kv.bits == 4 ? kWeightsPerBeat : kWeightsPerBeat / 2;
-  return (kv.elements() + at_a_time - 1) / at_a_time;
+constexpr uint32_t kMultipliers = kWeightsPerBeat / 2;  // of a lane: two elements of four bits each
+
+// In which the lanes take the first `records` of a page of K. Two records of four bits share the multipliers,
+// but there is one score a cycle (rtl/kv_issue.sv).
+Cycle key_cycles(const KvFormat& kv, uint32_t records) {
+  if (kv.bits == 8) return Cycle{records} * (kv.elements() / kMultipliers);
+  if (kv.record_bytes >= kBeatBytes) return (records + 1) / 2 * 2;
+  return Cycle{2} * (records / 8 * 4 + std::min(records % 8, 4u));  // records r and r + 4 share a beat
+}
+
+// Likewise of V, in whole blocks; both halves of a record of four bits at a time.
+Cycle value_cycles(const KvFormat& kv, uint32_t records) {
+  const uint32_t whole = (records + kAttentionBlock - 1) / kAttentionBlock * kAttentionBlock;
+  return Cycle{whole} * (kv.bits == 8 ? kv.elements() / kMultipliers : 1);
 }
 
 }  // namespace
@@ -140,7 +149,7 @@ Task Vpu::scores(const Step& step) {
   wait(load, Stall::kScores);
   wait(load + kRefill * pairs, Stall::kLocal);
 
-  co_await take_pages(keys, record_cycles(keys), 1);
+  co_await take_pages(keys, key_cycles);
   if (!ideal_) wait(round_ends_.back() + kScoresDrain, Stall::kLocal);
   buffers_.scores.push_back(cursor_);
 }
@@ -156,7 +165,7 @@ Task Vpu::values(const Step& step) {
   work(1 + rounds());
 
   const KvFormat kv = value_format(program_.header);
-  co_await take_pages(kv, record_cycles(kv), kAttentionBlock);
+  co_await take_pages(kv, value_cycles);
   for (uint32_t round = 0; round < rounds(); ++round) {
     const uint32_t lanes = std::min(lanes_, pairs - round * lanes_);
     buffers_.results.add(lanes * program_.header.head_size,
@@ -165,9 +174,9 @@ Task Vpu::values(const Step& step) {
   if (!ideal_) wait(round_ends_.back() + kValuesDrain, Stall::kLocal);
 }
 
-// A page collects the records of the stream and those of the pass's own tokens; then it is issued, `records`
-// rounded up to a multiple of `round_to`, once per round, while the next one fills (rtl/kv_unit.sv).
-Task Vpu::take_pages(const KvFormat& kv, Cycle record_cycles, uint32_t round_to) {
+// A page collects the records of the stream and those of the pass's own tokens; then it is issued, in
+// issue_cycles, once per round, while the next one fills (rtl/kv_unit.sv).
+Task Vpu::take_pages(const KvFormat& kv, Cycle (*issue_cycles)(const KvFormat&, uint32_t records)) {
   constexpr Cycle kLocalWait = 5;
   const uint32_t past = program_.pass.position;
   const uint32_t end = program_.positions();
@@ -182,10 +191,10 @@ Task Vpu::take_pages(const KvFormat& kv, Cycle record_cycles, uint32_t round_to)
       work(1);
     if (past < base + per_page) work(program_.pass.tokens * kv.record_beats() + kLocalWait);
     work(1);
-    const uint32_t records = (std::min(per_page, end - base) + round_to - 1) / round_to * round_to;
+    const Cycle cycles = issue_cycles(kv, std::min(per_page, end - base));
     before_last = last;
     for (Cycle& round_end : round_ends_) {
-      round_end = std::max(cursor_ - 1, last) + records * record_cycles;
+      round_end = std::max(cursor_ - 1, last) + cycles;
       last = round_end;
     }
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "compile/build_program.h"
 #include "isa/layout.h"
 #include "model/description.h"
 #include "tests/support/model_shape.h"
@@ -18,6 +19,7 @@ struct ExecutorShape {
   std::string name;
   ModelDescription model;
   EmbeddingFormat embedding = EmbeddingFormat::kQ8;
+  KvCache kv = {};
 };
 
 inline void PrintTo(const ExecutorShape& shape, std::ostream* out) { *out << shape.name; }
@@ -44,6 +46,32 @@ inline std::vector<ExecutorShape> executor_shapes() {
   shapes[4].model.pre_norm = false;
   shapes[4].model.post_norm = true;
   shapes[4].model.unrotated = {false, true};
+  return shapes;
+}
+
+// A cache of four bits: of K and V, of V alone, of K alone; rotated or not, also with eight bits; records of
+// half a beat and of a whole one, and heads that do not fill them.
+inline std::vector<ExecutorShape> four_bit_cache_shapes() {
+  const auto shape = [](const char* name, size_t like, const KvCache& kv) {
+    ExecutorShape result = executor_shapes()[like];
+    result.name = name;
+    result.kv = kv;
+    return result;
+  };
+  return {
+      shape("rotated_gqa_heads_of_8", 0, {.key_bits = 8, .value_bits = 8, .rotated = true}),
+      shape("four_bits_rotated_gqa_heads_of_8", 0, {.key_bits = 4, .value_bits = 4, .rotated = true}),
+      shape("four_bits_gqa_heads_of_64_bias", 1, {.key_bits = 4, .value_bits = 4, .rotated = false}),
+      shape("four_bits_rotated_heads_of_128_qk_norm", 2, {.key_bits = 4, .value_bits = 4, .rotated = true}),
+      shape("k8v4_heads_of_96", 3, {.key_bits = 8, .value_bits = 4, .rotated = false}),
+      shape("k4v8_rotated_heads_of_96", 3, {.key_bits = 4, .value_bits = 8, .rotated = true}),
+      shape("k8v4_heads_of_64", 4, {.key_bits = 8, .value_bits = 4, .rotated = false})};
+}
+
+// All of these.
+inline std::vector<ExecutorShape> executor_and_cache_shapes() {
+  std::vector<ExecutorShape> shapes = executor_shapes();
+  for (ExecutorShape& shape : four_bit_cache_shapes()) shapes.push_back(std::move(shape));
   return shapes;
 }
 
@@ -107,6 +135,12 @@ inline std::vector<ExecutorShape> mixture_shapes() {
                     with_norm_over_all_heads(m, 2, 128);
                     with_experts(m, 16, 8, 96);
                   }),
+      [] {
+        ExecutorShape shape = small_shape("norm_over_all_heads_in_four_bits",
+                                          [](auto& m) { with_norm_over_all_heads(m, 4, 32); });
+        shape.kv = {.key_bits = 4, .value_bits = 4, .rotated = true};
+        return shape;
+      }(),
   };
 }
 

@@ -130,6 +130,16 @@ class PackedModel {
   std::unique_ptr<MappedImage> image_;
 };
 
+// An image of `model` whose draft model is `draft`.
+inline PackedModel packed_with_draft(const TensorSource& model, const TensorSource& draft, uint32_t context) {
+  PackOptions options;
+  options.board = load_board("kv260");
+  options.context = context;
+  options.draft = DraftModel{.source = &draft};
+  options.threads = 2;
+  return PackedModel(model, options);
+}
+
 inline std::string stories260k_folder() { return std::string(BRIM_SHARED_DATA) + "/stories260K/"; }
 
 }  // namespace brim::test

@@ -68,7 +68,9 @@ inline SamplerOptions varied_options(uint32_t seed, float temperature) {
 // For each of `prompts` seeds and each temperature: a prompt, two answers of `tokens`, and the ids and end of
 // both with lookup and without it, and, where the executor has a draft model, with that and with both.
 // Prompts repeat some of their tokens, so that there is something to look up.
-inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t prompts, uint32_t tokens) {
+inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t prompts, uint32_t tokens,
+                                                  std::initializer_list<float> temperatures = {0, 0.7f,
+                                                                                               1.3f}) {
   const std::vector<uint8_t> blob = build_tokenizer_from_arrays(byte_tokenizer(259));
   Tokenizer tokenizer;
   EXPECT_EQ(tokenizer.attach(blob), "");
@@ -82,7 +84,7 @@ inline SpeculationTotals expect_equal_with_drafts(Executor& executor, uint32_t p
     for (uint32_t& id : prompt) id = static_cast<uint32_t>(3 + random(executor.vocabulary() - 3));
     prompt.insert(prompt.end(), prompt.begin(), prompt.begin() + 3);
     const std::vector<uint32_t> more = {prompt[1], prompt[2]};
-    for (const float temperature : {0.0f, 0.7f, 1.3f}) {
+    for (const float temperature : temperatures) {
       const SamplerOptions sampling = varied_options(seed, temperature);
       const auto decode = [&](Speculation* with) {
         Session session(executor, tokenizer);

@@ -62,11 +62,14 @@ for (let i = 0; busy && i < 100; ++i) {
   await new Promise(resolve => setTimeout(resolve, 100));
   busy = (await (await fetch(server.url + '/slots')).json()).some(slot => slot.is_processing);
 }
-const early = Math.max(...samples.slice(0, Math.ceil(samples.length / 3))), late = Math.max(...samples.slice(-Math.ceil(samples.length / 3)));
-console.log(JSON.stringify({seconds, clients, ...counts, resident_kib: {early, late, end: residentKib()}, descriptors: descriptors()}));
+// Threads, allocators and buffers have come to their sizes after a third of a long run.
+const third = Math.ceil(samples.length / 3);
+const most = from => Math.max(...samples.slice(from, from + third));
+const [warming, early, late] = [0, third, 2 * third].map(most);
+console.log(JSON.stringify({seconds, clients, ...counts, resident_kib: {warming, early, late, end: residentKib()}, descriptors: descriptors()}));
 const {code, errors} = await server.stop();
 assert.equal(code, 0, errors);
 assert.ok(!busy, 'a slot stays busy');
 assert.ok(counts.left > 0 && counts.whole > 0 && counts.streamed > 0, 'every kind of client had its turn');
 // Short runs have not seen all sizes of answers yet.
-if (seconds >= 60) assert.ok(late <= early * 1.1 + 4096, `memory grows: ${early} to ${late} KiB`);
+if (seconds >= 60) assert.ok(late <= early * 1.05 + 2048, `memory grows: ${early} to ${late} KiB`);
