@@ -81,5 +81,9 @@ TEST(ComputeLongContext, GivesTheReferencesLogitsWithFourLanes) {
   expect_reference_logits_at_2000_positions<Vsim_compute4>(4, 64);
 }
 
+TEST(LongComputeContext, GivesTheReferencesLogitsWithEightLanes) {
+  expect_reference_logits_at_2000_positions<Vsim_compute8>(8, 128);
+}
+
 }  // namespace
 }  // namespace brim::rtl
