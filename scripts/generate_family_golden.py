@@ -53,6 +53,15 @@ def silu(x):
     return x / (1 + np.exp(-x))
 
 
+def gelu(x):
+    """The form with tanh (Hendrycks and Gimpel 2016)."""
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def capped(x, cap):
+    return cap * np.tanh(x / cap) if cap else x
+
+
 def mix_of_experts(c, w, layer, n):
     """Softmax over all experts, the largest of them, and their weights as they are or divided by their sum."""
     p = np.exp(w[f"{layer}.router"] @ n)
@@ -66,12 +75,16 @@ def mix_of_experts(c, w, layer, n):
     return out
 
 
-def forward(model, tokens, frequencies, amplitude=1.0):
-    """Logits [token][vocabulary] of a decoder whose weights stand in `model` under the names of a LLaMA."""
+def forward(model, tokens, frequencies, amplitude=1.0, local_frequencies=None):
+    """Logits [token][vocabulary] of a decoder whose weights stand in `model` under the names of a LLaMA.
+
+    local_frequencies: by which the layers in c["local_layers"] turn, with an amplitude of 1.
+    """
     c, w = model["config"], model["weights"]
     heads, kv_heads, size = c["heads"], c["kv_heads"], c["head_size"]
     scale = c.get("attention_multiplier") or 1 / math.sqrt(size)
     residual = c.get("residual_multiplier", 1.0)
+    act = gelu if c.get("gelu") else silu
     keys = [[] for _ in range(c["layers"])]
     values = [[] for _ in range(c["layers"])]
     logits = []
@@ -88,7 +101,10 @@ def forward(model, tokens, frequencies, amplitude=1.0):
             elif c.get("qk_norm") == "all heads":
                 q = rms_norm(q.reshape(-1), w[f"{layer}.q_norm"], c["eps"]).reshape(heads, size)
                 k = rms_norm(k.reshape(-1), w[f"{layer}.k_norm"], c["eps"]).reshape(kv_heads, size)
-            if layer not in c.get("layers_without_rope", ()):
+            if layer in c.get("local_layers", ()):
+                q = rotate(q, position * local_frequencies, 1.0)
+                k = rotate(k, position * local_frequencies, 1.0)
+            elif layer not in c.get("layers_without_rope", ()):
                 q = rotate(q, position * frequencies, amplitude)
                 k = rotate(k, position * frequencies, amplitude)
             keys[layer].append(k)
@@ -96,7 +112,7 @@ def forward(model, tokens, frequencies, amplitude=1.0):
             attended = []
             for head in range(heads):
                 group = head // (heads // kv_heads)
-                scores = np.array([q[head] @ key[group] for key in keys[layer]]) * scale
+                scores = capped(np.array([q[head] @ key[group] for key in keys[layer]]) * scale, c.get("score_cap"))
                 p = np.exp(scores - scores.max())
                 p /= p.sum()
                 attended.append(sum(weight * value[group] for weight, value in zip(p, values[layer])))
@@ -104,6 +120,12 @@ def forward(model, tokens, frequencies, amplitude=1.0):
                 x = x + rms_norm(w[f"{layer}.o"] @ np.concatenate(attended), w[f"{layer}.attn_norm"], c["eps"])
                 hidden = silu(w[f"{layer}.gate"] @ x) * (w[f"{layer}.up"] @ x)
                 x = x + rms_norm(w[f"{layer}.down"] @ hidden, w[f"{layer}.ffn_norm"], c["eps"])
+                continue
+            if c.get("norms_both"):
+                x = x + rms_norm(w[f"{layer}.o"] @ np.concatenate(attended), w[f"{layer}.post_attn_norm"], c["eps"])
+                n = rms_norm(x, w[f"{layer}.ffn_norm"], c["eps"])
+                hidden = act(w[f"{layer}.gate"] @ n) * (w[f"{layer}.up"] @ n)
+                x = x + rms_norm(w[f"{layer}.down"] @ hidden, w[f"{layer}.post_ffn_norm"], c["eps"])
                 continue
             x = x + residual * (w[f"{layer}.o"] @ np.concatenate(attended))
             n = rms_norm(x, w[f"{layer}.ffn_norm"], c["eps"])
@@ -113,11 +135,21 @@ def forward(model, tokens, frequencies, amplitude=1.0):
                     hidden = silu(w[f"{layer}.shared_gate"] @ n) * (w[f"{layer}.shared_up"] @ n)
                     x = x + residual * (w[f"{layer}.shared_down"] @ hidden)
                 continue
-            hidden = silu(w[f"{layer}.gate"] @ n) * (w[f"{layer}.up"] @ n)
+            hidden = act(w[f"{layer}.gate"] @ n) * (w[f"{layer}.up"] @ n)
             x = x + residual * (w[f"{layer}.down"] @ hidden)
         n = rms_norm(x, w["norm"], c["eps"])
-        logits.append(w["head"] @ n / c.get("logits_scaling", 1.0))
+        logits.append(capped(w["head"] @ n / c.get("logits_scaling", 1.0), c.get("logit_cap")))
     return np.array(logits)
+
+
+def yarn_frequencies(config, factor, original, beta_fast=32, beta_slow=1):
+    """Peng et al. 2023, section 3.2: pairs that turn rarely within the original context are slowed by the factor."""
+    size, theta = config["head_size"], config["theta"]
+    usual = usual_frequencies(config)
+    pair = [size * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(theta)) for turns in (beta_fast, beta_slow)]
+    low, high = max(math.floor(pair[0]), 0), min(math.ceil(pair[1]), size - 1)
+    slowed = np.clip((np.arange(size // 2) - low) / (high - low), 0, 1)
+    return usual * (1 - slowed) + usual / factor * slowed
 
 
 def usual_frequencies(config):
@@ -423,11 +455,7 @@ def smollm3():
     save("smollm3", config, hf_tensors(c, w), gguf_metadata(c, "smollm3"), gguf_tensors(c, w, True), cases)
 
 
-def olmo2():
-    """Norms of what attention and FFN give, none of what they take; norms over all heads of q and k."""
-    c = sizes(kv_heads=4, dim=48, head_size=12, qk_norm="all heads", norms_behind=True)
-    w = make_weights(c, 22)
-    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+def olmo2_files(c, w):
     hf, gguf = hf_tensors(c, w), gguf_tensors(c, w, False)
     for layer in range(c["layers"]):
         of_hf, of_gguf = f"model.layers.{layer}.", f"blk.{layer}."
@@ -437,7 +465,32 @@ def olmo2():
         for part in ("q", "k"):
             name = f"{layer}.{part}_norm"
             hf[f"{of_hf}self_attn.{part}_norm.weight"] = gguf[f"{of_gguf}attn_{part}_norm.weight"] = w[name]
+    return hf, gguf
+
+
+def olmo2():
+    """Norms of what attention and FFN give, none of what they take; norms over all heads of q and k."""
+    c = sizes(kv_heads=4, dim=48, head_size=12, qk_norm="all heads", norms_behind=True)
+    w = make_weights(c, 22)
+    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+    hf, gguf = olmo2_files(c, w)
     save("olmo2", hf_config(c, "olmo2"), hf, gguf_metadata(c, "olmo2"), gguf, cases)
+
+
+def olmo3():
+    """The same with YaRN in every fourth layer, which sees all positions, and plain RoPE in those with a window."""
+    c = sizes(kv_heads=4, dim=48, head_size=12, layers=5, hidden=32, qk_norm="all heads", norms_behind=True,
+              local_layers=[0, 1, 2, 4], context=256)
+    w = make_weights(c, 25)
+    amplitude = 0.1 * math.log(4) + 1
+    logits = forward({"config": c, "weights": w}, TOKENS, yarn_frequencies(c, 4.0, 64), amplitude, usual_frequencies(c))
+    hf, gguf = olmo2_files(c, w)
+    scaling = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "beta_fast": 32,
+               "beta_slow": 1, "attention_factor": amplitude}
+    metadata = gguf_metadata(c, "olmo2", **{"attention.sliding_window": 128, "rope.scaling.type": "yarn",
+                                           "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 64})
+    save("olmo3", hf_config(c, "olmo3", sliding_window=128, rope_scaling=scaling), hf, metadata, gguf,
+         [{"context": 128, "logits": logits}])
 
 
 def mixtral():
@@ -469,7 +522,7 @@ def granitemoeshared():
             {**GRANITE_SCALES, "expert_shared_feed_forward_length": 80}, True, True, GRANITE_FACTORS)
 
 
-FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "olmo2": olmo2, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
+FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "olmo2": olmo2, "olmo3": olmo3, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
             "granitemoe": granitemoe, "granitemoeshared": granitemoeshared}
 
 if __name__ == "__main__":

@@ -86,11 +86,14 @@ class Builder {
  private:
   void add(const Instruction& instruction) { program_.push_back(instruction); }
 
-  // The rows for a layer and those behind it: of the second table, which turns nothing, where it has no RoPE.
+  // The rows for a layer and those behind it.
   void rope(uint32_t layer) {
     const uint64_t row_bytes = rope_row_bytes(model_.head_size);
+    const std::vector<RopeTable> tables = rope_tables(model_);
+    const auto table =
+        static_cast<uint64_t>(std::ranges::find(tables, model_.rope_table(layer)) - tables.begin());
     add({.opcode = Opcode::kRope,
-         .address = beats(addresses_.rope + (model_.rotates(layer) ? 0 : addresses_.context * row_bytes)),
+         .address = beats(addresses_.rope + table * addresses_.context * row_bytes),
          .count = beats(row_bytes)});
   }
 
@@ -177,7 +180,7 @@ class Builder {
   // comes before its V. Whatever gives results is followed at once by the instructions that take them: the
   // SPU never waits for something behind a matvec that waits for the SPU to make room in the result buffer.
   void attention(uint32_t layer) {
-    if (layer > 0 && model_.rotates(layer) != model_.rotates(layer - 1)) rope(layer);
+    if (layer > 0 && model_.rope_table(layer) != model_.rope_table(layer - 1)) rope(layer);
     if (model_.pre_norm) load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
     if (model_.post_norm)
       load(post_attention_norm_, parameters_.post_attention_norm(layer), parameters_.norm_bytes());

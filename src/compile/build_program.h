@@ -21,7 +21,7 @@ struct KvCache {
 // Physical byte addresses of everything a program refers to.
 struct ProgramAddresses {
   uint64_t parameters = 0;
-  uint64_t rope = 0;  // tables of `context` rows: rope_bytes
+  uint64_t rope = 0;  // rope_tables(model), each of `context` rows
   uint64_t embedding = 0;
   EmbeddingFormat embedding_format = EmbeddingFormat::kQ8;
   uint64_t kv_scales = 0;

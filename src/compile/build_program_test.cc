@@ -163,9 +163,11 @@ TEST(Program, HasTheStepsOfOneExpertAndTheAddressesOfAll) {
   EXPECT_EQ(layers, model.layers);
 }
 
-TEST(Program, RopeIsTakenAnewWhereLayersWithItFollowThoseWithout) {
-  ModelDescription model = model_with(5, 4, 2, false, false);
-  model.unrotated = {true, false, false, true, true};
+TEST(Program, RopeIsTakenAnewWhereALayerTurnsByAnotherTable) {
+  ModelDescription model = model_with(7, 4, 2, false, false);
+  model.unrotated = {true, false, false, true, true, false, false};
+  model.windowed = {true, false, false, true, true, true, false};
+  model.local_rope_theta = 100.0;
   const Program program = program_of(model);
   EXPECT_EQ(fault(program), "");
   std::vector<std::pair<uint32_t, uint32_t>> ropes;  // layer, table
@@ -175,7 +177,7 @@ TEST(Program, RopeIsTakenAnewWhereLayersWithItFollowThoseWithout) {
     if (in.opcode == Opcode::kRope) ropes.emplace_back(layer, in.address / rows);
     layer += in.opcode == Opcode::kSwiglu;
   }
-  EXPECT_EQ(ropes, (std::vector<std::pair<uint32_t, uint32_t>>{{0, 1}, {1, 0}, {3, 1}}));
+  EXPECT_EQ(ropes, (std::vector<std::pair<uint32_t, uint32_t>>{{0, 2}, {1, 0}, {3, 2}, {5, 1}, {6, 0}}));
 }
 
 // OLMo 2: X as it is into attention and FFN, what they give normed, and the final norm.

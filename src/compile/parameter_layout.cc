@@ -1,7 +1,5 @@
 #include "compile/parameter_layout.h"
 
-#include <algorithm>
-
 #include "isa/layout.h"
 
 namespace brim {
@@ -25,8 +23,7 @@ ParameterLayout::ParameterLayout(const ModelDescription& model)
 }
 
 uint64_t rope_bytes(const ModelDescription& model, uint64_t context) {
-  const bool some_unrotated = std::ranges::find(model.unrotated, true) != model.unrotated.end();
-  return context * rope_row_bytes(model.head_size) * (some_unrotated ? 2 : 1);
+  return context * rope_row_bytes(model.head_size) * rope_tables(model).size();
 }
 
 }  // namespace brim

@@ -37,8 +37,7 @@ class ParameterLayout {
       query_norm_bytes_, key_norm_bytes_, layer_bytes_;
 };
 
-// Bytes of the RoPE region: a row for each position, and behind this table one whose rows are all cos 1 and
-// sin 0, where some layers have no RoPE.
+// Bytes of the RoPE region: rope_tables(model) one after the other, each with a row for each position.
 uint64_t rope_bytes(const ModelDescription& model, uint64_t context);
 
 }  // namespace brim

@@ -198,18 +198,19 @@ class ModelPacker {
   }
 
   std::vector<uint8_t> rope_table() const {
-    const RopeFrequencies frequencies = rope_frequencies(model_, addresses_.context);
     const uint32_t row_bytes = rope_row_bytes(model_.head_size);
     const uint32_t context = addresses_.context;
     std::vector<uint8_t> bytes(rope_bytes(model_, context));
-    for (uint32_t row = 0; row < bytes.size() / row_bytes; ++row) {
-      const bool turns = row < context;
-      for (uint32_t pair = 0; pair < model_.head_size / 2; ++pair) {
-        const double angle = turns ? row * frequencies.radians_per_position[pair] : 0.0;
-        const double amplitude = turns ? frequencies.amplitude : 1.0;
-        const float values[2] = {flush(static_cast<float>(amplitude * std::cos(angle))),
-                                 flush(static_cast<float>(amplitude * std::sin(angle)))};
-        std::memcpy(&bytes[uint64_t{row} * row_bytes + pair * sizeof(values)], values, sizeof(values));
+    uint8_t* row = bytes.data();
+    for (const RopeTable table : rope_tables(model_)) {
+      const auto [radians, amplitude] = rope_frequencies(model_, context, table);
+      for (uint32_t position = 0; position < context; ++position, row += row_bytes) {
+        for (uint32_t pair = 0; pair < model_.head_size / 2; ++pair) {
+          const double angle = position * radians[pair];
+          const float values[2] = {flush(static_cast<float>(amplitude * std::cos(angle))),
+                                   flush(static_cast<float>(amplitude * std::sin(angle)))};
+          std::memcpy(row + pair * sizeof(values), values, sizeof(values));
+        }
       }
     }
     return bytes;

@@ -142,6 +142,15 @@ void validate(const ModelDescription& model) {
   require_positive(model, "rope_theta", model.rope_theta);
   if (model.rope_theta <= 1.0) refuse(model, "rope_theta must be above 1");
   validate_scaling(model);
+  if (model.local_rope_theta != 0.0) {
+    require_positive(model, "rope_theta of the layers with a window", model.local_rope_theta);
+    if (model.local_rope_theta <= 1.0)
+      refuse(model, "rope_theta of the layers with a window must be above 1");
+  }
+  if (!model.windowed.empty() && model.windowed.size() != model.layers) {
+    refuse(model, concat("which layers have the attention window is said of ", model.windowed.size(),
+                         " layers, and there are ", model.layers));
+  }
   if (!model.unrotated.empty() && model.unrotated.size() != model.layers) {
     refuse(model, concat("which layers have RoPE is said of ", model.unrotated.size(),
                          " layers, and there are ", model.layers));
@@ -193,15 +202,30 @@ uint64_t streamed_weights(const ModelDescription& model) {
 
 uint64_t matrix_weights(const ModelDescription& model) { return weights_with(model, model.experts); }
 
-RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context) {
+std::vector<RopeTable> rope_tables(const ModelDescription& model) {
+  std::vector<RopeTable> tables = {RopeTable::kUsual};
+  for (const RopeTable table : {RopeTable::kLocal, RopeTable::kNone}) {
+    for (uint32_t layer = 0; layer < model.layers; ++layer) {
+      if (model.rope_table(layer) != table) continue;
+      tables.push_back(table);
+      break;
+    }
+  }
+  return tables;
+}
+
+RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context, RopeTable table) {
   using Kind = RopeScaling::Kind;
   const RopeScaling& scaling = model.rope_scaling;
   RopeFrequencies result;
   result.radians_per_position.resize(model.head_size / 2);
+  if (table == RopeTable::kNone) return result;
+  const double theta = table == RopeTable::kLocal ? model.local_rope_theta : model.rope_theta;
   for (size_t i = 0; i < result.radians_per_position.size(); ++i) {
     result.radians_per_position[i] =
-        std::pow(model.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(model.head_size));
+        std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(model.head_size));
   }
+  if (table == RopeTable::kLocal) return result;
   switch (scaling.kind) {
     case Kind::kNone:
       break;

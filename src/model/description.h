@@ -31,6 +31,13 @@ struct RopeScaling {
   std::vector<float> short_factors = {}, long_factors = {};
 };
 
+// Angles by which a model's layers turn q and k. A model has one or more of them.
+enum class RopeTable : uint8_t {
+  kUsual,  // of rope_theta and rope_scaling
+  kLocal,  // of local_rope_theta, without scaling
+  kNone,   // that turn nothing
+};
+
 struct ModelDescription {
   std::string name;  // for people: "stories260K", "llama2-7b"
   uint32_t dim = 0;  // width of the residual
@@ -40,11 +47,14 @@ struct ModelDescription {
   uint32_t head_size = 0;  // even, at most 128; heads * head_size need not be dim
   uint32_t hidden = 0;  // FFN width; of a model with experts that of the one that all tokens share, 0: none
   uint32_t vocabulary = 0;
-  uint32_t trained_context = 0;   // positions the model was trained for (0: not known)
-  uint32_t attention_window = 0;  // positions that a token attends to (Mistral 0.1); 0: all. Contexts up
-                                  // to the window are exact; longer ones must be refused.
+  uint32_t trained_context = 0;     // positions the model was trained for (0: not known)
+  uint32_t attention_window = 0;    // positions that a token attends to (Mistral 0.1); 0: all. Contexts up
+                                    // to the window are exact; longer ones must be refused.
+  std::vector<bool> windowed = {};  // of each layer, whether it has the window; empty: all have
   float norm_eps = 1e-5f;
   double rope_theta = 10000.0;
+  double local_rope_theta =
+      0.0;  // Gemma 3, OLMo 3: base of the angles of layers with the window; 0: the usual
   RopePairing rope_pairing = RopePairing::kAdjacent;
   RopeScaling rope_scaling;
   std::vector<bool> unrotated = {};  // SmolLM3: of each layer, whether it has no RoPE; empty: all have
@@ -64,7 +74,11 @@ struct ModelDescription {
   uint32_t query_width() const { return heads * head_size; }
   uint32_t kv_width() const { return kv_heads * head_size; }
   uint32_t heads_per_kv() const { return heads / kv_heads; }
-  bool rotates(uint32_t layer) const { return unrotated.empty() || !unrotated[layer]; }
+  bool has_window(uint32_t layer) const { return windowed.empty() || windowed[layer]; }
+  RopeTable rope_table(uint32_t layer) const {
+    if (!unrotated.empty() && unrotated[layer]) return RopeTable::kNone;
+    return local_rope_theta != 0.0 && has_window(layer) ? RopeTable::kLocal : RopeTable::kUsual;
+  }
 };
 
 // Throws Error, naming the field, unless every size is positive, consistent and within the format's
@@ -95,6 +109,10 @@ struct RopeFrequencies {
 };
 // `context`: positions that there is room for. Only longrope asks: all positions turn by the long factors
 // where there is room for more than the original context, as in llama.cpp and vLLM.
-RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context = 0);
+RopeFrequencies rope_frequencies(const ModelDescription& model, uint64_t context = 0,
+                                 RopeTable table = RopeTable::kUsual);
+
+// The tables that the layers of a model turn by, ascending; the usual one always.
+std::vector<RopeTable> rope_tables(const ModelDescription& model);
 
 }  // namespace brim

@@ -107,6 +107,23 @@ TEST(RopeFrequencies, Llama3ScalingKeepsShortWavesStretchesLongOnesAndBlendsBetw
   EXPECT_GT(blended, 0);
 }
 
+TEST(RopeFrequencies, EachTableHasItsOwnBaseAndOnlyTheUsualOneIsScaled) {
+  ModelDescription model = small_model();
+  model.layers = 3;
+  model.rope_scaling = {.kind = RopeScaling::Kind::kLinear, .factor = 4.0};
+  model.local_rope_theta = 100.0;
+  model.windowed = {true, false, false};
+  model.unrotated = {false, false, true};
+  using enum RopeTable;
+  EXPECT_EQ(rope_tables(model), (std::vector{kUsual, kLocal, kNone}));
+  const auto fourth = [&](RopeTable table) {
+    return rope_frequencies(model, 0, table).radians_per_position[4];
+  };
+  EXPECT_NEAR(fourth(kUsual), 0.01 / 4.0, 1e-15);
+  EXPECT_NEAR(fourth(kLocal), 0.1, 1e-15);
+  EXPECT_EQ(fourth(kNone), 0.0);
+}
+
 TEST(RopeFrequencies, YarnStretchesFromTheSlowPairsOnAndRaisesTheAmplitude) {
   ModelDescription model = small_model();
   model.head_size = 128;

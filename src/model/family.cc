@@ -84,6 +84,18 @@ constexpr std::array kFamilies = {
            .norm_all_heads = true,
            .pre_norm = false,
            .post_norm = true},
+    Family{.name = "olmo3",
+           .architecture = "",  // its GGUF files call themselves olmo2
+           .configuration = "Olmo3Config",
+           .hf = {50304, 4096, 11008, 32, 32, 0, 0, 2048, 1e-5, 1e4, false, 4096},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qk_norm = true,
+           .window = SlidingWindow::kBetweenFull,
+           .full_every = 4,
+           .local_rope = LocalRope::kUnscaled,
+           .norm_all_heads = true,
+           .pre_norm = false,
+           .post_norm = true},
     Family{.name = "mixtral",
            .architecture = "",
            .configuration = "MixtralConfig",
@@ -149,7 +161,6 @@ struct Beyond {
   std::string_view needs;
 };
 constexpr std::array kBeyond = {
-    Beyond{"olmo3", "a RoPE of its own for sliding layers"},
     Beyond{"gemma", "GELU in the FFN and heads of 256"},
     Beyond{"gemma2", "GELU in the FFN, heads of 256, soft-capped scores and logits"},
     Beyond{"gemma3", "GELU in the FFN, heads of 256, a RoPE of its own for sliding layers"},
@@ -248,9 +259,10 @@ Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, Tens
 std::span<const Family> families() { return kFamilies; }
 
 const Family* family_of_config(std::string_view model_type) { return find(&Family::name, model_type); }
-const Family* family_of_gguf(std::string_view architecture, bool experts, bool shared) {
+const Family* family_of_gguf(std::string_view architecture, bool experts, bool shared, bool window) {
   if (architecture == "granitemoe" && shared) return family_of_config("granitemoeshared");
   if (architecture == "llama" && experts) return family_of_config("mixtral");
+  if (architecture == "olmo2" && window) return family_of_config("olmo3");
   return find(&Family::architecture, architecture);
 }
 
@@ -266,6 +278,25 @@ std::vector<bool> unrotated_layers(uint32_t layers, uint32_t every) {
   for (uint32_t layer = 0; every != 0 && layer < layers; ++layer)
     unrotated.push_back((layer + 1) % every == 0);
   return unrotated;
+}
+
+std::vector<bool> windowed_layers(uint32_t layers, uint32_t full_every) {
+  std::vector<bool> windowed = unrotated_layers(layers, full_every);
+  windowed.flip();
+  return windowed;
+}
+
+double local_rope_theta(const Family& family, const ModelDescription& model, std::optional<double> own) {
+  constexpr double kLocalTheta = 1e4;  // of Gemma 3, in transformers and llama.cpp
+  switch (family.local_rope) {
+    case LocalRope::kNone:
+      return 0.0;
+    case LocalRope::kUnscaled:
+      return model.rope_scaling.kind == RopeScaling::Kind::kNone ? 0.0 : model.rope_theta;
+    case LocalRope::kOwnBase:
+      return own.value_or(kLocalTheta);
+  }
+  __builtin_unreachable();
 }
 
 std::string known_model_types() { return join(&Family::name); }

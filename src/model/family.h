@@ -63,6 +63,14 @@ enum class SlidingWindow : uint8_t {
   kAlways,           // wherever `sliding_window` is a number
   kSwitch,           // with `use_sliding_window`, in the layers from `max_window_layers` on
   kSwitchUnrotated,  // with `use_sliding_window`, in the layers without RoPE
+  kBetweenFull,      // in all layers but every `full_every`-th
+};
+
+// What angles the layers with a window turn by.
+enum class LocalRope : uint8_t {
+  kNone,      // those of all layers
+  kUnscaled,  // without the scaling that the others have
+  kOwnBase,   // without it, and of a base of their own: `rope_local_base_freq`
 };
 
 // How the weights of the chosen experts come from the router's logits.
@@ -105,6 +113,8 @@ struct Family {
   bool fused = false;        // q, k, v in one tensor; gate and up in one
   bool multipliers = false;  // has keys for Multipliers
   SlidingWindow window = SlidingWindow::kNever;
+  uint32_t full_every = 0;  // n: every n-th layer sees all positions, where the file does not say which
+  LocalRope local_rope = LocalRope::kNone;
   bool norm_all_heads = false;
   bool pre_norm = true;
   bool post_norm = false;
@@ -117,15 +127,22 @@ std::span<const Family> families();
 
 // The family of a model_type or a general.architecture; null: none.
 const Family* family_of_config(std::string_view model_type);
-// `experts`, `shared`: the file has some, and one that all tokens share. Mixtral's files call themselves
-// llama.
-const Family* family_of_gguf(std::string_view architecture, bool experts = false, bool shared = false);
+// `experts`, `shared`, `window`: the file has some, one that all tokens share, a sliding window. Mixtral's
+// files call themselves llama, and OLMo 3's olmo2.
+const Family* family_of_gguf(std::string_view architecture, bool experts = false, bool shared = false,
+                             bool window = false);
 
 // Why there is no such family: what it needs, or the names in `known`.
 std::string refusal_of(std::string_view name, const std::string& known);
 
 // Which of a family's layers have no RoPE if every n-th has none; empty for n = 0.
 std::vector<bool> unrotated_layers(uint32_t layers, uint32_t every);
+// Which have a window if every n-th has none; empty for n = 0.
+std::vector<bool> windowed_layers(uint32_t layers, uint32_t full_every);
+
+// The base of the angles of layers with a window, that of the others and whether theirs are scaled being
+// known. `own`: what the file says. 0: that of the others.
+double local_rope_theta(const Family& family, const ModelDescription& model, std::optional<double> own);
 
 // "llama, mistral, ..."
 std::string known_model_types();

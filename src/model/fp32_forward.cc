@@ -71,7 +71,7 @@ float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
 Fp32Forward::Fp32Forward(const TensorSource& source, uint64_t context)
     : model_(source.description()),
-      rope_(rope_frequencies(model_, context)),
+      context_(context),
       embedding_(read_tensor(source, TensorRole::kEmbedding)),
       final_norm_(read_tensor(source, TensorRole::kFinalNorm)),
       x_(model_.dim),
@@ -121,6 +121,16 @@ void Fp32Forward::reset() {
   for (Layer& layer : layers_) {
     layer.keys.clear();
     layer.values.clear();
+  }
+}
+
+// Makes cosines_ and sines_ those of position_ in a table.
+void Fp32Forward::turn_by(RopeTable table) {
+  const RopeFrequencies rope = rope_frequencies(model_, context_, table);
+  for (size_t i = 0; i < cosines_.size(); ++i) {
+    const double angle = position_ * rope.radians_per_position[i];
+    cosines_[i] = static_cast<float>(std::cos(angle) * rope.amplitude);
+    sines_[i] = static_cast<float>(std::sin(angle) * rope.amplitude);
   }
 }
 
@@ -193,13 +203,8 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     throw Error("token " + std::to_string(token) + " is not in the vocabulary of " +
                 std::to_string(model_.vocabulary));
   }
-  for (size_t i = 0; i < cosines_.size(); ++i) {
-    const double angle = position_ * rope_.radians_per_position[i];
-    cosines_[i] = static_cast<float>(std::cos(angle) * rope_.amplitude);
-    sines_[i] = static_cast<float>(std::sin(angle) * rope_.amplitude);
-  }
   const size_t size = model_.head_size;
-  const auto each_head = [&](std::span<float> heads, std::span<const float> norm, bool rotates) {
+  const auto each_head = [&](std::span<float> heads, std::span<const float> norm) {
     if (model_.norm_all_heads) {
       rms_norm(heads, norm, model_.norm_eps, heads);
       norm = {};
@@ -207,7 +212,7 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     for (size_t i = 0; i < heads.size(); i += size) {
       const std::span<float> head = heads.subspan(i, size);
       if (!norm.empty()) rms_norm(head, norm, model_.norm_eps, head);
-      if (rotates) rotate(head);
+      rotate(head);
     }
   };
 
@@ -218,8 +223,9 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     multiply(layer.wq, normed_, layer.bq, q_);
     multiply(layer.wk, normed_, layer.bk, k_);
     multiply(layer.wv, normed_, layer.bv, v_);
-    each_head(q_, layer.q_norm, model_.rotates(i));
-    each_head(k_, layer.k_norm, model_.rotates(i));
+    if (i == 0 || model_.rope_table(i) != model_.rope_table(i - 1)) turn_by(model_.rope_table(i));
+    each_head(q_, layer.q_norm);
+    each_head(k_, layer.k_norm);
     layer.keys.insert(layer.keys.end(), k_.begin(), k_.end());
     layer.values.insert(layer.values.end(), v_.begin(), v_.end());
     attend(layer);

@@ -52,10 +52,11 @@ class Fp32Forward {
   void attend(const Layer& layer);
   void feed_forward(const Ffn& ffn, float weight, std::span<const float> norm);
   void mix_experts(const Layer& layer);
+  void turn_by(RopeTable table);
   void rotate(std::span<float> head) const;
 
   ModelDescription model_;
-  RopeFrequencies rope_;
+  uint64_t context_;
   Vector embedding_;  // [vocabulary][dim]
   std::vector<Layer> layers_;
   Vector final_norm_;  // [dim]
@@ -68,7 +69,7 @@ class Fp32Forward {
   Vector gate_, up_;            // [hidden], of an expert [expert_hidden]
   Vector choices_;              // [experts]
   Vector scores_;               // [position + 1]
-  Vector cosines_, sines_;      // [head_size / 2], of the position
+  Vector cosines_, sines_;      // [head_size / 2], of the position and a layer's table
   Vector logits_;               // [vocabulary]
 };
 

@@ -333,7 +333,8 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   const auto key = [&](const char* name) { return arch + "." + name; };
   const uint32_t experts = metadata.count(key("expert_count")).value_or(0);
   const uint32_t shared = metadata.count(key("expert_shared_feed_forward_length")).value_or(0);
-  const Family* family = family_of_gguf(arch, experts > 0, shared > 0);
+  const std::optional<uint32_t> sliding_window = metadata.count(key("attention.sliding_window"));
+  const Family* family = family_of_gguf(arch, experts > 0, shared > 0, sliding_window.value_or(0) > 0);
   if (family == nullptr) {
     metadata.refuse("architecture " + refusal_of(arch, known_architectures()));
   }
@@ -413,8 +414,12 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   model.pre_norm = family->pre_norm;
   model.post_norm = family->post_norm;
   model.unrotated = unrotated_layers(model.layers, family->unrotated_every);
-  const uint32_t window =
-      metadata.count(key("attention.sliding_window")).value_or(default_window(*family, model));
+  const uint32_t window = sliding_window.value_or(default_window(*family, model));
+  if (window != 0 && family->full_every != 0) {
+    model.windowed = windowed_layers(
+        model.layers, metadata.count(key("attention.sliding_window_pattern")).value_or(family->full_every));
+    model.local_rope_theta = local_rope_theta(*family, model, metadata.number(key("rope.freq_base_swa")));
+  }
   if (window != 0 && window < model.trained_context) {
     model.attention_window = window;
     model.trained_context = window;

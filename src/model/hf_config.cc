@@ -183,25 +183,54 @@ void refuse_unsupported(const Fields& config, const Family& family) {
   }
 }
 
-// Positions a token attends to, 0 for all.
-uint32_t attention_window(const Fields& config, const Family& family, const ModelDescription& model) {
-  if (family.window == SlidingWindow::kNever) return 0;
-  const bool has_switch = family.window != SlidingWindow::kAlways;
-  if (has_switch && !config.flag("use_sliding_window", false)) return 0;
-  if (config.mentions("sliding_window") && !config.has("sliding_window")) return 0;
+// Which layers see a window only; empty: all. It stands in layer_types, else it is those that the family
+// says.
+std::vector<bool> windowed_layers(const Fields& config, const Family& family, const ModelDescription& model) {
+  std::vector<bool> windowed;
+  if (const auto types = config.texts("layer_types"); !types.empty()) {
+    if (types.size() != model.layers) {
+      config.refuse(
+          concat("layer_types has ", types.size(), " entries, and there are ", model.layers, " layers"));
+    }
+    for (const std::string& type : types) {
+      if (type != "sliding_attention" && type != "full_attention")
+        config.refuse("layer_types: '" + type + "' is not supported");
+      windowed.push_back(type == "sliding_attention");
+    }
+    return windowed;
+  }
+  switch (family.window) {
+    case SlidingWindow::kNever:
+    case SlidingWindow::kAlways:
+      break;
+    case SlidingWindow::kSwitch: {
+      const uint32_t first = config.count("max_window_layers").value_or(kQwenWindowLayers);
+      for (uint32_t layer = 0; layer < model.layers; ++layer) windowed.push_back(layer >= first);
+      break;
+    }
+    case SlidingWindow::kSwitchUnrotated:
+      windowed = model.unrotated;
+      break;
+    case SlidingWindow::kBetweenFull:
+      return brim::windowed_layers(model.layers,
+                                   config.count("sliding_window_pattern").value_or(family.full_every));
+  }
+  return windowed;
+}
+
+// Positions that a token attends to, and in which layers.
+void read_window(const Fields& config, const Family& family, ModelDescription& model) {
+  if (family.window == SlidingWindow::kNever) return;
+  const bool has_switch =
+      family.window == SlidingWindow::kSwitch || family.window == SlidingWindow::kSwitchUnrotated;
+  if (has_switch && !config.flag("use_sliding_window", false)) return;
+  const std::vector<bool> windowed = windowed_layers(config, family, model);
+  if (std::ranges::find(windowed, false) != windowed.end()) model.windowed = windowed;
+  if (!windowed.empty() && std::ranges::find(windowed, true) == windowed.end()) return;
+  if (config.mentions("sliding_window") && !config.has("sliding_window")) return;
   const uint32_t window = config.count("sliding_window").value_or(family.hf.sliding_window);
   if (config.has("sliding_window") && window == 0) config.refuse("sliding_window must not be 0");
-  // Which layers have it stands in layer_types, else it is those that the family says.
-  if (const auto types = config.texts("layer_types"); !types.empty()) {
-    if (std::ranges::find(types, "sliding_attention") == types.end()) return 0;
-  } else if (family.window == SlidingWindow::kSwitch &&
-             config.count("max_window_layers").value_or(kQwenWindowLayers) >= model.layers) {
-    return 0;
-  } else if (family.window == SlidingWindow::kSwitchUnrotated &&
-             std::ranges::find(model.unrotated, true) == model.unrotated.end()) {
-    return 0;
-  }
-  return window >= model.trained_context ? 0 : window;
+  if (window < model.trained_context) model.attention_window = window;
 }
 
 // Factor on cos and sin. DeepSeek's mscale pair comes from the same formula (Peng et al. 2023, 3.4).
@@ -275,17 +304,27 @@ RopeScaling rope_scaling(const Fields& config, const Fields& scaling, const Fami
 // RoPE stands in `rope_parameters` since transformers 5, before in `rope_theta` and `rope_scaling`.
 void read_rope(const Fields& config, const Family& family, ModelDescription& model) {
   model.rope_theta = config.number("rope_theta").value_or(family.hf.rope_theta);
+  std::optional<double> local = config.number("rope_local_base_freq");
   std::optional<Fields> parameters = config.object("rope_parameters");
   if (!parameters) parameters = config.object("rope_scaling");
-  if (!parameters) return;
-  if (parameters->has("full_attention") || parameters->has("sliding_attention")) {
-    parameters->refuse("RoPE parameters that differ between layers are not supported");
+  if (parameters && (parameters->has("full_attention") || parameters->has("sliding_attention"))) {
+    if (family.local_rope == LocalRope::kNone)
+      parameters->refuse("RoPE parameters that differ between layers are not supported");
+    if (const auto sliding = parameters->object("sliding_attention")) {
+      if (sliding->text("rope_type").value_or("default") != "default")
+        sliding->refuse("RoPE scaling in the layers with a window is not supported");
+      if (const auto theta = sliding->number("rope_theta")) local = theta;
+    }
+    parameters = parameters->object("full_attention");
   }
-  if (parameters->number("partial_rotary_factor").value_or(1.0) != 1.0) {
-    parameters->refuse("partial_rotary_factor: rotating a part of each head is not supported");
+  if (parameters) {
+    if (parameters->number("partial_rotary_factor").value_or(1.0) != 1.0) {
+      parameters->refuse("partial_rotary_factor: rotating a part of each head is not supported");
+    }
+    model.rope_theta = parameters->number("rope_theta").value_or(model.rope_theta);
+    model.rope_scaling = rope_scaling(config, *parameters, family, model.trained_context);
   }
-  model.rope_theta = parameters->number("rope_theta").value_or(model.rope_theta);
-  model.rope_scaling = rope_scaling(config, *parameters, family, model.trained_context);
+  model.local_rope_theta = local_rope_theta(family, model, local);
 }
 
 // Which layers have no RoPE: no_rope_layers says 0 for them, else it is every no_rope_layer_interval-th.
@@ -491,7 +530,7 @@ HfConfig describe(const Fields& config) {
   }
   read_rope(config, family, model);
   model.unrotated = unrotated(config, family, model.layers);
-  model.attention_window = attention_window(config, family, model);
+  read_window(config, family, model);
   if (model.attention_window != 0) {
     model.trained_context = std::min(model.trained_context, model.attention_window);
   }

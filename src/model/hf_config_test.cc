@@ -129,6 +129,39 @@ TEST(HfConfig, LayersWithoutRopeAreThoseOfTheListElseEveryFourth) {
   EXPECT_REFUSED(smollm({{"no_rope_layer_interval", 0}}), "no_rope_layer_interval is 0");
 }
 
+TEST(HfConfig, Olmo3ScalesTheRopeOfEveryFourthLayerAloneWhichSeesAllPositions) {
+  const auto olmo = [](const json& changes) {
+    json config = with({{"model_type", "olmo3"}, {"num_hidden_layers", 5}, {"sliding_window", 1024}});
+    config.erase("num_key_value_heads");
+    config.update(changes);
+    return parse(config).model;
+  };
+  using Layers = std::vector<bool>;
+  using enum RopeTable;
+  const json yarn = {{"rope_type", "yarn"}, {"factor", 8.0}, {"original_max_position_embeddings", 512}};
+  const ModelDescription model = olmo({{"rope_scaling", yarn}});
+  EXPECT_EQ(model.windowed, (Layers{true, true, true, false, true}));
+  EXPECT_EQ(model.attention_window, 1024u);
+  EXPECT_EQ(model.local_rope_theta, model.rope_theta);
+  EXPECT_EQ(model.rope_table(0), kLocal);
+  EXPECT_EQ(model.rope_table(3), kUsual);
+  EXPECT_EQ(rope_tables(model), (std::vector{kUsual, kLocal}));
+  EXPECT_EQ(rope_tables(olmo(json::object())), std::vector{kUsual});  // nothing to leave out
+  const json full =
+      json::array({"full_attention", "full_attention", "full_attention", "full_attention", "full_attention"});
+  const ModelDescription all_full = olmo({{"layer_types", full}, {"rope_scaling", yarn}});
+  EXPECT_EQ(all_full.attention_window, 0u);
+  EXPECT_EQ(rope_tables(all_full), std::vector{kUsual});
+  const ModelDescription of_kinds =
+      olmo({{"rope_parameters", {{"full_attention", yarn}, {"sliding_attention", {{"rope_theta", 5e4}}}}}});
+  EXPECT_EQ(of_kinds.rope_scaling.kind, RopeScaling::Kind::kYarn);
+  EXPECT_EQ(of_kinds.local_rope_theta, of_kinds.rope_theta);
+  EXPECT_REFUSED(olmo({{"layer_types", {"full_attention"}}}), "layer_types has 1 entries, and there are 5");
+  EXPECT_REFUSED(olmo({{"layer_types", {"a", "b", "c", "d", "e"}}}), "layer_types: 'a' is not supported");
+  EXPECT_REFUSED(olmo({{"rope_parameters", {{"sliding_attention", yarn}}}}),
+                 "RoPE scaling in the layers with a window");
+}
+
 TEST(HfConfig, Olmo2HasNormsBehindAttentionAndFfnAlone) {
   json config = with({{"model_type", "olmo2"}});
   config.erase("num_key_value_heads");
@@ -221,7 +254,6 @@ TEST(HfConfig, LinearAndYarnScalingAreRead) {
 TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
   EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma2"}}),
                         "config.json: model_type 'gemma2' needs GELU in the FFN, heads of 256");
-  EXPECT_CONFIG_REFUSED((json{{"model_type", "olmo3"}}), "needs a RoPE of its own for sliding layers");
   EXPECT_CONFIG_REFUSED((json{{"model_type", "mamba"}}),
                         "model_type 'mamba' is not supported; known are llama");
   EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}),

@@ -20,6 +20,9 @@ struct PublishedShape {
   bool softmax_chosen = false, norm_all_heads = false;
   bool norms_behind = false;     // attention and FFN, and none before
   uint32_t unrotated_every = 0;  // n: every n-th layer has no RoPE
+  uint32_t full_every = 0;       // n: every n-th layer sees all positions, the others the last `window`
+  uint32_t window = 0;
+  double local_rope_theta = 0.0;
 };
 
 const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
@@ -32,11 +35,12 @@ const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
 // TinyLlama/TinyLlama-1.1B-Chat-v1.0, meta-llama/Meta-Llama-3-8B, meta-llama/Llama-3.2-1B and -3B,
 // Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, -1.7B and -4B, HuggingFaceTB/SmolLM2-135M, -360M and -1.7B,
 // microsoft/Phi-3.5-mini-instruct (whose longrope factors are left out: they change no size),
-// HuggingFaceTB/SmolLM3-3B, allenai/OLMo-2-0425-1B, allenai/OLMo-2-1124-7B, allenai/OLMoE-1B-7B-0924,
+// HuggingFaceTB/SmolLM3-3B, allenai/OLMo-2-0425-1B, allenai/OLMo-2-1124-7B, allenai/Olmo-3-7B-Instruct
+// (likewise without YaRN), allenai/OLMoE-1B-7B-0924,
 // Qwen/Qwen3-30B-A3B, mistralai/Mixtral-8x7B-v0.1.
 constexpr std::array kPublished = {
     // clang-format off
-    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2, experts, of a token, their hidden, softmax over the chosen, norms over all heads, behind, without RoPE
+    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2, experts, of a token, their hidden, softmax over the chosen, norms over all heads, behind, without RoPE, full, window, its layers' theta
     PublishedShape{"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, false, false},
     PublishedShape{"llama-68m", 768, 2, 12, 12, 64, 3072, 32000, 2048, 1e-6f, 1e4, false, false, false, false},
     PublishedShape{"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, false, false},
@@ -53,6 +57,7 @@ constexpr std::array kPublished = {
     PublishedShape{"smollm3-3b", 2048, 36, 16, 4, 128, 11008, 128256, 65536, 1e-6f, 5e6, true, false, false, false, 0, 0, 0, false, false, false, 4},
     PublishedShape{"olmo2-1b", 2048, 16, 16, 16, 128, 8192, 100352, 4096, 1e-6f, 5e5, false, false, true, false, 0, 0, 0, false, true, true},
     PublishedShape{"olmo2-7b", 4096, 32, 32, 32, 128, 11008, 100352, 4096, 1e-6f, 5e5, false, false, true, false, 0, 0, 0, false, true, true},
+    PublishedShape{"olmo3-7b", 4096, 32, 32, 32, 128, 11008, 100278, 65536, 1e-6f, 5e5, false, false, true, false, 0, 0, 0, false, true, true, 0, 4, 4096, 5e5},
     PublishedShape{"phi3.5-mini", 3072, 32, 32, 32, 96, 8192, 32064, 131072, 1e-5f, 1e4, false, false, false, false},
     PublishedShape{"olmoe-1b-7b", 2048, 16, 16, 16, 128, 0, 50304, 4096, 1e-5f, 1e4, false, false, true, false, 64, 8, 1024, false, true},
     PublishedShape{"qwen3-30b-a3b", 2048, 48, 32, 4, 128, 0, 151936, 40960, 1e-6f, 1e6, false, false, true, false, 128, 8, 768, true, false},
@@ -156,6 +161,9 @@ std::unique_ptr<TensorSource> open_synthetic(const std::string& name) {
     model.pre_norm = !shape.norms_behind;
     model.post_norm = shape.norms_behind;
     model.unrotated = unrotated_layers(shape.layers, shape.unrotated_every);
+    model.windowed = windowed_layers(shape.layers, shape.full_every);
+    model.attention_window = shape.window;
+    model.local_rope_theta = shape.local_rope_theta;
     model.experts = shape.experts;
     model.experts_per_token = shape.experts_per_token;
     model.expert_hidden = shape.expert_hidden;

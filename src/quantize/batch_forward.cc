@@ -36,11 +36,14 @@ BatchForward::BatchForward(const TensorSource& source, std::vector<uint32_t> win
   tokens_ = std::accumulate(windows_.begin(), windows_.end(), uint64_t{0});
   const uint32_t longest = windows_.empty() ? 0 : *std::max_element(windows_.begin(), windows_.end());
   check_context(model_, longest);
-  const RopeFrequencies rope = rope_frequencies(model_);
-  for (uint32_t position = 0; position < longest; ++position) {
-    for (const double radians : rope.radians_per_position) {
-      cosines_.push_back(static_cast<float>(std::cos(position * radians) * rope.amplitude));
-      sines_.push_back(static_cast<float>(std::sin(position * radians) * rope.amplitude));
+  for (const RopeTable table : rope_tables(model_)) {
+    const RopeFrequencies rope = rope_frequencies(model_, 0, table);
+    Angles& angles = angles_[static_cast<size_t>(table)];
+    for (uint32_t position = 0; position < longest; ++position) {
+      for (const double radians : rope.radians_per_position) {
+        angles.cosines.push_back(static_cast<float>(std::cos(position * radians) * rope.amplitude));
+        angles.sines.push_back(static_cast<float>(std::sin(position * radians) * rope.amplitude));
+      }
     }
   }
 }
@@ -87,14 +90,14 @@ void BatchForward::add_bias(TensorId id, Activations& x) const {
   for (size_t i = 0; !bias.empty() && i < x.size(); ++i) x[i] += bias[i % bias.size()];
 }
 
-void BatchForward::rotate(std::span<float> head, uint64_t position) const {
+void BatchForward::rotate(std::span<float> head, const Angles& angles, uint64_t position) const {
   const size_t pairs = head.size() / 2;
   const bool adjacent = model_.rope_pairing == RopePairing::kAdjacent;
   for (size_t i = 0; i < pairs; ++i) {
     float& a = head[adjacent ? 2 * i : i];
     float& b = head[adjacent ? 2 * i + 1 : i + pairs];
-    const float cosine = cosines_[position * pairs + i];
-    const float sine = sines_[position * pairs + i];
+    const float cosine = angles.cosines[position * pairs + i];
+    const float sine = angles.sines[position * pairs + i];
     const float rotated_a = a * cosine - b * sine;
     b = a * sine + b * cosine;
     a = rotated_a;
@@ -114,15 +117,15 @@ Activations BatchForward::attend(uint32_t layer, Activations& q, Activations& k,
     starts.push_back(start);
     start += window;
   }
-  const auto prepare = [&, rotates = model_.rotates(layer)](std::span<float> heads, std::span<const float> w,
-                                                            uint64_t position) {
+  const auto prepare = [&, &turns = angles(layer)](std::span<float> heads, std::span<const float> w,
+                                                   uint64_t position) {
     if (model_.norm_all_heads) {
       normalise(heads, w, model_.norm_eps);
       w = {};
     }
     for (uint64_t i = 0; i < heads.size(); i += size) {
       if (!w.empty()) normalise(heads.subspan(i, size), w, model_.norm_eps);
-      if (rotates) rotate(heads.subspan(i, size), position);
+      rotate(heads.subspan(i, size), turns, position);
     }
   };
   for_each_index(threads_, windows_.size(), [&](uint64_t window) {

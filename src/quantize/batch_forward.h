@@ -2,6 +2,7 @@
 // whole text. What they compute is that of Fp32Forward (model/fp32_forward.h), step by step.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -44,14 +45,21 @@ class BatchForward {
 
  private:
   std::vector<float> vector_of(TensorId id) const;
-  void rotate(std::span<float> head, uint64_t position) const;
+  // Of a table of angles, [position][head_size / 2].
+  struct Angles {
+    std::vector<float> cosines, sines;
+  };
+  const Angles& angles(uint32_t layer) const {
+    return angles_[static_cast<size_t>(model_.rope_table(layer))];
+  }
+  void rotate(std::span<float> head, const Angles& angles, uint64_t position) const;
 
   const TensorSource& source_;
   const ModelDescription& model_;
   std::vector<uint32_t> windows_;
   uint64_t tokens_ = 0;
   uint32_t threads_;
-  std::vector<float> cosines_, sines_;  // [position][head_size / 2]
+  std::array<Angles, 3> angles_;  // by RopeTable; those that the model has
 };
 
 }  // namespace brim

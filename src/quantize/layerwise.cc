@@ -110,10 +110,13 @@ uint64_t key_of(const TensorSource& source, const CalibrationTokens& text, const
   mix(text.ids.data(), text.ids.size() * sizeof(uint32_t));
   mix(text.windows.data(), text.windows.size() * sizeof(uint32_t));
   mix(&model.norm_eps, sizeof model.norm_eps);
-  for (const double radians : rope_frequencies(model).radians_per_position) mix(&radians, sizeof radians);
+  for (const RopeTable table : rope_tables(model)) {
+    const RopeFrequencies rope = rope_frequencies(model, 0, table);
+    for (const double radians : rope.radians_per_position) mix(&radians, sizeof radians);
+  }
   for (uint32_t layer = 0; layer < model.layers; ++layer) {
-    const bool rotates = model.rotates(layer);
-    if (!rotates) mix(&layer, sizeof layer);
+    const RopeTable table = model.rope_table(layer);
+    mix(&table, sizeof table);
   }
   for (uint32_t i = 0; i < kTensorRoles; ++i) {
     const auto role = static_cast<TensorRole>(i);

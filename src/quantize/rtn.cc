@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/multiversion.h"
 #include "numerics/fp16.h"
@@ -22,48 +23,66 @@ struct Candidate {
   float error;
 };
 
-// Sums run per lane, and then over pairs of lanes.
-IN_CLONES float sum_of_lanes(float (&lanes)[kLanes]) {
-  for (uint32_t half = kLanes / 2; half > 0; half /= 2) {
-    for (uint32_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
-  }
-  return lanes[0];
+// Sixteen sums or bounds side by side, and their halves.
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+typedef float Half __attribute__((vector_size(sizeof(Lanes) / 2)));
+typedef float Quarter __attribute__((vector_size(sizeof(Lanes) / 4)));
+
+IN_CLONES void load(const float* from, Lanes* to) { std::memcpy(to, from, sizeof *to); }
+
+// One of all lanes: `take(a, b)` makes a what is kept of both, first of those half a vector apart, then of
+// those a quarter apart, and so on.
+template <typename Take>
+IN_CLONES float reduce(const Lanes& v, const Take& take) {
+  Half halves[2];
+  std::memcpy(halves, &v, sizeof v);
+  take(halves[0], halves[1]);
+  Quarter quarters[2];
+  std::memcpy(quarters, halves, sizeof quarters);
+  take(quarters[0], quarters[1]);
+  float four[4];
+  std::memcpy(four, quarters, sizeof four);
+  take(four[0], four[2]);
+  take(four[1], four[3]);
+  take(four[0], four[1]);
+  return four[0];
 }
 
 IN_CLONES void range_of(const float* w, float* low, float* high) {
-  float lows[kLanes] = {};
-  float highs[kLanes] = {};
+  Lanes lows = {};
+  Lanes highs = {};
   for (uint32_t i = 0; i < kGroup; i += kLanes) {
-    for (uint32_t l = 0; l < kLanes; ++l) {
-      lows[l] = w[i + l] < lows[l] ? w[i + l] : lows[l];
-      highs[l] = w[i + l] > highs[l] ? w[i + l] : highs[l];
-    }
+    Lanes x;
+    load(w + i, &x);
+    lows = x < lows ? x : lows;
+    highs = x > highs ? x : highs;
   }
-  for (uint32_t half = kLanes / 2; half > 0; half /= 2) {
-    for (uint32_t l = 0; l < half; ++l) {
-      lows[l] = lows[l + half] < lows[l] ? lows[l + half] : lows[l];
-      highs[l] = highs[l + half] > highs[l] ? highs[l + half] : highs[l];
-    }
-  }
-  *low = lows[0];
-  *high = highs[0];
+  *low = reduce(lows, [](auto& a, const auto& b) { a = b < a ? b : a; });
+  *high = reduce(highs, [](auto& a, const auto& b) { a = b > a ? b : a; });
 }
 
 // importance: null for all alike.
 IN_CLONES float squared_error(const float* w, const float* importance, float scale, float zero) {
   const float inverse = 1.0f / scale;
-  float sums[kLanes] = {};
+  const Lanes least = Lanes{} - zero;
+  const Lanes most = Lanes{} + (15.0f - zero);
+  Lanes sums = {};
   for (uint32_t i = 0; i < kGroup; i += kLanes) {
-    for (uint32_t l = 0; l < kLanes; ++l) {
-      float level = (w[i + l] * inverse + kMagic) - kMagic;
-      level = level < -zero ? -zero : level;
-      level = level > 15.0f - zero ? 15.0f - zero : level;
-      const float difference = w[i + l] - level * scale;
-      const float square = difference * difference;
-      sums[l] += importance == nullptr ? square : square * importance[i + l];
+    Lanes x;
+    load(w + i, &x);
+    Lanes level = (x * inverse + kMagic) - kMagic;
+    level = level < least ? least : level;
+    level = level > most ? most : level;
+    const Lanes difference = x - level * scale;
+    Lanes square = difference * difference;
+    if (importance != nullptr) {
+      Lanes weight;
+      load(importance + i, &weight);
+      square *= weight;
     }
+    sums += square;
   }
-  return sum_of_lanes(sums);
+  return reduce(sums, [](auto& a, const auto& b) { a += b; });
 }
 
 // To the nearest integer, within [0, 15].

@@ -105,6 +105,15 @@ TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   expect_agreement(file.image(), lanes, kLatenciesNs[0], std::vector<uint32_t>{0, 1, 63, 150});
 }
 
+class RtlLongContextCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
+
+TEST_P(RtlLongContextCyclesTest, TheSimulatorAgreesWithinOnePercent) {
+  const auto& [shape, lanes] = GetParam();
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, test::kLongContext,
+                         load_board("kv260"), {}, shape.kv);
+  expect_agreement(file.image(), lanes, kLatenciesNs[0], test::kLongPositions);
+}
+
 class RtlMixtureCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 // The reference tells which experts the same passes choose.
@@ -170,6 +179,11 @@ INSTANTIATE_TEST_SUITE_P(CacheShapes, RtlCyclesTest,
 INSTANTIATE_TEST_SUITE_P(LongCacheShapes, RtlCyclesTest,
                          testing::Combine(testing::ValuesIn(test::four_bit_cache_shapes()),
                                           testing::Values(4u, 8u)),
+                         ShapeCase());
+
+INSTANTIATE_TEST_SUITE_P(LongContexts, RtlLongContextCyclesTest,
+                         testing::Combine(testing::ValuesIn(test::long_four_bit_cache_shapes()),
+                                          testing::Values(1u, 4u, 8u)),
                          ShapeCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlMixtureCyclesTest,

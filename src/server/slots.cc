@@ -109,7 +109,10 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, bool context_shift, ui
   const BakedPrompt* const baked = model.load_prompt();
   for (uint32_t i = 0; i < model.executor().caches(); ++i) {
     slots_.push_back(std::make_unique<Slot>(*this, i));
-    if (baked != nullptr) slots_.back()->conversation.know(baked->tokens);
+    if (baked != nullptr) {
+      slots_.back()->conversation.know(baked->tokens);
+      slots_.back()->speculation.know(baked->draft_tokens());
+    }
     slots_.back()->conversation.shift_context(context_shift);
   }
   for (auto& slot : slots_) slot->thread = std::thread([this, one = slot.get()] { serve(*one); });
