@@ -330,7 +330,10 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammar
       const auto marker = std::ranges::find(markers_, token, &TokenMarker::token);
       if (marker != markers_.end()) written = marker->text;
     }
+    bool thought = text.in_thinking();
     give(text.push(stop.push(written, room_for(written))));
+    thought |= text.in_thinking();
+    timings.reasoning_tokens += thought ? 1 : 0;
     called_enough = called && !request.tool_choice.several;
     return !stop.stopped() && !called_enough && !job.cancelled;
   });
