@@ -123,9 +123,10 @@ TEST(RtlExecutor, RefusesAttentionWindowsByName) {
   ModelDescription model = executor_shapes()[0].model;
   model.attention_window = 70;
   const PackedModel file(*make_synthetic(model, kSyntheticSeed), EmbeddingFormat::kQ8, kExecutorContext);
-  EXPECT_REFUSED(RtlExecutor(file.image(), load_board("kv260"), {.models = BRIM_RTL_FOLDER, .tokens = 1}),
-                 "tokens attend to a window of the last 70 positions, which the accelerator does not do; pack "
-                 "with --context 64 or less, or choose another --target");
+  EXPECT_REFUSED(
+      RtlExecutor(file.image(), load_board("kv260"), {.models = BRIM_RTL_FOLDER, .tokens = 1}),
+      "tokens attend to a window of the last 70 positions, which the accelerator does not do; pack "
+      "with --context 64 or less, or choose another --target");
 }
 
 TEST(RtlExecutor, CountsTheSameCyclesForTheSamePass) {
