@@ -119,10 +119,10 @@ struct Family {
   bool gelu = false;
   bool scaled_embedding = false;  // the embedding is multiplied with sqrt(dim)
   double hf_norm_offset = 0.0;    // norms multiply with this plus the weights of Hugging Face files
-  uint32_t query_pre_attn_scalar =
-      0;  // default of this key, whose -1/2 power scores are multiplied with; 0: none
-  uint32_t gguf_wide_layers =
-      0;  // layers of the model whose scalar is dim / heads, which GGUF files do not say
+  // Default of the key whose -1/2 power scores are multiplied with, 0: there is none; and how many layers the
+  // model has for which it is dim / heads, which GGUF files do not say.
+  uint32_t query_pre_attn_scalar = 0;
+  uint32_t gguf_wide_layers = 0;
   bool norm_all_heads = false;
   bool pre_norm = true;
   bool post_norm = false;
