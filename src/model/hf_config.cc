@@ -576,10 +576,10 @@ HfConfig parse_hf_config(std::string_view text, const std::string& origin) {
   const Fields config(document, origin + ": ");
 
   const bool images = sees_images(config);
-  const std::optional<Fields> text = images ? config.object("text_config") : std::nullopt;
-  if (images && !text) config.refuse("text_config is missing");
+  const std::optional<Fields> part = images ? config.object("text_config") : std::nullopt;
+  if (images && !part) config.refuse("text_config is missing");
   HfConfig result =
-      describe(images ? *text : config, images ? *family_of_config("gemma3_text") : family_of(config));
+      describe(images ? *part : config, images ? *family_of_config("gemma3_text") : family_of(config));
   result.sees_images = images;
   try {
     validate(result.model);
