@@ -49,6 +49,8 @@ module axi_read_port #(
   assign burst_ready_o = room_q > RoomBits'(burst_length_i) && under_way_q != CountBits'(OUTSTANDING);
   wire take = burst_valid_i && burst_ready_o;
   logic joined_q;  // a beat, in the cycle before
+  // -1 - n is ~n: one adder, beside the comparison.
+  wire [RoomBits-1:0] room_behind = room_q + ~(RoomBits'(burst_length_i)) + RoomBits'(joined_q);
   wire answered = rvalid_i && rlast_i;
 
   logic ar_valid_q;
@@ -79,7 +81,7 @@ module axi_read_port #(
     unasked_q   <= unasked_q + CountBits'(take) - CountBits'(ask);
     under_way_q <= under_way_q + CountBits'(take) - CountBits'(answered);
     joined_q    <= beat_valid_o && beat_ready_i;
-    room_q      <= room_q + RoomBits'(joined_q) - (take ? RoomBits'(burst_length_i) + 1'b1 : '0);
+    room_q      <= take ? room_behind : room_q + RoomBits'(joined_q);
 
     rvalid_q        <= rvalid_i;
     rdata_q         <= rdata_i;

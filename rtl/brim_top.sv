@@ -129,6 +129,8 @@ module brim_top #(
 
   // ------------------------------------------------------------------ registers and counters
   wire start, soft_reset, clear, counting, unit_rst_n, stop;
+  // A register resets the units, a cycle late; the ports are quiet from the first cycle of reset on.
+  wire port_rst_n = unit_rst_n && aresetn;
   wire [1:0] control, ended;
   wire [2:0] status;
   wire [3:0] error_code;
@@ -216,7 +218,7 @@ module brim_top #(
       .rdata_i(fetch_rdata), .rresp_i(fetch_rresp), .rlast_i(fetch_rlast), .rvalid_i(fetch_rvalid),
       .rready_o(fetch_rready));
   axi_read_slice u_fetch_slice (
-      .clk_i(aclk), .rst_ni(unit_rst_n), .araddr_i(fetch_araddr), .arlen_i(fetch_arlen), .arvalid_i(fetch_arvalid),
+      .clk_i(aclk), .rst_ni(port_rst_n), .araddr_i(fetch_araddr), .arlen_i(fetch_arlen), .arvalid_i(fetch_arvalid),
       .arready_o(fetch_arready), .rdata_o(fetch_rdata), .rresp_o(fetch_rresp), .rlast_o(fetch_rlast),
       .rvalid_o(fetch_rvalid), .rready_i(fetch_rready),
       .araddr_o(m_axi_aux_araddr), .arlen_o(m_axi_aux_arlen), .arvalid_o(m_axi_aux_arvalid),
@@ -290,7 +292,7 @@ module brim_top #(
   wire [4*2-1:0] port_rresp = {m_axi_3_rresp, m_axi_2_rresp, m_axi_1_rresp, m_axi_0_rresp};
   for (genvar i = 0; i < 4; i++) begin : gen_port
     axi_read_slice u_slice (
-        .clk_i(aclk), .rst_ni(unit_rst_n), .araddr_i(araddr[40*i+:40]), .arlen_i(arlen[8*i+:8]),
+        .clk_i(aclk), .rst_ni(port_rst_n), .araddr_i(araddr[40*i+:40]), .arlen_i(arlen[8*i+:8]),
         .arvalid_i(arvalid[i]), .arready_o(arready[i]), .rdata_o(rdata[128*i+:128]), .rresp_o(rresp[2*i+:2]),
         .rlast_o(rlast[i]), .rvalid_o(rvalid[i]), .rready_i(rready[i]),
         .araddr_o(port_araddr[40*i+:40]), .arlen_o(port_arlen[8*i+:8]), .arvalid_o(port_arvalid[i]),
@@ -340,7 +342,7 @@ module brim_top #(
       .wdata_o(wdata), .wstrb_o(wstrb), .wlast_o(wlast), .wvalid_o(wvalid), .wready_i(wready),
       .bresp_i(bresp), .bvalid_i(bvalid), .bready_o(bready));
   axi_write_slice u_write_slice (
-      .clk_i(aclk), .rst_ni(unit_rst_n),
+      .clk_i(aclk), .rst_ni(port_rst_n),
       .awaddr_i(awaddr), .awlen_i(awlen), .awvalid_i(awvalid), .awready_o(awready),
       .wdata_i(wdata), .wstrb_i(wstrb), .wlast_i(wlast), .wvalid_i(wvalid), .wready_o(wready),
       .bresp_o(bresp), .bvalid_o(bvalid), .bready_i(bready),

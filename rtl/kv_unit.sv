@@ -121,12 +121,20 @@ module kv_unit #(
     last_token_q   <= tokens_i[2:0] - 3'd1;
     last_head_q    <= heads_per_kv_i[2:0] - 3'd1;
   end
-  // Of the instruction.
+  // Of the instruction, from the second cycle of WAIT on.
   wire four_bits = is_values_q ? value_four_bits_i : key_four_bits_i;
-  wire two_beats = two_halves_q && !four_bits;
-  wire half_beats = !two_halves_q && four_bits;
-  wire pairs = four_bits && !is_values_q;                        // of records of K
-  wire both_halves = four_bits && is_values_q && two_halves_q;  // of records of V
+  logic four_bits_q, two_beats_q, half_beats_q;
+  logic pairs_q;         // of records of K
+  logic value_zeros_q;
+  logic both_halves_q;   // of records of V
+  always_ff @(posedge clk_i) begin
+    four_bits_q   <= four_bits;
+    two_beats_q   <= two_halves_q && !four_bits;
+    half_beats_q  <= !two_halves_q && four_bits;
+    pairs_q       <= four_bits && !is_values_q;
+    value_zeros_q <= four_bits && is_values_q;
+    both_halves_q <= four_bits && is_values_q && two_halves_q;
+  end
   wire head_is_last = head_q == last_head_q;
   wire last_pair = token_q == last_token_q && head_is_last;
   wire last_lane = lane_q == LaneBits'(TOKENS - 1);
@@ -149,7 +157,7 @@ module kv_unit #(
         drain_q     <= '0;
         state_q     <= WAIT;
       end
-      // The first cycle is for end_head_q.
+      // The first cycle is for end_head_q and for what follows from the instruction.
       WAIT: begin
         drain_q <= 7'd1;
         if (drain_q[0] && ready) state_q <= is_values_q ? RESERVE : LOAD;
@@ -244,23 +252,24 @@ module kv_unit #(
   logic [7:0] page_address_q, page_address2_q;
   wire vpu_pkg::kv_slot_t slot;
   kv_collect u_collect (
-      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .kv_head_i(kv_head_i[4:0]), .two_beats_i(two_beats),
-      .half_beats_i(half_beats), .position_i, .tokens_i,
+      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .kv_head_i(kv_head_i[4:0]), .two_beats_i(two_beats_q),
+      .half_beats_i(half_beats_q), .position_i, .tokens_i,
       .beat_valid_i, .beat_ready_o, .beat_i,
       .local_address_o, .local_data_i,
       .there_o(page_there), .issued_i(page_issued), .done_o(collected),
-      .raddress_i(pairs ? page_address_q : page_address2_q), .rdata_o(page_word));
+      .raddress_i(pairs_q ? page_address_q : page_address2_q), .rdata_o(page_word));
   kv_issue #(.SCORES(SCORES)) u_issue (
-      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .four_bits_i(four_bits), .two_halves_i(two_halves_q),
-      .position_i, .end_position_i(end_position_q), .context_i, .last_round_i(last_round_q),
+      .clk_i, .rst_ni, .run_i(running), .values_i(is_values_q), .two_beats_i(two_beats_q),
+      .half_beats_i(half_beats_q), .pairs_i(pairs_q), .position_i, .end_position_i(end_position_q), .context_i,
+      .last_round_i(last_round_q),
       .there_i(page_there), .issued_o(page_issued), .raddress_o(page_address), .slot_o(slot));
 
   wire [2:0] mask_round, mask_own;
   wire [3:0] value_zero;
   wire [TOKENS-1:0] stands_before;
   kv_tags #(.TOKENS(TOKENS), .CONTEXT(CONTEXT), .SCORES(SCORES)) u_tags (
-      .clk_i, .rst_ni, .slot_i(slot), .pairs_i(pairs), .value_zeros_i(four_bits && is_values_q),
-      .both_halves_i(both_halves),
+      .clk_i, .rst_ni, .slot_i(slot), .pairs_i(pairs_q), .value_zeros_i(value_zeros_q),
+      .both_halves_i(both_halves_q),
       .scores_generation_i(scores_parity_q),
       .weights_generation_i(values_count_q[0]), .kv_head_i(kv_head_i[4:0]), .first_result_i(first_slot_q),
       .inverse_sqrt_head_size_i,
@@ -290,7 +299,7 @@ module kv_unit #(
   wire chosen_half, chosen_upper;
   delay #(.WIDTH(2), .CYCLES(Chosen)) u_chosen (.clk_i, .d_i({slot.half, slot.upper}), .q_o({chosen_half, chosen_upper}));
   kv_operands u_operands (
-      .clk_i, .four_bits_i(four_bits), .values_i(is_values_q), .two_halves_i(two_halves_q), .half_i(chosen_half),
+      .clk_i, .four_bits_i(four_bits_q), .values_i(is_values_q), .two_halves_i(two_halves_q), .half_i(chosen_half),
       .upper_i(chosen_upper), .word_i(page_word), .operands_o(operand_o));
 
   // A position's weight goes to the place of its record; the lanes hold 32.
@@ -323,16 +332,16 @@ module kv_unit #(
   delay #(.WIDTH(1), .CYCLES(latency_pkg::OPERANDS)) u_operand_valid (.clk_i, .d_i(at_lanes), .q_o(operand_valid));
   delay #(.WIDTH(1), .CYCLES(latency_pkg::ACCUMULATE)) u_separate (
       .clk_i, .d_i(at_lanes && values_at_lanes), .q_o(separate));
-  delay #(.WIDTH(1), .CYCLES(latency_pkg::CHAINED)) u_kv (.clk_i, .d_i(at_lanes && !pairs), .q_o(kv));
+  delay #(.WIDTH(1), .CYCLES(latency_pkg::CHAINED)) u_kv (.clk_i, .d_i(at_lanes && !pairs_q), .q_o(kv));
   // Sums of V: records of a block, or of four of them, after the first, and the block's last one.
   delay #(.WIDTH(1), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATE)) u_value_add (
-      .clk_i, .d_i(slot.valid && slot.values && (both_halves ? slot.position[1:0] != '0 : !slot.first)), .q_o(value_add));
+      .clk_i, .d_i(slot.valid && slot.values && (both_halves_q ? slot.position[1:0] != '0 : !slot.first)), .q_o(value_add));
   delay #(.WIDTH(1), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED)) u_value_dump (
       .clk_i, .d_i(slot.valid && slot.block_last), .q_o(value_dump));
   // Four positions, of which the block's first four.
   wire value_four, value_first;
   delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::ACCUMULATED)) u_value_four (
-      .clk_i, .d_i({slot.valid && both_halves && slot.position[1:0] == 2'd3, slot.position[5:2] == '0}),
+      .clk_i, .d_i({slot.valid && both_halves_q && slot.position[1:0] == 2'd3, slot.position[5:2] == '0}),
       .q_o({value_four, value_first}));
   delay #(.WIDTH(2), .CYCLES(latency_pkg::KV_ISSUE + latency_pkg::SUMMED)) u_dot (
       .clk_i, .d_i({slot.valid && !slot.values, !slot.half}), .q_o({dot_valid, dot_first}));
@@ -345,7 +354,7 @@ module kv_unit #(
     control.slot              = lane_place[4:1];
     control.half              = lane_place[0];
     control.operand_valid     = operand_valid;
-    control.operand_pairs     = pairs || both_halves;
+    control.operand_pairs     = pairs_q || both_halves_q;
     control.value_four        = value_four;
     control.value_first       = value_first;
     control.separate          = separate;
@@ -356,7 +365,7 @@ module kv_unit #(
     control.dot_first         = dot_first;
   end
   assign control_o = control;
-  assign values_both_o = both_halves;
+  assign values_both_o = both_halves_q;
 
   wire unused = &{1'b0, load_token, kv_head_i, q_heads_i, slot};
 endmodule

@@ -24,8 +24,8 @@ package latency_pkg;
   localparam int TREE = $clog2(LEAVES);
 
   localparam int OPERANDS = 1;                              // at the first multiplier of each chain
-  localparam int ACCUMULATE = OPERANDS + MULTIPLY - 1;      // 3: it is chosen what the product is added to
-  localparam int ACCUMULATED = ACCUMULATE + 1;              // 4: the sum is there
+  localparam int ACCUMULATE = OPERANDS + MULTIPLY - 2;      // 2: it is chosen what the product will be added to
+  localparam int ACCUMULATED = OPERANDS + MULTIPLY;         // 4: the sum is there
   localparam int CHAINED = ACCUMULATED + CHAIN - 1;         // 7: that of the chain's last multiplier
   localparam int SUMMED = CHAINED + TREE;                   // 11: of all chains
   localparam int DOT = SUMMED + 2;                          // 13: D of row a and of K: halves added, a row chosen

@@ -80,10 +80,19 @@ module mcu #(
         .error_o(error[i]), .error_address_o(error_address[32*i+:32]));
   end
 
+  // The join hears of rounds a cycle after the ports have their bursts, long before their beats.
   wire join_idle;
+  logic rounds_valid_q;
+  logic [4:0] rounds_q;
+  logic [1:0] last_port_q;
+  always_ff @(posedge clk_i) begin
+    rounds_valid_q <= rst_ni && burst_valid && burst_ready && burst.rounds_valid;
+    rounds_q       <= burst.rounds;
+    last_port_q    <= burst.last_port;
+  end
   mcu_join #(.BEATS(PORT_BEATS)) u_join (
-      .clk_i, .rst_ni, .rounds_valid_i(burst_valid && burst_ready && burst.rounds_valid), .rounds_i(burst.rounds),
-      .last_port_i(burst.last_port), .port_valid_i(port_valid), .port_ready_o(port_ready), .port_data_i(port_data),
+      .clk_i, .rst_ni, .rounds_valid_i(rounds_valid_q), .rounds_i(rounds_q),
+      .last_port_i(last_port_q), .port_valid_i(port_valid), .port_ready_o(port_ready), .port_data_i(port_data),
       .beat_valid_o, .beat_ready_i, .beat_data_o, .idle_o(join_idle));
 
   // Of errors in one cycle the lowest port's is reported: the first one ends the pass anyway.
@@ -98,7 +107,8 @@ module mcu #(
   // A register, as it is found out from all the steps. None of them says that it is empty before the next one knows
   // what it handed over.
   logic idle_q;
-  wire drained = pieces_idle && piece_queue_empty && commands_idle && burst_queue_empty && empty == 4'hF && join_idle;
+  wire drained = pieces_idle && piece_queue_empty && commands_idle && burst_queue_empty && empty == 4'hF && !rounds_valid_q &&
+      join_idle;
   always_ff @(posedge clk_i) idle_q <= busy == 0 && (stop_i || (drained && !instruction_valid_i));
   assign idle_o = idle_q;
   assign error_o = error_q;

@@ -237,7 +237,7 @@ module pass_control (
   assign ended_o         = ended_q;
   assign clear_o         = clear_q;
   assign counting_o      = busy;
-  assign unit_rst_no     = unit_rst_nq && rst_ni;
+  assign unit_rst_no     = unit_rst_nq;
   assign stop_o          = stop_q;
   assign fetch_o         = fetch_q;
   assign check_o         = check_q;

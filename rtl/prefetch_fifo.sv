@@ -16,11 +16,9 @@ module prefetch_fifo #(
 );
   localparam int Bits = $clog2(BEATS);
 
-  (* ram_style = "ultra" *) logic [511:0] memory[BEATS];
   logic [Bits-1:0] write_q, read_q;
   logic [Bits:0] count_q;  // beats in the RAM proper
   logic waiting_q;         // there is one
-  logic [511:0] word_q, out_q;
   logic word_valid_q, out_valid_q, ready_q;
 
   wire push = valid_i && ready_q;
@@ -34,11 +32,9 @@ module prefetch_fifo #(
   wire [Bits:0] more = count_q + 1;
   wire [Bits:0] less = count_q - 1;
 
-  always_ff @(posedge clk_i) begin
-    if (push) memory[write_q] <= data_i;
-    if (word_advance) word_q <= memory[read_q];
-    if (out_advance) out_q <= word_q;
-  end
+  ultra_ram #(.WIDTH(512), .DEPTH(BEATS)) u_beats (
+      .clk_i, .we_i(push), .waddress_i(write_q), .wdata_i(data_i), .read_i(word_advance), .raddress_i(read_q),
+      .out_i(out_advance), .rdata_o(data_o));
 
   always_ff @(posedge clk_i) begin
     if (push) write_q <= write_q + 1;
@@ -64,7 +60,6 @@ module prefetch_fifo #(
 
   assign ready_o = ready_q;
   assign valid_o = out_valid_q;
-  assign data_o  = out_q;
   assign empty_o = !waiting_q && !word_valid_q && !out_valid_q;
 endmodule
 `default_nettype wire

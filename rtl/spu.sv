@@ -309,9 +309,10 @@ module spu #(
       .byte_i(word_byte), .wanted_i(micro3.a == spu_pkg::A_EMBED), .value_o(embed_value), .scale_o(embed_scale));
 
   // ------------------------------------------------------------------ experts
-  // Instructions that are run for an expert say for which; of a route's elements, each stands for one.
+  // Instructions that are run for an expert say for which; of a route's elements, each stands for one. With i_q.
   wire of_expert = instruction.head[15];
-  wire [6:0] expert = of_expert ? instruction.head[6:0] : i_q[6:0];
+  logic [6:0] expert_q;
+  always_ff @(posedge clk_i) expert_q <= of_expert ? instruction.head[6:0] : i[6:0];
   wire [6:0] listed;
   wire [TOKENS-1:0] listed_chosen, token_counts;
   logic list_q;
@@ -387,7 +388,7 @@ module spu #(
         .early_counts_i(early_lanes[t]), .way_i(way), .out_i(out), .counts_i(out_lanes[t]),
         .clear_i(clear), .total_done_o(total_done[t]),
         .route_i(start_route), .choose_i(choose), .chosen_load_i(step == spu_pkg::STEP_ROUTE_EXP && place.first),
-        .max_load_i(step == spu_pkg::STEP_SOFTMAX_ROUND), .max_score_i(max_i[32*t+:32]), .expert_a_i(expert),
+        .max_load_i(step == spu_pkg::STEP_SOFTMAX_ROUND), .max_score_i(max_i[32*t+:32]), .expert_a_i(expert_q),
         .chosen_a_o(chosen[t]), .expert_b_i(listed), .chosen_b_o(listed_chosen[t]),
         .denominator_write_i({place.softmax, place.round}), .scalar_read_i(scalar_read_q),
         .scalar_wanted_i(scalar_wanted_q[t]), .scalar_o(scalars[32*t+:32]),

@@ -70,18 +70,14 @@ module spu_sequence #(
   logic in_valid_q;
   logic [7:0] generation_q;
   wire [7:0] op = in_q.opcode;
-  wire is_query = op == brim_pkg::OP_QUERY;
-  wire is_value = op == brim_pkg::OP_VALUE;
-  wire is_head = is_query || is_value || op == brim_pkg::OP_KEY;
-  wire is_softmax = op == brim_pkg::OP_SOFTMAX;
-  wire is_swiglu = op == brim_pkg::OP_SWIGLU;
-  wire is_route = op == brim_pkg::OP_ROUTE;
-  wire is_key_scale = op == brim_pkg::OP_KEY_SCALE;
   wire all_heads = in_q.flags[brim_pkg::FLAG_ALL_HEADS_BIT];
-  wire post_norm = op == brim_pkg::OP_RESIDUAL && in_q.flags[brim_pkg::FLAG_POST_NORM_BIT];
   wire plain = in_q.flags[brim_pkg::FLAG_PLAIN_BIT];
   wire gelu = in_q.flags[brim_pkg::FLAG_GELU_BIT];  // of a swiglu
-  wire head_norm = in_q.flags[brim_pkg::FLAG_NORM_BIT] || all_heads;  // has the head's own weights
+  // What it is, decoded as it is taken.
+  logic is_query_q, is_value_q, is_head_q, is_softmax_q, is_swiglu_q, is_route_q, is_key_scale_q;
+  logic post_norm_q;
+  logic head_norm_q;  // has the head's own weights
+  logic four_bits_q;  // K or V, in the cache
   logic embed_fp16_q, embed_q8_q, embed_q4_q, first_head_q, last_kv_head_q;
 
   logic [23:0] left_q;             // elements of the vector from the block on
@@ -112,13 +108,15 @@ module spu_sequence #(
   logic row_single_q;
 
   // Of the pass and the program, stable.
-  logic two_halves_q, position_single_q, rotation_odd_q;
+  logic two_halves_q, key_four_bits_q, value_four_bits_q, position_single_q, rotation_odd_q;
   logic [7:0] rotation_size_q;     // a bit
   logic [15:0] head_last_q, kv_heads_last_q;
   logic [23:0] end_position_q, position_last_q;
   logic [3:0] tokens_last_q, heads_last_q, before_logits_q;
   always_ff @(posedge clk_i) begin
     two_halves_q      <= header_i.head_size > 16'd64;
+    key_four_bits_q   <= header_i.key_bits == 8'd4;
+    value_four_bits_q <= header_i.value_bits == 8'd4;
     head_last_q       <= header_i.head_size - 16'd1;
     rotation_size_q   <= header_i.head_size[7:0] & (~header_i.head_size[7:0] + 8'd1);
     rotation_odd_q    <= (rotation_size_q & 8'b10101010) != '0;
@@ -138,10 +136,9 @@ module spu_sequence #(
     last_logits_q  <= left_q <= 24'd16;
   end
   wire rotated = header_i.kv_flags[brim_pkg::KV_ROTATED_BIT];
-  wire four_bits = (is_value ? header_i.value_bits : header_i.key_bits) == 8'd4;
-  wire two_beats = two_halves_q && !four_bits;
+  wire two_beats = two_halves_q && !four_bits_q;
   wire last_rotation = {distance_q, 1'b0} == rotation_size_q;
-  wire spu_pkg::step_t quantise = four_bits ? spu_pkg::STEP_KV_RANGE : spu_pkg::STEP_KV_SCALE;
+  wire spu_pkg::step_t quantise = four_bits_q ? spu_pkg::STEP_KV_RANGE : spu_pkg::STEP_KV_SCALE;
   wire last_token = token_q == tokens_last_q;
   wire last_head = head_q == heads_last_q;
   wire last_pair = last_token && last_head;
@@ -154,9 +151,9 @@ module spu_sequence #(
   wire [23:0] last_index;
   spu_microcode u_microcode (
       .step_i(step_q), .embed_fp16_i(embed_fp16_q), .bias_i(in_q.flags[brim_pkg::FLAG_BIAS_BIT]),
-      .is_query_i(is_query), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value), .softmax_i(is_softmax), .swiglu_i(is_swiglu), .gelu_i(gelu),
-      .route_i(is_route), .plain_i(plain), .rms_i(!is_head && !is_softmax && !is_key_scale && !post_q), .key_scale_i(is_key_scale),
-      .four_bits_i(four_bits), .rotated_i(rotated), .rotation_vector_i(rotation_vector_q), .last_rotation_i(last_rotation),
+      .is_query_i(is_query_q), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value_q), .softmax_i(is_softmax_q), .swiglu_i(is_swiglu_q), .gelu_i(gelu),
+      .route_i(is_route_q), .plain_i(plain), .rms_i(!is_head_q && !is_softmax_q && !is_key_scale_q && !post_q), .key_scale_i(is_key_scale_q),
+      .four_bits_i(four_bits_q), .rotated_i(rotated), .rotation_vector_i(rotation_vector_q), .last_rotation_i(last_rotation),
       .head_last_i(head_last_q), .two_halves_i(two_halves_q), .left_i(left_q), .position_last_i(position_last_q),
       .position_single_i(position_single_q),
       .is_micro_o(is_micro), .micro_o(step_micro), .last_o(last_index), .single_o(single));
@@ -172,7 +169,7 @@ module spu_sequence #(
   wire all_idle = empty && a16_idle_i;
   logic start_q;
   wire start = start_q;
-  wire start_next = step_q == spu_pkg::STEP_IDLE && in_valid_q && (empty || is_head) && !start_q;
+  wire start_next = step_q == spu_pkg::STEP_IDLE && in_valid_q && (empty || is_head_q) && !start_q;
 
   // What ends a step, from its second cycle on: of micro-operations, the issue of the last element.
   logic row_step_q, write_step_q, step_over_q;
@@ -211,7 +208,7 @@ module spu_sequence #(
       spu_pkg::STEP_IDLE:
         case (op)
           brim_pkg::OP_EMBED: next_step = spu_pkg::STEP_EMBED_ROW;
-          brim_pkg::OP_RESIDUAL: next_step = post_norm ? spu_pkg::STEP_POST_TAKE : spu_pkg::STEP_RESIDUAL_ADD;
+          brim_pkg::OP_RESIDUAL: next_step = post_norm_q ? spu_pkg::STEP_POST_TAKE : spu_pkg::STEP_RESIDUAL_ADD;
           brim_pkg::OP_NORM: next_step = spu_pkg::STEP_NORM_MULTIPLY;
           brim_pkg::OP_ROUTE: next_step = spu_pkg::STEP_ROUTE_IN;
           brim_pkg::OP_MIX: next_step = spu_pkg::STEP_MIX_WEIGHT;
@@ -239,7 +236,7 @@ module spu_sequence #(
       spu_pkg::STEP_NORM_MULTIPLY, spu_pkg::STEP_NORM_SQUARE:
       if (step_q == spu_pkg::STEP_NORM_MULTIPLY && !plain) next_step = spu_pkg::STEP_NORM_SQUARE;
       else if (last_block_q) next_step = plain ? spu_pkg::STEP_NORM_PLAIN : spu_pkg::STEP_NORM_TOTAL;
-      else if (post_norm) next_step = spu_pkg::STEP_POST_WEIGHT;
+      else if (post_norm_q) next_step = spu_pkg::STEP_POST_WEIGHT;
       else if (op == brim_pkg::OP_RESIDUAL) next_step = spu_pkg::STEP_RESIDUAL_ADD;
       else if (op == brim_pkg::OP_NORM) next_step = spu_pkg::STEP_NORM_MULTIPLY;
       else next_step = embed_fp16_q ? spu_pkg::STEP_EMBED_BLOCK : spu_pkg::STEP_EMBED_FETCH;
@@ -247,11 +244,11 @@ module spu_sequence #(
       spu_pkg::STEP_NORM_PLAIN: next_step = spu_pkg::STEP_FINISH;
       spu_pkg::STEP_NORM_MEAN, spu_pkg::STEP_HEAD_MEAN, spu_pkg::STEP_ALL_MEAN: next_step = spu_pkg::STEP_RSQRT1;
       spu_pkg::STEP_HEAD_SCALE:
-      if (is_value) next_step = quantise;
+      if (is_value_q) next_step = quantise;
       else if (rope_new_q) next_step = spu_pkg::STEP_ROPE_LOAD;
-      else next_step = head_norm ? spu_pkg::STEP_HEAD_SQUARE : spu_pkg::STEP_ROPE_SINE;
+      else next_step = head_norm_q ? spu_pkg::STEP_HEAD_SQUARE : spu_pkg::STEP_ROPE_SINE;
       spu_pkg::STEP_ROPE_LOAD:
-      if (last_token) next_step = head_norm ? spu_pkg::STEP_HEAD_SQUARE : spu_pkg::STEP_ROPE_SINE;
+      if (last_token) next_step = head_norm_q ? spu_pkg::STEP_HEAD_SQUARE : spu_pkg::STEP_ROPE_SINE;
       spu_pkg::STEP_HEAD_SQUARE: next_step = spu_pkg::STEP_HEAD_WEIGHT;
       spu_pkg::STEP_HEAD_WEIGHT: next_step = spu_pkg::STEP_HEAD_TOTAL;
       spu_pkg::STEP_HEAD_TOTAL: next_step = all_heads ? spu_pkg::STEP_ALL_ADD : spu_pkg::STEP_HEAD_MEAN;
@@ -262,8 +259,8 @@ module spu_sequence #(
       spu_pkg::STEP_ROPE_SINE: next_step = spu_pkg::STEP_ROPE_COSINE;
       spu_pkg::STEP_ROPE_COSINE:
       if (rotated) next_step = spu_pkg::STEP_ROTATE;
-      else next_step = is_query ? spu_pkg::STEP_IDLE : quantise;
-      spu_pkg::STEP_ROTATE: if (last_rotation) next_step = is_query ? spu_pkg::STEP_IDLE : quantise;
+      else next_step = is_query_q ? spu_pkg::STEP_IDLE : quantise;
+      spu_pkg::STEP_ROTATE: if (last_rotation) next_step = is_query_q ? spu_pkg::STEP_IDLE : quantise;
       spu_pkg::STEP_KV_RANGE: next_step = spu_pkg::STEP_KV_SCALE;
       spu_pkg::STEP_KV_ZERO: next_step = spu_pkg::STEP_KV_ROUND;
       spu_pkg::STEP_KV_SCALE: next_step = spu_pkg::STEP_RECIPROCAL1;
@@ -301,22 +298,22 @@ module spu_sequence #(
       spu_pkg::STEP_RECIPROCAL2: next_step = spu_pkg::STEP_RECIPROCAL3;
       spu_pkg::STEP_RECIPROCAL3: next_step = spu_pkg::STEP_RECIPROCAL4;
       spu_pkg::STEP_RECIPROCAL4:
-      if (is_swiglu) next_step = spu_pkg::STEP_SWIGLU_SILU;
-      else if (is_route) next_step = spu_pkg::STEP_ROUTE_WEIGHT;
-      else if (is_softmax) next_step = spu_pkg::STEP_FINISH;
-      else next_step = four_bits ? spu_pkg::STEP_KV_ZERO : spu_pkg::STEP_KV_ROUND;
+      if (is_swiglu_q) next_step = spu_pkg::STEP_SWIGLU_SILU;
+      else if (is_route_q) next_step = spu_pkg::STEP_ROUTE_WEIGHT;
+      else if (is_softmax_q) next_step = spu_pkg::STEP_FINISH;
+      else next_step = four_bits_q ? spu_pkg::STEP_KV_ZERO : spu_pkg::STEP_KV_ROUND;
       spu_pkg::STEP_RSQRT1: next_step = spu_pkg::STEP_RSQRT2;
       spu_pkg::STEP_RSQRT2: next_step = spu_pkg::STEP_RSQRT3;
       spu_pkg::STEP_RSQRT3: next_step = spu_pkg::STEP_RSQRT4;
       spu_pkg::STEP_RSQRT4: next_step = spu_pkg::STEP_RSQRT5;
       spu_pkg::STEP_RSQRT5: next_step = spu_pkg::STEP_RSQRT6;
       spu_pkg::STEP_RSQRT6:
-      if (is_softmax) next_step = spu_pkg::STEP_SOFTMAX_WAIT;
-      else if (is_key_scale) next_step = spu_pkg::STEP_KEY_LOAD;
+      if (is_softmax_q) next_step = spu_pkg::STEP_SOFTMAX_WAIT;
+      else if (is_key_scale_q) next_step = spu_pkg::STEP_KEY_LOAD;
       else if (post_q) next_step = spu_pkg::STEP_POST_WEIGHT;
-      else next_step = is_head ? spu_pkg::STEP_HEAD_FACTOR : spu_pkg::STEP_FINISH;
+      else next_step = is_head_q ? spu_pkg::STEP_HEAD_FACTOR : spu_pkg::STEP_FINISH;
       default:  // spu_pkg::STEP_FINISH
-      next_step = is_softmax && !last_pair_round ? spu_pkg::STEP_SOFTMAX_ROUND : spu_pkg::STEP_IDLE;
+      next_step = is_softmax_q && !last_pair_round ? spu_pkg::STEP_SOFTMAX_ROUND : spu_pkg::STEP_IDLE;
     endcase
   end
 
@@ -325,16 +322,27 @@ module spu_sequence #(
 
   // A `swiglu` has twice as many rows as hidden elements, those of an expert or of the others.
   wire [23:0] vector_size = op == brim_pkg::OP_EMBED || op == brim_pkg::OP_NORM ? header_i.dim[23:0] :
-      is_swiglu ? in_q.rows[24:1] : in_q.rows[23:0];
+      is_swiglu_q ? in_q.rows[24:1] : in_q.rows[23:0];
+  wire [7:0] taken_op = instruction_i.opcode;
   wire [13:0] post_base = {in_q.param2[9:0], 4'b0} + {2'b0, block_q, 7'b0};  // P: the block's of the results' norm
   wire last_choice = choices_left_q == 4'd1;
   wire next_turn = write_step_q && turn_done_i;
   always_ff @(posedge clk_i) begin
     wait_q <= step_done ? '0 : wait_q + 4'(wait_q != '1);
     if (instruction_ready_o) begin
-      in_q         <= instruction_i;
-      in_valid_q   <= instruction_valid_i;
-      generation_q <= generation_i;
+      in_q           <= instruction_i;
+      in_valid_q     <= instruction_valid_i;
+      generation_q   <= generation_i;
+      is_query_q     <= taken_op == brim_pkg::OP_QUERY;
+      is_value_q     <= taken_op == brim_pkg::OP_VALUE;
+      is_head_q      <= taken_op == brim_pkg::OP_QUERY || taken_op == brim_pkg::OP_KEY || taken_op == brim_pkg::OP_VALUE;
+      is_softmax_q   <= taken_op == brim_pkg::OP_SOFTMAX;
+      is_swiglu_q    <= taken_op == brim_pkg::OP_SWIGLU;
+      is_route_q     <= taken_op == brim_pkg::OP_ROUTE;
+      is_key_scale_q <= taken_op == brim_pkg::OP_KEY_SCALE;
+      post_norm_q    <= taken_op == brim_pkg::OP_RESIDUAL && instruction_i.flags[brim_pkg::FLAG_POST_NORM_BIT];
+      head_norm_q    <= instruction_i.flags[brim_pkg::FLAG_NORM_BIT] || instruction_i.flags[brim_pkg::FLAG_ALL_HEADS_BIT];
+      four_bits_q    <= taken_op == brim_pkg::OP_VALUE ? value_four_bits_q : key_four_bits_q;
     end
     if (start) in_valid_q <= 1'b0;
     embed_fp16_q      <= in_q.shape == brim_pkg::EMBEDDING_FP16;
@@ -361,7 +369,7 @@ module spu_sequence #(
           block_q          <= '0;
           parameter_base_q <= {in_q.param[9:0], 4'b0};
           token_q          <= '0;
-          post_q           <= post_norm;
+          post_q           <= post_norm_q;
           head_q           <= '0;
           lane_q           <= '0;
           round_q          <= '0;
@@ -395,7 +403,7 @@ module spu_sequence #(
           left_q           <= left_q - 24'd128;
           block_q          <= block_q + 1;
           score_base_q     <= score_base_q + ScoreBits'(128);
-          parameter_base_q <= post_norm ? post_base + 14'd128 : parameter_base_q + 14'd128;
+          parameter_base_q <= post_norm_q ? post_base + 14'd128 : parameter_base_q + 14'd128;
         end
         spu_pkg::STEP_POST_SQUARE: begin
           left_q       <= left_q - 24'd128;
@@ -439,7 +447,7 @@ module spu_sequence #(
           logit_q <= logit_q + 24'd1;
         end
         spu_pkg::STEP_FINISH:
-        if (is_softmax) begin
+        if (is_softmax_q) begin
           round_q          <= round_q + 1;
           row_q            <= row_q + ScoreBits'(header_i.context_size);
           score_base_q     <= row_q + ScoreBits'(header_i.context_size);
@@ -468,14 +476,14 @@ module spu_sequence #(
   spu_pkg::kind_t kind;
   spu_pkg::place_t place;
   always_comb begin
-    kind.query    = is_query;
-    kind.value    = is_value;
-    kind.swiglu   = is_swiglu;
+    kind.query    = is_query_q;
+    kind.value    = is_value_q;
+    kind.swiglu   = is_swiglu_q;
     kind.all_heads = all_heads;
-    kind.key_scale = is_key_scale;
+    kind.key_scale = is_key_scale_q;
     kind.chosen_softmax = in_q.flags[brim_pkg::FLAG_CHOSEN_SOFTMAX_BIT];
     kind.rotated   = rotated;
-    kind.four_bits = four_bits;
+    kind.four_bits = four_bits_q;
     kind.embed_q8 = embed_q8_q;
     kind.embed_q4 = embed_q4_q;
 
@@ -496,7 +504,7 @@ module spu_sequence #(
         step_q == spu_pkg::STEP_MIX_WEIGHT ? in_q.head[6:0] : '0;
     place.half           = half_q;
     place.two_halves     = two_beats;
-    place.half_beats     = four_bits && !two_halves_q;
+    place.half_beats     = four_bits_q && !two_halves_q;
     place.distance       = distance_q;
     place.last_rotation  = last_rotation;
     place.head_last      = head_last_q[6:0];

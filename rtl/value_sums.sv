@@ -1,6 +1,6 @@
 // Sums of V of four bits in a lane. Two elements of a record share a multiplier, as rows a and b of a matrix do; a field of
-// its sum has room for four positions, so these are taken out and added up over a block of 64. The sums of a block are
-// held until those of the next one are there.
+// its sum has room for four positions, so these are taken out and added up over a block of 64. The sums of a block stay
+// until those of the next one are there: there is room for two blocks.
 //
 // Multiplier k of each chain is k cycles behind the first: the chain's four have their sums of four positions in turn, one
 // a cycle, and one adder for each field serves them. Names are cycles of latency_pkg.
@@ -20,55 +20,69 @@ module value_sums (
 );
   localparam int Chain = latency_pkg::CHAIN;
   if (latency_pkg::VALUE_HELD != latency_pkg::ACCUMULATED + 3) begin : gen_never
-    $error("part_q, sums_q and held: three writes behind a multiplier's sum");
+    $error("part_q, sum_q and sums: three writes behind a multiplier's sum");
   end
 
   // A bit for each place in the chains.
-  logic [Chain-2:0] four_q, first_q, last_q;
+  logic [Chain-2:0] four_q, first_q;
   wire [Chain-1:0] four = {four_q, four_i};
   wire [Chain-1:0] first = {first_q, four_i && first_i};
-  wire [Chain-1:0] last = {last_q, four_i && last_i};
-  logic added_q, starts_q, ends_q, held_q;
-  logic [1:0] place_q, held_place_q;
+  logic [1:0] place_q, part_place_q, sum_place_q;
+  logic block_q, part_block_q, sum_block_q, held_block_q;  // which of the two
+  logic added_q, ends_q, summed_q, ended_q;
+  wire block = block_q ^ first[0];
   always_ff @(posedge clk_i) begin
-    four_q       <= four[Chain-2:0];
-    first_q      <= first[Chain-2:0];
-    last_q       <= last[Chain-2:0];
+    four_q  <= four[Chain-2:0];
+    first_q <= first[Chain-2:0];
+    place_q <= {four[2] || four[1], four[2] || four[0]};  // of the next one
+    block_q <= block;
+
     added_q      <= four != '0;
-    starts_q     <= first != '0;
-    ends_q       <= last != '0;
-    place_q      <= {four[3] || four[2], four[3] || four[1]};
-    held_q       <= ends_q;
-    held_place_q <= place_q;
+    ends_q       <= four_i && last_i;
+    part_place_q <= place_q;
+    part_block_q <= block;
+
+    summed_q    <= added_q;
+    ended_q     <= ends_q;
+    sum_place_q <= part_place_q;
+    sum_block_q <= part_block_q;
+    // With the first of each chain: the others are read later than their sums are written.
+    if (ended_q) held_block_q <= sum_block_q;
   end
 
-  wire [52*16-1:0] words;
+  (* ram_style = "distributed" *) logic [52*16-1:0] sums[2*Chain];
+  logic [52*16-1:0] old_q, sum_q;
+  wire [52*16-1:0] held = sums[{held_block_q, select_i[3:2]}];
+  always_ff @(posedge clk_i) begin
+    if (first != '0) old_q <= '0;
+    else old_q <= sums[{block, place_q}];
+    if (summed_q) sums[{sum_block_q, sum_place_q}] <= sum_q;
+  end
+
   for (genvar c = 0; c < 16; c++) begin : gen_chain
     localparam int I = 16 * (c / 4) + c % 4;  // its first multiplier
-    logic [43:0] part_q;
-    logic signed [25:0] sums_a_q[Chain], sums_b_q[Chain];  // of the four in turn
-    wire signed [21:0] part_a = part_q[21:0];
-    wire signed [21:0] part_b = part_q[43:22];
+    logic signed [21:0] part_a_q, part_b_q;
+    // A negative sum below has borrowed one from the one above: it is the carry.
+    wire [26:0] sum_b = {old_q[52*c+26+:26], 1'b1} + {26'(part_b_q), part_a_q[21]};
     always_ff @(posedge clk_i) begin
-      part_q <= sums_i[44*I+:44];
-      for (int k = 1; k < Chain; k++) if (four[k]) part_q <= sums_i[44*(I+4*k)+:44];
-      if (added_q) begin
-        sums_a_q[0] <= (starts_q ? 26'sd0 : sums_a_q[Chain-1]) + 26'(part_a);
-        // A negative sum below has borrowed one from the one above.
-        sums_b_q[0] <= (starts_q ? 26'sd0 : sums_b_q[Chain-1]) + 26'(part_b) + {25'b0, part_q[21]};
-        for (int k = 1; k < Chain; k++) begin
-          sums_a_q[k] <= sums_a_q[k-1];
-          sums_b_q[k] <= sums_b_q[k-1];
-        end
-      end
+      case (place_q)
+        2'd0: {part_b_q, part_a_q} <= sums_i[44*I+:44];
+        2'd1: {part_b_q, part_a_q} <= sums_i[44*(I+4)+:44];
+        2'd2: {part_b_q, part_a_q} <= sums_i[44*(I+8)+:44];
+        2'd3: {part_b_q, part_a_q} <= sums_i[44*(I+12)+:44];
+      endcase
+      sum_q[52*c+:26]    <= old_q[52*c+:26] + 26'(part_a_q);
+      sum_q[52*c+26+:26] <= sum_b[26:1];
     end
-    (* ram_style = "distributed" *) logic [51:0] held[Chain];
-    always_ff @(posedge clk_i) if (held_q) held[held_place_q] <= {sums_b_q[0], sums_a_q[0]};
-    assign words[52*c+:52] = held[select_i[3:2]];
+    wire unused = sum_b[0];
   end
 
   logic [51:0] chosen_q;
-  always_ff @(posedge clk_i) chosen_q <= words[52*{select_i[5:4], select_i[1:0]}+:52];
+  for (genvar b = 0; b < 52; b++) begin : gen_chosen
+    wire [15:0] of_chain;
+    for (genvar c = 0; c < 16; c++) assign of_chain[c] = held[52*c+b];
+    always_ff @(posedge clk_i) chosen_q[b] <= of_chain[{select_i[5:4], select_i[1:0]}];
+  end
   assign {b_o, a_o} = chosen_q;
 endmodule
 `default_nettype wire

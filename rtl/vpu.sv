@@ -341,6 +341,8 @@ module vpu #(
   // ------------------------------------------------------------------ lanes
   wire [9:0] result_read;
   wire [32*TOKENS-1:0] results;
+  // To the LUT RAMs of all lanes, some 160 pins per bit in each.
+  (* max_fanout = 160 *) wire [4:0] lane_slot = slot_valid ? {slot_activation, slot_half} : {kv.slot, kv.half};
   vpu_pkg::lane_control_t control;
   always_comb begin
     control.broadcast_valid   = kv.broadcast_valid;
@@ -348,8 +350,7 @@ module vpu #(
     control.broadcast_zero    = kv.broadcast_zero;
     control.broadcast_first   = kv.broadcast_first;
     control.broadcast_last    = kv.broadcast_last;
-    control.slot              = slot_valid ? slot_activation : kv.slot;
-    control.half              = slot_valid ? slot_half : kv.half;
+    {control.slot, control.half} = lane_slot;
     control.values            = kv.separate;
     control.value_add         = kv.value_add;
     control.value_dump        = kv.value_dump;

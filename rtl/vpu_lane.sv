@@ -92,8 +92,9 @@ module vpu_lane (
   logic [64*29-1:0] values_held_q;
   wire [64*44-1:0] both_sums;
   for (genvar c = 0; c < 16; c++) begin : gen_chain
-    wire [48*(Chain+1)-1:0] sums;
-    assign sums[47:0] = '0;
+    wire [48*(Chain+1)-1:0] chained;
+    wire [48*Chain-1:0] sums;
+    assign chained[47:0] = '0;
     for (genvar k = 0; k < Chain; k++) begin : gen_multiplier
       localparam int I = 16 * (c / 4) + 4 * k + c % 4;
       packed_multiplier u_multiplier (
@@ -102,17 +103,18 @@ module vpu_lane (
           .activation_i(activations_q[16*I+:16]),
           .add_i(add[k]),
           .chain_i(!values[k]),
-          .sum_i(sums[48*k+:48]),
-          .sum_o(sums[48*(k+1)+:48])
+          .chain_sum_i(chained[48*k+:48]),
+          .chain_sum_o(chained[48*(k+1)+:48]),
+          .sum_o(sums[48*k+:48])
       );
-      assign both_sums[44*I+:44] = sums[48*(k+1)+:44];
-      always_ff @(posedge clk_i) if (dump[k]) values_held_q[29*I+:29] <= sums[48*(k+1)+:29];
+      assign both_sums[44*I+:44] = sums[48*k+:44];
+      always_ff @(posedge clk_i) if (dump[k]) values_held_q[29*I+:29] <= sums[48*k+:29];
     end
-    wire [47:0] sum = sums[48*Chain+:48];
+    wire [47:0] sum = sums[48*(Chain-1)+:48];
     assign leaves_a[26*c+:26] = {control_i.kv ? sum[25:22] : {4{sum[21]}}, sum[21:0]};
     assign leaves_b[22*c+:22] = sum[43:22];
     assign carries_b[c] = sum[21];
-    wire unused = &{1'b0, sum[47:44]};
+    wire unused = &{1'b0, sums, chained[48*Chain+:48], sum[47:44]};
   end
 
   wire signed [29:0] sum_a;

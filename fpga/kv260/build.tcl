@@ -28,6 +28,8 @@ proc add_sources {here package} {
     }
     add_files -norecurse [concat [list $package] $packages $modules]
     add_files -norecurse [file join $here brim_kv260.v]
+    # DSP48E2 and URAM288 as rtl/ instantiates them, not as the tool would recognise them.
+    set_property verilog_define ULTRASCALE_PLUS=1 [current_fileset]
     add_files -fileset constrs_1 -norecurse [file join $here brim.xdc]
     update_compile_order -fileset sources_1
 }

@@ -237,6 +237,8 @@ def main():
         check_widths(calls, ports, board)
         if design == "8":
             check_parameters(calls, parameters, board)
+            check("rtl/ is told to use its primitives, ULTRASCALE_PLUS",
+                  ["set_property", "verilog_define", "ULTRASCALE_PLUS=1", "fileset"] in calls)
         check_clock(calls, board)
         check_memory(calls, board)
         check_addresses(calls, board)

@@ -20,6 +20,7 @@ FAULTS = (
     ("build.tcl", "    report_cdc", "    # report_cdc", "report_cdc"),
     ("build.tcl", "synth_checkpoint_mode", "synth_mode", "system.bd has a property synth_mode"),
     ("build.tcl", "Flow_PerfOptimized_high", "Flow_PerfOptimised_high", "has a strategy"),
+    ("build.tcl", "ULTRASCALE_PLUS=1", "ULTRASCALE=1", "use its primitives"),
     ("design.tcl", "USE_LOCKED", "USE_LOCK", "clock has a parameter CONFIG.USE_LOCK"),
     ("design.tcl", "USE_LOCKED true", "USE_LOCKED true PRIM_IN_FREQ 100.000", "input frequency"),
     ("design.tcl", "LPS_OCM QSPI", "LPS_OCM QSPI0", "QSPI0 is an address segment"),

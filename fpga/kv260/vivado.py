@@ -68,7 +68,7 @@ EVERYWHERE = {"quiet", "verbose"}
 # Properties by the object they belong to, as the stand-ins name it.
 PROPERTIES = {
     "project": {"board_part", "board_connections", "target_language"},
-    "fileset": {"top"},
+    "fileset": {"top", "verilog_define"},
     "synth_1": {"strategy", "PROGRESS"},
     "impl_1": {"strategy", "PROGRESS"},
     "system.bd": {"synth_checkpoint_mode"},

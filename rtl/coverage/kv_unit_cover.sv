@@ -9,6 +9,7 @@ module kv_unit_cover #(
     input wire       values_i,
     input wire       done_o,
     input wire       is_values_q,
+    input wire       both_halves_q,
     input wire [2:0] last_round_q,
     input wire [3:0] last_lanes_q,
     input wire [3:0] heads_per_kv_i,
@@ -32,6 +33,7 @@ module kv_unit_cover #(
     scores: cover property (rst_ni && start_i && !values_i && tokens_i == 4'(i));
     lanes_of_the_last_round: cover property (rst_ni && done_o && last_lanes_q == 4'(i));
   end
+  values_of_four_bits_in_both_halves: cover property (rst_ni && done_o && both_halves_q);
   scores_wait_for_queries: cover property (rst_ni && stall_scores_o);
   values_wait_for_the_softmax: cover property (rst_ni && stall_softmax_o && !softmax_is_ahead);
   values_wait_for_result_slots: cover property (rst_ni && stall_softmax_o && softmax_is_ahead && !results_empty_i);

@@ -1,5 +1,5 @@
 // prefetch_fifo: what goes in comes out, in order, once; no more than there is room for is inside.
-//: sources prefetch_fifo.sv
+//: sources ultra_ram.sv prefetch_fifo.sv
 //: method pdr
 //: plant prefetch_fifo.sv => waiting_q <= push || => waiting_q <= valid_i ||
 `default_nettype none

@@ -95,6 +95,7 @@ def main():
                         if text.count(old) != 1:
                             sys.exit(f"prove: {source} has '{old}' {text.count(old)} times, not once")
                         text = text.replace(old, new)
+                (folder / source).parent.mkdir(exist_ok=True)
                 (folder / source).write_text(text)
                 files.append(folder / source)
                 for file, macro in (twin.split() for twin in said.get("twin", [])):

@@ -83,8 +83,10 @@ class Delays:
     @staticmethod
     def ram_output(cell):
         """With their output register, or the memory's own time."""
+        parameters = cell.get("parameters", {})
+        if cell["type"] == "URAM288":
+            return 450.0 if parameters.get("OREG_A", "").strip() == "TRUE" else 1300.0
         if cell["type"].startswith("RAMB"):
-            parameters = cell.get("parameters", {})
             return 229.0 if any("1" in str(parameters.get(name, ""))[-1:] for name in ("DOA_REG", "DOB_REG")) else 1003.0
         return 450.0
 
@@ -148,18 +150,16 @@ def joined(head, tail):
 
 
 class Netlist:
-    """Of `write_json`, without the flattening. `leaves`: what modules take that are not to be looked into; they begin
-    and end with registers."""
+    """Of `write_json`, without the flattening."""
 
-    def __init__(self, file, leaves=None, costs=Levels):
+    def __init__(self, file, costs=Levels):
         self.modules = json.load(file)["modules"] if hasattr(file, "read") else file
-        self.leaves = leaves or {}
         self.costs = costs
         self.models = {}
 
     def timed(self):
         """The same netlist, its paths in picoseconds."""
-        return Netlist(self.modules, self.leaves, Delays)
+        return Netlist(self.modules, Delays)
 
     def title(self, module):
         """The name in the source, without Yosys' mangling of parameters."""
@@ -167,7 +167,7 @@ class Netlist:
         return re.sub(r"^\$paramod(\$[0-9a-f]+)?\\?", "", name).split("\\")[0 if not name.startswith("\\") else 1]
 
     def is_module(self, cell_type):
-        return cell_type not in CELLS and cell_type in self.modules and self.title(cell_type) not in self.leaves
+        return cell_type not in CELLS and cell_type in self.modules
 
     def below(self, module):
         """The module and all that it uses, each once, users last."""
@@ -195,8 +195,6 @@ class Netlist:
                 total.update(self.resources(kind))
             elif kind in CELLS:
                 total.update(CELLS[kind])
-            elif kind in self.modules and self.title(kind) in self.leaves:
-                total.update(self.leaves[self.title(kind)])
             elif not kind.startswith("$"):
                 raise ValueError(f"{module} uses cell {kind}, whose size is unknown")
         return total

@@ -30,11 +30,8 @@ PUBLISHED = (("arXiv 2502.10659, on this board", {"LUT": "78K", "DSP48E2": "291"
 
 # Small parts are synthesised within the units that use them, so that constants and unused bits go, and the SPU's control
 # as one, as the end of a step goes through all of it. All other modules stay apart, so that each is synthesised once.
-PARTS = ("delay", "ram", "adder_tree", "normalise", "align_right", "fp_round", "fp_scale", "fp16_to_fp", "queue", "counter",
+PARTS = ("delay", "ram", "ultra_ram", "packed_multiplier", "adder_tree", "normalise", "align_right", "fp_round", "fp_scale", "fp16_to_fp", "queue", "counter",
          "port_fifo", "score_max", "kv_collect", "kv_issue", "kv_tags", "spu_sequence", "spu_issue", "spu_microcode", "spu_writes")
-
-# Written after the DSP48E2's own registers and adder, for which Yosys has no mapping: counted as what it is.
-LEAVES = {"packed_multiplier": {"DSP48E2": 1}}
 
 # The deepest logic between registers that rtl/ allows itself: an adder of 32 bits (2.7 levels) and multiplexers of
 # 16 to 1 (2), or less of each. At 0.4 ns per level 300 MHz leave 1.3 ns for registers, clock and long wires.
@@ -79,11 +76,11 @@ def instance(top, tokens):
 
 def mapping(files, top, output):
     """Yosys commands that leave the mapped netlist of `top`, with its hierarchy, in the file `output`."""
-    lines = ["log -stdout reading", f"read_verilog -sv {' '.join(map(str, files))}", f"hierarchy -check -top {top}",
+    lines = ["log -stdout reading", "read_verilog -lib +/xilinx/cells_sim.v +/xilinx/cells_xtra.v",
+             f"read_verilog -sv -DULTRASCALE_PLUS {' '.join(map(str, files))}", f"hierarchy -check -top {top}",
              "setattr -mod -set keep_hierarchy 1 *"]
     for part in PARTS:
         lines.append(f"setattr -mod -unset keep_hierarchy {part} A:hdlname={part} $paramod*\\\\{part} $paramod*\\\\{part}\\\\*")
-    lines += [f"blackbox {name}" for name in LEAVES]
     for first, last in zip(STEPS, STEPS[1:]):
         lines += [f"log -stdout {first}",
                   f"synth_xilinx -family xcup -flatten -nowidelut -noiopad -top {top} -run {first}:{last}"]
@@ -228,7 +225,7 @@ def main():
     if not (build / "netlist.json").exists():
         sys.exit(f"synth: no netlist in {build}: run without --reuse first")
     with open(build / "netlist.json", encoding="utf-8") as file:
-        mapped = netlist.Netlist(file, LEAVES)
+        mapped = netlist.Netlist(file)
     roots = {t: mapped.modules["all"]["cells"][f"tokens_{t}"]["type"] for t in tokens}
 
     resources = resource_table(mapped, roots)

@@ -43,6 +43,8 @@ struct AxiTiming {
 // Memories at the limits of what AXI allows: the longest latency a board may have (800 ns at 300 MHz),
 // addresses held off for thousands of cycles, and both channels of a write taken at once or not at all.
 inline constexpr AxiTiming kFarMemory{.min_latency = 240, .max_latency = 240};
+// Each answer after a latency of its own, from the shortest to the longest.
+inline constexpr AxiTiming kUnevenMemory{.min_latency = 1, .max_latency = 240};
 inline constexpr AxiTiming kHoldingMemory{
     .min_latency = 1, .max_latency = 60, .gap_percent = 10, .hold_percent = 2, .hold_cycles = 5000};
 inline constexpr AxiTiming kTogetherMemory{

@@ -7,6 +7,7 @@
 #include <functional>
 #include <random>
 
+#include "engine/fill_cache.h"
 #include "image/mapped_image.h"
 #include "isa/instruction.h"
 #include "isa/layout.h"
@@ -42,6 +43,11 @@ class ComputeBench {
   const Instruction& spu_instruction() const { return spu_in_work_; }
   bool overflow() { return compute_->overflow_o; }
   uint64_t cycles() const { return compute_.cycles(); }
+
+  // As Interpreter::fill_cache.
+  void fill_cache() {
+    for (const Instruction& in : program_.instructions) brim::fill_cache(program_.header, in, memory_);
+  }
 
   // One pass; false if it does not end within `limit` cycles.
   bool run(std::span<const uint32_t> tokens, uint32_t position, uint32_t first_logits, uint64_t limit) {

@@ -37,11 +37,11 @@ class MultiplierTest : public testing::Test {
       const uint32_t now = i < operands.size() ? i : 0;
       multiplier_->operand_i = operands[now];
       multiplier_->activation_i = static_cast<uint16_t>(activations[now]);
-      // With the last of a product's three cycles.
-      const bool first = i == kMultiplierLatency - 1;
-      multiplier_->add_i = i >= kMultiplierLatency;
+      // With the second of a product's three cycles.
+      const bool first = i == kMultiplierLatency - 2;
+      multiplier_->add_i = i > kMultiplierLatency - 2;
       multiplier_->chain_i = first && chained;
-      multiplier_->sum_i = chain;
+      multiplier_->chain_sum_i = chain;
       multiplier_.tick();
     }
     return multiplier_->sum_o;

@@ -76,8 +76,8 @@ TEST(TopPasses, GiveTheReferencesLogitsWithBiasesAndHeadNormsAtOnce) {
 }
 
 // Memory at its slowest and most stubborn, in every way that AXI allows.
-TEST(TopPasses, GiveTheReferencesLogitsOnMemoryThatIsFarHoldsOffOrWantsAddressAndDataTogether) {
-  for (const AxiTiming& timing : {kFarMemory, kHoldingMemory, kTogetherMemory}) {
+TEST(TopPasses, GiveTheReferencesLogitsOnMemoryThatIsFarUnevenHoldsOffOrWantsAddressAndDataTogether) {
+  for (const AxiTiming& timing : {kFarMemory, kUnevenMemory, kHoldingMemory, kTogetherMemory}) {
     expect_reference_logits<Vsim_top4>(one_layer(executor_shapes()[0]), {4, 3, 4}, timing);
   }
 }
@@ -106,6 +106,16 @@ TEST(TopPasses, GiveTheReferencesLogitsForInt8OfAnySizeInAnEmbedding) {
 TEST(TopPasses, GiveTheReferencesLogitsAcrossTheEndOfAPage) {
   expect_reference_logits<Vsim_top4>(one_layer(executor_shapes()[0]), {4, 1}, kIdeal, 126);
   expect_reference_logits<Vsim_top4>(one_layer(executor_shapes()[2]), {4, 1}, kIdeal, 62);
+}
+
+// Eight query heads of a KV head and four tokens: eight rounds, while whose pages are issued the stream
+// waits.
+TEST(TopPasses, GiveTheReferencesLogitsInEightRoundsThatHoldTheStreamUp) {
+  constexpr uint32_t kContext = 512;
+  ExecutorShape shape = one_layer(executor_shapes()[0]);
+  shape.model.heads = 8;
+  shape.model.kv_heads = 1;
+  expect_reference_logits<Vsim_top4>(shape, {4, 3}, kIdeal, kContext - 7, kContext);
 }
 
 // The scores of one round of pairs fill their buffer.

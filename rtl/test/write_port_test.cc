@@ -134,7 +134,7 @@ class Bench {
 };
 
 TEST(RtlWritePort, WritesEveryStrobedByteAndNoOther) {
-  for (const AxiTiming& timing : {kIdeal, kRandom, kFarMemory, kTogetherMemory}) {
+  for (const AxiTiming& timing : {kIdeal, kRandom, kFarMemory, kUnevenMemory, kTogetherMemory}) {
     Bench bench(timing);
     uint32_t address = 1000;
     for (uint32_t i = 0; i < 2000; ++i) {

@@ -165,12 +165,12 @@ namespace {
 
 CLI::Option* add_target(CLI::App& command, Target& target, std::vector<std::string> more,
                         const std::string& what_more) {
-  std::vector<std::string> names = {"cpu", "reference", "avx512", "avx2", "neon"};
+  std::vector<std::string> names = {"cpu", "reference", "amx", "avx512", "avx2", "neon"};
   names.insert(names.end(), more.begin(), more.end());
   return command
       .add_option("--target", target.name,
                   "What runs the program: cpu (the fastest kernels this processor has), one of reference, "
-                  "avx512, avx2, neon" +
+                  "amx, avx512, avx2, neon" +
                       what_more)
       ->check(CLI::IsMember(names))
       ->capture_default_str();

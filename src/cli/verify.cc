@@ -63,7 +63,7 @@ std::vector<Variant> variants(const Options& options, bool with_rtl) {
   std::vector<std::string_view> kernels = available_kernels();
   std::rotate(kernels.begin(), kernels.end() - 1, kernels.end());
   for (const std::string_view target : kernels) {
-    for (const uint32_t tokens : {1u, 5u}) {
+    for (const uint32_t tokens : {1u, 5u, 12u}) {
       for (const uint32_t threads : {1u, 2u}) {
         Variant variant{std::string(target) + ", " + std::to_string(tokens) + " per pass, " +
                             std::to_string(threads) + (threads == 1 ? " thread" : " threads"),

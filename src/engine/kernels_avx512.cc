@@ -266,10 +266,14 @@ struct Avx512 {
 
 class Avx512Kernels final : public SimdDot<Avx512> {
  public:
-  std::string_view name() const override { return "avx512"; }
+  Avx512Kernels(std::string_view name, const WideMatvec& wide) : name_(name), wide_(wide) {}
+
+  std::string_view name() const override { return name_; }
 
   void matvec(const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
               float* out, uint64_t out_stride) const override {
+    if (x.tokens >= wide_.least_tokens)
+      return wide_.matvec(matrix, x, first_block, last_block, out, out_stride);
     switch (matrix.shape.columns) {
       case 4:
         return matvec_shape<4>(matrix, x, first_block, last_block, out, out_stride);
@@ -525,6 +529,9 @@ class Avx512Kernels final : public SimdDot<Avx512> {
       for (uint32_t lane = 0; lane < 4; ++lane) rows[4 * lane + i] = lanes[lane];
     }
   }
+
+  const std::string_view name_;
+  const WideMatvec wide_;
 };
 
 }  // namespace
@@ -535,13 +542,13 @@ class Avx512Kernels final : public SimdDot<Avx512> {
 
 namespace brim {
 
-std::unique_ptr<Kernels> make_avx512_kernels() {
+std::unique_ptr<Kernels> make_avx512_kernels(std::string_view name, const WideMatvec& wide) {
   if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
       !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl") ||
       !__builtin_cpu_supports("avx512vnni")) {
     return nullptr;
   }
-  return std::make_unique<Avx512Kernels>();
+  return std::make_unique<Avx512Kernels>(name, wide);
 }
 
 }  // namespace brim
@@ -550,8 +557,14 @@ std::unique_ptr<Kernels> make_avx512_kernels() {
 
 namespace brim {
 
-std::unique_ptr<Kernels> make_avx512_kernels() { return nullptr; }
+std::unique_ptr<Kernels> make_avx512_kernels(std::string_view, const WideMatvec&) { return nullptr; }
 
 }  // namespace brim
 
 #endif
+
+namespace brim {
+
+std::unique_ptr<Kernels> make_avx512_kernels() { return make_avx512_kernels("avx512", {}); }
+
+}  // namespace brim

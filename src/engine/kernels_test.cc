@@ -3,21 +3,32 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+#include <concepts>
 #include <cstring>
+#include <numeric>
 #include <random>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "base/concat.h"
+#include "engine/emulated_tiles.h"
 #include "engine/flush_to_zero.h"
+#include "engine/kernels_simd.h"
+#include "engine/same_products.h"
 #include "numerics/fp16.h"
+#include "numerics/fp32.h"
 
 namespace brim {
 namespace {
 
-class KernelsTest : public testing::TestWithParam<std::string_view> {
+#include "engine/tile_matvec.h"
+
+class Operands {
  protected:
   std::unique_ptr<Kernels> reference_ = make_reference_kernels();
-  std::unique_ptr<Kernels> tested_ = make_kernels(GetParam());
   FlushToZero flush_;
   std::mt19937 random_{1};
 
@@ -105,33 +116,98 @@ void expect_same(std::span<const A16Digits> expected, std::span<const A16Digits>
   }
 }
 
-// In one plane, and in two over the same inputs.
-TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesRowsAndTokens) {
-  for (const auto& [planes, inputs] : std::initializer_list<std::pair<uint32_t, uint32_t>>{
-           {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 6}, {1, 8}, {2, 1}, {2, 2}, {2, 3}, {2, 6}}) {
-    const PageShape shape = page_shape(planes * inputs);
-    for (const uint32_t rows : {1u, 16u, 31u, 129u, 200u}) {
-      // crosses a metadata page
-      MatrixView matrix{nullptr, 23, shape, rows, planes * inputs / shape.columns, inputs};
-      const auto bytes = stream(matrix.first_page + uint64_t{matrix.row_blocks()} * matrix.pages_per_block);
-      matrix.stream = bytes.data();
-      for (const uint32_t tokens : {1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 9u}) {
-        for (const Extreme extreme : {Extreme::kNone, Extreme::kLargest, Extreme::kZero}) {
+// Matrices of all shapes, in one plane and in two over the same inputs.
+class MatvecTest : public Operands {
+ protected:
+  // `matvec` is Kernels::matvec.
+  template <typename Matvec>
+  void expect_reference_bits(std::span<const uint32_t> row_counts, std::span<const uint32_t> token_counts,
+                             const Matvec& matvec) {
+    constexpr Extreme kExtremes[] = {Extreme::kNone, Extreme::kLargest, Extreme::kZero};
+    uint32_t next = 0;
+    for (const auto& [planes, inputs] : std::initializer_list<std::pair<uint32_t, uint32_t>>{
+             {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 6}, {1, 8}, {2, 1}, {2, 2}, {2, 3}, {2, 6}}) {
+      const PageShape shape = page_shape(planes * inputs);
+      for (const uint32_t rows : row_counts) {
+        // crosses a metadata page
+        MatrixView matrix{nullptr, 23, shape, rows, planes * inputs / shape.columns, inputs};
+        const auto bytes = stream(matrix.first_page + uint64_t{matrix.row_blocks()} * matrix.pages_per_block);
+        matrix.stream = bytes.data();
+        for (const uint32_t tokens : token_counts) {
+          const Extreme extreme = kExtremes[next++ % std::size(kExtremes)];
           const Activations x = activations(tokens, inputs, extreme);
           const uint64_t stride = rows + 3;
           std::vector<float> expected(tokens * stride, 7.0f), got(tokens * stride, 7.0f);
           reference_->matvec(matrix, x.view(0, tokens), 0, matrix.row_blocks(), expected.data(), stride);
           const uint32_t middle = matrix.row_blocks() / 2;
-          tested_->matvec(matrix, x.view(0, tokens), 0, middle, got.data(), stride);
-          tested_->matvec(matrix, x.view(0, tokens), middle, matrix.row_blocks(), got.data(), stride);
+          matvec(matrix, x.view(0, tokens), 0, middle, got.data(), stride);
+          matvec(matrix, x.view(0, tokens), middle, matrix.row_blocks(), got.data(), stride);
           expect_same(expected, got,
-                      std::to_string(planes) + " planes of " + std::to_string(inputs) + " groups, " +
-                          std::to_string(rows) + " rows, " + std::to_string(tokens) + " tokens");
-          if (HasFatalFailure()) return;
+                      concat(planes, " planes of ", inputs, " groups, ", rows, " rows, ", tokens, " tokens"));
+          if (testing::Test::HasFatalFailure()) return;
         }
       }
     }
   }
+};
+
+std::vector<uint32_t> numbers_to(uint32_t last) {
+  std::vector<uint32_t> numbers(last);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  return numbers;
+}
+
+class KernelsTest : public MatvecTest, public testing::TestWithParam<std::string_view> {
+ protected:
+  void expect_reference_bits(std::span<const uint32_t> row_counts, std::span<const uint32_t> token_counts) {
+    MatvecTest::expect_reference_bits(row_counts, token_counts,
+                                      [&](auto&&... arguments) { tested_->matvec(arguments...); });
+  }
+  std::unique_ptr<Kernels> tested_ = make_kernels(GetParam());
+};
+
+TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForAllShapesAndRows) {
+  const uint32_t rows[] = {1, 16, 31, 129, 200}, tokens[] = {1, 2, 5, 9};
+  expect_reference_bits(rows, tokens);
+}
+
+TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForOneToSeventyTokens) {
+  const uint32_t rows[] = {17};
+  expect_reference_bits(rows, numbers_to(70));
+}
+
+class TileMatvecTest : public MatvecTest, public testing::Test {};
+
+// Where the processor has tiles of its own, the tests of the amx kernels run on them.
+TEST_F(TileMatvecTest, OnEmulatedTilesHasTheBitsOfTheReferenceForOneToSeventyTokens) {
+  const uint32_t rows[] = {1, 17, 129};
+  expect_reference_bits(std::span(rows).first(1), numbers_to(70), TileMatvec<EmulatedTiles>::run);
+  const uint32_t tokens[] = {8, 17};
+  expect_reference_bits(rows, tokens, TileMatvec<EmulatedTiles>::run);
+}
+
+TEST(AmxKernels, AreAvailableWhereTheProcessorHasTilesAndTheSystemPermitsThem) {
+  const std::vector<std::string_view> names = available_kernels();
+  if (std::ranges::find(names, "amx") == names.end()) GTEST_SKIP() << "no AMX here: nothing ran on its tiles";
+  EXPECT_EQ(names.front(), "amx");
+  EXPECT_EQ(make_kernels("amx")->name(), "amx");
+}
+
+// A wrong product shows, so that kernels that give one are not used.
+TEST(SameProducts, TellRightKernelsFromWrongOnes) {
+  const auto reference = make_reference_kernels();
+  for (const std::string_view name : available_kernels())
+    EXPECT_TRUE(same_products(*make_kernels(name), *reference)) << name;
+  const auto emulated = make_avx512_kernels("emulated", {8, TileMatvec<EmulatedTiles>::run});
+  const auto wrong = make_avx512_kernels(
+      "wrong", {8, [](const MatrixView& matrix, const A16View& x, uint32_t first_block, uint32_t last_block,
+                      float* out, uint64_t stride) {
+                  TileMatvec<EmulatedTiles>::run(matrix, x, first_block, last_block, out, stride);
+                  out[(x.tokens - 1) * stride] += 0x1p-10f;
+                }});
+  if (emulated == nullptr) GTEST_SKIP() << "needs AVX-512";
+  EXPECT_TRUE(same_products(*emulated, *reference));
+  EXPECT_FALSE(same_products(*wrong, *reference));
 }
 
 TEST_P(KernelsTest, MatvecHasTheBitsOfTheReferenceForLargestWeights) {
