@@ -109,7 +109,9 @@ const char* BakedPrompt::read(Reader& reader, const ImageHeader& image) {
   for (uint32_t i = 0; i < head.parts; ++i) {
     PromptPart part = {};
     if (!reader.take(part)) return kUnreadable;
-    if (!in_cache(part, image)) return "goes beyond the KV cache. Bake it again.";
+    const auto model = model_of(part, image);
+    if (!model) return "goes beyond the KV cache. Bake it again.";
+    with_draft_ = with_draft_ || *model == kDraftModel;
     auto* const to = reinterpret_cast<uint8_t*>(part.address);
     if (!reader.take(part.bytes, to, part.bytes)) return kUnreadable;
     clean_cache(to, part.bytes);  // the accelerator reads it in memory

@@ -19,6 +19,8 @@ class BakedPrompt {
 
   // Whose K and V stand in the cache: its first kMostTokens.
   std::span<const uint32_t> tokens() const { return {tokens_, count_}; }
+  // Whose K and V stand in the draft model's cache: the same, or none.
+  std::span<const uint32_t> draft_tokens() const { return {tokens_, with_draft_ ? count_ : 0}; }
   // The system prompt that conversations begin with; empty: none.
   std::string_view system() const { return {text_, text_bytes_}; }
 
@@ -33,6 +35,7 @@ class BakedPrompt {
   uint32_t count_ = 0;
   char text_[kMostText] = {};
   uint32_t text_bytes_ = 0;
+  bool with_draft_ = false;
 };
 
 }  // namespace brim

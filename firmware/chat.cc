@@ -89,8 +89,10 @@ class Chat {
         lookup_(ngrams),
         speculation_(lookup_, clock_, {.marginal_cost = kMarginalCost}) {
     conversation_.know(prompt.tokens());
-    if (PassRunner* const draft = accelerator.draft())
+    if (PassRunner* const draft = accelerator.draft()) {
       speculation_.add(model_.emplace(*draft, accelerator.vocabulary()));
+      model_->know(prompt.draft_tokens());
+    }
     speculate();
   }
 

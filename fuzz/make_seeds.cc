@@ -23,6 +23,11 @@ void write_seed(const std::string& target, const std::string& name, const std::s
   std::ofstream(root / target / name, std::ios::binary) << content;
 }
 
+std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 // Small, because small inputs fuzz fast: `width` needs to be 128 only for groups of 128.
 ModelDescription tiny_model(uint32_t width) {
   ModelDescription model;
@@ -235,8 +240,7 @@ void write_tokenizers_and_image(const TensorSource& source) {
   // Each template by itself, and as the last of the files beside a tokenizer.
   for (const auto& entry : std::filesystem::directory_iterator(BRIM_SOURCE_DIR "/src/template/testdata")) {
     if (entry.path().extension() != ".jinja") continue;
-    std::ifstream file(entry.path(), std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string text = content_of(entry.path());
     const std::string name = entry.path().stem().string();
     write_seed("chat_template", name, text);
     const std::string config =
@@ -289,6 +293,38 @@ void write_card() {
   write_seed("fat32", "card", records);
 }
 
+void write_boards() {
+  for (const auto& entry : std::filesystem::directory_iterator(BRIM_SOURCE_DIR "/boards"))
+    write_seed("board_json", entry.path().stem().string(), content_of(entry.path()));
+  write_seed("board_json", "like",
+             R"({"name":"mine","description":"x","like":"kv260","set":{"accelerator.clock_mhz":250}})");
+  std::string console =
+      "DDR          DDR4-2400, 64 bit: 19.20e9 B/s\r\nswitch       399.99 MHz (TOPSW_MAIN_CTRL 0x1000303)\r\n"
+      "port HP0     128 bit, 8 reads under way (RDCTRL 0x0)\r\nmemory tester 300000 kHz\r\n";
+  for (const char* port : {"HP0", "HP1", "HP3", "HPC1", "HPC0"}) {
+    console +=
+        concat("memory port ", port, " read 4790 write 4700 mixed 9100 together 3640 MB/s, latency idle ",
+               "420 loaded 700 most 1200 ns, errors 0\r\n");
+  }
+  write_seed("memtest_console", "kv260", console);
+}
+
+// Lines that programs and people write.
+void write_lines() {
+  write_seed("pass_log", "plain", "position tokens logits model experts\n0 5 1 0\n5 1 1 0\n6 4 4 1\n");
+  write_seed("pass_log", "experts", "position tokens logits model experts\n0 2 1 0 3,17/0,4\n");
+  write_seed(
+      "console_line", "commands",
+      "Hi\x7F\x1B[Ai\r\n/temp 0.5\n/logit-bias 5-inf\n/stop \\n\n/samplers top_k;temperature\n/spec draft\n"
+      "/tokens 7\n/ignore-eos on\n/shift off\n//x\n/nothing\n\xC3\xA9\n\x04");
+  const std::string whole(2, '\xFF');
+  write_seed("finished_layers", "whole", whole + std::string(8000, '\1'));
+  write_seed("finished_layers", "later", "\xFE\xFF" + std::string(8000, '\2'));
+  write_seed("safetensors_index", "two",
+             R"({"metadata":{"total_size":1},"weight_map":{"model.norm.weight":"a.safetensors",)"
+             R"("model.embed_tokens.weight":"b.safetensors"}})");
+}
+
 // The first byte is the endpoint's or the format's number, as in http_body.cc.
 void write_http_bodies() {
   write_seed("http_body", "chat",
@@ -328,6 +364,8 @@ int main(int argc, char** argv) {
   }
   root = argv[1];
   write_http_bodies();
+  write_boards();
+  write_lines();
   write_llama2c(*make_synthetic(tiny_model(8), kSyntheticSeed));
   write_gguf(*make_synthetic(tiny_model(32), kSyntheticSeed));
   write_hf();

@@ -135,6 +135,32 @@ TEST_P(BoardTarget, ChatsGreedilyWithTheTokensOfRun) {
 }
 INSTANTIATE_TEST_SUITE_P(Targets, BoardTarget, testing::Values("cpu", "reference", "rtl"));
 
+class BoardFourBits : public BoardTest, public testing::WithParamInterface<std::string> {};
+
+// The demo model has rotated q and k then.
+TEST_P(BoardFourBits, OfKAndVGiveTheTextOfTheReference) {
+  if (GetParam() == "rtl" && !BRIM_HAS_RTL) GTEST_SKIP() << "verilator is missing";
+  const std::string path = file("kv4.brim");
+  for (const std::string& command :
+       {BRIM_BINARY " pack --quant rtn " BRIM_SOURCE_DIR "/models/demo --kv 4 --context 256 >/dev/null -o " +
+            path,
+        BRIM_BINARY " run --target reference " + path + " -p 'ROMEO:\n' -n 8 --json > " + file("run.json")})
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  std::ifstream in(file("run.json"));
+  const std::string expected = nlohmann::json::parse(in)["generated_text"];
+
+  Board board(file("tmp"), {path, "--target", GetParam()});
+  EXPECT_TRUE(board.shows("Self test passed", 200));
+  board.send("/tokens 8\nROMEO:\n");
+  EXPECT_TRUE(board.shows("[8 tokens;", 200));
+  EXPECT_EQ(board.finish(), 0);
+  std::string console = board.console();
+  std::erase(console, '\r');
+  EXPECT_NE(console.find("> ROMEO:\n" + expected + "\n[8 tokens;"), std::string::npos) << expected << "\n"
+                                                                                        << console;
+}
+INSTANTIATE_TEST_SUITE_P(Targets, BoardFourBits, testing::Values("cpu", "rtl"));
+
 class BoardRows : public BoardTest {
  protected:
   std::string image_with_rows_on_the_card() {
@@ -614,30 +640,65 @@ class BoardPrompt : public BoardTest {
   static constexpr const char* kSystem =
       "The scene is a street in Verona. Two gentlemen of the house of Capulet walk by, and a fool.";
 
-  std::string baked() {
-    const std::string path = file("baked.brim");
-    const std::string command = std::string(BRIM_BINARY) + " bake " + image() + " --system '" + kSystem +
-                                "' -o " + path + " >/dev/null";
-    EXPECT_EQ(std::system(command.c_str()), 0) << command;
-    return path;
+  // `image` behind a system prompt.
+  std::string baked(const std::string& image, const std::string& system) {
+    std::ofstream(file("system.txt")) << system;
+    run("bake " + image + " --system-file " + file("system.txt") + " -o " + file("baked.brim"), "/dev/null");
+    return file("baked.brim");
   }
-};
 
-TEST_F(BoardPrompt, ThatIsBakedIsReadFromTheCardAndTheFirstTokenComesAfterOnePass) {
-  const std::string path = baked();
-  const auto tokens = static_cast<uint32_t>(baked_prompt(MappedImage(path))->tokens.size());
-  ASSERT_GT(tokens, 30u);
-  // On the host, without baking it.
-  const auto answers_to = [&](const std::string& turns) {
-    const std::string command = "printf '" + turns + "' | " + BRIM_BINARY + " run " + image() +
-                                " --chat --system '" + kSystem + "' -n 12 > " + file("run.txt");
+  void run(const std::string& arguments, const std::string& output) {
+    const std::string command = BRIM_BINARY " " + arguments + " > " + output;
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  }
+
+  // What the host, without baking it, answers to lines of a chat.
+  std::string answers_to(const std::string& lines, const std::string& image, const std::string& system) {
+    std::ofstream(file("system.txt")) << system;
+    const std::string command = "printf '" + lines + "' | " BRIM_BINARY " run " + image +
+                                " --chat --system \"$(cat " + file("system.txt") + ")\" -n 12 > " +
+                                file("run.txt");
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     std::string answers = read_file(file("run.txt"));
     answers.pop_back();
     return answers;
-  };
-  const std::string first = answers_to("Hi\\n");
-  const std::string second = answers_to("Hi\\nHo\\n").substr(first.size() + 1);
+  }
+
+  // The passes of the board so far: position, and how many tokens.
+  std::vector<std::pair<uint32_t, uint32_t>> passes() const {
+    std::vector<std::pair<uint32_t, uint32_t>> result;
+    std::ifstream in(file("passes"));
+    for (std::string line; std::getline(in, line);) {
+      std::istringstream words(line);
+      uint32_t position = 0, width = 0;
+      words >> position;
+      for (uint32_t id = 0; words >> id;) ++width;
+      result.emplace_back(position, width);
+    }
+    return result;
+  }
+
+  // Behind the two passes of the self test: one for the turn, which brings the first token of its answer.
+  void expect_first_token_after_one_pass(uint32_t baked_tokens) const {
+    const auto all = passes();
+    ASSERT_GT(all.size(), 4u);
+    EXPECT_GE(all[2].first + 1, baked_tokens) << "nothing of the prompt but perhaps its last token";
+    EXPECT_EQ(all[3].first, all[2].first + all[2].second);
+    EXPECT_EQ(all[3].second, 1u) << "the first token of the answer came after one pass";
+  }
+
+  static std::string without_returns(std::string console) {
+    std::erase(console, '\r');
+    return console;
+  }
+};
+
+TEST_F(BoardPrompt, ThatIsBakedIsReadFromTheCardAndTheFirstTokenComesAfterOnePass) {
+  const std::string path = baked(image(), kSystem);
+  const auto tokens = static_cast<uint32_t>(baked_prompt(MappedImage(path))->tokens.size());
+  ASSERT_GT(tokens, 30u);
+  const std::string first = answers_to("Hi\\n", image(), kSystem);
+  const std::string second = answers_to("Hi\\nHo\\n", image(), kSystem).substr(first.size() + 1);
 
   Board board(file("tmp"), {path, "--passes", file("passes")});
   board.send("/spec none\n/tokens 12\nHi\nHo\n");
@@ -647,34 +708,53 @@ TEST_F(BoardPrompt, ThatIsBakedIsReadFromTheCardAndTheFirstTokenComesAfterOnePas
   board.send("/selfcheck\n/reset\nHi\n");
   EXPECT_TRUE(board.shows("[12 tokens;"));
   EXPECT_EQ(board.finish(), 0);
-
-  // Behind the two passes of the self test: one for the turn, 11 for the tokens that follow its first.
-  std::vector<uint32_t> positions, widths;
-  std::ifstream in(file("passes"));
-  for (std::string line; std::getline(in, line);) {
-    std::istringstream words(line);
-    uint32_t position = 0, width = 0;
-    words >> position;
-    for (uint32_t id = 0; words >> id;) ++width;
-    positions.push_back(position);
-    widths.push_back(width);
-  }
-  ASSERT_GT(positions.size(), 4u);
-  EXPECT_GE(positions[2] + 1, tokens) << "nothing of the prompt but perhaps its last token";
-  EXPECT_EQ(positions[3], positions[2] + widths[2]);
-  EXPECT_EQ(widths[3], 1u) << "the first token of the answer came after one pass";
+  expect_first_token_after_one_pass(tokens);
 
   // Each answer as on the host, the first one a second time after the self check.
-  std::string console = board.console();
-  std::erase(console, '\r');
+  const std::string console = without_returns(board.console());
   const size_t once = console.find("> Hi\n" + first);
   ASSERT_NE(once, std::string::npos) << first << "\n" << console;
   EXPECT_NE(console.find("> Hi\n" + first, once + 1), std::string::npos) << console;
   EXPECT_NE(console.find("> Ho\n" + second), std::string::npos) << second << "\n" << console;
 }
 
+// An image with a draft model, whose cache is baked too: drafts come without reading the prompt.
+TEST_F(BoardPrompt, OfFiveHundredTokensIsBehindTheFirstAnswerOfBothModels) {
+  const std::string path = file("draft.brim");
+  // Trained for 512, which are less than prompt and answer.
+  std::filesystem::copy(BRIM_SOURCE_DIR "/models/demo/draft", file("draft"));
+  std::ifstream trained(file("draft/config.json"));
+  auto config = nlohmann::json::parse(trained);
+  config["max_position_embeddings"] = 1024;
+  std::ofstream(file("draft/config.json")) << config;
+  run("pack --quant rtn " BRIM_SOURCE_DIR "/models/demo --draft " + file("draft") +
+          " --draft-quant rtn --context 1024 -o " + path + " 2>/dev/null",
+      "/dev/null");
+  std::string system = read_file(BRIM_SOURCE_DIR "/src/quantize/calibration.txt").substr(0, 1900);
+  system.resize(system.rfind(' '));
+  const std::string with_prompt = baked(path, system);
+  const MappedImage image(with_prompt);
+  const auto prompt = baked_prompt(image);
+  ASSERT_GE(prompt->tokens.size(), 512u);
+  ASSERT_FALSE(prompt->draft_cache.empty());
+  const std::string expected = answers_to("Hi\\n", path, system);
+
+  Board board(file("tmp"), {with_prompt, "--passes", file("passes")});
+  board.send("/spec draft\n/tokens 12\nHi\n/stats\n");
+  EXPECT_TRUE(board.shows("tokens stand in the KV cache already"));
+  EXPECT_TRUE(board.shows("[12 tokens;"));
+  EXPECT_TRUE(board.shows("of them the draft model's"));
+  EXPECT_EQ(board.finish(), 0);
+  EXPECT_NE(without_returns(board.console()).find("> Hi\n" + expected), std::string::npos) << expected << "\n"
+                                                                                           << board.console();
+  // No pass of either model behind the self test's runs any of the prompt but perhaps its last token.
+  const auto all = passes();
+  ASSERT_GT(all.size(), 4u);
+  for (size_t i = 2; i < all.size(); ++i) EXPECT_GE(all[i].first + 1, prompt->tokens.size()) << "pass " << i;
+}
+
 TEST_F(BoardPrompt, ThatIsDamagedOrMissingOnTheCardIsAskedFor) {
-  const MappedImage image(baked());
+  const MappedImage image(baked(BoardTest::image(), kSystem));
   auto parts = image_parts(image);
   ASSERT_EQ(parts.back().name, "brimkv.img");
   std::vector<uint8_t> damaged(parts.back().bytes.begin(), parts.back().bytes.end());

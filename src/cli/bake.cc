@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "image/baked_prompt.h"
+#include "runtime/model_drafter.h"
 #include "runtime/passes.h"
 #include "runtime/turn.h"
 #include "tokenizer/chat_program.h"
@@ -61,6 +62,13 @@ std::vector<uint32_t> opening(const Text& text, const std::string& system) {
   return ids;
 }
 
+// K and V of the tokens, which are run.
+std::vector<std::span<const uint8_t>> cache_behind(Executor& executor, std::span<const uint32_t> tokens) {
+  run_passes(executor, tokens, 0, tokens.size(), [](size_t, std::span<const float>) {});
+  const auto parts = executor.cache_memory(0, static_cast<uint32_t>(tokens.size()));
+  return {parts.begin(), parts.end()};
+}
+
 // `of_chat`: a system prompt, else a text.
 void bake(const Options& options, bool of_chat) {
   LoadedModel model(options.image, options.target);
@@ -70,7 +78,8 @@ void bake(const Options& options, bool of_chat) {
                              : !options.prompt_file.empty() ? read_text(options.prompt_file)
                                                             : options.prompt,
                      .tokens = {},
-                     .cache = {}};
+                     .cache = {},
+                     .draft_cache = {}};
   prompt.tokens =
       of_chat ? opening(model.text(), prompt.text) : model.text().encode_prompt(prompt.text, options.special);
   Executor& executor = model.executor();
@@ -81,9 +90,13 @@ void bake(const Options& options, bool of_chat) {
                        " has to hold what follows, too; shorten it or pack with a larger "
                        "--context"));
   }
-  run_passes(executor, prompt.tokens, 0, prompt.tokens.size(), [](size_t, std::span<const float>) {});
-  const auto parts = executor.cache_memory(0, static_cast<uint32_t>(prompt.tokens.size()));
-  prompt.cache.assign(parts.begin(), parts.end());
+  prompt.cache = cache_behind(executor, prompt.tokens);
+  Executor* const draft = executor.draft();
+  if (draft != nullptr && prompt.tokens.size() <= draft->context()) {
+    std::vector<uint32_t> tokens = prompt.tokens;
+    for (uint32_t& token : tokens) token = ModelDrafter::token_of(*draft, token);
+    prompt.draft_cache = cache_behind(*draft, tokens);
+  }
   write_with_prompt(model.image(), prompt, options.output);
 
   const uint64_t bytes = MappedImage(options.output).view().prompt->file_bytes;

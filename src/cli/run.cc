@@ -130,7 +130,8 @@ void chat(const Options& options) {
     add_template_variable(variable, prompt_options.variables);
   }
   std::string system = options.system;
-  if (const BakedPrompt* baked = model.load_prompt()) {
+  const BakedPrompt* const baked = model.load_prompt();
+  if (baked != nullptr) {
     session.conversation().know(baked->tokens);
     if (baked->kind != PromptKind::kSystem) {
       print_note(options.image + ": its baked prompt is a text for brim run without --chat, and is not used");
@@ -141,6 +142,7 @@ void chat(const Options& options) {
     }
   }
   HostSpeculation speculation(model.executor(), model.executor().draft(), options.spec);
+  if (baked != nullptr) speculation.know(baked->draft_tokens());
   Chat conversation(session, std::move(system), program ? &*program : nullptr, prompt_options);
   std::signal(SIGINT, on_interrupt);
   chat_loop(conversation, model.tokenizer(), speculation, options.grammar.compile(model.tokenizer()),
@@ -178,6 +180,7 @@ void run(const Options& options) {
   if (options.load.empty()) {
     if (const BakedPrompt* baked = model.load_prompt()) {
       session.conversation().know(baked->tokens);
+      speculation.know(baked->draft_tokens());
       if (baked->kind == PromptKind::kText) {
         prompt = baked->text + prompt;
       } else {

@@ -8,11 +8,11 @@ namespace brim {
 
 namespace {
 
-constexpr StateId kUnknownState = std::numeric_limits<StateId>::max();
-
 // Stacks of which nothing is left, and of which nothing is known.
 constexpr StackId kBottom = 0;
 constexpr StackId kUnknown = 1;
+// No stack: it would be deeper than they may be.
+constexpr StackId kTooDeep = std::numeric_limits<StackId>::max();
 
 // Calls within calls beyond this are not allowed: nested texts may not nest deeper.
 constexpr uint32_t kMostDepth = 1000;
@@ -57,31 +57,24 @@ void Automaton::spend() {
     throw Error("the grammar is too ambiguous to be followed; make its rules tell texts apart sooner");
 }
 
-StateId Automaton::next_of_class(StateId state, uint8_t byte_class) {
-  const size_t at = size_t{state} * machine_.byte_classes() + byte_class;
-  if (transitions_[at] == kUnknownState) {
-    const StateId next = step(state, byte_class);
-    transitions_[at] = next;
-  }
-  return transitions_[at];
+StateId Automaton::find_next(StateId state, uint8_t byte_class) {
+  const StateId next = step(state, byte_class);
+  transitions_[size_t{state} * machine_.byte_classes() + byte_class] = next;
+  return next;
 }
 
 StateId Automaton::step(StateId state, uint8_t byte_class) {
   found_.clear();
   todo_.clear();
   calls_.clear();
-  done_.clear();
+  if (!done_.empty()) done_.clear();  // which takes its time even so
   can_end_ = open_ = false;
   const State from = states_[state];
-  bool taken = false;
   for (uint32_t i = from.first; i < from.first + from.count; ++i) {
     const Frame frame = frames_[i];
     const Machine::Place& place = machine_.place(frame.place);
-    if (!machine_.takes(place, byte_class)) continue;
-    go_on_at(place.next, frame.below);
-    taken = true;
+    if (machine_.takes(place, byte_class)) go_on_at(place.next, frame.below);
   }
-  if (!taken) return kDead;  // most bytes, in most states
   expand();
   return intern_state(found_, can_end_, open_);
 }
@@ -111,7 +104,7 @@ void Automaton::go_on_at(PlaceId start, StackId start_stack) {
       } else {
         // Behind a call that ends its rule there is nothing to come back to.
         const StackId stack = machine_.only_end(place.next) ? frame.below : push(place.next, frame.below);
-        if (stack == kUnknownState) continue;
+        if (stack == kTooDeep) continue;
         const auto [at, is_new] = calls_.try_emplace(machine_.rank(place.what), stack);
         if (!is_new) at->second = unite(at->second, stack);
       }
@@ -133,7 +126,7 @@ void Automaton::expand() {
         found_.push_back({leaf, stack});
       } else if (place.kind == Machine::Kind::kCall) {
         const StackId inner = machine_.only_end(place.next) ? stack : push(place.next, stack);
-        if (inner == kUnknownState) continue;
+        if (inner == kTooDeep) continue;
         const auto [at, is_new] = calls_.try_emplace(machine_.rank(place.what), inner);
         if (!is_new) at->second = unite(at->second, inner);
       }
@@ -143,16 +136,17 @@ void Automaton::expand() {
 }
 
 StackId Automaton::push(PlaceId place, StackId stack) {
-  if (stacks_[stack].depth >= kMostDepth) return kUnknownState;
+  if (stacks_[stack].depth >= kMostDepth) return kTooDeep;
   return intern_stack({{place, stack}}, false, false);
 }
 
 // Frames of one place become one, above the union of what is below them.
 void Automaton::merge_places(std::vector<Frame>& frames) {
   if (frames.size() < 2) return;
-  std::sort(frames.begin(), frames.end(), [](const Frame& a, const Frame& b) {
+  const auto before = [](const Frame& a, const Frame& b) {
     return a.place != b.place ? a.place < b.place : a.below < b.below;
-  });
+  };
+  if (!std::is_sorted(frames.begin(), frames.end(), before)) std::sort(frames.begin(), frames.end(), before);
   size_t kept = 0;
   for (size_t i = 0; i < frames.size(); ++i) {
     if (kept > 0 && frames[kept - 1].place == frames[i].place) {
@@ -224,7 +218,14 @@ StateId Automaton::intern_state(std::vector<Frame>& frames, bool can_end, bool o
       {static_cast<uint32_t>(frames_.size()), static_cast<uint32_t>(frames.size()), can_end, open});
   frames_.insert(frames_.end(), frames.begin(), frames.end());
   state_numbers_.emplace(hash, id);
-  transitions_.resize(transitions_.size() + machine_.byte_classes(), kUnknownState);
+  // Most bytes lead nowhere, in most states: that is seen for all of them at once.
+  Machine::ByteSet taken;
+  for (const Frame& frame : frames) taken |= machine_.class_set(machine_.place(frame.place));
+  const size_t row = transitions_.size();
+  transitions_.resize(row + machine_.byte_classes(), kDead);
+  for (uint32_t byte_class = 0; byte_class < machine_.byte_classes(); ++byte_class) {
+    if (taken[byte_class]) transitions_[row + byte_class] = kUnknownState;
+  }
   return id;
 }
 

@@ -29,7 +29,11 @@ class Automaton {
 
   StateId start() const { return start_; }
   // The state behind `byte`. Throws Error where that takes more than the budget.
-  StateId next(StateId state, uint8_t byte) { return next_of_class(state, machine_.byte_class(byte)); }
+  StateId next(StateId state, uint8_t byte) {
+    const uint8_t byte_class = machine_.byte_class(byte);
+    const StateId known = transitions_[size_t{state} * machine_.byte_classes() + byte_class];
+    return known != kUnknownState ? known : find_next(state, byte_class);
+  }
 
   // The text may end here.
   bool can_end(StateId state) const { return states_[state].can_end; }
@@ -65,7 +69,9 @@ class Automaton {
     bool open;
   };
 
-  StateId next_of_class(StateId state, uint8_t byte_class);
+  static constexpr StateId kUnknownState = std::numeric_limits<StateId>::max();
+
+  StateId find_next(StateId state, uint8_t byte_class);
   StateId step(StateId state, uint8_t byte_class);
   void go_on_at(PlaceId place, StackId stack);
   void expand();

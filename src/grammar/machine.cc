@@ -375,6 +375,8 @@ void Machine::find_leaves() {
       leaves_.push_back(place);
       if (at.kind == Kind::kCall && may_be_empty_[at.what]) todo.push_back(at.next);
     }
+    std::sort(leaves_.begin() + begin,
+              leaves_.end());  // as states have them, which mostly saves sorting there
     leaf_ranges_[first] = {begin, static_cast<uint32_t>(leaves_.size()) - begin};
   }
 }

@@ -51,10 +51,12 @@ class Machine {
   // Bytes that no place tells apart have the same class.
   uint8_t byte_class(uint8_t byte) const { return byte_classes_[byte]; }
   uint32_t byte_classes() const { return class_count_; }
-  bool takes(const Place& place, uint8_t byte_class) const { return class_sets_[place.what][byte_class]; }
+  bool takes(const Place& place, uint8_t byte_class) const { return class_set(place)[byte_class]; }
+  // The classes that a place of kind kBytes takes.
+  using ByteSet = std::bitset<256>;
+  const ByteSet& class_set(const Place& place) const { return class_sets_[place.what]; }
 
  private:
-  using ByteSet = std::bitset<256>;
   struct Range {
     uint32_t first = 0, count = 0;
   };

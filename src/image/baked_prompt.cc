@@ -38,11 +38,23 @@ class Pieces {
   std::span<const uint8_t> rest_;
 };
 
+// Where K and V of a prompt of so many tokens stand, in the model's cache and in the draft model's; nowhere
+// in that where it is shorter.
+struct Ranges {
+  Ranges(const MappedImage& image, uint32_t tokens) : main(kv_ranges(image.runnable_program(), tokens)) {
+    if (!image.header().has_draft()) return;
+    const Program program = image.runnable_program(kDraftModel);
+    if (tokens <= program.header.context) draft = kv_ranges(program, tokens);
+  }
+
+  std::vector<AddressRange> main, draft;
+};
+
 BakedPrompt parse(const MappedImage& image, std::span<const uint8_t> content) {
   Pieces pieces(content);
   const auto head = pieces.take<PromptHead>();
   if (const char* problem = check_prompt(head, image.header())) throw Error(problem);
-  BakedPrompt prompt{.kind = head.kind, .text = {}, .tokens = {}, .cache = {}};
+  BakedPrompt prompt{.kind = head.kind, .text = {}, .tokens = {}, .cache = {}, .draft_cache = {}};
   const auto ids = pieces.take(uint64_t{head.tokens} * sizeof(uint32_t));
   prompt.tokens.resize(head.tokens);
   std::memcpy(prompt.tokens.data(), ids.data(), ids.size());
@@ -51,14 +63,20 @@ BakedPrompt parse(const MappedImage& image, std::span<const uint8_t> content) {
   const auto text = pieces.take(head.text_bytes);
   prompt.text.assign(reinterpret_cast<const char*>(text.data()), text.size());
 
-  const auto ranges = kv_ranges(image.runnable_program(), head.tokens);
-  if (head.parts != ranges.size()) throw Error("it is of another program");
-  for (const AddressRange& range : ranges) {
-    const auto part = pieces.take<PromptPart>();
-    if (part.address != range.base || part.bytes != range.bytes || !in_cache(part, image.header()))
-      throw Error("it is of another program");
-    prompt.cache.push_back(pieces.take(part.bytes));
-  }
+  const Ranges ranges(image, head.tokens);
+  const bool with_draft = head.parts != ranges.main.size();
+  if (with_draft && head.parts != ranges.main.size() + ranges.draft.size())
+    throw Error("it is of another program");
+  const auto take = [&](uint16_t model, const std::vector<AddressRange>& of_model, auto& cache) {
+    for (const AddressRange& range : of_model) {
+      const auto part = pieces.take<PromptPart>();
+      if (part.address != range.base || part.bytes != range.bytes || model_of(part, image.header()) != model)
+        throw Error("it is of another program");
+      cache.push_back(pieces.take(part.bytes));
+    }
+  };
+  take(kMainModel, ranges.main, prompt.cache);
+  if (with_draft) take(kDraftModel, ranges.draft, prompt.draft_cache);
   return prompt;
 }
 
@@ -130,19 +148,23 @@ void write_with_prompt(const MappedImage& image, const BakedPrompt& prompt,
   constexpr uint64_t kStep = 16 << 20;
   for (uint64_t at = 0; at < end; at += kStep)
     file.write(at, image.bytes().subspan(at, std::min(kStep, end - at)));
-  const auto ranges = kv_ranges(image.runnable_program(), static_cast<uint32_t>(prompt.tokens.size()));
+  const Ranges ranges(image, static_cast<uint32_t>(prompt.tokens.size()));
   PieceWriter writer(file, end);
   writer.put(PromptHead{.kind = prompt.kind,
                         .tokens = static_cast<uint32_t>(prompt.tokens.size()),
                         .text_bytes = static_cast<uint32_t>(prompt.text.size()),
-                        .parts = static_cast<uint32_t>(ranges.size())});
+                        .parts = static_cast<uint32_t>(prompt.cache.size() + prompt.draft_cache.size())});
   writer.put(std::span(reinterpret_cast<const uint8_t*>(prompt.tokens.data()),
                        prompt.tokens.size() * sizeof(uint32_t)));
   writer.put(std::span(reinterpret_cast<const uint8_t*>(prompt.text.data()), prompt.text.size()));
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    writer.put(PromptPart{.address = ranges[i].base, .bytes = ranges[i].bytes});
-    writer.put(prompt.cache[i]);
-  }
+  const auto put = [&](const std::vector<AddressRange>& of_model, const auto& cache) {
+    for (size_t i = 0; i < cache.size(); ++i) {
+      writer.put(PromptPart{.address = of_model[i].base, .bytes = of_model[i].bytes});
+      writer.put(cache[i]);
+    }
+  };
+  put(ranges.main, prompt.cache);
+  put(ranges.draft, prompt.draft_cache);
   writer.fill_page();
 
   header.regions[header.region_count++] = {.kind = RegionKind::kPrompt,

@@ -18,6 +18,13 @@ struct BakedPrompt {
   std::vector<uint32_t> tokens;
   // Pieces of the KV cache in the order of kv_ranges(program, tokens.size()); of the mapped image.
   std::vector<std::span<const uint8_t>> cache;
+  // Likewise of the draft model's. Empty: the image has none, or its context is shorter than the prompt.
+  std::vector<std::span<const uint8_t>> draft_cache;
+
+  // What the draft model's cache holds.
+  std::span<const uint32_t> draft_tokens() const {
+    return draft_cache.empty() ? std::span<const uint32_t>() : tokens;
+  }
 };
 
 // The image's; none if it has none. Throws Error, naming the image, where it is malformed or its pieces are

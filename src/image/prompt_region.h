@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "image/header.h"
 
@@ -43,15 +44,14 @@ constexpr const char* check_prompt(const PromptHead& head, const ImageHeader& im
   return nullptr;
 }
 
-// Whether the part lies in the KV cache.
-constexpr bool in_cache(const PromptPart& part, const ImageHeader& image) {
+// The model in whose KV cache the part lies; none: in no cache.
+constexpr std::optional<uint16_t> model_of(const PromptPart& part, const ImageHeader& image) {
   for (uint32_t i = 0; i < image.region_count; ++i) {
     const RegionEntry& region = image.regions[i];
-    const bool cache = region.model == kMainModel &&
-                       (region.kind == RegionKind::kKv || region.kind == RegionKind::kKvScales);
-    if (cache && region.range().contains(part.address, part.bytes)) return true;
+    const bool cache = region.kind == RegionKind::kKv || region.kind == RegionKind::kKvScales;
+    if (cache && region.range().contains(part.address, part.bytes)) return region.model;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace brim

@@ -11,6 +11,7 @@
 #include "base/concat.h"
 #include "base/error.h"
 #include "sim/memory.h"
+#include "tokenizer/printable.h"
 
 namespace brim::memtest {
 namespace {
@@ -25,10 +26,13 @@ struct Measured {
 };
 
 Measured read(std::string_view console) {
-  static const std::regex kDdr(R"(^DDR +DDR4-(\d+), .*)"), kSwitch(R"(^switch +(\d+\.\d+) MHz .*)"),
-      kIssue(R"(^port \w+ +128 bit, (\d+) reads under way .*)"), kTester(R"(^memory tester (\d+) kHz.*)"),
+  // Numbers have as many digits as fit what they are read into.
+  static const std::regex kDdr(R"(^DDR +DDR4-(\d{1,9}), .*)"),
+      kSwitch(R"(^switch +(\d{1,9}\.\d{1,9}) MHz .*)"),
+      kIssue(R"(^port \w+ +128 bit, (\d{1,9}) reads under way .*)"),
+      kTester(R"(^memory tester (\d{1,9}) kHz.*)"),
       kPort(
-          R"(^memory port (\w+) read (\d+) write (\d+) mixed (\d+) together (\d+) MB/s, latency idle (\d+) loaded (\d+) most (\d+) ns, errors (\d+).*)");
+          R"(^memory port (\w+) read \d+ write \d+ mixed \d+ together \d+ MB/s, latency idle (\d{1,9}) loaded \d+ most \d+ ns, errors (\d+).*)");
   Measured measured;
   std::istringstream in{std::string(console)};
   std::smatch match;
@@ -45,15 +49,15 @@ Measured read(std::string_view console) {
     } else if (std::regex_match(line, match, kTester)) {
       measured.fabric_mhz = std::stod(match[1]) / 1000;
     } else if (std::regex_match(line, match, kPort)) {
-      if (std::stod(match[9]) > 0) {
-        throw Error(concat("port ", match[1].str(), " gave wrong data ", match[9].str(),
+      if (match[3].str().find_first_not_of('0') != std::string::npos) {
+        throw Error(concat("port ", match[1].str(), " gave wrong data ", match[3].str(),
                            " times: no board file from a memory that loses data; look at its first error"));
       }
-      measured.idle_ns.push_back(std::stod(match[6]));
+      measured.idle_ns.push_back(std::stod(match[2]));
     } else {
       continue;
     }
-    measured.lines.push_back(line);
+    measured.lines.push_back(printable(line));
   }
   return measured;
 }

@@ -37,6 +37,10 @@ TEST(BoardFile, IsAFileThatCanBeReadAgain) {
   const nlohmann::json json = nlohmann::json::parse(board_file(console(250), "mine", "kv260"));
   EXPECT_EQ(json["like"], "kv260");
   EXPECT_GE(json["notes"].size(), 8u);
+  // Noise on the line does not keep it from being one.
+  std::string noisy = console(250);
+  noisy.insert(noisy.find("MHz (TOPSW") + 5, "\xFF\x1B");
+  EXPECT_TRUE(nlohmann::json::accept(board_file(noisy, "mine", "kv260")));
 }
 
 std::string refusal(const std::string& text, const std::string& like = "kv260") {
@@ -52,12 +56,15 @@ TEST(BoardFile, RefusesWhatDoesNotSayEnough) {
   EXPECT_NE(refusal("memory port HP0 read\nswitch 4 MHz\n").find("no line 'memory port"), std::string::npos);
   const std::string text = console(300);
   EXPECT_NE(refusal(text.substr(text.find("memory tester"))).find("from its start on"), std::string::npos);
+  // Of a number beyond all range nothing is taken.
+  EXPECT_NE(refusal(console(300, std::string(320, '9').c_str())).find("no line 'DDR"), std::string::npos);
 }
 
 TEST(BoardFile, RefusesAMemoryOfAnotherRateOrOneThatLosesData) {
   EXPECT_NE(refusal(console(300, "2133")).find("kv260-2133"), std::string::npos);
   EXPECT_EQ(refusal(console(300, "2133"), "kv260-2133").find("DDR4-2133, that"), std::string::npos);
   EXPECT_NE(refusal(console(300, "2400", "3")).find("gave wrong data 3 times"), std::string::npos);
+  EXPECT_NE(refusal(console(300, "2400", "99999999999")).find("gave wrong data"), std::string::npos);
   EXPECT_NE(refusal(console(300), "nonesuch").find("known boards"), std::string::npos);
 }
 

@@ -105,6 +105,15 @@ TEST_P(RtlCyclesTest, TheSimulatorAgreesWithinOnePercent) {
   expect_agreement(file.image(), lanes, kLatenciesNs[0], std::vector<uint32_t>{0, 1, 63, 150});
 }
 
+class RtlLongContextCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
+
+TEST_P(RtlLongContextCyclesTest, TheSimulatorAgreesWithinOnePercent) {
+  const auto& [shape, lanes] = GetParam();
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, test::kLongContext,
+                         load_board("kv260"), {}, shape.kv);
+  expect_agreement(file.image(), lanes, kLatenciesNs[0], test::kLongPositions);
+}
+
 class RtlMixtureCyclesTest : public testing::TestWithParam<ShapeCase::Parameters> {};
 
 // The reference tells which experts the same passes choose.
@@ -137,17 +146,29 @@ TEST_P(RtlModelCyclesTest, TheSimulatorAgreesWithinOnePercent) {
     expect_agreement(file.image(), lanes, latency, std::vector<uint32_t>{0, 200});
 }
 
-class RtlLayerCyclesTest : public testing::TestWithParam<double> {};
+class RtlLayerCyclesTest : public testing::TestWithParam<std::tuple<double, uint32_t>> {};
 
 TEST_P(RtlLayerCyclesTest, OfALayerOfLlama2TheSimulatorAgreesWithinOnePercent) {
+  const auto& [latency, lanes] = GetParam();
   ModelDescription model = open_synthetic("llama2-7b")->description();
   model.layers = 1;
   model.vocabulary = 256;
   const PackedModel file(*make_synthetic(model, kSyntheticSeed), EmbeddingFormat::kQ8, 128);
-  expect_agreement(file.image(), 1, GetParam(), std::vector<uint32_t>{0});
+  expect_agreement(file.image(), lanes, latency, std::vector<uint32_t>{0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Latencies, RtlLayerCyclesTest, testing::ValuesIn(kLatenciesNs));
+struct LayerCase {
+  std::string operator()(const auto& test) const {
+    const auto& [latency, lanes] = test.param;
+    return case_name(std::to_string(static_cast<int>(latency)) + "_ns", lanes);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Latencies, RtlLayerCyclesTest,
+                         testing::Combine(testing::ValuesIn(kLatenciesNs), testing::Values(1u)), LayerCase());
+INSTANTIATE_TEST_SUITE_P(LongLatencies, RtlLayerCyclesTest,
+                         testing::Combine(testing::ValuesIn(kLatenciesNs), testing::Values(4u, 8u)),
+                         LayerCase());
 
 // Eight lanes are slow to simulate: one shape in eight here, all of them where time does not matter.
 const std::vector<test::ExecutorShape> kShapes = test::executor_shapes();
@@ -170,6 +191,11 @@ INSTANTIATE_TEST_SUITE_P(CacheShapes, RtlCyclesTest,
 INSTANTIATE_TEST_SUITE_P(LongCacheShapes, RtlCyclesTest,
                          testing::Combine(testing::ValuesIn(test::four_bit_cache_shapes()),
                                           testing::Values(4u, 8u)),
+                         ShapeCase());
+
+INSTANTIATE_TEST_SUITE_P(LongContexts, RtlLongContextCyclesTest,
+                         testing::Combine(testing::ValuesIn(test::long_four_bit_cache_shapes()),
+                                          testing::Values(1u, 4u, 8u)),
                          ShapeCase());
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RtlMixtureCyclesTest,

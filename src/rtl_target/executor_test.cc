@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <filesystem>
+#include <set>
 
 #include "engine/interpreter.h"
 #include "model/synthetic.h"
@@ -72,6 +74,29 @@ TEST_P(RtlCacheTest, GivesTheReferencesLogitsAcrossBlocksAndPages) {
   expect_reference_bits(file.image(), lanes, widths);
 }
 
+// Passes at the same positions in both, in caches that were filled alike.
+class RtlLongContextTest : public testing::TestWithParam<ShapeCase::Parameters> {};
+
+TEST_P(RtlLongContextTest, GivesTheReferencesLogitsAtEveryPosition) {
+  const auto& [shape, lanes] = GetParam();
+  const Board board = load_board("kv260");
+  const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, test::kLongContext,
+                         board, {}, shape.kv);
+  RtlExecutor rtl(file.image(), board, {.models = BRIM_RTL_FOLDER, .tokens = lanes});
+  Interpreter reference(file.image(), make_reference_kernels(), {.max_tokens_per_pass = 8});
+  rtl.fill_cache();
+  reference.fill_cache();
+  for (const uint32_t position : test::kLongPositions) {
+    for (const uint32_t width : std::set<uint32_t>{1, lanes}) {
+      SCOPED_TRACE(testing::Message() << "T = " << width << ", position " << position);
+      ASSERT_LE(width, rtl.max_tokens_per_pass());
+      const std::vector<uint32_t> ids = some_ids(width, rtl.vocabulary());
+      const Pass pass{.tokens = ids, .position = position, .first_logits = 0};
+      EXPECT_TRUE(std::ranges::equal(rtl.run(pass), reference.run(pass)));
+    }
+  }
+}
+
 TEST(RtlExecutor, GivesTheReferencesLogitsWithTheEmbeddingOnTheCard) {
   const test::ExecutorShape shape = executor_shapes()[0];
   const PackedModel file(
@@ -120,6 +145,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, RtlCacheTest,
                          testing::Combine(testing::Values(kFourBits), testing::Values(4u)), ShapeCase());
 INSTANTIATE_TEST_SUITE_P(LongShapes, RtlCacheTest,
                          testing::Combine(testing::Values(kCacheShapes[1], kFourBits), testing::Values(8u)),
+                         ShapeCase());
+
+INSTANTIATE_TEST_SUITE_P(LongContexts, RtlLongContextTest,
+                         testing::Combine(testing::ValuesIn(test::long_four_bit_cache_shapes()),
+                                          testing::ValuesIn(kLanes)),
                          ShapeCase());
 
 INSTANTIATE_TEST_SUITE_P(Models, RtlModelTest,

@@ -44,7 +44,8 @@ std::vector<float> logits_behind(Executor& executor, uint32_t position) {
 std::string bake(const MappedImage& image, Executor& executor, uint32_t tokens, const std::string& path) {
   const auto ids = some_ids(tokens);
   run(executor, ids);
-  BakedPrompt prompt{.kind = PromptKind::kSystem, .text = "be brief", .tokens = ids, .cache = {}};
+  BakedPrompt prompt{
+      .kind = PromptKind::kSystem, .text = "be brief", .tokens = ids, .cache = {}, .draft_cache = {}};
   const auto parts = executor.cache_memory(0, tokens);
   prompt.cache.assign(parts.begin(), parts.end());
   write_with_prompt(image, prompt, path);
@@ -80,6 +81,44 @@ TEST(BakedPrompt, GivesTheLogitsOfHavingRunIt) {
         EXPECT_EQ(logits_behind(*second, tokens), logits_behind(*first, tokens)) << name << ' ' << tokens;
       }
     }
+  }
+}
+
+// Of an image without what is the draft model's part, as earlier ones were, the model's own is there all the
+// same.
+TEST(BakedPrompt, BringsTheDraftModelsCacheUnlessThatIsShorter) {
+  const auto source = make_synthetic(test::small_model("plain"), 3);
+  ModelDescription small = test::small_model("norm");
+  small.vocabulary = test::small_model("plain").vocabulary;
+  small.trained_context = 64;
+  const auto draft = make_synthetic(small, 4);
+  const PackedModel model = test::packed_with_draft(*source, *draft, 128);
+  for (const uint32_t tokens : {40u, 64u, 65u}) {
+    const auto first = executor(model.image(), available_kernels().front());
+    const auto ids = some_ids(tokens);
+    run(*first, ids);
+    BakedPrompt prompt{.kind = PromptKind::kText, .text = "x", .tokens = ids, .cache = {}, .draft_cache = {}};
+    const auto parts = first->cache_memory(0, tokens);
+    prompt.cache.assign(parts.begin(), parts.end());
+    const std::string path = model.folder() + "/baked";
+    write_with_prompt(model.image(), prompt, path);
+    EXPECT_TRUE(baked_prompt(MappedImage(path))->draft_tokens().empty());
+    if (tokens > 64) continue;
+
+    run(*first->draft(), ids);
+    const auto draft_parts = first->draft()->cache_memory(0, tokens);
+    prompt.draft_cache.assign(draft_parts.begin(), draft_parts.end());
+    write_with_prompt(model.image(), prompt, path);
+    const MappedImage image(path);
+    const auto read = baked_prompt(image);
+    EXPECT_EQ(read->draft_tokens().size(), tokens);
+    const auto second = executor(image, "reference");
+    put(*read, *second);
+    put({.kind = {}, .text = {}, .tokens = ids, .cache = read->draft_cache, .draft_cache = {}},
+        *second->draft());
+    if (tokens == 64) continue;  // the draft model's context is full
+    EXPECT_EQ(logits_behind(*second, tokens), logits_behind(*first, tokens));
+    EXPECT_EQ(logits_behind(*second->draft(), tokens), logits_behind(*first->draft(), tokens));
   }
 }
 

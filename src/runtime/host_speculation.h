@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,11 @@ class HostSpeculation {
   // For passes of `executor`; `draft` runs the draft model, null: there is none. They outlive it. Throws
   // Error if the options want what there is not.
   HostSpeculation(const Executor& executor, PassRunner* draft, const SpecOptions& options);
+
+  // The draft model's cache holds K and V of `tokens`, which outlive this, from position 0 on.
+  void know(std::span<const uint32_t> tokens) {
+    if (model_) model_->know(tokens);
+  }
 
   // What a Session speculates with; null: nothing is drafted.
   Speculation* get() { return type_ == SpecType::kNone ? nullptr : &speculation_; }

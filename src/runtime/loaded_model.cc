@@ -37,15 +37,19 @@ std::vector<uint32_t> Text::encode_prompt(std::string_view text, bool special) c
 const BakedPrompt* LoadedModel::load_prompt() {
   prompt_ = baked_prompt(image_);
   if (!prompt_) return nullptr;
-  for (uint32_t cache = 0; cache < executor_->caches(); ++cache) {
-    const auto parts = executor_->cache_memory(cache, static_cast<uint32_t>(prompt_->tokens.size()));
-    const auto same_size = [](const auto& a, const auto& b) { return a.size() == b.size(); };
-    if (!std::ranges::equal(parts, prompt_->cache, same_size)) {
-      throw Error(concat(image_.path(), ": the baked prompt does not fit into the KV cache of ",
-                         executor_->name(), "; bake it again"));
+  const auto put = [&](Executor& executor, const std::vector<std::span<const uint8_t>>& content) {
+    for (uint32_t cache = 0; cache < executor.caches(); ++cache) {
+      const auto parts = executor.cache_memory(cache, static_cast<uint32_t>(prompt_->tokens.size()));
+      const auto same_size = [](const auto& a, const auto& b) { return a.size() == b.size(); };
+      if (!std::ranges::equal(parts, content, same_size)) {
+        throw Error(concat(image_.path(), ": the baked prompt does not fit into the KV cache of ",
+                           executor.name(), "; bake it again"));
+      }
+      for (size_t i = 0; i < parts.size(); ++i) std::ranges::copy(content[i], parts[i].begin());
     }
-    for (size_t i = 0; i < parts.size(); ++i) std::ranges::copy(prompt_->cache[i], parts[i].begin());
-  }
+  };
+  put(*executor_, prompt_->cache);
+  if (!prompt_->draft_cache.empty()) put(*executor_->draft(), prompt_->draft_cache);
   return &*prompt_;
 }
 

@@ -44,8 +44,9 @@ class LoadedModel {
   const Tokenizer& tokenizer() const { return text_.tokenizer(); }
   Executor& executor() { return *executor_; }
 
-  // Puts K and V of the prompt that is baked into the image into the executor's caches. Null: there is none.
-  // Throws Error as baked_prompt does, or where the caches cannot be reached.
+  // Puts K and V of the prompt that is baked into the image into the executor's caches, and those of the
+  // draft model, if they are there, into that one's. Null: there is none. Throws Error as baked_prompt does,
+  // or where the caches cannot be reached.
   const BakedPrompt* load_prompt();
 
  private:

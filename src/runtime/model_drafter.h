@@ -19,6 +19,15 @@ class ModelDrafter final : public Drafter {
   // tokens. It outlives the drafter.
   ModelDrafter(PassRunner& runner, uint32_t vocabulary) : runner_(runner), vocabulary_(vocabulary) {}
 
+  // The draft model's cache holds K and V of `tokens`, which outlive the drafter, from position 0 on: of a
+  // text that begins with them they are not read. What is run over them is forgotten.
+  void know(std::span<const uint32_t> tokens) { baked_ = tokens; }
+
+  // A token that the draft model does not have is another one to it; a draft need not be right.
+  static uint32_t token_of(const PassRunner& runner, uint32_t token) {
+    return token < runner.vocabulary() ? token : 0;
+  }
+
   // As many as are asked for, unless its context ends or a pass fails.
   Draft propose(std::span<const uint32_t> text, std::span<uint32_t> out) override {
     recognise(text);
@@ -63,6 +72,8 @@ class ModelDrafter final : public Drafter {
     while (known_ < text.size() && known_ >= drafted_from_ && known_ - drafted_from_ < drafted_count_ &&
            text[known_] == drafted_[known_ - drafted_from_])
       ++known_;
+    const auto same = std::ranges::mismatch(text, baked_).in1 - text.begin();
+    known_ = std::max(known_, static_cast<uint32_t>(same));
   }
 
   // Runs what of the text is not in the cache, at least its last token.
@@ -75,14 +86,17 @@ class ModelDrafter final : public Drafter {
     return true;
   }
 
-  // Runs tokens from `position` on and takes the likeliest one after them. A token that the draft model does
-  // not have is another one to it; a draft need not be right.
+  // Runs tokens from `position` on and takes the likeliest one after them.
   bool run(std::span<const uint32_t> tokens, uint32_t position) {
     const auto width = std::min<size_t>(runner_.max_tokens_per_pass(), kMostTokens);
     for (size_t first = 0; first < tokens.size(); first += width) {
       const auto part = tokens.subspan(first, std::min(width, tokens.size() - first));
       const bool last = first + part.size() == tokens.size();
-      for (size_t t = 0; t < part.size(); ++t) pass_[t] = part[t] < runner_.vocabulary() ? part[t] : 0;
+      for (size_t t = 0; t < part.size(); ++t) {
+        pass_[t] = token_of(runner_, part[t]);
+        const size_t at = position + first + t;
+        if (at < baked_.size() && baked_[at] != part[t]) baked_ = baked_.first(at);
+      }
       const auto count = static_cast<uint32_t>(part.size());
       const PassLogits logits = runner_.run({.tokens = std::span(pass_).first(count),
                                              .position = position + static_cast<uint32_t>(first),
@@ -97,7 +111,8 @@ class ModelDrafter final : public Drafter {
 
   PassRunner& runner_;
   const uint32_t vocabulary_;
-  uint32_t known_ = 0;  // tokens of the text that stand in the cache
+  uint32_t known_ = 0;               // tokens of the text that stand in the cache
+  std::span<const uint32_t> baked_;  // first positions of the cache, as far as they hold these still
   // Behind the first drafted_from_ tokens of the text, the drafts that stand in the cache.
   uint32_t drafted_from_ = 0;
   uint32_t drafted_count_ = 0;

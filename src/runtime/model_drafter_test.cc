@@ -72,6 +72,31 @@ TEST(ModelDrafter, ReadsOnlyWhatItHasNotDraftedItself) {
   EXPECT_EQ(executor.passes, (std::vector<FakeExecutor::PassRecord>{{6, 1, 0}}));
 }
 
+TEST(ModelDrafter, ReadsNothingOfWhatWasBakedUntilItRunsSomethingElseThere) {
+  FakeExecutor executor(kVocabulary, kContext, 8, model);
+  Ids text(20, 7);
+  ModelDrafter earlier(executor, kVocabulary);
+  proposed(earlier, text, 1);
+  ModelDrafter drafter(executor, kVocabulary);
+  drafter.know(text);
+  Ids longer = text;
+  longer.insert(longer.end(), {8, 9});
+  EXPECT_EQ(drafter.unread(longer), 1u);
+  executor.passes.clear();
+  EXPECT_EQ(proposed(drafter, longer, 1), continued(longer, 1));
+  EXPECT_EQ(executor.passes, (std::vector<FakeExecutor::PassRecord>{{20, 2, 1}}));
+  // A text that begins anew starts behind it again, ...
+  drafter.rewind(0);
+  longer.back() = 10;
+  EXPECT_EQ(drafter.unread(longer), 1u);
+  // ... until another one has been run over it.
+  drafter.rewind(0);
+  const Ids other(15, 6);
+  EXPECT_EQ(proposed(drafter, other, 1), continued(other, 1));
+  drafter.rewind(0);
+  EXPECT_EQ(drafter.unread(longer), 21u);
+}
+
 // Texts grow by what was drafted, in part or not at all, by other tokens, and are cut.
 TEST(ModelDrafter, ForgetsWhatIsNoPartOfTheTextAnyMore) {
   FakeExecutor executor(kVocabulary, kContext, 8, model);

@@ -20,17 +20,36 @@ void for_each_stage(const Stages& stages, const Visit& visit) {
 // Far below every logit, and finite: where all tokens are banned, one of them is chosen all the same.
 constexpr float kBanned = std::numeric_limits<float>::lowest();
 
+constexpr size_t kBlock = 64;
+
+// In lanes, so that compilers use vectors.
+float largest(std::span<const float, kBlock> values) {
+  constexpr size_t kLanes = 16;
+  std::array<float, kLanes> lanes;
+  std::copy_n(values.begin(), kLanes, lanes.begin());
+  for (size_t i = kLanes; i < kBlock; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      lanes[lane] = lanes[lane] < values[i + lane] ? values[i + lane] : lanes[lane];
+  }
+  return *std::max_element(lanes.begin(), lanes.end());
+}
+
 }  // namespace
 
+// Most blocks hold nothing better than what was found, which is seen from their largest value.
 uint32_t argmax(std::span<const float> values, TokenSet allowed) {
-  if (allowed.empty())
-    return static_cast<uint32_t>(std::max_element(values.begin(), values.end()) - values.begin());
   uint32_t best = 0;
   bool any = false;
-  allowed.for_each(values.size(), [&](uint32_t token) {
-    if (!any || values[token] > values[best]) best = token;
-    any = true;
-  });
+  for (uint32_t begin = 0; begin < values.size(); begin += kBlock) {
+    const std::span<const float> block = values.subspan(begin, std::min(kBlock, values.size() - begin));
+    if (any && block.size() == kBlock && largest(block.first<kBlock>()) <= values[best]) continue;
+    for (uint32_t i = 0; i < block.size(); ++i) {
+      if (any && !(block[i] > values[best])) continue;
+      if (!allowed.empty() && !allowed.contains(begin + i)) continue;
+      best = begin + i;
+      any = true;
+    }
+  }
   return best;
 }
 

@@ -9,6 +9,8 @@
 #include <set>
 #include <vector>
 
+#include "numerics/split_mix.h"
+
 namespace brim {
 namespace {
 
@@ -304,6 +306,26 @@ TEST(Sampler, ExtremeTemperaturesAndLogitsGiveATokenOfTheVocabulary) {
         }
       }
     }
+  }
+}
+
+TEST(Argmax, IsTheFirstOfTheLargestOfThoseThatAreAllowed) {
+  uint64_t random = 1;
+  const auto below = [&](uint64_t end) { return split_mix(random += kSplitMixStep) % end; };
+  for (int round = 0; round < 500; ++round) {
+    std::vector<float> values(1 + below(400));
+    for (float& value : values) value = static_cast<float>(below(50)) - 25;  // many are equal
+    std::vector<uint64_t> words((values.size() + 63) / 64);
+    const uint64_t share = 1 + below(40);
+    for (size_t i = 0; i < values.size(); ++i) words[i / 64] |= uint64_t{below(share) == 0} << (i % 64);
+    words[0] |= 1;
+    const TokenSet allowed{std::span<const uint64_t>(words)};
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < values.size(); ++i) {
+      if (allowed.contains(i) && values[i] > values[best]) best = i;
+    }
+    EXPECT_EQ(argmax(values, allowed), best);
+    EXPECT_EQ(argmax(values), std::max_element(values.begin(), values.end()) - values.begin());
   }
 }
 

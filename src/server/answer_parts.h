@@ -47,6 +47,9 @@ class AnswerSplitter {
   // The rest.
   AnswerParts finish();
 
+  // What comes next is thinking, or ends it.
+  bool in_thinking() const { return state_ == State::kThinking; }
+
  private:
   enum class State : uint8_t { kStart, kThinking, kText, kCall };
 

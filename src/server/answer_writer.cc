@@ -35,6 +35,10 @@ Json call(const ToolCall& call) {
           {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
 }
 
+Json logprobs_of_chat(const std::vector<TokenInfo>& tokens) {
+  return {{"content", chances(tokens)}, {"refusal", nullptr}};
+}
+
 // What endpoints have in common whose answers are "choices".
 class ChoicesWriter : public AnswerWriter {
  public:
@@ -74,6 +78,7 @@ class ChoicesWriter : public AnswerWriter {
     Json result = frame(names_.chunk);
     result["choices"].push_back(std::move(choice));
     if (!timings.is_null()) result["timings"] = timings;
+    if (job_.request.include_usage) result["usage"] = nullptr;  // it comes with the last event
     return event(result);
   }
 
@@ -117,7 +122,7 @@ class ChatWriter final : public ChoicesWriter {
       delta["tool_calls"].push_back(std::move(with_index));
     }
     Json choice = {{"index", piece.answer}, {"delta", std::move(delta)}, {"finish_reason", nullptr}};
-    if (job_.request.logprobs) choice["logprobs"] = {{"content", chances(piece.tokens)}};
+    if (job_.request.logprobs) choice["logprobs"] = logprobs_of_chat(piece.tokens);
     if (piece.drafted) choice["drafted"] = true;
     return chunk(std::move(choice));
   }
@@ -133,11 +138,9 @@ class ChatWriter final : public ChoicesWriter {
     if (!answer.parts.reasoning.empty()) message["reasoning_content"] = answer.parts.reasoning;
     for (const ToolCall& one : answer.parts.calls) message["tool_calls"].push_back(call(one));
     if (!answer.parts.calls.empty() && answer.parts.content.empty()) message["content"] = nullptr;
-    Json logprobs;
-    if (job_.request.logprobs) logprobs = {{"content", chances(answer.tokens)}};
     return {{"index", index},
             {"message", std::move(message)},
-            {"logprobs", std::move(logprobs)},
+            {"logprobs", job_.request.logprobs ? logprobs_of_chat(answer.tokens) : Json()},
             {"finish_reason", answer.reason}};
   }
 };
@@ -150,14 +153,17 @@ class CompletionsWriter final : public ChoicesWriter {
   std::string begin() override { return {}; }
 
   std::string piece(const AnswerPiece& piece) override {
-    Json choice = {{"index", piece.answer}, {"text", piece.parts.content}, {"finish_reason", nullptr}};
-    if (job_.request.logprobs) choice["logprobs"] = logprobs(piece.tokens);
+    Json choice = {{"index", piece.answer},
+                   {"text", piece.parts.content},
+                   {"logprobs", job_.request.logprobs ? logprobs(piece.tokens) : Json()},
+                   {"finish_reason", nullptr}};
     if (piece.drafted) choice["drafted"] = true;
     return chunk(std::move(choice));
   }
 
   std::string end(const AnswerEnd& end) override {
-    return chunk({{"index", end.answer}, {"text", ""}, {"finish_reason", end.reason}}, timings(end.timings));
+    return chunk({{"index", end.answer}, {"text", ""}, {"logprobs", nullptr}, {"finish_reason", end.reason}},
+                 timings(end.timings));
   }
 
  protected:
@@ -237,6 +243,7 @@ class ResponsesWriter final : public AnswerWriter {
   enum class Item : uint8_t { kNone, kReasoning, kMessage };
 
   const WrittenAnswer& answer() const { return answers_.front(); }
+  // Of the answer, and of its text.
   const char* status() const { return answer().reason == "length" ? "incomplete" : "completed"; }
   std::string item_id(Item item) const { return concat(item == Item::kMessage ? "msg_" : "rs_", job_.id); }
 
@@ -250,7 +257,7 @@ class ResponsesWriter final : public AnswerWriter {
     return part;
   }
   Json item(Item which, const char* status) const {
-    const bool done = std::string_view(status) == "completed";
+    const bool done = std::string_view(status) != "in_progress";
     Json content = Json::array();
     if (done) content.push_back(part(which));
     if (which == Item::kReasoning) {
@@ -277,7 +284,7 @@ class ResponsesWriter final : public AnswerWriter {
     if (!running) {
       if (!answer().parts.reasoning.empty()) output.push_back(item(Item::kReasoning, "completed"));
       if (!answer().parts.content.empty() || answer().parts.calls.empty()) {
-        output.push_back(item(Item::kMessage, "completed"));
+        output.push_back(item(Item::kMessage, this->status()));
       }
       for (const ToolCall& one : answer().parts.calls)
         output.push_back(call_item(one, "completed", one.arguments));
@@ -293,11 +300,11 @@ class ResponsesWriter final : public AnswerWriter {
                    {"store", false},
                    {"parallel_tool_calls", job_.request.tool_choice.several},
                    {"tool_choice", tool_choice()},
-                   {"tools", Json::array()},
                    {"temperature", job_.request.sampler.temperature},
                    {"top_p", job_.request.sampler.top_p},
                    {"seed", job_.request.sampler.seed},
                    {"usage", nullptr}};
+    result.update(job_.request.echo);
     if (status == "incomplete") result["incomplete_details"] = {{"reason", "max_output_tokens"}};
     if (!running) {
       result["usage"] = usage("input", "output");
@@ -347,8 +354,9 @@ class ResponsesWriter final : public AnswerWriter {
       events += send("response.reasoning_text.done",
                      at({{"content_index", 0}, {"text", answer().parts.reasoning}}));
     }
-    events +=
-        send("response.output_item.done", {{"output_index", index_}, {"item", item(open_, "completed")}});
+    events += send(
+        "response.output_item.done",
+        {{"output_index", index_}, {"item", item(open_, open_ == Item::kMessage ? status() : "completed")}});
     open_ = Item::kNone;
     ++index_;
     return events;
@@ -379,12 +387,16 @@ Json AnswerWriter::usage(const char* prompt, const char* answer) const {
   // The prompt is one, and counts once.
   const Timings& first = answers_.front().timings;
   const uint32_t prompt_tokens = first.cached_tokens + first.prompt_tokens;
-  uint32_t answer_tokens = 0;
-  for (const WrittenAnswer& one : answers_) answer_tokens += one.timings.answer_tokens;
+  uint32_t answer_tokens = 0, reasoning_tokens = 0;
+  for (const WrittenAnswer& one : answers_) {
+    answer_tokens += one.timings.answer_tokens;
+    reasoning_tokens += one.timings.reasoning_tokens;
+  }
   return {{concat(prompt, "_tokens"), prompt_tokens},
           {concat(answer, "_tokens"), answer_tokens},
           {"total_tokens", prompt_tokens + answer_tokens},
-          {concat(prompt, "_tokens_details"), {{"cached_tokens", first.cached_tokens}}}};
+          {concat(prompt, "_tokens_details"), {{"cached_tokens", first.cached_tokens}}},
+          {concat(answer, "_tokens_details"), {{"reasoning_tokens", reasoning_tokens}}}};
 }
 
 Json AnswerWriter::timings(const Timings& timings) {

@@ -37,8 +37,8 @@ struct AnswerPiece {
 };
 
 struct Timings {
-  uint32_t cached_tokens = 0, prompt_tokens = 0;  // of the prompt: in the cache before, run
-  uint32_t answer_tokens = 0;
+  uint32_t cached_tokens = 0, prompt_tokens = 0;     // of the prompt: in the cache before, run
+  uint32_t answer_tokens = 0, reasoning_tokens = 0;  // the latter are among the former
   double prompt_seconds = 0, answer_seconds = 0;
   uint64_t drafted = 0, accepted = 0;
 };

@@ -3,6 +3,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "base/heap.h"
+
 namespace brim::server {
 
 std::string metrics_text(const Slots& slots) {
@@ -37,6 +39,7 @@ std::string metrics_text(const Slots& slots) {
   metric("passes_total", "counter", "Passes over the weights", passes.passes);
   metric("pass_tokens_total", "counter", "Tokens run in them", passes.tokens);
   metric("pass_seconds_total", "counter", "Time spent in them", passes.seconds);
+  metric("heap_bytes", "gauge", "Memory allocated and not freed, KV caches not counted", heap_bytes());
   text << "# HELP brim_kv_positions Positions of a slot's KV cache that are filled\n"
           "# TYPE brim_kv_positions gauge\n";
   for (const SlotState& slot : states) {

@@ -539,6 +539,12 @@ AnswerRequest parse_responses(const Json& json, const RequestDefaults& defaults)
   body.only("previous_response_id", nullptr, "nothing is kept; give the whole conversation as 'input'");
   body.only("conversation", nullptr, "nothing is kept; give the whole conversation as 'input'");
   body.refuse_others();
+  request.echo = {{"tools", Json::array()}, {"text", {{"format", {{"type", "text"}}}}}};
+  for (const char* const key : {"tools", "text", "instructions", "max_output_tokens", "metadata"}) {
+    const Json* const value = body.find(key);
+    if (value != nullptr || !request.echo.contains(key))
+      request.echo[key] = value != nullptr ? *value : Json();
+  }
   return request;
 }
 

@@ -39,6 +39,8 @@ struct AnswerRequest {
   bool cache_prompt = true;
   std::optional<uint32_t> slot;
   bool split_reasoning = true;
+
+  Json echo = Json::object();  // keys of the request that an answer of /v1/responses repeats
 };
 
 // What a request does not say. `seed` is taken where a request gives none.

@@ -189,7 +189,9 @@ Server::Handlers::Handlers(LoadedModel& model, const ServerOptions& options)
     const int status = response.status;
     const std::string message = status == 404   ? concat("there is no ", request.method, " ", request.path)
                                 : status == 413 ? "the body is too large; --max-body says how large it may be"
-                                                : concat("HTTP status ", status);
+                                : status == 400
+                                    ? "this is no whole HTTP request, or its body did not come in time"
+                                    : concat("HTTP status ", status);
     send(response, ApiError(status, message));
   });
   // As many as can wait, and some that can be told at once that they cannot.
@@ -212,6 +214,8 @@ void Server::Handlers::get(const char* path, Handler handler) { http_.Get(path, 
 void Server::Handlers::post(const char* path, Handler handler) {
   http_.Post(path, [handle = guarded(handler)](const Request& request, Response& response,
                                                const httplib::ContentReader& read) {
+    // httplib would wait for a body up to the end of the connection (RFC 9112 6.3: there is none).
+    if (!brings_body(request)) return handle(request, response);
     if (request.is_multipart_form_data()) {
       HttpServer::close_behind(response);
       return send(response, ApiError(415, "forms in parts are not taken; send JSON"));

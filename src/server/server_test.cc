@@ -177,6 +177,9 @@ TEST(Server, AStreamHasTheTextOfTheWholeThenReasonUsageAndDone) {
   EXPECT_TRUE(events.back()["choices"].empty());
   EXPECT_EQ(events.back()["usage"]["completion_tokens"], 24);
   EXPECT_EQ(events.back()["usage"]["prompt_tokens"], whole["usage"]["prompt_tokens"]);
+  // As OpenAI has it: null until then, and logprobs null where there are none.
+  EXPECT_TRUE(events[0].at("usage").is_null());
+  EXPECT_TRUE(events[0]["choices"][0].at("logprobs").is_null());
 }
 
 TEST(Server, AChatIsAnsweredWholeAndAsAStream) {
@@ -201,6 +204,12 @@ TEST(Server, ResponsesAreTheAnswersOfChats) {
   const Json response = server.ask("/v1/responses", request);
   EXPECT_EQ(response["status"], "incomplete");
   EXPECT_EQ(response["output"][0]["content"][0]["text"], answer["choices"][0]["message"]["content"]);
+  EXPECT_EQ(response["output"][0]["status"], "incomplete");
+  EXPECT_EQ(response["usage"]["output_tokens_details"]["reasoning_tokens"], 0);
+  // It says what was asked for.
+  EXPECT_EQ(response["max_output_tokens"], 12);
+  EXPECT_TRUE(response.at("instructions").is_null());
+  EXPECT_EQ(response["text"]["format"]["type"], "text");
   request["stream"] = true;
   const std::string body = server.post("/v1/responses", request)->body;
   EXPECT_TRUE(body.starts_with("event: response.created\n")) << body;
@@ -473,6 +482,9 @@ TEST(Server, ASchemaHoldsForWhatFollowsThinkingThatThePromptHasBegun) {
     EXPECT_EQ(choice["message"]["content"], "7");
   }
   EXPECT_NE(choice["message"].value("reasoning_content", ""), "");
+  const int reasoning = answer["usage"]["completion_tokens_details"]["reasoning_tokens"];
+  EXPECT_GT(reasoning, 0);
+  EXPECT_LE(reasoning, answer["usage"]["completion_tokens"]);
 }
 
 TEST(Server, BiasesDecideWhichTokenComes) {
@@ -551,6 +563,7 @@ TEST(Server, TellsOfItself) {
   EXPECT_EQ(server.get("/props")["total_slots"], 1);
   EXPECT_EQ(server.get("/props")["default_generation_settings"]["n_ctx"], 256);
   EXPECT_EQ(server.metric("requests_total"), 0);
+  EXPECT_GT(server.metric("heap_bytes"), 1000);
   const Json tokens = server.ask("/tokenize", {{"content", "my lord"}})["tokens"];
   EXPECT_EQ(server.ask("/detokenize", {{"tokens", tokens}})["content"], "my lord");
   EXPECT_EQ(server.ask("/apply-template", chat("Hi"))["prompt"], "Hi\n");
@@ -699,6 +712,19 @@ TEST(Server, TheBodyOfARefusedRequestIsNoRequest) {
     EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos) << "a second answer to " << request << answer;
     EXPECT_NE(answer.find("Connection: close"), std::string::npos) << answer;
   }
+}
+
+TEST(Server, ARequestWithoutABodyIsAnsweredAtOnce) {
+  const Running server;
+  server.ask("/v1/completions", completion("ROMEO:", 1, 2));
+  const Socket socket(server.port());
+  const std::string headers = " HTTP/1.1\r\nHost: localhost\r\n";
+  socket.send("POST /slots/0?action=erase" + headers + "\r\nGET /health" + headers +
+              "Connection: close\r\n\r\n");
+  const std::string answers = everything(socket);
+  EXPECT_NE(answers.find("\"n_erased\":"), std::string::npos) << answers;
+  EXPECT_NE(answers.find("\"status\":\"ok\""), std::string::npos) << answers;
+  EXPECT_EQ(answers.find(" 400 "), std::string::npos) << answers;
 }
 
 TEST(Server, WithoutAKeyItIsAskedByItsOwnNamesOnly) {

@@ -109,7 +109,10 @@ Slots::Slots(LoadedModel& model, const SpecOptions& spec, bool context_shift, ui
   const BakedPrompt* const baked = model.load_prompt();
   for (uint32_t i = 0; i < model.executor().caches(); ++i) {
     slots_.push_back(std::make_unique<Slot>(*this, i));
-    if (baked != nullptr) slots_.back()->conversation.know(baked->tokens);
+    if (baked != nullptr) {
+      slots_.back()->conversation.know(baked->tokens);
+      slots_.back()->speculation.know(baked->draft_tokens());
+    }
     slots_.back()->conversation.shift_context(context_shift);
   }
   for (auto& slot : slots_) slot->thread = std::thread([this, one = slot.get()] { serve(*one); });
@@ -327,7 +330,10 @@ Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammar
       const auto marker = std::ranges::find(markers_, token, &TokenMarker::token);
       if (marker != markers_.end()) written = marker->text;
     }
+    bool thought = text.in_thinking();
     give(text.push(stop.push(written, room_for(written))));
+    thought |= text.in_thinking();
+    timings.reasoning_tokens += thought ? 1 : 0;
     called_enough = called && !request.tool_choice.several;
     return !stop.stopped() && !called_enough && !job.cancelled;
   });

@@ -14,6 +14,8 @@
 namespace brim::test {
 
 inline constexpr uint32_t kExecutorContext = 192;  // three blocks of attention positions
+inline constexpr uint32_t kLongContext = 2048;
+inline constexpr uint32_t kLongPositions[] = {0, 63, 64, 2000};
 
 struct ExecutorShape {
   std::string name;
@@ -71,6 +73,21 @@ inline std::vector<ExecutorShape> four_bit_cache_shapes() {
 
 // Of four bits and rotated, where heads have 128 elements.
 inline ExecutorShape four_bit_cache_shape() { return four_bit_cache_shapes()[3]; }
+
+// Two query heads to each KV head, of 64 elements and of 128, and a context of a few thousand positions.
+inline std::vector<ExecutorShape> long_four_bit_cache_shapes() {
+  std::vector<ExecutorShape> shapes = {four_bit_cache_shapes()[1], four_bit_cache_shape()};
+  shapes[0].name = "long_context_in_four_bits_heads_of_64";
+  shapes[1].name = "long_context_in_four_bits_heads_of_128";
+  for (ExecutorShape& shape : shapes) {
+    shape.model.name = shape.name;
+    shape.model.layers = 1;
+    shape.model.trained_context = kLongContext;
+  }
+  shapes[0].model.head_size = 64;
+  shapes[1].model.heads = 4;
+  return shapes;
+}
 
 // A shape with one layer, so that many passes are quick.
 inline ExecutorShape with_one_layer(ExecutorShape shape) {

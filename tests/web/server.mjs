@@ -6,8 +6,9 @@ import {createInterface} from 'node:readline';
 const kBinary = process.env.BRIM_BINARY;
 const kImage = process.env.BRIM_IMAGE;
 
-export async function startServer(options = [], image = kImage) {
-  const child = spawn(kBinary, ['serve', image, '--port', '0', ...options], {stdio: ['ignore', 'pipe', 'pipe']});
+export async function startServer(options = [], image = kImage, environment = {}) {
+  const child = spawn(kBinary, ['serve', image, '--port', '0', ...options],
+    {stdio: ['ignore', 'pipe', 'pipe'], env: {...process.env, ...environment}});
   let errors = '';
   child.stderr.on('data', text => { errors += text; });
   const exited = once(child, 'exit');
