@@ -63,12 +63,19 @@ bool Accelerator::attach(const ImageView& view, Model& model) {
       view.program.bytes < sizeof(ProgramHeader) ? 0 : uint64_t{program->logits_stride} * kBeatBytes;
   if (row_bytes == 0 || program->magic != kProgramMagic || program->version != kProgramVersion ||
       program->kv_heads == 0 || program->heads < program->kv_heads || program->context == 0 ||
-      program->vocabulary == 0 || row_bytes < uint64_t{program->vocabulary} * sizeof(float) ||
-      row_bytes > view.logits.bytes) {
+      program->vocabulary == 0 ||
+      (view.program.bytes - sizeof(ProgramHeader)) / sizeof(Instruction) < program->instructions ||
+      row_bytes < uint64_t{program->vocabulary} * sizeof(float) || row_bytes > view.logits.bytes) {
     print("Error: the header of the image's program is wrong. Pack the model again.\n");
     return false;
   }
   model = {program, view.program.address, view.logits.address, view.logits.bytes};
+  model.reach = reach_of({reinterpret_cast<const Instruction*>(program + 1), program->instructions});
+  if (model.reach.has_windows() && !facts_.has_windows()) {
+    print("Error: the image's tokens attend to a window of the last ", model.reach.window,
+          " positions, which the accelerator does not do. Pack with a --context up to the window.\n");
+    return false;
+  }
   model.max_tokens = facts_.tokens_of_pass(*program, model.logits_rows());
   if (model.max_tokens > 0) return true;
   const AcceleratorLimits limits = facts_.limits();

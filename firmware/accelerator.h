@@ -11,7 +11,7 @@
 #include "firmware/embedding_rows.h"
 #include "firmware/repair.h"
 #include "image/header.h"
-#include "isa/instruction.h"
+#include "isa/ops.h"
 #include "runtime/candidates.h"
 
 namespace brim {
@@ -36,6 +36,7 @@ class Accelerator final : public PassRunner {
   uint32_t vocabulary() const override { return main_.program->vocabulary; }
   uint32_t context() const override { return main_.program->context; }
   uint32_t max_tokens_per_pass() const override { return main_.max_tokens; }
+  uint32_t earliest_start(uint32_t written) const override { return main_.reach.earliest_start(written); }
 
   // Runs the image's draft model, on the same accelerator; null: there is none.
   PassRunner* draft() { return draft_.model.program != nullptr ? &draft_ : nullptr; }
@@ -70,6 +71,7 @@ class Accelerator final : public PassRunner {
     uint64_t logits = 0;   // address and bytes of its region
     uint64_t logits_bytes = 0;
     uint32_t max_tokens = 0;
+    CacheReach reach = {};
 
     uint64_t logits_rows() const { return logits_bytes / (uint64_t{program->logits_stride} * kBeatBytes); }
     std::span<float> logits_row(uint32_t token) const;
@@ -81,6 +83,7 @@ class Accelerator final : public PassRunner {
     uint32_t vocabulary() const override { return model.program->vocabulary; }
     uint32_t context() const override { return model.program->context; }
     uint32_t max_tokens_per_pass() const override { return model.max_tokens; }
+    uint32_t earliest_start(uint32_t written) const override { return model.reach.earliest_start(written); }
     PassLogits run(const Pass& pass) override { return accelerator_.run(model, pass, pass); }
 
     Model model;

@@ -110,12 +110,14 @@ def forward(model, tokens, frequencies, amplitude=1.0, local_frequencies=None):
             keys[layer].append(k)
             values[layer].append(v)
             attended = []
+            # A token attends to the last positions of the window, its own included.
+            first = max(0, position + 1 - c["window"]) if layer in c.get("layers_with_window", ()) else 0
             for head in range(heads):
                 group = head // (heads // kv_heads)
-                scores = capped(np.array([q[head] @ key[group] for key in keys[layer]]) * scale, c.get("score_cap"))
+                scores = capped(np.array([q[head] @ key[group] for key in keys[layer][first:]]) * scale, c.get("score_cap"))
                 p = np.exp(scores - scores.max())
                 p /= p.sum()
-                attended.append(sum(weight * value[group] for weight, value in zip(p, values[layer])))
+                attended.append(sum(weight * value[group] for weight, value in zip(p, values[layer][first:])))
             if c.get("norms_behind"):
                 x = x + rms_norm(w[f"{layer}.o"] @ np.concatenate(attended), w[f"{layer}.attn_norm"], c["eps"])
                 hidden = silu(w[f"{layer}.gate"] @ x) * (w[f"{layer}.up"] @ x)
@@ -358,7 +360,8 @@ def save(name, config, hf, metadata, gguf, cases):
         json.dump(config, file, indent=1)
         file.write("\n")
     write_safetensors(os.path.join(folder, "model.safetensors"), hf)
-    write_gguf(os.path.join(folder, "model.gguf"), metadata, gguf)
+    if gguf is not None:
+        write_gguf(os.path.join(folder, "model.gguf"), metadata, gguf)
     with open(os.path.join(folder, "golden.json"), "w") as file:
         rounded = [dict(case, logits=[[float(f"{x:.7g}") for x in row] for row in case["logits"]]) for case in cases]
         json.dump({"tokens": TOKENS, "cases": rounded}, file)
@@ -456,6 +459,28 @@ def smollm3():
     cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
     config = hf_config(c, "smollm3", no_rope_layers=[1, 1, 1, 0, 1], use_sliding_window=False)
     save("smollm3", config, hf_tensors(c, w), gguf_metadata(c, "smollm3"), gguf_tensors(c, w, True), cases)
+
+
+def mistral():
+    """A sliding window in all layers; its GGUF files call themselves llama."""
+    c = sizes(dim=32, head_size=8, hidden=32, window=5, layers_with_window=[0, 1])
+    w = make_weights(c, 23)
+    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+    save("mistral", hf_config(c, "mistral", sliding_window=5), hf_tensors(c, w),
+         gguf_metadata(c, "llama", **{"attention.sliding_window": 5}), gguf_tensors(c, w, True), cases)
+
+
+def qwen3():
+    """A sliding window in the layers from the second on, which GGUF files cannot say; norms of each head."""
+    c = sizes(dim=32, layers=3, head_size=16, hidden=32, window=4, layers_with_window=[1, 2], qk_norm="head")
+    w = make_weights(c, 24)
+    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+    hf = hf_tensors(c, w)
+    for layer in range(c["layers"]):
+        for part in ("q", "k"):
+            hf[f"model.layers.{layer}.self_attn.{part}_norm.weight"] = w[f"{layer}.{part}_norm"]
+    config = hf_config(c, "qwen3", head_dim=16, use_sliding_window=True, sliding_window=4, max_window_layers=1)
+    save("qwen3", config, hf, None, None, cases)
 
 
 def olmo2_files(c, w):
@@ -572,7 +597,7 @@ def granitemoeshared():
             {**GRANITE_SCALES, "expert_shared_feed_forward_length": 80}, True, True, GRANITE_FACTORS)
 
 
-FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "olmo2": olmo2, "olmo3": olmo3, "gemma": gemma, "gemma3": gemma3, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
+FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "mistral": mistral, "qwen3": qwen3, "olmo2": olmo2, "olmo3": olmo3, "gemma": gemma, "gemma3": gemma3, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
             "granitemoe": granitemoe, "granitemoeshared": granitemoeshared}
 
 if __name__ == "__main__":

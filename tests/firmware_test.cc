@@ -635,6 +635,38 @@ TEST_F(BoardTest, AContextThatShiftsGoesOnWithTheTextOfRun) {
   EXPECT_NE(console.find(text), std::string::npos) << text;
 }
 
+// The demo model with a window of 64 positions in two of its three layers: rings of 256 in a context of 512.
+// The self check writes to the first places of rings whose positions there are later ones.
+TEST_F(BoardTest, ATextThatGoesRoundTheRingsOfWindowsIsThatOfTheReference) {
+  std::filesystem::copy(BRIM_SOURCE_DIR "/models/demo", file("model"),
+                        std::filesystem::copy_options::recursive);
+  std::ifstream plain(file("model/config.json"));
+  auto config = nlohmann::json::parse(plain);
+  config["model_type"] = "mistral";
+  config["sliding_window"] = 64;
+  config["layer_types"] = {"sliding_attention", "full_attention", "sliding_attention"};
+  std::ofstream(file("model/config.json")) << config;
+  const std::string path = file("window.brim");
+  for (const std::string& command :
+       {BRIM_BINARY " pack --quant rtn " + file("model") + " --context 512 -o " + path + " >/dev/null 2>&1",
+        BRIM_BINARY " run --target reference " + path + " -p 'ROMEO:\n' -n 400 --json > " + file("run.json")})
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  std::ifstream in(file("run.json"));
+  auto expected = nlohmann::json::parse(in)["token_ids"].get<std::vector<uint32_t>>();
+  ASSERT_EQ(expected.size(), 6u + 400u);
+
+  Board board(file("tmp"), {path, "--passes", file("passes")});
+  EXPECT_TRUE(board.shows("Self test passed"));
+  board.send("/tokens 400\nROMEO:\n/selfcheck\n/tokens 2\nAnd\n");
+  EXPECT_TRUE(board.shows("[400 tokens;", 200));
+  EXPECT_TRUE(board.shows("Self test passed"));
+  EXPECT_TRUE(board.shows("[2 tokens;"));
+  EXPECT_EQ(board.finish(), 0);
+  const auto run = last_conversation(file("passes"));
+  ASSERT_GE(run.size(), expected.size());
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), run.begin()));
+}
+
 class BoardPrompt : public BoardTest {
  protected:
   static constexpr const char* kSystem =

@@ -47,6 +47,7 @@ struct Facts {
 
   bool counts_stalls() const { return (capabilities & registers::kHasStallCounters) != 0; }
   bool checks_logits() const { return (capabilities & registers::kHasLogitsCrc) != 0; }
+  bool has_windows() const { return (capabilities & registers::kHasWindows) != 0; }
 
   AcceleratorLimits limits() const {
     return {.tokens = max_tokens, .context = max_context, .score_buffer = score_bytes};

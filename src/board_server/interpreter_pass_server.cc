@@ -31,7 +31,7 @@ InterpreterPassServer::InterpreterPassServer(SharedDdr& ddr, const AcceleratorDe
 
 void InterpreterPassServer::describe(RegisterBlock& block) {
   // It counts no stalls: this executor has no FIFO that could run empty.
-  accelerator::write_facts(block, {.capabilities = registers::kHasLogitsCrc,
+  accelerator::write_facts(block, {.capabilities = registers::kHasLogitsCrc | registers::kHasWindows,
                                    .max_tokens = std::min(accelerator_.tokens_per_pass, registers::kTokenIds),
                                    .max_context = kMaxContext,
                                    .score_bytes = accelerator_.score_buffer_bytes,

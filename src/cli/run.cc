@@ -195,7 +195,7 @@ void run(const Options& options) {
     ids = saved.tokens;
     const auto more = prompt.empty() ? std::vector<uint32_t>{} : text.encode(prompt, false);
     ids.insert(ids.end(), more.begin(), more.end());
-    session.restore(ids, saved.position);
+    session.restore(ids, saved.position, saved.written);
   }
   const size_t prompt_tokens = ids.size();
   StreamDecoder decoder(text.tokenizer());
@@ -227,6 +227,7 @@ void run(const Options& options) {
     const Conversation& conversation = session.conversation();
     save_context({.tokens = {conversation.tokens().begin(), conversation.tokens().end()},
                   .position = conversation.position(),
+                  .written = conversation.written(),
                   .sampler = sampler.state()},
                  *executor, model.image(), options.save);
   }

@@ -27,8 +27,6 @@ class Builder {
   Builder(const ModelDescription& model, const ProgramAddresses& addresses)
       : model_(model),
         addresses_(addresses),
-        key_scales_(scales_bytes(addresses.kv_cache.key_bits)),
-        value_scales_(scales_bytes(addresses.kv_cache.value_bits)),
         parameters_(model),
         matrices_(matrices(model)),
         attention_norm_(0),
@@ -37,7 +35,8 @@ class Builder {
         post_ffn_norm_(post_attention_norm_ + beats(parameters_.norm_bytes())),
         bias_((model.post_norm ? post_ffn_norm_ : ffn_norm_) + beats(parameters_.norm_bytes())),
         query_norm_(bias_ + beats(parameters_.bias_bytes())),
-        key_norm_(query_norm_ + beats(parameters_.query_norm_bytes())) {
+        key_norm_(query_norm_ + beats(parameters_.query_norm_bytes())),
+        layer_scales_(addresses.kv_scales) {
     const uint32_t end = key_norm_ + beats(parameters_.key_norm_bytes());
     if (end > kParameterBeats) {
       throw Error(concat("program: the norms, the biases and the head norms of a layer of ", model.name,
@@ -85,6 +84,15 @@ class Builder {
 
  private:
   void add(const Instruction& instruction) { program_.push_back(instruction); }
+  // One that has to do with the layer's cache or attention.
+  void add_windowed(Instruction instruction) {
+    if (window_ != 0) {
+      instruction.flags |= kFlagWindow;
+      instruction.rows = window_;
+      instruction.count = cache_positions_;
+    }
+    add(instruction);
+  }
 
   // The rows for a layer and those behind it.
   void rope(uint32_t layer) {
@@ -167,13 +175,9 @@ class Builder {
   uint64_t kv(uint32_t layer, uint32_t kv_head, uint32_t value) const {
     return addresses_.kv[(uint64_t{layer} * model_.kv_heads + kv_head) * 2 + value];
   }
-  uint64_t scales(uint32_t layer, uint32_t kv_head, uint32_t value) const {
-    return addresses_.kv_scales +
-           (uint64_t{layer} * model_.kv_heads + kv_head) * (key_scales_ + value_scales_) +
-           value * key_scales_;
-  }
-  uint64_t scales_bytes(uint32_t bits) const {
-    return kv_format(model_.head_size, bits).scales_bytes(addresses_.context);
+  uint64_t scales(uint32_t kv_head, uint32_t value) const {
+    const KvFormat keys = addresses_.kv_cache.formats(model_.head_size)[0];
+    return layer_scales_ + kv_head * layer_scales_bytes_ + value * keys.scales_bytes(cache_positions_);
   }
 
   // From the normed residual to the input of the output matrix.
@@ -184,6 +188,10 @@ class Builder {
   // comes before its V. Whatever gives results is followed at once by the instructions that take them: the
   // SPU never waits for something behind a matvec that waits for the SPU to make room in the result buffer.
   void attention(uint32_t layer) {
+    layer_scales_ += layer == 0 ? 0 : model_.kv_heads * layer_scales_bytes_;
+    layer_scales_bytes_ = scales_bytes(model_, layer, addresses_.context, addresses_.kv_cache);
+    window_ = window_in(model_, layer, addresses_.context);
+    cache_positions_ = cache_positions(model_, layer, addresses_.context, addresses_.kv_cache);
     if (layer > 0 && model_.rope_table(layer) != model_.rope_table(layer - 1)) rope(layer);
     if (model_.pre_norm) load(ffn_norm_, parameters_.ffn_norm(layer), parameters_.norm_bytes());
     if (model_.post_norm)
@@ -241,9 +249,8 @@ class Builder {
     // take it.
     const auto key_scale = [&](uint32_t g) {
       if (g == all) return;
-      add({.opcode = Opcode::kKeyScale,
-           .address2 = beats(scales(layer, g, 0)),
-           .head = static_cast<uint16_t>(g)});
+      add_windowed(
+          {.opcode = Opcode::kKeyScale, .address2 = beats(scales(g, 0)), .head = static_cast<uint16_t>(g)});
     };
     key_scale(0);
     for (uint32_t g = 0; g < all; ++g) {
@@ -286,22 +293,22 @@ class Builder {
   }
 
   void key(uint32_t layer, uint32_t g) {
-    add({.opcode = Opcode::kKey,
-         .flags = static_cast<uint8_t>(bias_flag() | norm_flag()),
-         .address = beats(kv(layer, g, 0)),
-         .address2 = beats(scales(layer, g, 0)),
-         .head = static_cast<uint16_t>(g),
-         .param = bias_of(g, 0),
-         .param2 = norm_of(key_norm_, g)});
+    add_windowed({.opcode = Opcode::kKey,
+                  .flags = static_cast<uint8_t>(bias_flag() | norm_flag()),
+                  .address = beats(kv(layer, g, 0)),
+                  .address2 = beats(scales(g, 0)),
+                  .head = static_cast<uint16_t>(g),
+                  .param = bias_of(g, 0),
+                  .param2 = norm_of(key_norm_, g)});
   }
 
   void value(uint32_t layer, uint32_t g) {
-    add({.opcode = Opcode::kValue,
-         .flags = bias_flag(),
-         .address = beats(kv(layer, g, 1)),
-         .address2 = beats(scales(layer, g, 1)),
-         .head = static_cast<uint16_t>(g),
-         .param = bias_of(g, 1)});
+    add_windowed({.opcode = Opcode::kValue,
+                  .flags = bias_flag(),
+                  .address = beats(kv(layer, g, 1)),
+                  .address2 = beats(scales(g, 1)),
+                  .head = static_cast<uint16_t>(g),
+                  .param = bias_of(g, 1)});
   }
 
   void queries(uint32_t g) {
@@ -316,32 +323,59 @@ class Builder {
   }
 
   void scores(uint32_t layer, uint32_t g) {
-    add({.opcode = Opcode::kScores,
-         .address = beats(kv(layer, g, 0)),
-         .address2 = beats(scales(layer, g, 0)),
-         .head = static_cast<uint16_t>(g)});
-    add({.opcode = Opcode::kSoftmax,
-         .flags = model_.norm_all_heads ? kFlagAllHeads : uint8_t{0},
-         .head = static_cast<uint16_t>(g)});
+    add_windowed({.opcode = Opcode::kScores,
+                  .address = beats(kv(layer, g, 0)),
+                  .address2 = beats(scales(g, 0)),
+                  .head = static_cast<uint16_t>(g)});
+    add_windowed({.opcode = Opcode::kSoftmax,
+                  .flags = model_.norm_all_heads ? kFlagAllHeads : uint8_t{0},
+                  .head = static_cast<uint16_t>(g)});
   }
 
   void values(uint32_t layer, uint32_t g) {
-    add({.opcode = Opcode::kValues, .address = beats(kv(layer, g, 1)), .head = static_cast<uint16_t>(g)});
+    add_windowed(
+        {.opcode = Opcode::kValues, .address = beats(kv(layer, g, 1)), .head = static_cast<uint16_t>(g)});
     add({.opcode = Opcode::kOutput, .head = static_cast<uint16_t>(g)});
   }
 
   const ModelDescription& model_;
   const ProgramAddresses& addresses_;
-  const uint64_t key_scales_, value_scales_;  // bytes, of a head
   ParameterLayout parameters_;
   std::vector<Matrix> matrices_;
   // Offsets into P, in beats.
   uint32_t attention_norm_, ffn_norm_, post_attention_norm_, post_ffn_norm_, bias_, query_norm_, key_norm_;
   uint32_t next_matrix_ = 0;
+  // Of the layer under way.
+  uint64_t layer_scales_, layer_scales_bytes_ = 0;  // address, and bytes of a KV head
+  uint32_t window_ = 0, cache_positions_ = 0;
   std::vector<Instruction> program_;
 };
 
 }  // namespace
+
+uint32_t window_in(const ModelDescription& model, uint32_t layer, uint32_t context) {
+  const uint32_t window = model.window(layer);
+  return window < context ? window : 0;
+}
+
+uint32_t cache_positions(const ModelDescription& model, uint32_t layer, uint32_t context, const KvCache& kv) {
+  const auto [keys, values] = kv.formats(model.head_size);
+  const uint32_t window = window_in(model, layer, context);
+  return window == 0 ? context : ring_positions(window, window_unit(keys, values), context);
+}
+
+uint64_t scales_bytes(const ModelDescription& model, uint32_t layer, uint32_t context, const KvCache& kv) {
+  const uint32_t positions = cache_positions(model, layer, context, kv);
+  const auto [keys, values] = kv.formats(model.head_size);
+  return keys.scales_bytes(positions) + values.scales_bytes(positions);
+}
+
+uint64_t scales_bytes(const ModelDescription& model, uint32_t context, const KvCache& kv) {
+  uint64_t bytes = 0;
+  for (uint32_t layer = 0; layer < model.layers; ++layer)
+    bytes += model.kv_heads * scales_bytes(model, layer, context, kv);
+  return bytes;
+}
 
 ProgramHeader program_header(const ModelDescription& model, uint32_t context, const KvCache& kv) {
   const auto reciprocal_of = [](double x) { return static_cast<float>(1.0 / x); };

@@ -1,6 +1,7 @@
 // Builds the decode program of a model, given where everything stands in memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -16,7 +17,20 @@ struct KvCache {
   uint8_t value_bits = 8;
   bool rotated = false;
   bool operator==(const KvCache&) const = default;
+
+  // Of K and of V.
+  std::array<KvFormat, 2> formats(uint32_t head_size) const {
+    return {kv_format(head_size, key_bits), kv_format(head_size, value_bits)};
+  }
 };
+
+// A layer's window in a context of so many positions, 0: none, or one that is as long; and how many positions
+// its part of the cache has: the context, or a ring.
+uint32_t window_in(const ModelDescription& model, uint32_t layer, uint32_t context);
+uint32_t cache_positions(const ModelDescription& model, uint32_t layer, uint32_t context, const KvCache& kv);
+// Bytes of the scales of a KV head of a layer, K and V; of those of all heads of all layers.
+uint64_t scales_bytes(const ModelDescription& model, uint32_t layer, uint32_t context, const KvCache& kv);
+uint64_t scales_bytes(const ModelDescription& model, uint32_t context, const KvCache& kv);
 
 // Physical byte addresses of everything a program refers to.
 struct ProgramAddresses {

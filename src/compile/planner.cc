@@ -74,11 +74,6 @@ class Allocator {
   std::vector<AddressRange> free_;
 };
 
-// Of K and of V.
-std::array<KvFormat, 2> formats_of(const ModelDescription& model, const KvCache& kv) {
-  return {kv_format(model.head_size, kv.key_bits), kv_format(model.head_size, kv.value_bits)};
-}
-
 // A model to be placed, and how.
 struct Part {
   uint16_t model;  // 0, or 1: the draft model
@@ -89,7 +84,13 @@ struct Part {
   uint32_t context;
   uint64_t tokenizer_bytes;
 
-  std::array<KvFormat, 2> formats() const { return formats_of(description, kv); }
+  uint64_t scales() const { return scales_bytes(description, context, kv); }
+  // Of the pages of K, and of V, of a KV head of a layer.
+  std::array<uint64_t, 2> page_bytes(uint32_t layer) const {
+    const uint32_t positions = cache_positions(description, layer, context, kv);
+    const auto [keys, values] = kv.formats(description.head_size);
+    return {keys.page_bytes(positions), values.page_bytes(positions)};
+  }
   uint64_t embedding_row() const { return embedding_row_bytes(embedding, description.dim); }
   // Of the table of all rows.
   uint64_t embedding_bytes() const { return description.vocabulary * embedding_row(); }
@@ -105,9 +106,7 @@ struct Part {
 uint32_t draft_context(const ModelDescription& draft, const Board& board, uint32_t context) {
   const auto floor = [](uint64_t positions) { return positions / kAttentionBlock * kAttentionBlock; };
   uint64_t most = std::min<uint64_t>(context, floor(longest_context(limits_of(board), draft.heads_per_kv())));
-  if (const uint64_t usual = usual_context(draft)) {
-    most = std::min(most, draft.attention_window ? floor(usual) : round_up(usual, kAttentionBlock));
-  }
+  if (const uint64_t usual = usual_context(draft)) most = std::min(most, round_up(usual, kAttentionBlock));
   return static_cast<uint32_t>(std::max<uint64_t>(most, kAttentionBlock));
 }
 
@@ -199,8 +198,6 @@ class Attempt {
   bool place_single_regions(const Part& part) {
     const ModelDescription& model = part.description;
     const uint64_t logits_row = round_up(uint64_t{model.vocabulary} * sizeof(float), kBeatBytes);
-    const uint64_t heads = uint64_t{model.layers} * model.kv_heads;
-    const auto [keys, values] = part.formats();
     const Request requests[] = {
         {RegionKind::kHeader, "header", part.model == 0 ? kImageHeaderBytes : 0, true},
         {RegionKind::kProgram, "program", program_bytes(model, allocator_.regions()), true},
@@ -209,8 +206,7 @@ class Attempt {
         {RegionKind::kTokenizer, "tokenizer", part.tokenizer_bytes, true},
         {RegionKind::kEmbedding, "embedding", part.embedding_in_memory(board_), true},
         {RegionKind::kLogits, "logits", logits_row * board_.accelerator.tokens_per_pass, false},
-        {RegionKind::kKvScales, "kv_scales",
-         heads * (keys.scales_bytes(part.context) + values.scales_bytes(part.context)), false},
+        {RegionKind::kKvScales, "kv_scales", part.scales(), false},
     };
     for (const Request& request : requests) {
       if (request.bytes == 0) continue;
@@ -268,10 +264,10 @@ class Attempt {
 
   // Every head's K pages and V pages are contiguous; neighbours in memory form one region.
   bool place_kv(const Part& part) {
-    const auto formats = part.formats();
     uint32_t kv_regions = 0;
-    for (uint64_t i = 0; i < uint64_t{part.description.layers} * part.description.kv_heads * 2; ++i) {
-      const uint64_t bytes = formats[i % 2].page_bytes(part.context);
+    const uint64_t of_layer = uint64_t{part.description.kv_heads} * 2;
+    for (uint64_t i = 0; i < part.description.layers * of_layer; ++i) {
+      const uint64_t bytes = part.page_bytes(static_cast<uint32_t>(i / of_layer))[i % 2];
       const auto address = allocator_.allocate(bytes);
       if (!address) return false;
       addresses_of(part).kv.push_back(*address);
@@ -295,12 +291,13 @@ uint64_t bytes_needed(const Board& board, const Part& part) {
   uint64_t weights = 0;
   const std::vector<Matrix> all = matrices(part.description);
   for (const auto run : runs_of(all)) weights += run_bytes(run);
-  uint64_t kv_bytes = 0;
-  for (const KvFormat& kv : part.formats())
-    kv_bytes += kv.page_bytes(part.context) + kv.scales_bytes(part.context);
-  return weights + part.embedding_in_memory(board) +
-         uint64_t{part.description.layers} * part.description.kv_heads * kv_bytes +
-         rope_bytes(part.description, part.context) + part.tokenizer_bytes;
+  uint64_t kv_bytes = part.scales();
+  for (uint32_t layer = 0; layer < part.description.layers; ++layer) {
+    const auto [keys, values] = part.page_bytes(layer);
+    kv_bytes += part.description.kv_heads * (keys + values);
+  }
+  return weights + part.embedding_in_memory(board) + kv_bytes + rope_bytes(part.description, part.context) +
+         part.tokenizer_bytes;
 }
 
 }  // namespace
@@ -370,18 +367,15 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
   if (options.context) {
     const uint64_t blocks = round_up(*options.context, kAttentionBlock) / kAttentionBlock;
     require(static_cast<uint32_t>(blocks * kAttentionBlock));
-    check_context(model, blocks * kAttentionBlock);
     if (auto plan = attempt(blocks, ContextLimit::kAsked)) return std::move(*plan);
     throw does_not_fit(*options.context);
   }
 
-  // The longest context: every block adds bytes, so bisection finds it.
+  // The longest context: no block takes bytes away, so bisection finds it.
   const uint64_t scored = longest_context(limits, model.heads_per_kv()) / kAttentionBlock;
-  check_context(model, kAttentionBlock);
-  // The last block may reach beyond the trained context, but not beyond a window.
+  // The last block may reach beyond the trained context.
   const uint64_t usual = usual_context(model) ? usual_context(model) : kMaxContext;
-  const uint64_t trained =
-      (model.attention_window ? usual : round_up(usual, kAttentionBlock)) / kAttentionBlock;
+  const uint64_t trained = round_up(usual, kAttentionBlock) / kAttentionBlock;
   const ContextLimit limit = trained <= scored ? ContextLimit::kTrained : ContextLimit::kAccelerator;
   const uint64_t most = std::min(trained, scored);
   uint64_t fits = 0;

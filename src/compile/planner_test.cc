@@ -209,7 +209,7 @@ TEST(Planner, EveryPublishedShapeGetsASoundPlanOrAReasonOnEveryBoard) {
           const Plan plan = plan_image(model, board, {.embedding = format, .context = {}});
           expect_sound(plan, model, board);
           const auto next = plan.addresses.context + kAttentionBlock;
-          if (next > model.trained_context) continue;
+          if (next > usual_context(model)) continue;
           EXPECT_THROW(plan_image(model, board, {.embedding = format, .context = next}), Error)
               << "a longer context would have fitted";
         } catch (const Error& error) {

@@ -22,8 +22,9 @@ void fill(uint8_t* to, uint64_t bytes, uint64_t seed, const Shape& shape) {
 void fill_cache(const ProgramHeader& header, const Instruction& instruction, PhysicalMemory& memory) {
   if (instruction.opcode != Opcode::kKey && instruction.opcode != Opcode::kValue) return;
   const KvFormat format = kv_format(header, instruction.opcode == Opcode::kValue);
-  const uint64_t page_bytes = format.page_bytes(header.context);
-  const uint64_t scale_bytes = format.scales_bytes(header.context);
+  const uint32_t positions = cache_positions(instruction, header);
+  const uint64_t page_bytes = format.page_bytes(positions);
+  const uint64_t scale_bytes = format.scales_bytes(positions);
   const uint64_t pages = uint64_t{instruction.address} * kBeatBytes;
   const uint64_t scales = uint64_t{instruction.address2} * kBeatBytes;
   if (format.bits == 4) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/crc32c.h"
 #include "base/error.h"
@@ -50,6 +51,8 @@ Interpreter::Interpreter(std::string name, const Program& program, std::shared_p
   check_program(source_, program);
   header_ = program.header;
   program_ = link(program, *memory_);
+  reach_ = reach_of(program.instructions);
+  if (reach_.has_windows()) max_tokens_ = std::min(max_tokens_, kMaxWindowTokens);
   for (uint32_t cache = 1; cache < options.caches; ++cache) {
     auto own = std::make_unique<OwnCache>(*memory_);
     LinkedProgram linked = link(program, *own);
@@ -188,8 +191,9 @@ std::vector<std::span<uint8_t>> Interpreter::cache_memory(uint32_t cache, uint32
   };
   for (const KvHead& head : over(cache).kv_heads) {
     for (const KvView& view : {head.keys, head.values}) {
-      add(view.pages, view.format.page_bytes(positions));
-      add(view.scales, view.format.scales_bytes(positions));
+      const uint32_t held = std::min(positions, view.ring);
+      add(view.pages, view.format.page_bytes(held));
+      add(view.scales, view.format.scales_bytes(held));
     }
   }
   return parts;
@@ -350,8 +354,9 @@ void Interpreter::cache(uint32_t index, uint32_t token, const float* x) {
   const LinkedStep& step = over(of_text).steps[index];
   const KvFormat format = kv_format(header_, step.instruction.opcode == Opcode::kValue);
   const uint32_t d = header_.head_size;
-  uint8_t* record = step.pages + format.offset(position);
-  uint8_t* scale = step.scales + uint64_t{position} * format.scale_bytes;
+  const uint32_t place = position % cache_positions(step.instruction, header_);
+  uint8_t* record = step.pages + format.offset(place);
+  uint8_t* scale = step.scales + uint64_t{place} * format.scale_bytes;
   std::fill(record + d * format.bits / 8, record + format.record_bytes, uint8_t{0});
   if (format.bits == 4) {
     const Kv4Scale written = kernels_->to_kv4(x, d, record);
@@ -377,7 +382,9 @@ void Interpreter::key_scales(const Section& section) {
     const float of_keys = factor(head_squares_[1], token);
     for (uint32_t i = section.first; i < section.last; ++i) {
       const auto [of_text, position] = places_[token];
-      uint8_t* at = over(of_text).steps[i].scales + uint64_t{position} * format.scale_bytes;
+      const LinkedStep& step = over(of_text).steps[i];
+      const uint32_t place = position % cache_positions(step.instruction, header_);
+      uint8_t* at = step.scales + uint64_t{place} * format.scale_bytes;
       uint16_t scale;
       std::memcpy(&scale, at, sizeof(scale));
       scale = kv_scale(fmul(fp16_to_float(scale), of_keys));
@@ -409,10 +416,15 @@ void Interpreter::attention(const Section& section) {
   });
 }
 
-// Query heads [first_head, last_head) of a token over all positions up to its own.
+// Query heads [first_head, last_head) of a token over all positions up to its own, or those of its window.
+// These are counted from that on which is read first: scores before the window are -infinity.
 void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, uint32_t last_head,
                          AttentionScratch& scratch, bool* overflow) {
-  const uint32_t positions = places_[token].position + 1;
+  const uint32_t position = places_[token].position;
+  const uint32_t base = first_read(kv.scores, header_, position);
+  const uint32_t masked = first_attended(kv.scores, position) - base;
+  const uint32_t positions = position + 1 - base;
+  const KvView keys = kv.keys.from(base), values = kv.values.from(base);
   const uint32_t d = header_.head_size;
   const auto scores = [&](uint32_t head) {
     return &scratch.scores[uint64_t{head - first_head} * header_.context];
@@ -423,18 +435,19 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
     const uint32_t last = std::min(first + kPositions, positions);
     for (uint32_t head = first_head; head < last_head; ++head) {
       const uint64_t query = uint64_t{token} * header_.heads + head;
-      kernels_->scores(kv.keys, &queries_[query * query_stride_], query_exponents_[query],
+      kernels_->scores(keys, &queries_[query * query_stride_], query_exponents_[query],
                        header_.inverse_sqrt_head_size, first, last, scores(head));
     }
   }
   for (uint32_t head = first_head; head < last_head; ++head) {
     float* p = scores(head);
     if (kv.all_heads) kernels_->scale(p, positions, query_factors_[token]);
+    std::fill_n(p, masked, -std::numeric_limits<float>::infinity());
     const float denominator = kernels_->softmax(p, positions);
-    kernels_->attention_weights(p, kv.values, positions, scratch.weights.data(), scratch.exponents.data(),
+    kernels_->attention_weights(p, values, positions, scratch.weights.data(), scratch.exponents.data(),
                                 overflow);
     float out[kMaxHeadSize];
-    kernels_->values(kv.values, scratch.weights.data(), scratch.exponents.data(), positions, out);
+    kernels_->values(values, scratch.weights.data(), scratch.exponents.data(), positions, out);
     kernels_->scale(out, d, reciprocal(denominator));
     std::copy_n(out, d, &attention_output_[uint64_t{token} * query_width() + uint64_t{head} * d]);
   }

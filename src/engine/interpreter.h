@@ -15,6 +15,7 @@
 #include "engine/own_cache.h"
 #include "engine/thread_pool.h"
 #include "image/mapped_image.h"
+#include "isa/ops.h"
 #include "numerics/route.h"
 
 namespace brim {
@@ -44,6 +45,7 @@ class Interpreter : public Executor {
   uint32_t context() const override { return header_.context; }
   uint32_t caches() const override { return 1 + static_cast<uint32_t>(more_caches_.size()); }
   uint32_t max_tokens_per_pass() const override { return max_tokens_; }
+  uint32_t earliest_start(uint32_t written) const override { return reach_.earliest_start(written); }
   PassLogits run(const Pass& pass) override;
   std::vector<std::span<uint8_t>> cache_memory(uint32_t cache, uint32_t positions) override;
   PassExperts experts_of_last_pass() const override { return pass_experts_; }
@@ -130,9 +132,10 @@ class Interpreter : public Executor {
   std::shared_ptr<PhysicalMemory> memory_;  // of both models
   std::unique_ptr<Kernels> kernels_;
   ThreadPool pool_;
-  const uint32_t max_tokens_;
+  uint32_t max_tokens_;
   const bool check_stream_;
   ProgramHeader header_;
+  CacheReach reach_;
   LinkedProgram program_;  // over cache 0
   std::vector<MoreCache> more_caches_;
   std::unique_ptr<Interpreter> draft_;

@@ -30,16 +30,30 @@ struct MatrixView {
   const uint8_t* record(uint64_t i) const { return stream + metadata_offset(first_page + i); }
 };
 
-// K or V of one head in the cache. Memory is readable (and any bytes will do) up to a multiple of
-// kAttentionBlock positions.
+// K or V of one head in the cache, which may be a ring: positions count from that at place `start` on. Memory
+// is readable (and any bytes will do) up to a multiple of kAttentionBlock positions. kAttentionBlock
+// positions from a multiple of that on are never the end and the beginning of a ring.
 struct KvView {
   const uint8_t* pages = nullptr;
   const uint8_t* scales = nullptr;
   KvFormat format = {};
+  uint32_t ring = UINT32_MAX;  // positions
+  uint32_t start = 0;          // less than these
 
-  const uint8_t* record(uint32_t position) const { return pages + format.offset(position); }
+  uint32_t place(uint32_t position) const {
+    return position < ring - start ? start + position : position - (ring - start);
+  }
+  const uint8_t* record(uint32_t position) const { return pages + format.offset(place(position)); }
   // FP16; with KV4, a u16 zero-point behind it.
-  const uint8_t* scale(uint32_t position) const { return scales + uint64_t{position} * format.scale_bytes; }
+  const uint8_t* scale(uint32_t position) const {
+    return scales + uint64_t{place(position)} * format.scale_bytes;
+  }
+  // Positions counted from this one of the text on.
+  KvView from(uint32_t position) const {
+    KvView view = *this;
+    view.start = position % ring;
+    return view;
+  }
 };
 
 // What a gate goes through before it is multiplied with its up.

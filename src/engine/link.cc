@@ -71,14 +71,15 @@ class Linker {
         break;
       }
       case Pattern::kRecords:
-        step.pages = memory_.write(base, kv_format(header_, read.of_values).page_bytes(header_.context));
+        step.pages =
+            memory_.write(base, kv_format(header_, read.of_values).page_bytes(cache_positions(in, header_)));
         break;
       case Pattern::kLinear: {
         if (read.length == Length::kPastScales) {
-          const uint64_t of_keys = key_format(header_).scales_bytes(header_.context);
+          const uint32_t positions = cache_positions(in, header_);
+          const uint64_t of_keys = key_format(header_).scales_bytes(positions);
           if (read.of_values) {
-            step.value_scales =
-                memory_.write(base + of_keys, value_format(header_).scales_bytes(header_.context));
+            step.value_scales = memory_.write(base + of_keys, value_format(header_).scales_bytes(positions));
           } else {
             step.scales = memory_.write(base, of_keys);
           }
@@ -98,10 +99,11 @@ class Linker {
   void resolve(const MemoryWrite& write, LinkedStep& step) {
     const uint64_t base = byte_address(value_of(write.base, step.instruction));
     const KvFormat kv = kv_format(header_, write.of_values);
+    const uint32_t positions = cache_positions(step.instruction, header_);
     if (write.what == Written::kRecord) {
-      step.pages = memory_.write(base, kv.page_bytes(header_.context));
+      step.pages = memory_.write(base, kv.page_bytes(positions));
     } else if (write.what == Written::kScale) {
-      step.scales = memory_.write(base, kv.scales_bytes(header_.context));
+      step.scales = memory_.write(base, kv.scales_bytes(positions));
     }
   }
 
@@ -142,8 +144,10 @@ class Linker {
       if (!is_attention(step.instruction.opcode)) continue;
       KvHead& head = linked_.kv_heads[first_head + step.instruction.head];
       if (step.instruction.opcode == Opcode::kScores) {
-        head.keys = {step.pages, step.scales, key_format(header_)};
-        head.values = {nullptr, step.value_scales, value_format(header_)};
+        const uint32_t positions = cache_positions(step.instruction, header_);
+        head.keys = {step.pages, step.scales, key_format(header_), positions};
+        head.values = {nullptr, step.value_scales, value_format(header_), positions};
+        head.scores = step.instruction;
       }
       if (step.instruction.opcode == Opcode::kSoftmax) {
         head.all_heads = (step.instruction.flags & kFlagAllHeads) != 0;

@@ -35,6 +35,7 @@ struct Section {
 // K and V of a KV head of a layer.
 struct KvHead {
   KvView keys, values;
+  Instruction scores;      // its window
   bool all_heads = false;  // scores are multiplied by r of all query heads
 };
 

@@ -61,6 +61,9 @@ class PassRunner {
   virtual uint32_t context() const = 0;          // positions a KV cache holds
   virtual uint32_t caches() const { return 1; }  // only with more than one does a pass take places
   virtual uint32_t max_tokens_per_pass() const = 0;
+  // The first position but 0 at which a pass may begin in a cache that has been written up to `written` since
+  // one began at 0: where layers keep the last positions only, what stands before may be overwritten.
+  virtual uint32_t earliest_start(uint32_t /*written*/) const { return 0; }
 
   // Runs the pass and leaves the tokens' K and V in the cache. Freestanding runners tell of a failure in the
   // result; hosted ones (executor.h) throw Error instead, so that hosted callers need not ask.

@@ -125,6 +125,7 @@ class Order {
     if (is_head_vector(in.opcode) || is_attention(in.opcode)) {
       if (in.head != seen(in.opcode)) return "comes out of the order of the heads";
       if (const char* fault = head_norm(in)) return fault;
+      if (const char* fault = window(in)) return fault;
       for (const Opcode before : op(in.opcode).follows) {
         const uint32_t heads = before == Opcode::kQuery ? header_.heads / header_.kv_heads : 1u;
         if (seen(before) < (in.head + 1) * heads) return "comes before what it depends on";
@@ -166,6 +167,13 @@ class Order {
     return nullptr;
   }
 
+  // All that a layer does with its cache is of one window.
+  const char* window(const Instruction& in) {
+    if (in.opcode == Opcode::kQuery || in.opcode == Opcode::kOutput) return nullptr;
+    if (in.opcode == Opcode::kKey && in.head == 0) window_ = window_of(in);
+    return window_of(in) == window_ ? nullptr : "has another window than the heads before";
+  }
+
   const char* parameters(const Instruction& in) {
     for (const Operand& operand : op(in.opcode).operands) {
       if (operand.form != Form::kParameter || !is_there(operand, in.flags)) continue;
@@ -204,6 +212,7 @@ class Order {
   std::array<uint32_t, kOpcodes> seen_{};  // of the layer: how many vectors and steps of attention
   bool stream_ = false;
   bool all_heads_ = false;     // of the layer: one norm for all heads
+  uint32_t window_ = 0;        // of the layer
   uint32_t expert_steps_ = 0;  // that are still to come
   uint32_t results_ = 0;       // that wait
   Instruction matrix_;         // the last one, and its rows with those of the parts before

@@ -13,7 +13,7 @@ namespace brim {
 namespace {
 
 // A model of two layers with biases and head norms; matrices of 1, 2 and 4 column groups.
-Program sound_program() {
+Program sound_program(uint32_t window = 0) {
   ModelDescription model;
   model.name = "test";
   model.dim = 512;
@@ -25,6 +25,7 @@ Program sound_program() {
   model.vocabulary = 300;
   model.qkv_bias = true;
   model.qk_norm = true;
+  model.attention_window = window;
   ProgramAddresses addresses;
   addresses.context = 128;
   addresses.kv.resize(uint64_t{model.layers} * model.kv_heads * 2);
@@ -284,6 +285,28 @@ TEST(CheckProgram, RefusesANormOverAllHeadsThatIsNotMadeUpFor) {
             "has another kind of head norm than the heads before");
   EXPECT_EQ(fault_with([](Program& p, size_t i) { p.instructions[i].flags |= kFlagNorm; }, Opcode::kKey),
             "has two kinds of head norm");
+}
+
+TEST(CheckProgram, RefusesWindowsThatDoNotFitTheirLayer) {
+  const auto fault_with = [](Opcode opcode, const std::function<void(Instruction&)>& change) {
+    Program program = sound_program(100);
+    change(program.instructions[first(program, opcode)]);
+    const std::string found = fault(program);
+    return found.substr(found.find("): ") + 3);
+  };
+  EXPECT_EQ(fault(sound_program(100)), "");
+  for (const Opcode opcode :
+       {Opcode::kKey, Opcode::kValue, Opcode::kScores, Opcode::kSoftmax, Opcode::kValues}) {
+    EXPECT_EQ(fault_with(opcode, [](auto& in) { in.rows = 128; }),
+              "rows 128 is not 1 ... the context less 1");
+    EXPECT_EQ(fault_with(opcode, [](auto& in) { in.rows = 0; }), "rows 0 is not 1 ... the context less 1");
+    EXPECT_EQ(fault_with(opcode, [](auto& in) { in.count = 0; }),
+              "count 0 is not the positions of the window's ring");
+  }
+  EXPECT_EQ(fault_with(Opcode::kValue, [](auto& in) { in.flags &= static_cast<uint8_t>(~kFlagWindow); }),
+            "has another window than the heads before");
+  EXPECT_EQ(fault_with(Opcode::kScores, [](auto& in) { in.rows = 99; }),
+            "has another window than the heads before");
 }
 
 // One that the accelerator has no room for is refused when it is built, and so when packing.

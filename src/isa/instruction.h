@@ -51,6 +51,9 @@ inline constexpr uint8_t kFlagAllHeads = 16;      // kQuery, kKey, kSoftmax: one
 inline constexpr uint8_t kFlagPostNorm = 32;  // kResidual: RMSNorm of the results with weights P[param2 ...]
 inline constexpr uint8_t kFlagPlain = 64;     // kEmbed, kResidual, kNorm: normed is X itself
 inline constexpr uint8_t kFlagGelu = 1;       // kSwiglu: GELU in the place of SiLU
+// kKey, kValue, kKeyScale, kScores, kSoftmax, kValues: tokens attend to the last `rows` positions, and the
+// layer's cache is a ring of `count` positions.
+inline constexpr uint8_t kFlagWindow = 128;
 
 // What `experts` repeats: gate and up, swiglu, down, mix.
 inline constexpr uint32_t kExpertSteps = 4;
@@ -63,6 +66,7 @@ struct Instruction {
   ActivationBuffer buffer = ActivationBuffer::kNormed;  // kMatvec: the input
   uint8_t shape = 0;  // kMatvec: columns per page (4, 2, 1); kEmbed: EmbeddingFormat
   uint32_t rows = 0;  // results per token: kMatvec, kResidual, kSwiglu (gate and up), kLogits, kRoute, kMix
+                      // kFlagWindow: positions
   uint32_t address = 0;
   uint32_t address2 = 0;  // kKey, kValue, kKeyScale: scales; kScores: K scales, those of V follow; kExperts:
                           // from one expert's run of chunks to the next; kLoad: a CRC

@@ -22,13 +22,15 @@ std::vector<AddressRange> kv_ranges(const Program& program, uint32_t positions) 
   for (const Instruction& in : program.instructions) {
     const uint64_t pages = uint64_t{in.address} * kBeatBytes;
     const uint64_t scales = uint64_t{in.address2} * kBeatBytes;
+    const uint32_t ring = cache_positions(in, header);
+    const uint32_t held = std::min(positions, ring);
     if (in.opcode == Opcode::kScores) {
-      part(scores, in, 0) = {pages, keys.page_bytes(positions)};
-      part(scores, in, 1) = {scales, keys.scales_bytes(positions)};
-      part(scores, in, 3) = {scales + keys.scales_bytes(header.context), values.scales_bytes(positions)};
+      part(scores, in, 0) = {pages, keys.page_bytes(held)};
+      part(scores, in, 1) = {scales, keys.scales_bytes(held)};
+      part(scores, in, 3) = {scales + keys.scales_bytes(ring), values.scales_bytes(held)};
       ++scores;
     } else if (in.opcode == Opcode::kValues) {
-      part(sums++, in, 2) = {pages, values.page_bytes(positions)};
+      part(sums++, in, 2) = {pages, values.page_bytes(held)};
     }
   }
   return ranges;

@@ -103,6 +103,25 @@ constexpr KvFormat kv_format(uint32_t head_size, uint32_t bits = 8) {
           .scale_bytes = bits == 4 ? 4u : 2u};
 }
 
+// A layer whose tokens attend to a window of the last positions has a ring of them in its cache: position p
+// stands in the place of p mod the ring. A pass reads whole pages, of K and V alike: positions in these
+// units.
+constexpr uint32_t window_unit(const KvFormat& keys, const KvFormat& values) {
+  return keys.tokens_per_page() > values.tokens_per_page() ? keys.tokens_per_page()
+                                                           : values.tokens_per_page();
+}
+
+// The most tokens of a text in a pass of a program with windows: the ring has room for them besides.
+inline constexpr uint32_t kMaxWindowTokens = 64;
+
+// Positions of the ring. What the first of a pass's tokens attends to, from the beginning of its page on, is
+// not overwritten by the last one.
+constexpr uint32_t ring_positions(uint32_t window, uint32_t unit, uint32_t context) {
+  const uint64_t needed = uint64_t{window} + kMaxWindowTokens + unit - 1;
+  const uint64_t ring = (needed + unit - 1) / unit * unit;
+  return ring < context ? static_cast<uint32_t>(ring) : context;
+}
+
 inline constexpr uint32_t kMaxHeadSize = 256;  // of the format; accelerators take less
 inline constexpr uint32_t kMaxDim = 1u << 16;  // of the format; accelerators take less
 

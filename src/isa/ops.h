@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 #include "isa/instruction.h"
 #include "isa/layout.h"
@@ -120,8 +121,10 @@ enum class Bound : uint8_t {
   kExpertRows,
   kExpertBody,
   kPostNormInP,
+  kWindow,
+  kRing,
 };
-inline constexpr uint32_t kBounds = 23;
+inline constexpr uint32_t kBounds = 25;
 
 struct BoundText {
   const char* name;  // in the RTL
@@ -151,6 +154,8 @@ inline constexpr BoundText kBoundTexts[kBounds] = {
     {"expert_rows", "experts"},
     {"expert_body", "4"},
     {"post_norm_in_p", "so that the norm weights of the results are within P"},
+    {"window", "1 ... the context less 1"},
+    {"ring", "the positions of the window's ring"},
 };
 constexpr const char* bound_name(Bound bound) { return kBoundTexts[static_cast<uint32_t>(bound)].name; }
 constexpr const char* bound_rule(Bound bound) { return kBoundTexts[static_cast<uint32_t>(bound)].rule; }
@@ -267,7 +272,7 @@ struct Op {
   const char* name = "";
   uint8_t units = 0;
   uint8_t flags = 0;                // that it knows
-  Items<Operand, 5> operands = {};  // in the order of the disassembly
+  Items<Operand, 7> operands = {};  // in the order of the disassembly
   Items<MemoryRead, 3> reads = {};  // in the order of the MCU
   Items<MemoryWrite, 2> writes = {};
   Items<Use, 3> fills = {};  // besides results and P
@@ -290,6 +295,8 @@ inline constexpr Operand kPostNorm = {Field::kParam2, Form::kParameter, "post_no
 inline constexpr Operand kBias = {Field::kParam, Form::kParameter, "bias", Bound::kBiasInP, kFlagBias};
 inline constexpr Operand kHeadNorm = {Field::kParam2, Form::kParameter, "norm", Bound::kHeadNormInP,
                                       kFlagNorm | kFlagAllHeads};
+inline constexpr Operand kWindow = {Field::kRows, Form::kNumber, "window", Bound::kWindow, kFlagWindow};
+inline constexpr Operand kRing = {Field::kCount, Form::kNumber, "ring", Bound::kRing, kFlagWindow};
 }  // namespace ops_detail
 
 inline constexpr std::array<Op, kOpcodes> kOps = [] {
@@ -350,8 +357,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kKey,
        .name = "key",
        .units = kMcu | kSpu,
-       .flags = kFlagBias | kFlagNorm | kFlagAllHeads,
-       .operands = {kKvHead, kPages, kScales, kBias, kHeadNorm},
+       .flags = kFlagBias | kFlagNorm | kFlagAllHeads | kFlagWindow,
+       .operands = {kKvHead, kPages, kScales, kBias, kHeadNorm, kWindow, kRing},
        .writes = {{Written::kRecord, Field::kAddress}, {Written::kScale, Field::kAddress2}},
        .fills = {{Buffer::kLocalKeys, BufferPart::kHead}},
        .uses = {{Buffer::kFactor}, {Buffer::kRope}},
@@ -360,8 +367,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kValue,
        .name = "value",
        .units = kMcu | kSpu,
-       .flags = kFlagBias,
-       .operands = {kKvHead, kPages, kScales, kBias},
+       .flags = kFlagBias | kFlagWindow,
+       .operands = {kKvHead, kPages, kScales, kBias, kWindow, kRing},
        .writes = {{Written::kRecord, Field::kAddress, true}, {Written::kScale, Field::kAddress2, true}},
        .fills = {{Buffer::kLocalValues, BufferPart::kHead}},
        .uses = {{Buffer::kFactor}},
@@ -370,7 +377,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kScores,
        .name = "scores",
        .units = kMcu | kVpu,
-       .operands = {kKvHead, kPages, kScales},
+       .flags = kFlagWindow,
+       .operands = {kKvHead, kPages, kScales, kWindow, kRing},
        .reads = {{.base = Field::kAddress2, .length = Length::kPastScales},
                  {.base = Field::kAddress2, .length = Length::kPastScales, .of_values = true},
                  {.pattern = Pattern::kRecords, .base = Field::kAddress, .length = Length::kPastRecords}},
@@ -382,8 +390,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kSoftmax,
        .name = "softmax",
        .units = kSpu,
-       .flags = kFlagAllHeads,
-       .operands = {kKvHead},
+       .flags = kFlagAllHeads | kFlagWindow,
+       .operands = {kKvHead, kWindow, kRing},
        .fills = {{Buffer::kWeights, BufferPart::kParityOfHead},
                  {Buffer::kDenominator, BufferPart::kParityOfHead}},
        .uses = {{Buffer::kScores, BufferPart::kParityOfHead},
@@ -392,7 +400,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kValues,
        .name = "values",
        .units = kMcu | kVpu,
-       .operands = {kKvHead, kPages},
+       .flags = kFlagWindow,
+       .operands = {kKvHead, kPages, kWindow, kRing},
        .reads = {{.pattern = Pattern::kRecords,
                   .base = Field::kAddress,
                   .length = Length::kPastRecords,
@@ -468,7 +477,8 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kKeyScale,
        .name = "key_scale",
        .units = kMcu | kSpu,
-       .operands = {kKvHead, kScales},
+       .flags = kFlagWindow,
+       .operands = {kKvHead, kScales, kWindow, kRing},
        .writes = {{Written::kScale, Field::kAddress2}},
        .fills = {{Buffer::kLocalKeys, BufferPart::kHead}},
        .uses = {{Buffer::kLocalKeys, BufferPart::kHead}},
@@ -519,6 +529,49 @@ constexpr KvFormat kv_format(const ProgramHeader& h, bool values) {
 }
 constexpr KvFormat key_format(const ProgramHeader& h) { return kv_format(h, false); }
 constexpr KvFormat value_format(const ProgramHeader& h) { return kv_format(h, true); }
+
+// Positions of which K and V are read together.
+constexpr uint32_t window_unit(const ProgramHeader& h) { return window_unit(key_format(h), value_format(h)); }
+
+// Of an instruction that has to do with the cache or attention: positions that a token attends to, 0: all,
+// and those of the layer's cache.
+constexpr uint32_t window_of(const Instruction& in) { return (in.flags & kFlagWindow) != 0 ? in.rows : 0; }
+constexpr uint32_t cache_positions(const Instruction& in, const ProgramHeader& h) {
+  return (in.flags & kFlagWindow) != 0 ? in.count : h.context;
+}
+
+// The first position that a token attends to, and the first one that is read for it: of the same page.
+constexpr uint32_t first_attended(const Instruction& in, uint32_t position) {
+  const uint32_t window = window_of(in);
+  return window == 0 || position < window ? 0 : position + 1 - window;
+}
+constexpr uint32_t first_read(const Instruction& in, const ProgramHeader& h, uint32_t position) {
+  return first_attended(in, position) / window_unit(h) * window_unit(h);
+}
+
+// How far a text can go back: what a token there attends to must not have been overwritten in any ring.
+struct CacheReach {
+  uint32_t ring = UINT32_MAX;   // positions of the smallest ring
+  uint32_t spare = UINT32_MAX;  // the fewest that a ring has besides its window
+  uint32_t window = 0;          // the smallest one; 0: there is none
+
+  constexpr bool has_windows() const { return window != 0; }
+
+  // The first position but 0 at which a pass can begin where K and V have been written up to `written`.
+  constexpr uint32_t earliest_start(uint32_t written) const {
+    return written <= ring ? 0 : written - spare - 1;
+  }
+};
+constexpr CacheReach reach_of(std::span<const Instruction> program) {
+  CacheReach reach;
+  for (const Instruction& in : program) {
+    if (in.opcode != Opcode::kScores || window_of(in) == 0) continue;
+    reach.window = reach.has_windows() && reach.window < in.rows ? reach.window : in.rows;
+    reach.ring = in.count < reach.ring ? in.count : reach.ring;
+    reach.spare = in.count - in.rows < reach.spare ? in.count - in.rows : reach.spare;
+  }
+  return reach;
+}
 
 constexpr uint32_t beats_of(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + kBeatBytes - 1) / kBeatBytes);
@@ -646,6 +699,10 @@ constexpr bool within(const Operand& operand, const Instruction& in, const Progr
       return value == header.experts;
     case Bound::kExpertBody:
       return value == kExpertSteps;
+    case Bound::kWindow:
+      return value >= 1 && value < header.context;
+    case Bound::kRing:
+      return value == ring_positions(in.rows, window_unit(header), header.context);
   }
   return false;
 }

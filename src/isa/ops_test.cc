@@ -216,6 +216,45 @@ TEST(Reads, OfAFourBitCacheAreAddressesAndBeatsCountedByHand) {
   EXPECT_EQ(reads(mixed, values, 33), (Runs{{512, 33}}));
 }
 
+// A window of 70 positions, pages of 64: a ring of 70 + 64 + 63 positions in whole pages.
+TEST(Reads, OfARingGoRoundItsEnd) {
+  const uint32_t ids[] = {5};
+  WeightStream stream;
+  const ProgramHeader header{.head_size = 128, .context = 512};
+  const Instruction scores{.opcode = Opcode::kScores,
+                           .flags = kFlagWindow,
+                           .rows = 70,
+                           .address = 128,
+                           .address2 = 2,
+                           .count = ring_positions(70, 64, 512)};
+  ASSERT_EQ(scores.count, 256u);
+  const auto reads = [&](uint32_t position) {
+    std::vector<std::pair<uint64_t, uint64_t>> result;
+    for_each_read(scores, {header, position, ids}, stream,
+                  [&](const ReadRun& run) { result.emplace_back(run.address, run.beats); });
+    return result;
+  };
+  using Runs = std::vector<std::pair<uint64_t, uint64_t>>;
+  // Scales are two bytes, those of V behind 256 of K.
+  EXPECT_EQ(reads(10), (Runs{{128, 1}, {640, 1}, {8192, 20}}));
+  EXPECT_EQ(reads(69), (Runs{{128, 3}, {640, 3}, {8192, 138}}));
+  EXPECT_EQ(reads(132), (Runs{{128, 5}, {640, 5}, {8192, 264}}));  // 63 is attended to
+  EXPECT_EQ(reads(133), (Runs{{256, 3}, {768, 3}, {16384, 138}}));
+  // Positions 192 to 265, in places 192 to 255 and 0 to 9.
+  EXPECT_EQ(reads(266), (Runs{{512, 2}, {128, 1}, {1024, 2}, {640, 1}, {32768, 128}, {8192, 20}}));
+}
+
+TEST(CacheReach, GoesBackAsFarAsNoRingHasLostWhatIsAttendedTo) {
+  const Instruction window{.opcode = Opcode::kScores, .flags = kFlagWindow, .rows = 20, .count = 192};
+  const Instruction all{.opcode = Opcode::kScores};
+  EXPECT_EQ(reach_of(std::span(&all, 1)).earliest_start(100000), 0u);
+  const CacheReach reach = reach_of(std::span(&window, 1));
+  EXPECT_EQ(reach.earliest_start(192), 0u);
+  // Position 0 is gone. A token at 20 attends to 1 ... 20.
+  EXPECT_EQ(reach.earliest_start(193), 20u);
+  EXPECT_EQ(reach.earliest_start(300), 127u);
+}
+
 TEST(Disassemble, NamesOperands) {
   EXPECT_EQ(disassemble({.opcode = Opcode::kEnd}), "end");
   EXPECT_EQ(disassemble({.opcode = Opcode::kLoad, .address = 7, .count = 4, .param = 12}),
@@ -237,6 +276,8 @@ TEST(Disassemble, NamesOperands) {
                          .param = 4,
                          .param2 = 5}),
             "key kv_head=3 pages=0x40 scales=0x80 bias=P[4] norm=P[5]");
+  EXPECT_EQ(disassemble({.opcode = Opcode::kSoftmax, .flags = kFlagWindow, .rows = 20, .count = 192}),
+            "softmax kv_head=0 window=20 ring=192");
   EXPECT_EQ(disassemble({.opcode = Opcode::kQuery, .head = 3}), "query head=3");
   EXPECT_EQ(disassemble({.opcode = Opcode::kResidual, .rows = 64, .param = 4}), "residual rows=64 norm=P[4]");
   EXPECT_EQ(disassemble({.opcode = Opcode::kResidual,

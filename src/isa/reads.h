@@ -81,17 +81,29 @@ constexpr void for_each_read(const Instruction& in, const PassFacts& facts, Weig
     }
     const uint64_t base = uint64_t{value_of(read.base, in)} * kBeatBytes;
     const KvFormat kv = kv_format(facts.header, read.of_values);
-    if (read.length == Length::kPastRecords) {
-      body(ReadRun{.read = read,
-                   .address = base,
-                   .beats = kv.past_beats(facts.position),
-                   .records = facts.position,
-                   .kv = kv});
-      continue;
-    }
-    if (read.length == Length::kPastScales) {
-      const uint64_t keys = read.of_values ? key_format(facts.header).scales_bytes(facts.header.context) : 0;
-      body(ReadRun{.read = read, .address = base + keys, .beats = kv.scale_beats(facts.position)});
+    if (read.length != Length::kCount) {
+      // Of a ring in two runs, up to its end and from its beginning on; the first one is whole pages.
+      const uint32_t ring = cache_positions(in, facts.header);
+      const uint32_t first = first_read(in, facts.header, facts.position);
+      const uint32_t past = facts.position - first;
+      const uint32_t start = first % ring;
+      const uint32_t to_end = past < ring - start ? past : ring - start;
+      const uint64_t keys = read.of_values ? key_format(facts.header).scales_bytes(ring) : 0;
+      const auto run = [&](uint32_t from, uint32_t positions) {
+        if (read.length == Length::kPastRecords) {
+          body(ReadRun{.read = read,
+                       .address = base + kv.offset(from),
+                       .beats = kv.past_beats(positions),
+                       .records = positions,
+                       .kv = kv});
+        } else {
+          body(ReadRun{.read = read,
+                       .address = base + keys + kv.scales_bytes(from),
+                       .beats = kv.scale_beats(positions)});
+        }
+      };
+      run(start, to_end);
+      if (past > to_end) run(0, past - to_end);
       continue;
     }
     const uint64_t beats = in.count;

@@ -79,6 +79,7 @@ inline constexpr uint32_t kVersionValue = 1;
 // kCapabilities.
 inline constexpr uint32_t kHasStallCounters = 1u << 0;
 inline constexpr uint32_t kHasLogitsCrc = 1u << 1;
+inline constexpr uint32_t kHasWindows = 1u << 2;
 
 // kControl. Both bits read as 1 until what they asked for is over.
 inline constexpr uint32_t kStart = 1u << 0;

@@ -16,6 +16,7 @@ constexpr uint64_t kMaxLayers = 1024;
 constexpr uint64_t kMaxHeadSize = 256;
 constexpr uint64_t kMaxExperts = 256;
 constexpr uint64_t kMaxExpertsPerToken = 16;
+constexpr uint32_t kContextUnit = 64;  // contexts are multiples of it
 
 [[noreturn]] void refuse(const ModelDescription& model, const std::string& what) {
   throw Error("model " + (model.name.empty() ? "(unnamed)" : model.name) + ": " + what);
@@ -157,31 +158,36 @@ void validate(const ModelDescription& model) {
   }
 }
 
-void check_context(const ModelDescription& model, uint64_t tokens) {
-  if (model.attention_window == 0 || tokens <= model.attention_window) return;
-  refuse(model, "tokens attend to the last " + std::to_string(model.attention_window) +
-                    " positions only, which is not supported: a context of " + std::to_string(tokens) +
-                    " would give other results; ask for at most the window, in whole blocks of 64");
-}
-
 uint32_t usual_context(const ModelDescription& model) {
-  if (model.rope_scaling.kind != RopeScaling::Kind::kLongRope) return model.trained_context;
-  const double original = model.rope_scaling.original_context;
-  return model.trained_context == 0 || original < model.trained_context ? static_cast<uint32_t>(original)
-                                                                        : model.trained_context;
+  double usual = model.trained_context;
+  const auto limit = [&](double positions) { usual = usual == 0 ? positions : std::min(usual, positions); };
+  if (model.rope_scaling.kind == RopeScaling::Kind::kLongRope) limit(model.rope_scaling.original_context);
+  if (model.attention_window >= kContextUnit) limit(model.attention_window / kContextUnit * kContextUnit);
+  return static_cast<uint32_t>(usual);
 }
 
 std::string context_note(const ModelDescription& model, uint64_t tokens) {
   const RopeScaling& scaling = model.rope_scaling;
-  if (scaling.kind != RopeScaling::Kind::kLongRope ||
-      static_cast<double>(tokens) <= scaling.original_context) {
-    return "";
+  if (scaling.kind == RopeScaling::Kind::kLongRope &&
+      static_cast<double>(tokens) > scaling.original_context) {
+    return concat(
+        "a context of ", tokens, " is beyond the ", scaling.original_context,
+        " positions of the model's short RoPE factors: the long ones are used for all positions, short "
+        "texts included (--context ",
+        scaling.original_context, " keeps the short ones)");
   }
-  return concat(
-      "a context of ", tokens, " is beyond the ", scaling.original_context,
-      " positions of the model's short RoPE factors: the long ones are used for all positions, short "
-      "texts included (--context ",
-      scaling.original_context, " keeps the short ones)");
+  if (model.attention_window == 0) return "";
+  if (tokens > model.attention_window) {
+    return concat("a context of ", tokens, " is beyond the ", model.attention_window,
+                  " positions of the model's attention window: processors keep a ring of the last ones, the "
+                  "accelerator in rtl/ refuses the image");
+  }
+  if (model.trained_context > tokens + kContextUnit) {
+    return concat("tokens attend to the last ", model.attention_window,
+                  " positions: a context beyond these (up to ", model.trained_context,
+                  ", with --context) is for processors alone");
+  }
+  return "";
 }
 
 namespace {

@@ -47,9 +47,8 @@ struct ModelDescription {
   uint32_t head_size = 0;  // even, at most 256; heads * head_size need not be dim
   uint32_t hidden = 0;  // FFN width; of a model with experts that of the one that all tokens share, 0: none
   uint32_t vocabulary = 0;
-  uint32_t trained_context = 0;     // positions the model was trained for (0: not known)
-  uint32_t attention_window = 0;    // positions that a token attends to (Mistral 0.1); 0: all. Contexts up
-                                    // to the window are exact; longer ones must be refused.
+  uint32_t trained_context = 0;   // positions the model was trained for (0: not known)
+  uint32_t attention_window = 0;  // positions that a token attends to, its own included (Mistral 0.1); 0: all
   std::vector<bool> windowed = {};  // of each layer, whether it has the window; empty: all have
   float norm_eps = 1e-5f;
   double rope_theta = 10000.0;
@@ -76,6 +75,8 @@ struct ModelDescription {
   uint32_t kv_width() const { return kv_heads * head_size; }
   uint32_t heads_per_kv() const { return heads / kv_heads; }
   bool has_window(uint32_t layer) const { return windowed.empty() || windowed[layer]; }
+  // Positions that a token attends to in a layer; 0: all.
+  uint32_t window(uint32_t layer) const { return has_window(layer) ? attention_window : 0; }
   RopeTable rope_table(uint32_t layer) const {
     if (!unrotated.empty() && unrotated[layer]) return RopeTable::kNone;
     return local_rope_theta != 0.0 && has_window(layer) ? RopeTable::kLocal : RopeTable::kUsual;
@@ -87,11 +88,9 @@ struct ModelDescription {
 // layers <= 1024, experts <= 256, of which a token has <= 16).
 void validate(const ModelDescription& model);
 
-// Throws Error if a context of so many tokens reaches beyond the model's attention window.
-void check_context(const ModelDescription& model, uint64_t tokens);
-
 // Positions that an image has room for where the user names no number: at most these. 0: no limit is known.
-// With longrope those up to the original context, as more would change all positions.
+// With longrope those up to the original context, as more would change all positions; with an attention
+// window those of the window, as the accelerator takes no more of them.
 uint32_t usual_context(const ModelDescription& model);
 
 // What a user should know about a context of so many tokens; empty: nothing.

@@ -47,12 +47,18 @@ TEST(Validate, NamesTheFieldThatIsWrong) {
   expect_field("original context", [](auto& m) { m.rope_scaling = {.kind = RopeScaling::Kind::kYarn}; });
 }
 
-TEST(CheckContext, RefusesWhatReachesBeyondTheAttentionWindow) {
+TEST(Window, IsThatOfTheLayersThatHaveIt) {
   ModelDescription model = small_model();
-  EXPECT_NO_THROW(check_context(model, 1u << 20));
+  EXPECT_EQ(model.window(1), 0u);
   model.attention_window = 64;
-  EXPECT_NO_THROW(check_context(model, 64));
-  EXPECT_THROW(check_context(model, 65), Error);
+  EXPECT_EQ(model.window(1), 64u);
+  model.windowed = {true, false};
+  model.layers = 2;
+  EXPECT_EQ(model.window(0), 64u);
+  EXPECT_EQ(model.window(1), 0u);
+  EXPECT_NO_THROW(validate(model));
+  model.windowed.push_back(true);
+  EXPECT_THROW(validate(model), Error);
 }
 
 TEST(StreamedWeights, OfLlama2_7bAreItsMatricesWithoutTheEmbedding) {

@@ -152,24 +152,24 @@ void Fp32Forward::rotate(std::span<float> head) const {
   }
 }
 
-// attended_ = for each query head, softmax(q K^T / sqrt(head_size)) V.
-void Fp32Forward::attend(const Layer& layer) {
+// attended_ = for each query head, softmax(q K^T / sqrt(head_size)) V over positions from `first` on.
+void Fp32Forward::attend(const Layer& layer, size_t first) {
   const size_t size = model_.head_size;
   const size_t stride = model_.kv_width();
   const float scale = 1.0f / std::sqrt(static_cast<float>(size));
-  scores_.resize(position_ + 1);
+  scores_.resize(position_ + 1 - first);
   std::fill(attended_.begin(), attended_.end(), 0.0f);
   for (size_t head = 0; head < model_.heads; ++head) {
     const float* q = &q_[head * size];
     float* out = &attended_[head * size];
     const size_t kv_offset = head / model_.heads_per_kv() * size;
-    for (size_t t = 0; t <= position_; ++t) {
-      scores_[t] = dot(q, &layer.keys[t * stride + kv_offset], size) * scale;
+    for (size_t t = first; t <= position_; ++t) {
+      scores_[t - first] = dot(q, &layer.keys[t * stride + kv_offset], size) * scale;
     }
     softmax(scores_);
-    for (size_t t = 0; t <= position_; ++t) {
+    for (size_t t = first; t <= position_; ++t) {
       const float* value = &layer.values[t * stride + kv_offset];
-      for (size_t i = 0; i < size; ++i) out[i] += scores_[t] * value[i];
+      for (size_t i = 0; i < size; ++i) out[i] += scores_[t - first] * value[i];
     }
   }
 }
@@ -234,7 +234,8 @@ std::span<const float> Fp32Forward::step(uint32_t token) {
     each_head(k_, layer.k_norm);
     layer.keys.insert(layer.keys.end(), k_.begin(), k_.end());
     layer.values.insert(layer.values.end(), v_.begin(), v_.end());
-    attend(layer);
+    const uint32_t window = model_.window(i);
+    attend(layer, window == 0 || position_ < window ? 0 : position_ + 1 - window);
     multiply(layer.wo, attended_, {}, branch_);
     rms_norm(branch_, layer.post_attention_norm, model_.norm_eps, branch_);
     add_to(x_, branch_);

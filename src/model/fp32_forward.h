@@ -49,7 +49,7 @@ class Fp32Forward {
     Vector keys, values;  // [position][kv_heads * head_size]
   };
 
-  void attend(const Layer& layer);
+  void attend(const Layer& layer, size_t first);
   void feed_forward(const Ffn& ffn, float weight, std::span<const float> norm);
   void mix_experts(const Layer& layer);
   void turn_by(RopeTable table);

@@ -227,10 +227,6 @@ class GgufCheckpoint final : public TensorSource {
       notes.push_back(
           concat("weights are ", types, ": they are dequantised, and quantised again when packing"));
     }
-    if (description().attention_window != 0) {
-      notes.push_back(concat("tokens attend to the last ", description().attention_window,
-                             " positions only, which is not supported: longer contexts are refused"));
-    }
     return notes;
   }
 
@@ -429,10 +425,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
         model.layers, metadata.count(key("attention.sliding_window_pattern")).value_or(family->full_every));
     model.local_rope_theta = local_rope_theta(*family, model, metadata.number(key("rope.freq_base_swa")));
   }
-  if (window != 0 && window < model.trained_context) {
-    model.attention_window = window;
-    model.trained_context = window;
-  }
+  model.attention_window = window;
   try {
     validate(model);
     if (const auto factors = gguf.tensors.find(kRopeDivisors); factors != gguf.tensors.end()) {

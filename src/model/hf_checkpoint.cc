@@ -275,10 +275,6 @@ class HfCheckpoint final : public TensorSource {
           "config.json says tie_word_embeddings, but lm_head.weight differs from the embedding: it is "
           "used as it is");
     }
-    if (config_.model.attention_window != 0) {
-      notes.push_back(concat("tokens attend to the last ", config_.model.attention_window,
-                             " positions only, which is not supported: longer contexts are refused"));
-    }
     return notes;
   }
 

@@ -247,7 +247,7 @@ void read_window(const Fields& config, const Family& family, ModelDescription& m
   if (config.mentions("sliding_window") && !config.has("sliding_window")) return;
   const uint32_t window = config.count("sliding_window").value_or(family.hf.sliding_window);
   if (config.has("sliding_window") && window == 0) config.refuse("sliding_window must not be 0");
-  if (window < model.trained_context) model.attention_window = window;
+  model.attention_window = window;
 }
 
 // Factor on cos and sin. DeepSeek's mscale pair comes from the same formula (Peng et al. 2023, 3.4).
@@ -559,9 +559,6 @@ HfConfig describe(const Fields& config, const Family& family) {
   read_rope(config, family, model);
   model.unrotated = unrotated(config, family, model.layers);
   read_window(config, family, model);
-  if (model.attention_window != 0) {
-    model.trained_context = std::min(model.trained_context, model.attention_window);
-  }
   result.multipliers = multipliers(config, family, model);
   model.tied_embeddings = result.tied && fold_of(model, result.multipliers, TensorRole::kEmbedding) ==
                                              fold_of(model, result.multipliers, TensorRole::kLmHead);

@@ -68,7 +68,7 @@ TEST(HfConfig, AbsentKeysHaveTheDefaultsOfTheFamilysConfiguration) {
             std::tuple(4096u, 32u, 32u, 32u, 128u, 11008u, 32000u, 2048u, 1e-6f));
   const ModelDescription mistral = only("mistral").model;
   EXPECT_EQ(std::tuple(mistral.kv_heads, mistral.hidden, mistral.attention_window, mistral.trained_context),
-            std::tuple(8u, 14336u, 4096u, 4096u));
+            std::tuple(8u, 14336u, 4096u, 131072u));
   const ModelDescription qwen2 = only("qwen2").model;
   EXPECT_EQ(std::tuple(qwen2.kv_heads, qwen2.hidden, qwen2.vocabulary, qwen2.trained_context),
             std::tuple(32u, 22016u, 151936u, 32768u));
@@ -95,16 +95,21 @@ TEST(HfConfig, NullIsNotTheSameAsAbsent) {
   EXPECT_EQ(parse(absent).model.attention_window, 0u);
 }
 
-TEST(HfConfig, OnlyLayersThatSlideMakeAWindow) {
+TEST(HfConfig, OnlyLayersThatSlideHaveTheWindow) {
   const auto qwen = [](const json& changes) {
     json config = with({{"model_type", "qwen2"}, {"use_sliding_window", true}, {"sliding_window", 512}});
     config.update(changes);
-    return parse(config).model.attention_window;
+    const ModelDescription model = parse(config).model;
+    return std::pair(model.window(0), model.window(1));
   };
-  EXPECT_EQ(qwen(json::object()), 0u);  // of two layers none is from the 28th on
-  EXPECT_EQ(qwen({{"max_window_layers", 1}}), 512u);
-  EXPECT_EQ(qwen({{"layer_types", {"full_attention", "full_attention"}}}), 0u);
-  EXPECT_EQ(qwen({{"layer_types", {"full_attention", "sliding_attention"}}}), 512u);
+  using Windows = std::pair<uint32_t, uint32_t>;
+  EXPECT_EQ(qwen(json::object()), Windows(0, 0));  // of two layers none is from the 28th on
+  EXPECT_EQ(qwen({{"max_window_layers", 1}}), Windows(0, 512));
+  EXPECT_EQ(qwen({{"max_window_layers", 0}}), Windows(512, 512));
+  EXPECT_EQ(qwen({{"layer_types", {"full_attention", "full_attention"}}}), Windows(0, 0));
+  EXPECT_EQ(qwen({{"layer_types", {"sliding_attention", "full_attention"}}}), Windows(512, 0));
+  EXPECT_REFUSED(qwen({{"layer_types", {"sliding_attention"}}}),
+                 "layer_types has 1 entries, and there are 2 layers");
 }
 
 TEST(HfConfig, LayersWithoutRopeAreThoseOfTheListElseEveryFourth) {
@@ -123,7 +128,8 @@ TEST(HfConfig, LayersWithoutRopeAreThoseOfTheListElseEveryFourth) {
   EXPECT_EQ(smollm(json::object()).rope_theta, 2e6);
   EXPECT_TRUE(smollm(json::object()).tied_embeddings);
   const json sliding = {{"use_sliding_window", true}, {"sliding_window", 512}};
-  EXPECT_EQ(smollm(sliding).attention_window, 512u);
+  EXPECT_EQ(smollm(sliding).window(3), 512u);
+  EXPECT_EQ(smollm(sliding).window(2), 0u);
   EXPECT_EQ(smollm({{"sliding_window", 512}}).attention_window, 0u);
   EXPECT_REFUSED(smollm({{"no_rope_layers", {1, 0}}}), "no_rope_layers names 2 layers, and there are 5");
   EXPECT_REFUSED(smollm({{"no_rope_layer_interval", 0}}), "no_rope_layer_interval is 0");
@@ -245,14 +251,14 @@ TEST(HfConfig, QwenFamiliesSwitchBiasesAndHeadNorms) {
   EXPECT_EQ(qwen3.head_size, 128u);
 }
 
-TEST(HfConfig, ASlidingWindowLimitsTheContextWhereItMatters) {
+TEST(HfConfig, ASlidingWindowLeavesTheContextAsItIs) {
   const auto mistral = [](json window) {
     return parse(with({{"model_type", "mistral"}, {"sliding_window", window}})).model;
   };
   EXPECT_EQ(mistral(nullptr).attention_window, 0u);
-  EXPECT_EQ(mistral(2048).attention_window, 0u);
   EXPECT_EQ(mistral(1024).attention_window, 1024u);
-  EXPECT_EQ(mistral(1024).trained_context, 1024u);
+  EXPECT_EQ(mistral(1024).window(1), 1024u);
+  EXPECT_EQ(mistral(1024).trained_context, 2048u);
 }
 
 TEST(HfConfig, RopeIsReadFromOldAndNewKeys) {

@@ -35,7 +35,8 @@ BatchForward::BatchForward(const TensorSource& source, std::vector<uint32_t> win
     : source_(source), model_(source.description()), windows_(std::move(windows)), threads_(threads) {
   tokens_ = std::accumulate(windows_.begin(), windows_.end(), uint64_t{0});
   const uint32_t longest = windows_.empty() ? 0 : *std::max_element(windows_.begin(), windows_.end());
-  check_context(model_, longest);
+  if (model_.attention_window != 0 && longest > model_.attention_window)
+    throw Error("texts to calibrate with are longer than the model's attention window");
   for (const RopeTable table : rope_tables(model_)) {
     const RopeFrequencies rope = rope_frequencies(model_, 0, table);
     Angles& angles = angles_[static_cast<size_t>(table)];

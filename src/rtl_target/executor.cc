@@ -17,8 +17,19 @@
 namespace brim::rtl_target {
 
 RtlExecutor::LoadedModel::LoadedModel(const MappedImage& image, uint16_t number)
-    : index(number), program(image.runnable_program(number)), address(image.view(number).program.address) {
+    : index(number),
+      program(image.runnable_program(number)),
+      reach(reach_of(program.instructions)),
+      address(image.view(number).program.address) {
   logits_rows = image.view(index).logits.bytes / (uint64_t{program.header.logits_stride} * kBeatBytes);
+}
+
+void RtlExecutor::require_windows(const LoadedModel& model) const {
+  if (!model.reach.has_windows() || facts_.has_windows()) return;
+  throw DoesNotFit(
+      concat(image_.name_of(model.index), ": tokens attend to a window of the last ", model.reach.window,
+             " positions, which the accelerator does not do; pack with --context ",
+             model.reach.window / kAttentionBlock * kAttentionBlock, " or less, or choose another --target"));
 }
 
 bool RtlExecutor::takes(LoadedModel& model, uint32_t most_tokens) const {
@@ -39,6 +50,8 @@ RtlExecutor::RtlExecutor(const MappedImage& image, const Board& board, const Rtl
   for (const uint32_t tokens : candidates) {
     accelerator_.emplace(load_model(options.models, tokens), board_, memory_);
     facts_ = accelerator::read_facts(*accelerator_);
+    require_windows(main_);
+    if (draft_) require_windows(draft_->model());
     const bool draft_fits = !draft_ || takes(draft_->model(), options.max_tokens_per_pass);
     if (takes(main_, options.max_tokens_per_pass) && draft_fits) return;
   }

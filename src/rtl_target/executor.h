@@ -10,6 +10,7 @@
 #include "board/board.h"
 #include "engine/executor.h"
 #include "image/mapped_image.h"
+#include "isa/ops.h"
 #include "rtl_target/accelerator.h"
 #include "rtl_target/bus_memory.h"
 
@@ -39,6 +40,7 @@ class RtlExecutor final : public Executor {
   uint32_t vocabulary() const override { return main_.program.header.vocabulary; }
   uint32_t context() const override { return main_.program.header.context; }
   uint32_t max_tokens_per_pass() const override { return main_.max_tokens; }
+  uint32_t earliest_start(uint32_t written) const override { return main_.reach.earliest_start(written); }
   PassLogits run(const Pass& pass) override;
   Executor* draft() override { return draft_ ? &*draft_ : nullptr; }
 
@@ -60,6 +62,7 @@ class RtlExecutor final : public Executor {
 
     const uint16_t index;
     Program program;
+    CacheReach reach;
     uint64_t address;      // of the program
     uint64_t logits_rows;  // for which there is room
     uint32_t max_tokens = 0;
@@ -74,6 +77,7 @@ class RtlExecutor final : public Executor {
     uint32_t vocabulary() const override { return model_.program.header.vocabulary; }
     uint32_t context() const override { return model_.program.header.context; }
     uint32_t max_tokens_per_pass() const override { return model_.max_tokens; }
+    uint32_t earliest_start(uint32_t written) const override { return model_.reach.earliest_start(written); }
     PassLogits run(const Pass& pass) override;
 
     LoadedModel& model() { return model_; }
@@ -83,6 +87,8 @@ class RtlExecutor final : public Executor {
     LoadedModel model_;
   };
 
+  // Throws DoesNotFit if the model has attention windows and the accelerator does not do them.
+  void require_windows(const LoadedModel& model) const;
   // Whether this accelerator takes the model.
   bool takes(LoadedModel& model, uint32_t most_tokens) const;
   PassLogits run(LoadedModel& model, const Pass& pass);

@@ -118,6 +118,16 @@ TEST(RtlExecutor, TakesNoMoreTokensThanTheImageHasLogitsRowsFor) {
   expect_reference_bits(file.image(), 8, std::vector<uint32_t>{8, 1});
 }
 
+// Until it does windows.
+TEST(RtlExecutor, RefusesAttentionWindowsByName) {
+  ModelDescription model = executor_shapes()[0].model;
+  model.attention_window = 70;
+  const PackedModel file(*make_synthetic(model, kSyntheticSeed), EmbeddingFormat::kQ8, kExecutorContext);
+  EXPECT_REFUSED(RtlExecutor(file.image(), load_board("kv260"), {.models = BRIM_RTL_FOLDER, .tokens = 1}),
+                 "tokens attend to a window of the last 70 positions, which the accelerator does not do; pack "
+                 "with --context 64 or less, or choose another --target");
+}
+
 TEST(RtlExecutor, CountsTheSameCyclesForTheSamePass) {
   const test::ExecutorShape shape = executor_shapes()[0];
   const PackedModel file(*make_synthetic(shape.model, kSyntheticSeed), shape.embedding, kExecutorContext);

@@ -24,7 +24,7 @@ struct Header {
   uint32_t image_crc;  // of the image's header, and so of all that the image is
   uint32_t tokens;
   uint32_t position;
-  uint32_t reserved;
+  uint32_t written;  // 0, as earlier ones have it: `position`
   uint64_t sampler;
   uint64_t cache_bytes;
   char model[64];  // zero-terminated
@@ -63,7 +63,7 @@ void save_context(const SavedContext& context, Executor& executor, const MappedI
                 .image_crc = image.header().crc,
                 .tokens = static_cast<uint32_t>(context.tokens.size()),
                 .position = context.position,
-                .reserved = 0,
+                .written = context.written,
                 .sampler = context.sampler,
                 .cache_bytes = size_of(parts),
                 .model = {}};
@@ -108,14 +108,17 @@ SavedContext load_context(Executor& executor, const MappedImage& image, const st
   // From here on it is what save_context wrote for this image, unless somebody made it up.
   const uint64_t token_bytes = uint64_t{header.tokens} * sizeof(uint32_t);
   if (header.position > header.tokens || header.tokens > executor.context() + 1 ||
-      header.position > executor.context() || token_bytes > bytes.size() - sizeof(header) ||
+      header.position > executor.context() || header.written > executor.context() ||
+      token_bytes > bytes.size() - sizeof(header) ||
       header.cache_bytes != bytes.size() - sizeof(header) - token_bytes) {
     refuse("its sizes are impossible");
   }
   const auto parts = memory_of(executor, cache, header.position);
   if (header.cache_bytes != size_of(parts)) refuse("its sizes are impossible");
-  SavedContext context{
-      .tokens = std::vector<uint32_t>(header.tokens), .position = header.position, .sampler = header.sampler};
+  SavedContext context{.tokens = std::vector<uint32_t>(header.tokens),
+                       .position = header.position,
+                       .written = std::max(header.written, header.position),
+                       .sampler = header.sampler};
   std::memcpy(context.tokens.data(), bytes.data() + sizeof(header), token_bytes);
   if (std::ranges::any_of(context.tokens, [&](uint32_t id) { return id >= executor.vocabulary(); }))
     refuse("has a token beyond the vocabulary");

@@ -13,6 +13,7 @@ namespace brim {
 struct SavedContext {
   std::vector<uint32_t> tokens;  // the whole text
   uint32_t position = 0;         // of them in the KV cache
+  uint32_t written = 0;          // positions that the cache has been written up to (Conversation::written)
   uint64_t sampler = 0;          // Sampler::state; of a server's slot, which has none, 0
 };
 

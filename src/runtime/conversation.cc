@@ -64,6 +64,7 @@ bool Conversation::read() {
   const uint32_t end = count_;
   const bool cut_short = cut_short_;
   known_ = known_.first(known_prefix());  // the rest of it will be overwritten
+  if (!tokens.empty()) note_written(static_cast<uint32_t>(tokens.size()));
   // Until all of it has been run it is no part of the text: a hosted runner may throw.
   if (unread_) take_back();
   if (!tokens.empty() && !run_passes(runner_, tokens, position, tokens.size() - 1,
@@ -80,7 +81,7 @@ void Conversation::rewind(uint32_t position) {
   if (position >= count_) return;
   if (speculation_ != nullptr) speculation_->rewind(position);
   count_ = position;
-  position_ = std::min(position_, position);
+  go_on_from(std::min(position_, position));
   cut_short_ = false;
 }
 
@@ -93,17 +94,20 @@ uint32_t Conversation::keep_prefix(std::span<const uint32_t> tokens) {
   return common;
 }
 
-void Conversation::assume(std::span<const uint32_t> tokens, uint32_t cached) {
+void Conversation::assume(std::span<const uint32_t> tokens, uint32_t cached, uint32_t written) {
   rewind(0);
   known_ = {};
+  written_ = written;
   count_ = static_cast<uint32_t>(std::min<size_t>(tokens.size(), context()));
-  position_ = std::min(cached, count_);
+  go_on_from(std::min(cached, count_));
   std::copy_n(tokens.begin(), count_, memory_.begin());
 }
 
 bool Conversation::run_again(uint32_t positions) {
   const std::span<const uint32_t> cached = position_ < known_.size() ? known_ : tokens().first(position_);
-  const auto again = cached.first(std::min<size_t>(positions, cached.size()));
+  // Where a ring holds the last positions only, those took the places of later ones.
+  const bool all = runner_.earliest_start(static_cast<uint32_t>(cached.size())) > 0;
+  const auto again = cached.first(all ? cached.size() : std::min<size_t>(positions, cached.size()));
   return run_passes(runner_, again, 0, again.size(), [](size_t, std::span<const float>) {});
 }
 
@@ -118,7 +122,7 @@ void Conversation::shift(uint32_t dropped) {
             memory_.begin() + kSinks);
   before_.count -= gone(before_.count);
   count_ -= gone(count_);
-  position_ = std::min(position_, kSinks);
+  go_on_from(std::min(position_, kSinks));
   if (speculation_ != nullptr) speculation_->rewind(kSinks);
 }
 
@@ -133,6 +137,7 @@ bool Conversation::make_room() {
   known_ = known_.first(known_prefix());
   // The last token is the next pass's.
   const auto moved = memory_.subspan(position_, count_ - 1 - position_);
+  note_written(static_cast<uint32_t>(moved.size()));
   if (!run_passes(runner_, moved, position_, moved.size(), [](size_t, std::span<const float>) {}))
     return false;
   shift_counts_.run_again += moved.size();

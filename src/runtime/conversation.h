@@ -79,7 +79,8 @@ class Conversation {
   // Whether the token chosen last is what was drafted for it.
   bool last_as_drafted() const { return as_drafted_; }
 
-  // Forgets everything from `position` on.
+  // Forgets everything from `position` on. Where the cache does not hold any more what comes before, all of
+  // the text will be run again.
   void rewind(uint32_t position);
 
   // Forgets everything behind the longest prefix that the text has in common with `tokens`, and of that the
@@ -89,7 +90,10 @@ class Conversation {
 
   // The first positions of the runner's KV cache hold K and V of `tokens`, which outlive the conversation: of
   // a text that begins with them they are not run. What it runs over them is forgotten.
-  void know(std::span<const uint32_t> tokens) { known_ = tokens; }
+  void know(std::span<const uint32_t> tokens) {
+    known_ = tokens;
+    written_ = static_cast<uint32_t>(tokens.size());
+  }
   std::span<const uint32_t> known() const { return known_; }
 
   // Brings K and V of the first `positions` back, where something else has been run there. False if a pass
@@ -115,9 +119,13 @@ class Conversation {
   };
   const ShiftCounts& shift_counts() const { return shift_counts_; }
 
+  // Positions that the cache has been written up to: drafts that were not kept may stand behind the text.
+  uint32_t written() const { return written_; }
+
   // Makes the text `tokens`, which fit, where K and V of the first `cached` have been put into the runner's
-  // KV cache. Logits come from a token that is run: to generate() right away, one has to be left.
-  void assume(std::span<const uint32_t> tokens, uint32_t cached);
+  // KV cache, which was written up to `written`. Logits come from a token that is run: to generate() right
+  // away, one has to be left.
+  void assume(std::span<const uint32_t> tokens, uint32_t cached, uint32_t written);
 
  private:
   // The text before anything was added since the last read().
@@ -132,7 +140,7 @@ class Conversation {
   }
   void take_back() {
     count_ = before_.count;
-    position_ = std::min(position_, count_);
+    go_on_from(std::min(position_, count_));
     cut_short_ = before_.cut_short;
     unread_ = false;
   }
@@ -152,7 +160,16 @@ class Conversation {
   }
   // The last token is run in any case, for its logits.
   void skip_known() {
-    if (count_ > 0) position_ = std::max(position_, std::min(known_prefix(), count_ - 1));
+    if (count_ > 0) go_on_from(std::max(position_, std::min(known_prefix(), count_ - 1)));
+  }
+  // The next token to be run is that at `position`; the first one, if what that attends to has been
+  // overwritten.
+  void go_on_from(uint32_t position) {
+    position_ = position < runner_.earliest_start(written_) ? 0 : position;
+  }
+  // A pass writes K and V of so many tokens from position_ on.
+  void note_written(uint32_t tokens) {
+    written_ = position_ == 0 ? tokens : std::max(written_, position_ + tokens);
   }
 
   // Tokens to verify together with the last one chosen, at most `most`.
@@ -166,6 +183,7 @@ class Conversation {
   std::span<uint32_t> memory_;
   uint32_t count_ = 0;      // tokens of the text
   uint32_t position_ = 0;   // of them in the KV cache
+  uint32_t written_ = 0;    // positions of the cache, since it was begun anew
   bool cut_short_ = false;  // the last answer did not end by itself
   bool unread_ = false;     // something was added since the last read()
   Mark before_;
@@ -215,6 +233,7 @@ StopReason Conversation::generate(Chooser& chooser, uint32_t max_tokens, const O
     const std::span<const uint32_t> drafts = draft(left - 1);
     std::copy(drafts.begin(), drafts.end(), memory_.begin() + count_);
     const auto width = static_cast<uint32_t>(1 + drafts.size());
+    note_written(width);
     const PassLogits rows =
         runner_.run({.tokens = memory_.subspan(position_, width), .position = position_, .first_logits = 0});
     if (rows.failed()) return StopReason::kFailed;

@@ -34,6 +34,9 @@ class JointPasses {
     uint32_t vocabulary() const override { return passes_.executor_.vocabulary(); }
     uint32_t context() const override { return passes_.executor_.context(); }
     uint32_t max_tokens_per_pass() const override { return passes_.executor_.max_tokens_per_pass(); }
+    uint32_t earliest_start(uint32_t written) const override {
+      return passes_.executor_.earliest_start(written);
+    }
 
     // Waits until all its tokens have been run, in one pass or in several. Throws Error as the executor does,
     // for this conversation's tokens only, and Cancelled after cancel().

@@ -74,12 +74,14 @@ class ModelDrafter final : public Drafter {
       ++known_;
     const auto same = std::ranges::mismatch(text, baked_).in1 - text.begin();
     known_ = std::max(known_, static_cast<uint32_t>(same));
+    known_ = known_ < runner_.earliest_start(written_) ? 0 : known_;
   }
 
   // Runs what of the text is not in the cache, at least its last token.
   bool read(std::span<const uint32_t> text) {
     const auto end = static_cast<uint32_t>(text.size());
     known_ = std::min(known_, end - 1);
+    known_ = known_ < runner_.earliest_start(written_) ? 0 : known_;
     drafted_count_ = 0;
     if (!run(text.subspan(known_), known_)) return false;
     known_ = drafted_from_ = end;
@@ -88,6 +90,8 @@ class ModelDrafter final : public Drafter {
 
   // Runs tokens from `position` on and takes the likeliest one after them.
   bool run(std::span<const uint32_t> tokens, uint32_t position) {
+    const auto end = position + static_cast<uint32_t>(tokens.size());
+    written_ = position == 0 ? end : std::max(written_, end);
     const auto width = std::min<size_t>(runner_.max_tokens_per_pass(), kMostTokens);
     for (size_t first = 0; first < tokens.size(); first += width) {
       const auto part = tokens.subspan(first, std::min(width, tokens.size() - first));
@@ -112,6 +116,7 @@ class ModelDrafter final : public Drafter {
   PassRunner& runner_;
   const uint32_t vocabulary_;
   uint32_t known_ = 0;               // tokens of the text that stand in the cache
+  uint32_t written_ = 0;             // positions of the cache, since it was begun anew
   std::span<const uint32_t> baked_;  // first positions of the cache, as far as they hold these still
   // Behind the first drafted_from_ tokens of the text, the drafts that stand in the cache.
   uint32_t drafted_from_ = 0;

@@ -45,6 +45,7 @@ class LoggingRunner final : public PassRunner {
   uint32_t vocabulary() const override { return runner_.vocabulary(); }
   uint32_t context() const override { return runner_.context(); }
   uint32_t max_tokens_per_pass() const override { return runner_.max_tokens_per_pass(); }
+  uint32_t earliest_start(uint32_t written) const override { return runner_.earliest_start(written); }
   PassLogits run(const Pass& pass) override;
 
  private:

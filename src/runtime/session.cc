@@ -63,15 +63,16 @@ void Session::add_turns(std::span<const ChatTurn> turns) {
   }
 }
 
-void Session::restore(std::span<const uint32_t> tokens, uint32_t position) {
+void Session::restore(std::span<const uint32_t> tokens, uint32_t position, uint32_t written) {
   rewind(0);
   require_room(tokens.size());
   if (tokens.size() > conversation_.context()) {
-    conversation_.assume(tokens.first(position), position);
+    conversation_.assume(tokens.first(position), position, written);
     return add(tokens.subspan(position));
   }
   const auto last = static_cast<uint32_t>(tokens.empty() ? 0 : tokens.size() - 1);
-  conversation_.assume(tokens, std::min(position, last));  // the last one is run again, for its logits
+  conversation_.assume(tokens, std::min(position, last),
+                       written);  // the last one is run again, for its logits
 }
 
 void Session::become(std::span<const uint32_t> tokens) {

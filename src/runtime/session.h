@@ -46,9 +46,9 @@ class Session {
   void add(std::span<const uint32_t> tokens);
   void add_turns(std::span<const ChatTurn> turns);
 
-  // The text is `tokens`, of which the runner has the first `position` in its cache. Throws Error if it does
-  // not fit.
-  void restore(std::span<const uint32_t> tokens, uint32_t position);
+  // The text is `tokens`, of which the runner has the first `position` in its cache, which was written up to
+  // `written`. Throws Error if it does not fit.
+  void restore(std::span<const uint32_t> tokens, uint32_t position, uint32_t written);
 
   // Makes the text `tokens`, of which what is in the cache already is not run again. Throws as add() does.
   void become(std::span<const uint32_t> tokens);

@@ -382,8 +382,10 @@ uint32_t Slots::save(uint32_t id, const std::string& path) {
   Reservation reservation(*this, id);
   const Conversation& conversation = reservation.slot().conversation;
   const auto text = conversation.tokens().first(conversation.position());
-  save_context({.tokens = {text.begin(), text.end()}, .position = conversation.position()}, model_.executor(),
-               model_.image(), path, id);
+  save_context({.tokens = {text.begin(), text.end()},
+                .position = conversation.position(),
+                .written = conversation.written()},
+               model_.executor(), model_.image(), path, id);
   return conversation.position();
 }
 
@@ -392,7 +394,7 @@ uint32_t Slots::restore(uint32_t id, const std::string& path) {
   Conversation& conversation = reservation.slot().conversation;
   const SavedContext saved = load_context(model_.executor(), model_.image(), path, id);
   // What stands behind the cache, as `brim run --save` leaves its last token, comes with the next prompt.
-  conversation.assume(std::span(saved.tokens).first(saved.position), saved.position);
+  conversation.assume(std::span(saved.tokens).first(saved.position), saved.position, saved.written);
   return saved.position;
 }
 

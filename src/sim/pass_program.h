@@ -28,8 +28,11 @@ struct PassProgram {
   uint32_t fetched = 0;        // instructions that are fetched: the steps of experts once
 
   uint32_t heads_per_kv() const { return header.heads / header.kv_heads; }
-  // Positions that the last token attends to.
-  uint32_t positions() const { return pass.position + pass.tokens; }
+  // Where the pass ends.
+  uint32_t end() const { return pass.position + pass.tokens; }
+  // Of the attention of a layer, the positions that are read, and those with the pass's own tokens.
+  uint32_t past(const Instruction& in) const { return pass.position - first_read(in, header, pass.position); }
+  uint32_t positions(const Instruction& in) const { return past(in) + pass.tokens; }
 };
 
 // Precondition: the program passed check_program. Throws Error for a pass that its context has no room for.

@@ -231,14 +231,14 @@ Task Spu::softmax(const Step& step) {
   wait(buffers_.scores[step.sequence]);
   pause(2);
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
+  const uint32_t positions = program_.positions(step.instruction);
   Cycle weights = 0;
   const bool all_heads = (step.instruction.flags & kFlagAllHeads) != 0;
   for (uint32_t served = 0; served < pairs; served += lanes_) {
     pause(kSoftmaxRound);
     for (uint32_t i = 0; all_heads && i < 2; ++i) issue({});  // the largest score, and times r_q
-    const Cycle total =
-        issue({.elements = program_.positions(), .latency = kMicroExp}) + kMicroExp + kSumToTotal;
-    for (uint32_t left = program_.positions(); left > 0;) {
+    const Cycle total = issue({.elements = positions, .latency = kMicroExp}) + kMicroExp + kSumToTotal;
+    for (uint32_t left = positions; left > 0;) {
       const uint32_t elements = std::min(left, kAttentionBlock);
       const Cycle filled = issue({.elements = elements, .to_a16 = &converter_}) + kMicro;
       weights = ideal_ ? step_ : converter_.convert(filled, kAttentionBlock);
@@ -402,13 +402,14 @@ Task Spu::quantise_kv(const Instruction& in) {
   reciprocal(1);
   if (kv.bits == 4) issue({.latency = kMicroConvert, .after_all = true});  // the zero-point
   const uint32_t first = program_.pass.position;
-  const uint32_t end = program_.positions();
+  const uint32_t end = program_.end();
+  const uint32_t ring = cache_positions(in, program_.header);
   for (uint32_t at = 0; at < kv.record_bytes; at += kBeatBytes) {
     issue({.elements = kv.elements() / kv.record_beats(), .latency = kMicroConvert});
     wait_for_result(drained_);
     pause(1);
     for (uint32_t position = first; position < end; ++position) {
-      const uint64_t beat = (kv.offset(position) + at) / kBeatBytes;  // two records may share it
+      const uint64_t beat = (kv.offset(position % ring) + at) / kBeatBytes;  // two records may share it
       co_await write((in.address + beat) * kBeatBytes);
     }
   }
@@ -418,7 +419,8 @@ Task Spu::quantise_kv(const Instruction& in) {
   }
   pause(1);  // the scales take the beats' place
   for (uint32_t position = first; position < end; ++position) {
-    co_await write((uint64_t{in.address2} + uint64_t{position} * kv.scale_bytes / kBeatBytes) * kBeatBytes);
+    const uint64_t scales = uint64_t{position % ring} * kv.scale_bytes;
+    co_await write((uint64_t{in.address2} + scales / kBeatBytes) * kBeatBytes);
   }
 }
 
@@ -435,8 +437,10 @@ Task Spu::key_scale(const Step& step) {
   wait_for_result(drained_);
   pause(1);
   const uint32_t scale_bytes = key_format(program_.header).scale_bytes;
-  for (uint32_t position = program_.pass.position; position < program_.positions(); ++position) {
-    co_await write((uint64_t{step.instruction.address2} + position * scale_bytes / kBeatBytes) * kBeatBytes);
+  const uint32_t ring = cache_positions(step.instruction, program_.header);
+  for (uint32_t position = program_.pass.position; position < program_.end(); ++position) {
+    const uint64_t scales = uint64_t{position % ring} * scale_bytes;
+    co_await write((uint64_t{step.instruction.address2} + scales / kBeatBytes) * kBeatBytes);
   }
   buffers_.key_scales.push_back(step_);
 }

@@ -134,7 +134,7 @@ uint32_t Vpu::rounds() const {
 }
 
 Task Vpu::scores(const Step& step) {
-  const uint32_t past = program_.pass.position;
+  const uint32_t past = program_.past(step.instruction);
   const uint32_t pairs = program_.pass.tokens * program_.heads_per_kv();
   const Cycle asked = cursor_ + kAttentionToUnit;
   const KvFormat keys = key_format(program_.header);
@@ -149,7 +149,7 @@ Task Vpu::scores(const Step& step) {
   wait(load, Stall::kScores);
   wait(load + kRefill * pairs, Stall::kLocal);
 
-  co_await take_pages(keys, key_cycles);
+  co_await take_pages(step.instruction, keys, key_cycles);
   if (!ideal_) wait(round_ends_.back() + kScoresDrain, Stall::kLocal);
   buffers_.scores.push_back(cursor_);
 }
@@ -165,7 +165,7 @@ Task Vpu::values(const Step& step) {
   work(1 + rounds());
 
   const KvFormat kv = value_format(program_.header);
-  co_await take_pages(kv, value_cycles);
+  co_await take_pages(step.instruction, kv, value_cycles);
   for (uint32_t round = 0; round < rounds(); ++round) {
     const uint32_t lanes = std::min(lanes_, pairs - round * lanes_);
     buffers_.results.add(lanes * program_.header.head_size,
@@ -176,10 +176,11 @@ Task Vpu::values(const Step& step) {
 
 // A page collects the records of the stream and those of the pass's own tokens; then it is issued, in
 // issue_cycles, once per round, while the next one fills (rtl/kv_unit.sv).
-Task Vpu::take_pages(const KvFormat& kv, Cycle (*issue_cycles)(const KvFormat&, uint32_t records)) {
+Task Vpu::take_pages(const Instruction& in, const KvFormat& kv,
+                     Cycle (*issue_cycles)(const KvFormat&, uint32_t records)) {
   constexpr Cycle kLocalWait = 5;
-  const uint32_t past = program_.pass.position;
-  const uint32_t end = program_.positions();
+  const uint32_t past = program_.past(in);
+  const uint32_t end = program_.positions(in);
   const uint32_t per_page = kv.tokens_per_page();
   round_ends_.assign(rounds(), 0);
   Cycle before_last = cursor_ - 1, last = cursor_ - 1;  // when the pages before were issued

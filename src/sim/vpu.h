@@ -75,7 +75,8 @@ class Vpu {
   Task scores(const Step& step);
   Task values(const Step& step);
   Task take(uint64_t beats, Cycle cycles_per_beat);
-  Task take_pages(const KvFormat& kv, Cycle (*issue_cycles)(const KvFormat&, uint32_t records));
+  Task take_pages(const Instruction& in, const KvFormat& kv,
+                  Cycle (*issue_cycles)(const KvFormat&, uint32_t records));
 
   void take_available(uint64_t& beats, Cycle cycles_per_beat);
   void wait(Cycle ready, Stall cause);
