@@ -88,7 +88,7 @@ void swiglu(benchmark::State& state, const std::string& name) {
   const FlushToZero flush;
   for (auto _ : state) {
     bool overflow = false;
-    kernels->swiglu(gate_up.data(), 0.5f, kHidden, out.data(), &overflow);
+    kernels->swiglu(Gate::kSilu, gate_up.data(), 0.5f, kHidden, out.data(), &overflow);
     benchmark::DoNotOptimize(out.data());
   }
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * gate_up.size() * sizeof(float)));

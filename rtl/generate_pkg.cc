@@ -23,6 +23,7 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/gelu.h"
 #include "numerics/reciprocal.h"
 #include "numerics/rsqrt.h"
 
@@ -269,6 +270,7 @@ void package() {
   integer("FLAG_ALL_HEADS_BIT", std::countr_zero(kFlagAllHeads));
   integer("FLAG_POST_NORM_BIT", std::countr_zero(kFlagPostNorm));
   integer("FLAG_PLAIN_BIT", std::countr_zero(kFlagPlain));
+  integer("FLAG_GELU_BIT", std::countr_zero(kFlagGelu));
   word("BUFFER_NORMED", 8, static_cast<uint8_t>(ActivationBuffer::kNormed));
   word("BUFFER_ATTENTION", 8, static_cast<uint8_t>(ActivationBuffer::kAttention));
   word("BUFFER_HIDDEN", 8, static_cast<uint8_t>(ActivationBuffer::kHidden));
@@ -370,6 +372,8 @@ void package() {
   fp32("FP_127", 127.0f);
   fp32("FP_INVERSE_15", 1.0f / 15.0f);
   fp32("FP_15", 15.0f);
+  fp32("FP_GELU_LINEAR", kGeluLinear);
+  fp32("FP_GELU_CUBIC", kGeluCubic);
   word("FP16_MAX", 16, float_to_fp16(kMaxFp16));
 
   comment("exp.");

@@ -128,7 +128,8 @@ module pass_control (
   wire over = quiet && quiet_q == '1;
 
   logic [7:0] reset_q;
-  logic unit_rst_nq, stop_q, run_q, flush_q;
+  logic unit_rst_nq = 1'b0;  // units are in reset before the first cycle, too
+  logic stop_q, run_q, flush_q;
   logic [2:0] status_q;
   logic [3:0] error_code_q;
   logic [31:0] error_address_q;

@@ -13,6 +13,7 @@ module spu_microcode (
     input wire is_value_i,
     input wire softmax_i,
     input wire swiglu_i,
+    input wire gelu_i,
     input wire route_i,
     input wire plain_i,       // X is not normed
     input wire rms_i,         // rsqrt is that of the residual, not of a head or of results,
@@ -290,7 +291,7 @@ module spu_microcode (
         micro_o.a16 = spu_pkg::A16_ATTENTION;
         over        = OVER_HEAD;
       end
-      // Vectors 0: gate, 1: up, 2: 1 + e^-gate, 4: its reciprocal, then silu.
+      // Vectors 0: gate, 1: up, 2: 1 + e^-gate, of GELU 1 + e^-(gate * its factor), 4: its reciprocal, then silu or gelu.
       spu_pkg::STEP_SWIGLU_IN: begin
         micro_o.a      = spu_pkg::A_RESULT;
         micro_o.b      = spu_pkg::B_SCALAR;
@@ -298,8 +299,24 @@ module spu_microcode (
         micro_o.to     = spu_pkg::TO_PAIR;
         over           = OVER_PAIRS;
       end
+      spu_pkg::STEP_GELU_SQUARE: begin
+        micro_o.b         = spu_pkg::B_SQUARE;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+        over              = OVER_128;
+      end
+      spu_pkg::STEP_GELU_FACTOR: begin
+        micro_o.a_vector  = 3'd2;
+        micro_o.b         = spu_pkg::B_GELU;
+        micro_o.c         = spu_pkg::C_GELU;
+        micro_o.to        = spu_pkg::TO_VECTOR;
+        micro_o.to_vector = 3'd2;
+        over              = OVER_128;
+      end
       spu_pkg::STEP_SWIGLU_EXP: begin
-        micro_o.a_form    = spu_pkg::FORM_NEGATE;
+        micro_o.b         = gelu_i ? spu_pkg::B_VECTOR : spu_pkg::B_ONE;
+        micro_o.b_vector  = 3'd2;
+        micro_o.negate    = 1'b1;
         micro_o.post      = spu_pkg::POST_EXP;
         micro_o.to        = spu_pkg::TO_VECTOR;
         micro_o.to_vector = 3'd2;

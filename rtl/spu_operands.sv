@@ -25,6 +25,7 @@ module spu_operands (
       spu_pkg::B_INVERSE_HEAD: b_q <= inverse_head_size_i;
       spu_pkg::B_INVERSE_127: b_q <= brim_pkg::FP_INVERSE_127;
       spu_pkg::B_INVERSE_15: b_q <= brim_pkg::FP_INVERSE_15;
+      spu_pkg::B_GELU: b_q <= brim_pkg::FP_GELU_CUBIC;
       spu_pkg::B_EMBED: b_q <= embed_scale_i;
       default: b_q <= '0;
     endcase
@@ -34,6 +35,7 @@ module spu_operands (
       spu_pkg::C_TWO: c_q <= brim_pkg::FP_TWO;
       spu_pkg::C_ONE_AND_A_HALF: c_q <= brim_pkg::FP_ONE_AND_A_HALF;
       spu_pkg::C_EPSILON: c_q <= norm_eps_i;
+      spu_pkg::C_GELU: c_q <= brim_pkg::FP_GELU_LINEAR;
       spu_pkg::C_PARAMETER: c_q <= parameter_i;
       default: c_q <= '0;
     endcase

@@ -34,6 +34,7 @@ package spu_pkg;
   localparam logic [3:0] B_VALUE_SCALE = 4'd12;
   localparam logic [3:0] B_EMBED = 4'd13;           // scale of the group
   localparam logic [3:0] B_INVERSE_15 = 4'd14;
+  localparam logic [3:0] B_GELU = 4'd15;            // of GELU's cubic term
 
   localparam logic [3:0] C_NONE = 4'd0;  // -0
   localparam logic [3:0] C_ONE = 4'd1;
@@ -48,6 +49,7 @@ package spu_pkg;
   localparam logic [3:0] C_VECTOR = 4'd10;
   localparam logic [3:0] C_LOW = 4'd11;      // minus the least number of KV4
   localparam logic [3:0] C_ZERO = 4'd12;     // zero-point of KV4
+  localparam logic [3:0] C_GELU = 4'd13;     // of GELU's linear term
 
   localparam logic [2:0] POST_NONE = 3'd0;
   localparam logic [2:0] POST_RECIPROCAL = 3'd1;  // sign, exponent and special cases from the c vector
@@ -233,6 +235,8 @@ package spu_pkg;
     STEP_SOFTMAX_SUM,
     STEP_OUTPUT_HEAD,
     STEP_SWIGLU_IN,
+    STEP_GELU_SQUARE,
+    STEP_GELU_FACTOR,  // what the gate is multiplied with for its exponential
     STEP_SWIGLU_EXP,
     STEP_SWIGLU_ONE,
     STEP_SWIGLU_SILU,

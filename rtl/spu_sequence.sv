@@ -72,6 +72,7 @@ module spu_sequence #(
   wire [7:0] op = in_q.opcode;
   wire all_heads = in_q.flags[brim_pkg::FLAG_ALL_HEADS_BIT];
   wire plain = in_q.flags[brim_pkg::FLAG_PLAIN_BIT];
+  wire gelu = in_q.flags[brim_pkg::FLAG_GELU_BIT];  // of a swiglu
   // What it is, decoded as it is taken.
   logic is_query_q, is_value_q, is_head_q, is_softmax_q, is_swiglu_q, is_route_q, is_key_scale_q;
   logic post_norm_q;
@@ -150,7 +151,7 @@ module spu_sequence #(
   wire [23:0] last_index;
   spu_microcode u_microcode (
       .step_i(step_q), .embed_fp16_i(embed_fp16_q), .bias_i(in_q.flags[brim_pkg::FLAG_BIAS_BIT]),
-      .is_query_i(is_query_q), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value_q), .softmax_i(is_softmax_q), .swiglu_i(is_swiglu_q),
+      .is_query_i(is_query_q), .all_heads_i(all_heads), .first_head_i(first_head_q), .is_value_i(is_value_q), .softmax_i(is_softmax_q), .swiglu_i(is_swiglu_q), .gelu_i(gelu),
       .route_i(is_route_q), .plain_i(plain), .rms_i(!is_head_q && !is_softmax_q && !is_key_scale_q && !post_q), .key_scale_i(is_key_scale_q),
       .four_bits_i(four_bits_q), .rotated_i(rotated), .rotation_vector_i(rotation_vector_q), .last_rotation_i(last_rotation),
       .head_last_i(head_last_q), .two_halves_i(two_halves_q), .left_i(left_q), .position_last_i(position_last_q),
@@ -276,7 +277,9 @@ module spu_sequence #(
       spu_pkg::STEP_SOFTMAX_TOTAL: next_step = spu_pkg::STEP_SOFTMAX_SUM;
       spu_pkg::STEP_SOFTMAX_SUM: next_step = spu_pkg::STEP_RECIPROCAL1;
       spu_pkg::STEP_OUTPUT_HEAD: if (last_pair) next_step = spu_pkg::STEP_IDLE;
-      spu_pkg::STEP_SWIGLU_IN: next_step = spu_pkg::STEP_SWIGLU_EXP;
+      spu_pkg::STEP_SWIGLU_IN: next_step = gelu ? spu_pkg::STEP_GELU_SQUARE : spu_pkg::STEP_SWIGLU_EXP;
+      spu_pkg::STEP_GELU_SQUARE: next_step = spu_pkg::STEP_GELU_FACTOR;
+      spu_pkg::STEP_GELU_FACTOR: next_step = spu_pkg::STEP_SWIGLU_EXP;
       spu_pkg::STEP_SWIGLU_EXP: next_step = spu_pkg::STEP_SWIGLU_ONE;
       spu_pkg::STEP_SWIGLU_ONE: next_step = spu_pkg::STEP_RECIPROCAL1;
       spu_pkg::STEP_SWIGLU_SILU: next_step = spu_pkg::STEP_SWIGLU_OUT;

@@ -238,6 +238,9 @@ def make_weights(c, seed):
             w[f"{layer}.k_norm"] = random.norm(kv_rows if whole else c["head_size"])
         w[f"{layer}.attn_norm"] = random.norm(c["dim"])
         w[f"{layer}.ffn_norm"] = random.norm(c["dim"])
+        if c.get("norms_both"):
+            w[f"{layer}.post_attn_norm"] = random.norm(c["dim"])
+            w[f"{layer}.post_ffn_norm"] = random.norm(c["dim"])
     return w
 
 
@@ -518,6 +521,53 @@ def olmo3():
          [{"context": 128, "logits": logits}])
 
 
+def gemma_files(c, w, permute=False):
+    """Hugging Face files hold the norms' weights less 1; llama.cpp's converter adds it."""
+    hf, gguf = hf_tensors(c, w), gguf_tensors(c, w, permute)
+    for layer in range(c["layers"]):
+        of_hf, of_gguf = f"model.layers.{layer}.", f"blk.{layer}."
+        if c.get("norms_both"):
+            hf[of_hf + "post_attention_layernorm.weight"] = gguf[of_gguf + "post_attention_norm.weight"] = w[f"{layer}.post_attn_norm"]
+            hf[of_hf + "pre_feedforward_layernorm.weight"] = w[f"{layer}.ffn_norm"]
+            hf[of_hf + "post_feedforward_layernorm.weight"] = gguf[of_gguf + "post_ffw_norm.weight"] = w[f"{layer}.post_ffn_norm"]
+        if "qk_norm" in c:
+            for part in ("q", "k"):
+                name = f"{layer}.{part}_norm"
+                hf[f"{of_hf}self_attn.{part}_norm.weight"] = gguf[f"{of_gguf}attn_{part}_norm.weight"] = w[name]
+    return {name: values - 1 if values.ndim == 1 else values for name, values in hf.items()}, gguf
+
+
+def gemma():
+    """GELU; an embedding times sqrt(dim); norms of one plus the weights."""
+    c = sizes(gelu=True, tied=True, embedding_multiplier=8.0, embedding_scale=1.0)
+    w = make_weights(c, 26)
+    cases = [{"context": 128, "logits": forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c))}]
+    hf, gguf = gemma_files(c, w)
+    metadata = gguf_metadata(c, "gemma", **{"attention.key_length": 16, "attention.value_length": 16})
+    save("gemma", hf_config(c, "gemma", head_dim=16, hidden_act="gelu"), hf, metadata, gguf, cases)
+
+
+def gemma3():
+    """Heads of 256 with norms; norms before and behind; layers with a window turn by a base of their own, the others'
+    angles are divided. The text part of a model that takes images too."""
+    c = dict(dim=16, layers=3, heads=2, kv_heads=1, head_size=256, hidden=48, vocabulary=32, context=256, eps=1e-6,
+             theta=1000000.0, tied=True, gelu=True, norms_both=True, qk_norm="head", embedding_multiplier=4.0,
+             embedding_scale=1.0, local_layers=[0, 2])
+    w = make_weights(c, 27)
+    logits = forward({"config": c, "weights": w}, TOKENS, usual_frequencies(c) / 8, 1.0, usual_frequencies({**c, "theta": 10000.0}))
+    hf, gguf = gemma_files(c, w)
+    text = hf_config(c, "gemma3_text", head_dim=256, sliding_window=128, sliding_window_pattern=2, query_pre_attn_scalar=256,
+                     rope_scaling={"rope_type": "linear", "factor": 8.0}, hidden_activation="gelu_pytorch_tanh")
+    del text["hidden_act"]
+    hf = {"language_" + ("model." + name): values for name, values in hf.items()}
+    hf["vision_tower.vision_model.post_layernorm.weight"] = np.ones(4)
+    metadata = gguf_metadata(c, "gemma3", **{"attention.key_length": 256, "attention.value_length": 256,
+                                            "attention.sliding_window": 128, "attention.sliding_window_pattern": 2,
+                                            "rope.scaling.type": "linear", "rope.scaling.factor": 8.0,
+                                            "rope.dimension_count": 256})
+    save("gemma3", {"model_type": "gemma3", "text_config": text}, hf, metadata, gguf, [{"context": 128, "logits": logits}])
+
+
 def mixtral():
     """Experts whose matrices are called w1, w2, w3; its GGUF files call themselves llama."""
     c = sizes(experts=4, experts_per_token=2, normalised=True)
@@ -547,7 +597,7 @@ def granitemoeshared():
             {**GRANITE_SCALES, "expert_shared_feed_forward_length": 80}, True, True, GRANITE_FACTORS)
 
 
-FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "mistral": mistral, "qwen3": qwen3, "olmo2": olmo2, "olmo3": olmo3, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
+FAMILIES = {"phi3": phi3, "granite": granite, "smollm3": smollm3, "mistral": mistral, "qwen3": qwen3, "olmo2": olmo2, "olmo3": olmo3, "gemma": gemma, "gemma3": gemma3, "olmoe": olmoe, "qwen3_moe": qwen3_moe, "mixtral": mixtral,
             "granitemoe": granitemoe, "granitemoeshared": granitemoeshared}
 
 if __name__ == "__main__":

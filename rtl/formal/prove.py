@@ -5,8 +5,9 @@ A wrapper NAME.sv holds the unit, what its neighbours promise (assume) and what 
 with `//:` say how it is proved:
 
     //: sources stream_slice.sv            files of rtl/, in order; brim_pkg.sv comes first
-    //: method pdr                         unbounded; or `bmc N`: the first N cycles; or `scorr`: unbounded, by registers
-                                       that are equal, which all start as zeros
+    //: method pdr                         unbounded; or `bmc N`: the first N cycles; or `induction N`: unbounded, as asserts
+                                       that hold in a cycle hold in the next one, bugs in the first N cycles; or
+                                       `scorr`: unbounded, by registers that are equal, which all start as zeros
     //: with FILE.sv => old => new         a smaller instance, where the unit has no parameter for it
     //: twin FILE.sv MACRO                 its module once more as MODULE_twin, read with MACRO defined
     //: plant stream_slice.sv => old => new a bug that the proof must find, in a copy of the file; one line per bug
@@ -47,7 +48,7 @@ def aiger(wrapper, files, folder, seconds, zeros=False):
     """Writes folder/model.aig: asserts as outputs, assumes as constraints."""
     script = (f"read_verilog -formal -sv {' '.join(map(str, files))} {wrapper}; prep -flatten -top {wrapper.stem}; "
               "memory_nordff; memory_map; opt -full; async2sync; setundef -undriven -anyseq; opt -full; "
-              f"techmap; opt -fast; dffunmap; simplemap; {'zinit -all; ' if zeros else ''}aigmap; opt_clean; write_aiger -zinit model.aig")
+              f"techmap; opt -fast; dffunmap; simplemap; setundef -anyseq; {'zinit -all; ' if zeros else ''}aigmap; opt_clean; write_aiger -zinit model.aig")
     (folder / "model.ys").write_text(script.replace("; ", "\n") + "\n")
     code, text = run(["yosys", "-q", "-s", "model.ys"], folder, seconds)
     if code != 0:
@@ -57,16 +58,16 @@ def aiger(wrapper, files, folder, seconds, zeros=False):
 def proved(method, folder, seconds):
     """True if no assert can fail, False if one can; ends the program where neither was found."""
     kind, _, depth = method.partition(" ")
-    engine = {"pdr": "pdr", "bmc": f"bmc3 -F {depth}", "scorr": "scorr; pdr"}[kind]
+    engine = {"pdr": "pdr", "bmc": f"bmc3 -F {depth}", "induction": "bmc3 -F 2; ind -F 2", "scorr": "scorr; pdr"}[kind]
     # One output of all asserts, so that each may build on the others.
     commands = f"read_aiger model.aig; fold; orpos; strash; {engine}"
     code, text = run(["yosys-abc", "-c", commands], folder, seconds)
     if re.search(r"was asserted in frame", text):
         return False
-    if kind != "bmc" and re.search(r"Property proved", text):
-        return True
-    if kind == "bmc" and re.search(rf"No output asserted in {depth} frames|Reached the limit|No output failed in {depth} frames",
-                                   text):
+    # What an engine prints that has found none.
+    none = {"bmc": rf"No output asserted in {depth} frames|Reached the limit|No output failed in {depth} frames",
+            "induction": r"(?s)No output asserted in 2 frames.*Networks are equivalent"}.get(kind, "Property proved")
+    if re.search(none, text):
         return True
     sys.exit(f"prove: undecided by {engine} (exit code {code}):\n{text[-1500:]}")
 
@@ -105,7 +106,7 @@ def main():
                         (folder / f"{module}_twin.sv").write_text(f"`define {macro}\n{text}`undef {macro}\n")
                         files.append(folder / f"{module}_twin.sv")
             aiger(wrapper, files, folder, arguments.seconds, zeros=method == "scorr")
-            holds = proved(method, folder, arguments.seconds)
+            holds = proved(method.replace("induction", "bmc") if plant else method, folder, arguments.seconds)
             if plant is None and not holds:
                 sys.exit(f"prove: {wrapper.stem}: an assert fails")
             if plant is not None and holds:

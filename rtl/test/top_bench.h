@@ -96,7 +96,9 @@ class TopBench {
     top_->aresetn = 0;
     top_->s_axi_awvalid = top_->s_axi_wvalid = top_->s_axi_bready = 0;
     top_->s_axi_arvalid = top_->s_axi_rready = 0;
+    context_->assertOn(false);  // until the reset has come through a register, the units hold anything
     for (uint32_t i = 0; i < 4; ++i) cycle();
+    context_->assertOn(true);
     top_->aresetn = 1;
     while (get(registers::kControl) != 0) {
     }

@@ -134,6 +134,7 @@ struct LargestModelDescription {
   uint32_t heads = 0;
   uint32_t kv_heads = 0;
   uint32_t heads_per_kv = 0;
+  uint32_t head_size = 0;
 
   bool operator==(const LargestModelDescription&) const = default;
 };

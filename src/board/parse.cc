@@ -381,6 +381,7 @@ LargestModelDescription parse_largest_model(Section section) {
   m.heads = section.integer("heads", 1, kMaxCount);
   m.kv_heads = section.integer("kv_heads", 1, kMaxCount);
   m.heads_per_kv = section.integer("heads_per_kv", 1, kMaxCount);
+  m.head_size = section.integer("head_size", 2, kMaxCount);
   section.finish();
   return m;
 }

@@ -16,7 +16,8 @@ AcceleratorLimits limits_of(const Board& board) {
                     .hidden = model.hidden,
                     .heads = model.heads,
                     .kv_heads = model.kv_heads,
-                    .heads_per_kv = model.heads_per_kv}};
+                    .heads_per_kv = model.heads_per_kv,
+                    .head_size = model.head_size}};
 }
 
 void refuse_excess(const std::string& name, const Excess& excess, const std::string& accelerator) {

@@ -48,6 +48,17 @@ TEST(BoardLimits, AModelThatIsTooWideIsRefusedByNameAndNumber) {
   EXPECT_NO_THROW(plan_image(narrower, large_board(), {}));
 }
 
+TEST(BoardLimits, HeadsOf256AreForThisMachineAlone) {
+  const ModelDescription model = open_synthetic("gemma3-1b")->description();
+  Board board = load_board("kv260");
+  EXPECT_EQ(
+      error_of([&] { plan_image(model, board, {}); }),
+      "gemma3-1b: head_size 256 is more than the accelerator of board kv260 takes (128); choose a smaller "
+      "model, or pack it for this machine alone with --set accelerator.largest_model.head_size=256");
+  board.accelerator.largest_model.head_size = 256;
+  EXPECT_NO_THROW(plan_image(model, board, {}));
+}
+
 TEST(BoardLimits, AContextIsAtMostWhatTheScoreBufferHolds) {
   for (const char* name : {"qwen3-0.6b", "llama3.2-1b"}) {
     const ModelDescription model = open_synthetic(name)->description();

@@ -66,7 +66,7 @@ class Builder {
       if (model_.experts > 0) experts();
       if (model_.hidden > 0) {
         matvec(ActivationBuffer::kNormed);
-        add({.opcode = Opcode::kSwiglu, .rows = 2 * model_.hidden});
+        swiglu(2 * model_.hidden);
         // Without norms before, the final one takes the place of one behind.
         if (last && !model_.pre_norm) load(attention_norm_, next_norm, parameters_.norm_bytes());
         matvec(ActivationBuffer::kHidden);
@@ -127,6 +127,10 @@ class Builder {
     return matrices_[next_matrix_++];
   }
 
+  void swiglu(uint32_t rows) {
+    add({.opcode = Opcode::kSwiglu, .flags = model_.gelu ? kFlagGelu : uint8_t{0}, .rows = rows});
+  }
+
   // From the normed residual to the sum of what the chosen experts give.
   void experts() {
     matvec(ActivationBuffer::kNormed);
@@ -141,7 +145,7 @@ class Builder {
          .address2 = beats(stream_bytes(gate_up.pages() + down.pages())),
          .count = kExpertSteps});
     matvec(ActivationBuffer::kNormed, gate_up);
-    add({.opcode = Opcode::kSwiglu, .rows = gate_up.rows});
+    swiglu(gate_up.rows);
     matvec(ActivationBuffer::kHidden, down);
     add({.opcode = Opcode::kMix, .rows = model_.dim});
     next_matrix_ += 2 * model_.experts;

@@ -163,6 +163,20 @@ TEST(Program, HasTheStepsOfOneExpertAndTheAddressesOfAll) {
   EXPECT_EQ(layers, model.layers);
 }
 
+TEST(Program, AGateOfGeluIsSaidOfEverySwiglu) {
+  for (const bool gelu : {false, true}) {
+    ModelDescription model = model_with(3, 4, 2, false, false);
+    model.gelu = gelu;
+    const Program program = program_of(model);
+    EXPECT_EQ(fault(program), "");
+    for (const Instruction& in : program.instructions) {
+      if (in.opcode == Opcode::kSwiglu) {
+        EXPECT_EQ(in.flags, gelu ? kFlagGelu : 0);
+      }
+    }
+  }
+}
+
 TEST(Program, RopeIsTakenAnewWhereALayerTurnsByAnotherTable) {
   ModelDescription model = model_with(7, 4, 2, false, false);
   model.unrotated = {true, false, false, true, true, false, false};

@@ -8,6 +8,12 @@
 
 namespace brim {
 
+// Elements in whole A16 blocks that n elements take.
+constexpr uint32_t whole_a16_blocks(uint32_t n) {
+  constexpr uint32_t kBlock = kA16Block;
+  return (n + kBlock - 1) / kBlock * kBlock;
+}
+
 // One A16 block as int8 digits, m = 256 * high + low. Even and odd elements stand apart, as the low and high
 // nibbles of packed weights do, so that a dot product takes both without shuffling.
 struct alignas(64) A16Digits {

@@ -25,6 +25,10 @@ constexpr uint32_t kFloatsPerBeat = kBeatBytes / sizeof(float);
 // Some 128 KiB of weights at a time: handing them out costs nothing, and no thread waits long at the end.
 constexpr uint32_t kPagesPerGrain = 16;
 
+Gate gate_of(const Instruction& swiglu) {
+  return (swiglu.flags & kFlagGelu) != 0 ? Gate::kGelu : Gate::kSilu;
+}
+
 }  // namespace
 
 Interpreter::Interpreter(const MappedImage& image, std::unique_ptr<Kernels> kernels,
@@ -64,7 +68,8 @@ Interpreter::Interpreter(std::string name, const Program& program, std::shared_p
   buffers_[0] = Activations(max_tokens_, header_.dim);
   buffers_[1] = Activations(max_tokens_, query_width());
   buffers_[2] = Activations(max_tokens_, header_.hidden);
-  queries_.resize(tokens * header_.heads * kA16Block);
+  query_stride_ = whole_a16_blocks(header_.head_size);
+  queries_.resize(tokens * header_.heads * query_stride_);
   query_exponents_.resize(tokens * header_.heads);
   attention_output_.resize(tokens * query_width());
   results_.resize(tokens * results_stride_);
@@ -337,7 +342,7 @@ void Interpreter::heads(const Section& section) {
     }
     if (in.opcode == Opcode::kQuery) {
       const uint64_t head = uint64_t{token} * header_.heads + in.head;
-      query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * kA16Block], overflow);
+      query_exponents_[head] = kernels_->to_a16(x, d, &queries_[head * query_stride_], overflow);
     } else {
       cache(index, token, x);
     }
@@ -430,7 +435,7 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
     const uint32_t last = std::min(first + kPositions, positions);
     for (uint32_t head = first_head; head < last_head; ++head) {
       const uint64_t query = uint64_t{token} * header_.heads + head;
-      kernels_->scores(keys, &queries_[query * kA16Block], query_exponents_[query],
+      kernels_->scores(keys, &queries_[query * query_stride_], query_exponents_[query],
                        header_.inverse_sqrt_head_size, first, last, scores(head));
     }
   }
@@ -441,7 +446,7 @@ void Interpreter::attend(const KvHead& kv, uint32_t token, uint32_t first_head, 
     const float denominator = kernels_->softmax(p, positions);
     kernels_->attention_weights(p, values, positions, scratch.weights.data(), scratch.exponents.data(),
                                 overflow);
-    float out[kA16Block];
+    float out[kMaxHeadSize];
     kernels_->values(values, scratch.weights.data(), scratch.exponents.data(), positions, out);
     kernels_->scale(out, d, reciprocal(denominator));
     std::copy_n(out, d, &attention_output_[uint64_t{token} * query_width() + uint64_t{head} * d]);
@@ -505,8 +510,9 @@ void Interpreter::experts(const Section& section) {
   for_each(choices * blocks, kGrain, [&](uint32_t unit, bool* overflow) {
     const uint32_t i = unit / blocks, block = unit % blocks;
     const uint32_t first = block * kA16Block;
-    kernels_->swiglu(&expert_results_[i * expert_stride_ + 2 * first], inverse_rms_[choices_[i].token],
-                     std::min<uint32_t>(kA16Block, hidden - first), expert_hidden_.row(i) + block, overflow);
+    kernels_->swiglu(gate_of(swiglu.instruction), &expert_results_[i * expert_stride_ + 2 * first],
+                     inverse_rms_[choices_[i].token], std::min<uint32_t>(kA16Block, hidden - first),
+                     expert_hidden_.row(i) + block, overflow);
   });
   ++next_matrix_;
   expert_matvec(down, expert_hidden_, true);
@@ -567,7 +573,7 @@ void Interpreter::swiglu(const LinkedStep& step) {
     const uint32_t t = unit / blocks, block = unit % blocks;
     const uint32_t first = block * kA16Block;
     const uint32_t n = std::min<uint32_t>(kA16Block, hidden - first);
-    kernels_->swiglu(results(t, step) + 2 * first, inverse_rms_[t], n,
+    kernels_->swiglu(gate_of(step.instruction), results(t, step) + 2 * first, inverse_rms_[t], n,
                      buffer(ActivationBuffer::kHidden).row(t) + block, overflow);
   });
 }

@@ -157,15 +157,16 @@ class Interpreter : public Executor {
   std::vector<float> residual_;           // X: [tokens][dim]
   std::vector<float> inverse_rms_;        // r: [tokens]
   Activations buffers_[3];                // by ActivationBuffer
-  std::vector<int16_t> queries_;          // Q: [tokens][heads][kA16Block]
+  std::vector<int16_t> queries_;          // Q: [tokens][heads][query_stride_]
   std::vector<int32_t> query_exponents_;  // [tokens][heads]
   std::vector<float> head_squares_[2];  // sums of squares of q, k: [tokens][heads]; with norms over all heads
   std::vector<float> query_factors_;    // r_q: [tokens]
   std::vector<float> results_;          // [tokens][rows]: what a matrix gave
   uint64_t results_stride_ = 0;
   std::vector<AttentionScratch> attention_scratch_;  // [threads]
-  std::vector<float> attention_output_;              // [tokens][heads * head_size]
-  std::vector<float> logits_;                        // [tokens that want them][vocabulary]
+  uint32_t query_stride_ = 0;
+  std::vector<float> attention_output_;  // [tokens][heads * head_size]
+  std::vector<float> logits_;            // [tokens that want them][vocabulary]
 
   // The layer's route, and what its experts work on.
   std::vector<ChosenExpert> route_;  // [tokens][experts_per_token]

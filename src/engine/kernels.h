@@ -56,6 +56,9 @@ struct KvView {
   }
 };
 
+// What a gate goes through before it is multiplied with its up.
+enum class Gate : uint8_t { kSilu, kGelu };
+
 // Callers hold a FlushToZero. `overflow` flags are set, never cleared. Where a length is said to be padded,
 // an implementation may write up to the next multiple of it; inputs are never read past their length.
 class Kernels {
@@ -69,7 +72,8 @@ class Kernels {
                       float* out, uint64_t out_stride) const = 0;
 
   // scores[i] = q . K_i * factor, for i in [first, last), `first` a multiple of kAttentionBlock, `last`
-  // padded to one. q has one A16 block of kA16Block mantissas, zero past the head size.
+  // padded to one. q has one A16 block of keys.format.elements() mantissas, in whole kA16Block, zero past the
+  // head size.
   virtual void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
                       uint32_t last, float* scores) const = 0;
 
@@ -100,17 +104,19 @@ class Kernels {
   // brim::rotate of a head of n elements.
   virtual void rotate(float* x, uint32_t n) const = 0;
 
-  // One A16 block of n <= kA16Block elements, padded with zeros to kA16Block mantissas; returns the exponent.
+  // One A16 block of n <= kMaxHeadSize elements, padded with zeros to whole kA16Block mantissas; returns the
+  // exponent.
   virtual int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const = 0;
   // A16 blocks of x[i], resp. of x[i] * w[i]; n elements, the last block padded with zeros.
   virtual void to_a16(const float* x, uint32_t n, A16Digits* out, bool* overflow) const = 0;
   virtual void to_a16(const float* x, const float* w, uint32_t n, A16Digits* out, bool* overflow) const = 0;
-  // A16 blocks of silu(gate * r) * (up * r); gate_up holds n pairs (gate, up).
-  virtual void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const = 0;
+  // A16 blocks of gate(gate * r) * (up * r); gate_up holds n pairs (gate, up).
+  virtual void swiglu(Gate gate, const float* gate_up, float r, uint32_t n, A16Digits* out,
+                      bool* overflow) const = 0;
 
-  // KV8 of n <= 128 elements; returns the bits of the scale.
+  // KV8 of n <= kMaxHeadSize elements; returns the bits of the scale.
   virtual uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const = 0;
-  // KV4 of n <= 128 elements, n even: the first n / 2 bytes of a record.
+  // KV4 of n <= kMaxHeadSize elements, n even: the first n / 2 bytes of a record.
   virtual Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/gelu.h"
 #include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"
@@ -164,12 +165,12 @@ struct Avx512 {
     const __m512i flip = _mm512_set1_epi8(-128);
     alignas(64) int8_t high[kAttentionBlock], low[kAttentionBlock];
     const int32_t total = split(mantissas + first, high, low);
-    const uint8_t* records = values.record(first) + offset;
+    const uint8_t* at = values.record(first) + offset;
     const uint32_t quads = (last - first + 3) / 4;
+    const uint32_t quads_of_page = kSubBlockBytes / values.format.record_bytes;  // a power of two
     __m512i h[4], l[4];
     for (uint32_t i = 0; i < 4; ++i) h[i] = l[i] = _mm512_setzero_si512();
     for (uint32_t quad = 0; quad < quads; ++quad) {
-      const uint8_t* at = records + quad * values.format.record_bytes;
       for (uint32_t port = 0; port < kPorts; ++port) {
         __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
       }
@@ -182,6 +183,8 @@ struct Avx512 {
         h[i] = _mm512_dpbusd_epi32(h[i], v, weights_high);
         l[i] = _mm512_dpbusd_epi32(l[i], v, weights_low);
       }
+      at += values.format.record_bytes;
+      if (((quad + 1) & (quads_of_page - 1)) == 0) at += kPageBytes - kSubBlockBytes;
     }
     const __m512i excess = _mm512_set1_epi32(128 * total);
     for (uint32_t i = 0; i < 4; ++i) {
@@ -202,7 +205,7 @@ struct Avx512 {
     __m512i h[2][4], l[2][4];
     for (uint32_t i = 0; i < 8; ++i) h[i / 4][i % 4] = l[i / 4][i % 4] = _mm512_setzero_si512();
     for (uint32_t quad = 0; quad < quads; ++quad) {
-      const uint8_t* at = records + quad * bytes;
+      const uint8_t* at = records + quad * values.format.record_bytes;
       for (uint32_t port = 0; port < kPorts; ++port) {
         __builtin_prefetch(at + port * kSubBlockBytes + kPageBytes);
       }

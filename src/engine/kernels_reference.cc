@@ -6,6 +6,7 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/gelu.h"
 #include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/rotation.h"
@@ -160,7 +161,7 @@ class ReferenceKernels : public Kernels {
   void rotate(float* x, uint32_t n) const override { brim::rotate(x, n); }
 
   int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
-    std::fill(mantissas + n, mantissas + kA16Block, int16_t{0});
+    std::fill(mantissas + n, mantissas + whole_a16_blocks(n), int16_t{0});
     return brim::to_a16(x, static_cast<int32_t>(n), mantissas, overflow);
   }
 
@@ -172,9 +173,13 @@ class ReferenceKernels : public Kernels {
     convert([&](uint32_t i) { return fmul(x[i], w[i]); }, n, out, overflow);
   }
 
-  void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const override {
-    convert([&](uint32_t i) { return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r)); }, n,
-            out, overflow);
+  void swiglu(Gate gate, const float* gate_up, float r, uint32_t n, A16Digits* out,
+              bool* overflow) const override {
+    const auto element = [&](uint32_t i) {
+      const float x = fmul(gate_up[2 * i], r);
+      return fmul(gate == Gate::kGelu ? gelu(x) : silu(x), fmul(gate_up[2 * i + 1], r));
+    };
+    convert(element, n, out, overflow);
   }
 
   uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {

@@ -258,12 +258,12 @@ struct KvBits {
 
 TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions) {
   for (const KvBits bits : {KvBits{8, 8}, KvBits{4, 4}, KvBits{8, 4}}) {
-    for (const uint32_t head_size : {8u, 48u, 64u, 80u, 128u}) {
+    for (const uint32_t head_size : {8u, 48u, 64u, 80u, 128u, 160u, 256u}) {
       for (const bool extreme : {false, true}) {
         const uint32_t context = 2112;
         const Cache keys(random_, context, head_size, extreme, bits.keys);
         const Cache values(random_, context, head_size, extreme, bits.values);
-        int16_t q[kA16Block] = {};
+        int16_t q[kMaxHeadSize] = {};
         for (uint32_t i = 0; i < head_size; ++i) {
           q[i] = static_cast<int16_t>(static_cast<int32_t>(below(2 * kA16MaxMantissa + 1)) - kA16MaxMantissa);
           if (extreme) q[i] = below(2) ? kA16MaxMantissa : -kA16MaxMantissa;
@@ -374,7 +374,7 @@ TEST_P(KernelsTest, AttentionWeightsKeepTheFlushRule) {
 }
 
 TEST_P(KernelsTest, ElementwiseOperationsHaveTheBitsOfTheReference) {
-  for (const uint32_t n : {2u, 8u, 16u, 30u, 48u, 64u, 100u, 128u, 288u}) {
+  for (const uint32_t n : {2u, 8u, 16u, 30u, 48u, 64u, 100u, 128u, 256u, 288u}) {
     for (const int32_t range : {3, 62, 126}) {
       const std::vector<float> x = numbers(n, range), y = numbers(n, range);
       const float factor = number(range);
@@ -410,7 +410,7 @@ TEST_P(KernelsTest, ProductsAtTheFlushBoundaryHaveTheBitsOfTheReference) {
 }
 
 TEST_P(KernelsTest, A16AndSwigluHaveTheBitsOfTheReference) {
-  for (const uint32_t n : {1u, 8u, 30u, 64u, 127u, 128u, 129u, 288u, 512u}) {
+  for (const uint32_t n : {1u, 8u, 30u, 64u, 127u, 128u, 129u, 256u, 288u, 512u}) {
     for (const int32_t range : {2, 20, 60, 126}) {
       const std::vector<float> x = numbers(n, range), w = numbers(n, range),
                                gate_up = numbers(2 * n, std::min(range, 60));
@@ -426,10 +426,13 @@ TEST_P(KernelsTest, A16AndSwigluHaveTheBitsOfTheReference) {
       compare("to_a16", [&](const Kernels& k, A16Digits* out, bool* o) { k.to_a16(x.data(), n, out, o); });
       compare("to_a16 of products",
               [&](const Kernels& k, A16Digits* out, bool* o) { k.to_a16(x.data(), w.data(), n, out, o); });
-      compare("swiglu",
-              [&](const Kernels& k, A16Digits* out, bool* o) { k.swiglu(gate_up.data(), 0.7f, n, out, o); });
-      if (n <= kA16Block) {
-        int16_t expected[kA16Block], got[kA16Block];
+      for (const Gate gate : {Gate::kSilu, Gate::kGelu}) {
+        compare("swiglu", [&](const Kernels& k, A16Digits* out, bool* o) {
+          k.swiglu(gate, gate_up.data(), 0.7f, n, out, o);
+        });
+      }
+      if (n <= kMaxHeadSize) {
+        int16_t expected[kMaxHeadSize] = {}, got[kMaxHeadSize] = {};
         bool overflow[2] = {false, false};
         EXPECT_EQ(reference_->to_a16(x.data(), n, expected, &overflow[0]),
                   tested_->to_a16(x.data(), n, got, &overflow[1]));
@@ -453,27 +456,29 @@ TEST_P(KernelsTest, InfinitiesAndNansSetTheOverflowFlagAndGiveZeros) {
   }
 }
 
-TEST_P(KernelsTest, SiluHasTheBitsOfTheReferenceForAllMagnitudesOfTheGate) {
+TEST_P(KernelsTest, GatesHaveTheBitsOfTheReferenceForAllMagnitudes) {
   std::vector<float> gate_up(2 * 128 * 64);
   for (uint32_t i = 0; i < gate_up.size(); i += 2) {
     gate_up[i] = static_cast<float>(static_cast<int32_t>(below(400000)) - 200000) * 1e-3f;
     gate_up[i + 1] = 1.0f;
   }
-  std::vector<A16Digits> expected(64), got(64);
-  bool overflow[2] = {false, false};
-  reference_->swiglu(gate_up.data(), 1.0f, 128 * 64, expected.data(), &overflow[0]);
-  tested_->swiglu(gate_up.data(), 1.0f, 128 * 64, got.data(), &overflow[1]);
-  expect_same(expected, got, "swiglu");
-  EXPECT_EQ(overflow[0], overflow[1]);
+  for (const Gate gate : {Gate::kSilu, Gate::kGelu}) {
+    std::vector<A16Digits> expected(64), got(64);
+    bool overflow[2] = {false, false};
+    reference_->swiglu(gate, gate_up.data(), 1.0f, 128 * 64, expected.data(), &overflow[0]);
+    tested_->swiglu(gate, gate_up.data(), 1.0f, 128 * 64, got.data(), &overflow[1]);
+    expect_same(expected, got, "swiglu");
+    EXPECT_EQ(overflow[0], overflow[1]);
+  }
 }
 
 TEST_P(KernelsTest, Kv8HasTheBitsOfTheReference) {
-  for (const uint32_t n : {2u, 8u, 30u, 64u, 80u, 128u}) {
+  for (const uint32_t n : {2u, 8u, 30u, 64u, 80u, 128u, 256u}) {
     for (const int32_t range : {1, 10, 30, 126}) {
       std::vector<float> x = numbers(n, range);
       for (const float extra : {x[0], 0.0f, kInfinity, kNan}) {
         x[0] = extra;
-        int8_t expected[kA16Block], got[kA16Block + 1] = {};
+        int8_t expected[kMaxHeadSize], got[kMaxHeadSize + 1] = {};
         got[n] = 99;
         EXPECT_EQ(reference_->to_kv8(x.data(), n, expected), tested_->to_kv8(x.data(), n, got));
         EXPECT_EQ(std::memcmp(expected, got, n), 0) << n << ' ' << range << ' ' << extra;
@@ -484,12 +489,12 @@ TEST_P(KernelsTest, Kv8HasTheBitsOfTheReference) {
 }
 
 TEST_P(KernelsTest, Kv4HasTheBitsOfTheReference) {
-  for (const uint32_t n : {2u, 8u, 30u, 64u, 80u, 128u}) {
+  for (const uint32_t n : {2u, 8u, 30u, 64u, 80u, 128u, 256u}) {
     for (const int32_t range : {1, 10, 30, 126}) {
       std::vector<float> x = numbers(n, range);
       for (const float extra : {x[0], 0.0f, kInfinity, -kInfinity, kNan}) {
         x[0] = extra;
-        uint8_t expected[kA16Block / 2], got[kA16Block / 2 + 1] = {};
+        uint8_t expected[kMaxHeadSize / 2], got[kMaxHeadSize / 2 + 1] = {};
         got[n / 2] = 99;
         EXPECT_EQ(reference_->to_kv4(x.data(), n, expected), tested_->to_kv4(x.data(), n, got));
         EXPECT_EQ(std::memcmp(expected, got, n / 2), 0) << n << ' ' << range << ' ' << extra;

@@ -54,21 +54,30 @@ class SimdDot : public SimdSpu<Simd> {
 
   void scores(const KvView& keys, const int16_t* q, int32_t exponent, float factor, uint32_t first,
               uint32_t last, float* scores) const override {
-    const bool large = keys.format.elements() > 64;
-    if (keys.format.bits == 4) {
-      return large ? scores_nibbles<64>(keys, q, exponent, factor, first, last, scores)
-                   : scores_nibbles<32>(keys, q, exponent, factor, first, last, scores);
+    switch (keys.format.elements()) {
+      case 64:
+        return keys.format.bits == 4 ? scores_nibbles<32>(keys, q, exponent, factor, first, last, scores)
+                                     : scores_record<64>(keys, q, exponent, factor, first, last, scores);
+      case 128:
+        return keys.format.bits == 4 ? scores_nibbles<64>(keys, q, exponent, factor, first, last, scores)
+                                     : scores_record<128>(keys, q, exponent, factor, first, last, scores);
+      default:
+        return keys.format.bits == 4 ? scores_nibbles<128>(keys, q, exponent, factor, first, last, scores)
+                                     : scores_record<256>(keys, q, exponent, factor, first, last, scores);
     }
-    return large ? scores_record<128>(keys, q, exponent, factor, first, last, scores)
-                 : scores_record<64>(keys, q, exponent, factor, first, last, scores);
   }
 
   void values(const KvView& values, const int16_t* mantissas, const int32_t* exponents, uint32_t positions,
               float* out) const override {
     if (values.format.bits == 4) {
-      return values.format.record_bytes == 64
-                 ? values_nibbles<64>(values, mantissas, exponents, positions, out)
-                 : values_nibbles<32>(values, mantissas, exponents, positions, out);
+      if (values.format.record_bytes == 32)
+        return values_nibbles<32>(values, mantissas, exponents, positions, out);
+      for (uint32_t offset = 0; offset < values.format.record_bytes; offset += kBeatBytes) {
+        KvView beat = values;  // of each record
+        beat.pages += offset;
+        values_nibbles<kBeatBytes>(beat, mantissas, exponents, positions, out + 2 * offset);
+      }
+      return;
     }
     for (uint32_t offset = 0; offset < values.format.record_bytes; offset += kBeatBytes) {
       values_beat(values, offset, mantissas, exponents, positions, out + offset);
@@ -212,28 +221,44 @@ class SimdDot : public SimdSpu<Simd> {
       const auto dot = [&](uint32_t i) {
         const uint8_t* k = records + place_of<record_bytes>(i);
         for (uint32_t line = 0; line < record_bytes; line += 64) __builtin_prefetch(k + line + kPageBytes);
-        return Simd::template dot<record_bytes>(reinterpret_cast<const int8_t*>(k), q);
+        const auto* elements = reinterpret_cast<const int8_t*>(k);
+        if constexpr (record_bytes <= 128) {
+          return Simd::template dot<record_bytes>(elements, q);
+        } else {
+          return Simd::add_int(Simd::template dot<128>(elements, q),
+                               Simd::template dot<128>(elements + 128, q + 128));
+        }
       };
       store_scores(keys, add_across<kLanes>(dot), exponent, factor, first, scores);
     }
   }
 
-  // A record is a group of weights; its zero-point is taken off as theirs are.
+  // A record is a group of weights, or two; its zero-point is taken off as theirs are.
   template <uint32_t record_bytes>
   static void scores_nibbles(const KvView& keys, const int16_t* q, int32_t exponent, float factor,
                              uint32_t begin, uint32_t end, float* scores) {
-    A16Digits x;
-    x.assign(q, exponent);
+    constexpr uint32_t kGroups = (record_bytes + kGroupBytes - 1) / kGroupBytes;
+    constexpr uint32_t kBytes = record_bytes / kGroups;
+    A16Digits x[kGroups];
+    int32_t sum = 0;
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      x[g].assign(q + g * kA16Block, exponent);
+      sum += x[g].sum;
+    }
     for (uint32_t first = begin; first < end; first += kLanes) {
       const uint8_t* records = keys.record(first);
       const auto dot = [&](uint32_t i) {
         const uint8_t* k = records + place_of<record_bytes>(i);
         __builtin_prefetch(k + kPageBytes);
-        return Simd::dot(Simd::template unpack<record_bytes>(k), x);
+        I of_groups = Simd::dot(Simd::template unpack<kBytes>(k), x[0]);
+        for (uint32_t g = 1; g < kGroups; ++g)
+          of_groups =
+              Simd::add_int(of_groups, Simd::dot(Simd::template unpack<kBytes>(k + g * kBytes), x[g]));
+        return of_groups;
       };
       const I words = Simd::load_words(keys.scale(first));
       const I zeros = Simd::bit_and(Simd::template shift_right<16>(words), Simd::set_int(15));
-      const I dots = Simd::sub_int(add_across<kLanes>(dot), Simd::mul_int(zeros, Simd::set_int(x.sum)));
+      const I dots = Simd::sub_int(add_across<kLanes>(dot), Simd::mul_int(zeros, Simd::set_int(sum)));
       store_scores(keys, dots, exponent, factor, first, scores);
     }
   }

@@ -179,9 +179,10 @@ class SimdSpu : public Kernels {
   }
 
   int32_t to_a16(const float* x, uint32_t n, int16_t* mantissas, bool* overflow) const override {
-    alignas(64) float block[kA16Block] = {};
+    alignas(64) float block[kMaxHeadSize] = {};
     std::copy(x, x + n, block);
-    return convert_block<kA16Block>(block, mantissas, overflow);
+    return n > kA16Block ? convert_block<kMaxHeadSize>(block, mantissas, overflow)
+                         : convert_block<kA16Block>(block, mantissas, overflow);
   }
 
   void to_a16(const float* x, uint32_t n, A16Digits* out, bool* overflow) const override {
@@ -194,29 +195,22 @@ class SimdSpu : public Kernels {
             [&](uint32_t i) { return fmul(x[i], w[i]); }, n, out, overflow);
   }
 
-  void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const override {
-    const F factor = Simd::set(r);
-    const auto lanes = [&](uint32_t i) {
-      F gate, up;
-      Simd::load_pairs(gate_up + 2 * i, &gate, &up);
-      const F x = Simd::mul(gate, factor);
-      const F denominator = Simd::add(Simd::set(1.0f), exp(negate_lanes(x)));
-      return Simd::mul(Simd::mul(x, reciprocal_lanes(denominator)), Simd::mul(up, factor));
-    };
-    const auto one = [&](uint32_t i) {
-      return fmul(silu(fmul(gate_up[2 * i], r)), fmul(gate_up[2 * i + 1], r));
-    };
-    convert(lanes, one, n, out, overflow);
+  void swiglu(Gate gate, const float* gate_up, float r, uint32_t n, A16Digits* out,
+              bool* overflow) const override {
+    if (gate == Gate::kGelu) return gated<Gate::kGelu>(gate_up, r, n, out, overflow);
+    return gated<Gate::kSilu>(gate_up, r, n, out, overflow);
   }
 
   uint16_t to_kv8(const float* x, uint32_t n, int8_t* k) const override {
-    alignas(64) float padded[kA16Block] = {};
+    alignas(64) float padded[kMaxHeadSize] = {};
     std::copy(x, x + n, padded);
-    uint16_t scale = float_to_fp16(fmul(max_magnitude_of<kA16Block>(padded), 1.0f / 127.0f)) & 0x7FFFu;
+    const float largest =
+        n > kA16Block ? max_magnitude_of<kMaxHeadSize>(padded) : max_magnitude_of<kA16Block>(padded);
+    uint16_t scale = float_to_fp16(fmul(largest, 1.0f / 127.0f)) & 0x7FFFu;
     if (scale >= 0x7C00u) scale = 0x7BFFu;
     const F inverse = Simd::set(scale == 0 ? 0.0f : reciprocal(fp16_to_float(scale)));
     const F lowest = Simd::set(-127.0f), highest = Simd::set(127.0f);
-    alignas(64) int8_t bytes[kA16Block];
+    alignas(64) int8_t bytes[kMaxHeadSize];
     for (uint32_t i = 0; i < n; i += kLanes) {
       F scaled = Simd::mul(Simd::load(padded + i), inverse);
       scaled = Simd::select(Simd::less(lowest, scaled), scaled, lowest);
@@ -228,7 +222,7 @@ class SimdSpu : public Kernels {
   }
 
   Kv4Scale to_kv4(const float* x, uint32_t n, uint8_t* record) const override {
-    alignas(64) float padded[kA16Block] = {};
+    alignas(64) float padded[kMaxHeadSize] = {};
     std::copy(x, x + n, padded);
     F low = Simd::set(0.0f), high = Simd::set(0.0f);
     for (uint32_t i = 0; i < n; i += kLanes) {
@@ -243,7 +237,7 @@ class SimdSpu : public Kernels {
         kv4_scale(*std::min_element(lows, lows + kLanes), *std::max_element(highs, highs + kLanes));
     const F inverse = Simd::set(result.scale == 0 ? 0.0f : reciprocal(fp16_to_float(result.scale)));
     const F zero = Simd::set(fl(result.zero)), lowest = Simd::set(0.0f), highest = Simd::set(15.0f);
-    alignas(64) int8_t bytes[kA16Block];
+    alignas(64) int8_t bytes[kMaxHeadSize];
     for (uint32_t i = 0; i < n; i += kLanes) {
       F scaled = Simd::add(Simd::mul(Simd::load(padded + i), inverse), zero);
       scaled = Simd::select(Simd::less(lowest, scaled), scaled, lowest);
@@ -311,6 +305,31 @@ class SimdSpu : public Kernels {
     result = Simd::select(Simd::greater_int(field, Simd::set_int(126 + 126)), Simd::set(0.0f), result);
     result = Simd::select(Simd::equal_int(field, Simd::set_int(0)), Simd::set(kInfinity), result);
     return Simd::select(is_nan_lanes(x), Simd::set(kNan), bits_or(result, sign));
+  }
+
+  // What the negated exponent of a gate's sigmoid is: x, or gelu's u.
+  template <Gate gate>
+  static F gate_argument(F x) {
+    if constexpr (gate == Gate::kSilu) return x;
+    const F cubic = Simd::mul(Simd::mul(x, x), Simd::set(kGeluCubic));
+    return Simd::mul(x, Simd::add(cubic, Simd::set(kGeluLinear)));
+  }
+
+  template <Gate gate>
+  static void gated(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) {
+    const F factor = Simd::set(r);
+    const auto lanes = [&](uint32_t i) {
+      F g, up;
+      Simd::load_pairs(gate_up + 2 * i, &g, &up);
+      const F x = Simd::mul(g, factor);
+      const F denominator = Simd::add(Simd::set(1.0f), exp(negate_lanes(gate_argument<gate>(x))));
+      return Simd::mul(Simd::mul(x, reciprocal_lanes(denominator)), Simd::mul(up, factor));
+    };
+    const auto one = [&](uint32_t i) {
+      const float x = fmul(gate_up[2 * i], r);
+      return fmul(gate == Gate::kGelu ? gelu(x) : silu(x), fmul(gate_up[2 * i + 1], r));
+    };
+    convert(lanes, one, n, out, overflow);
   }
 
   // Sum16::total of partial sums that stand in lanes.

@@ -100,7 +100,8 @@ struct ImageHeader {
   RegionEntry regions[kMaxRegions];
   KnownPass known_pass;
   ImageLargestModel largest_model;
-  ImageModel draft;  // of kDraftModel; zeros: the image has none
+  ImageModel draft;            // of kDraftModel; zeros: the image has none
+  uint32_t largest_head_size;  // of largest_model; 0: as the RTL
 
   bool has_draft() const { return draft.vocabulary != 0; }
   uint16_t models() const { return has_draft() ? 2 : 1; }

@@ -34,14 +34,16 @@ std::string damaged_page(std::span<const uint8_t> stream, uint64_t address) {
   return {};
 }
 
-LargestModel largest_model(const ImageLargestModel& said) {
+LargestModel largest_model(const ImageHeader& header) {
+  const ImageLargestModel& said = header.largest_model;
   const LargestModel rtl;
   const auto or_rtl = [](uint32_t value, uint32_t most) { return value != 0 ? value : most; };
   return {.dim = or_rtl(said.dim, rtl.dim),
           .hidden = or_rtl(said.hidden, rtl.hidden),
           .heads = or_rtl(said.heads, rtl.heads),
           .kv_heads = or_rtl(said.kv_heads, rtl.kv_heads),
-          .heads_per_kv = or_rtl(said.heads_per_kv, rtl.heads_per_kv)};
+          .heads_per_kv = or_rtl(said.heads_per_kv, rtl.heads_per_kv),
+          .head_size = or_rtl(header.largest_head_size, rtl.head_size)};
 }
 
 // Of what was given in an image's place, most often a checkpoint.
@@ -101,7 +103,7 @@ Program MappedImage::program(uint16_t model) const {
 Program MappedImage::runnable_program(uint16_t model) const {
   Program program = this->program(model);
   check_program(name_of(model), program);
-  refuse_excess(name_of(model), excess_of(program.header, largest_model(header().largest_model)),
+  refuse_excess(name_of(model), excess_of(program.header, largest_model(header())),
                 concat("the accelerator of board ", header().board));
   return program;
 }

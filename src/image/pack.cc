@@ -522,6 +522,7 @@ class HeaderWriter {
     if (largest != LargestModel{}) {
       header.largest_model = {largest.dim, largest.hidden, largest.heads, largest.kv_heads,
                               largest.heads_per_kv};
+      header.largest_head_size = largest.head_size;
     }
 
     if (plan_.regions.size() > kMaxRegions) throw Error("image: too many memory regions");

@@ -17,6 +17,7 @@ inline constexpr uint32_t kMostExpertsPerToken = 8;  // that a token chooses
 inline constexpr uint32_t kMostHeads = 64;
 inline constexpr uint32_t kMostKvHeads = 32;
 inline constexpr uint32_t kMostHeadsPerKv = 8;
+inline constexpr uint32_t kMostHeadSize = 128;
 inline constexpr uint32_t kMostRounds = 8;  // of pairs of a token and a query head of a KV head: result slots
 
 // The largest model that an accelerator takes; unless said otherwise, the RTL in every size.
@@ -26,6 +27,7 @@ struct LargestModel {
   uint32_t heads = kMostHeads;
   uint32_t kv_heads = kMostKvHeads;
   uint32_t heads_per_kv = kMostHeadsPerKv;
+  uint32_t head_size = kMostHeadSize;
 
   bool operator==(const LargestModel&) const = default;
 };
@@ -85,6 +87,7 @@ constexpr Excess excess_of(const ProgramHeader& program, const LargestModel& lar
       {"heads", program.heads, largest.heads, "heads"},
       {"kv_heads", program.kv_heads, largest.kv_heads, "kv_heads"},
       {"query heads per KV head", heads_per_kv(program), largest.heads_per_kv, "heads_per_kv"},
+      {"head_size", program.head_size, largest.head_size, "head_size"},
   };
   for (const Excess& size : sizes) {
     if (size.value > size.most) return size;

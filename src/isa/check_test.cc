@@ -116,7 +116,7 @@ TEST(CheckProgram, RefusesHeadersOutOfRange) {
     return fault(program);
   };
   EXPECT_EQ(fault_with([](auto& h) { h.head_size = 63; }), "header: head_size 63 is not a multiple of 2");
-  EXPECT_EQ(fault_with([](auto& h) { h.head_size = 130; }), "header: head_size 130 is not 2 ... 128");
+  EXPECT_EQ(fault_with([](auto& h) { h.head_size = 258; }), "header: head_size 258 is not 2 ... 256");
   EXPECT_EQ(fault_with([](auto& h) { h.kv_heads = 0; }), "header: kv_heads 0 is not 1 ... 65535");
   EXPECT_EQ(fault_with([](auto& h) { h.kv_heads = 3; }), "header: heads 4 is not a multiple of kv_heads 3");
   EXPECT_EQ(fault_with([](auto& h) { h.key_bits = 5; }), "header: key_bits 5 is not 4 or 8");

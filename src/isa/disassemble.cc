@@ -57,6 +57,7 @@ std::string disassemble(const Instruction& in) {
   for (const auto& [flag, name] : kFlagNames) {
     if ((in.flags & op(in.opcode).flags & flag) != 0) out << ' ' << name;
   }
+  if (in.opcode == Opcode::kSwiglu && (in.flags & kFlagGelu) != 0) out << " gelu";
   return out.str();
 }
 

@@ -26,7 +26,7 @@ enum class Opcode : uint8_t {
   kValues = 12,    // results = W . V
   kOutput = 13,    // attention activations of the kv head's query heads: results / denominator, A16
   kResidual = 14,  // X += results, or their norm; norm
-  kSwiglu = 15,    // hidden activations: silu(gate * r) * (up * r), A16
+  kSwiglu = 15,    // hidden activations: silu(gate * r) * (up * r), A16; with kFlagGelu gelu
   kLogits = 16,    // logits = results * r, written
   kRoute = 17,     // route[t] = the experts with the largest of the next results * r, and their weights
   kExperts = 18,   // the next `count` instructions once for each expert that a token has chosen
@@ -50,6 +50,7 @@ inline constexpr uint8_t kFlagChosenSoftmax = 8;  // kRoute: softmax over the ch
 inline constexpr uint8_t kFlagAllHeads = 16;      // kQuery, kKey, kSoftmax: one norm for all heads
 inline constexpr uint8_t kFlagPostNorm = 32;  // kResidual: RMSNorm of the results with weights P[param2 ...]
 inline constexpr uint8_t kFlagPlain = 64;     // kEmbed, kResidual, kNorm: normed is X itself
+inline constexpr uint8_t kFlagGelu = 1;       // kSwiglu: GELU in the place of SiLU
 // kKey, kValue, kKeyScale, kScores, kSoftmax, kValues: tokens attend to the last `rows` positions, and the
 // layer's cache is a ring of `count` positions.
 inline constexpr uint8_t kFlagWindow = 128;

@@ -93,10 +93,13 @@ struct KvFormat {
   }
 };
 
-// Records have room for 64 elements, of larger heads for 128. `bits`: 8 or 4.
+// Records have room for 64 elements, of larger heads for 128, of still larger ones for 256. `bits`: 8 or 4.
 constexpr KvFormat kv_format(uint32_t head_size, uint32_t bits = 8) {
   return {.bits = bits,
-          .record_bytes = (head_size <= 64 ? 64u : 128u) * bits / 8,
+          .record_bytes = (head_size <= 64    ? 64u
+                           : head_size <= 128 ? 128u
+                                              : 256u) *
+                          bits / 8,
           .scale_bytes = bits == 4 ? 4u : 2u};
 }
 
@@ -119,7 +122,7 @@ constexpr uint32_t ring_positions(uint32_t window, uint32_t unit, uint32_t conte
   return ring < context ? static_cast<uint32_t>(ring) : context;
 }
 
-inline constexpr uint32_t kMaxHeadSize = 128;
+inline constexpr uint32_t kMaxHeadSize = 256;  // of the format; accelerators take less
 inline constexpr uint32_t kMaxDim = 1u << 16;  // of the format; accelerators take less
 
 // Positions that share one A16 block of attention weights; contexts are multiples of it.

@@ -36,8 +36,12 @@ TEST(Layout, ARecordHasRoomForTheZeroPointsAndScalesOfAPageAndAMetadataPageForAC
 }
 
 TEST(Layout, KvRecordsFillEveryPageOnceAndTakeTurnsOverTheSubBlocks) {
-  for (const auto& [head_size, bits, record_bytes] :
-       {std::tuple{64u, 8u, 64u}, {128u, 8u, 128u}, {64u, 4u, 32u}, {128u, 4u, 64u}}) {
+  for (const auto& [head_size, bits, record_bytes] : {std::tuple{64u, 8u, 64u},
+                                                      {128u, 8u, 128u},
+                                                      {256u, 8u, 256u},
+                                                      {64u, 4u, 32u},
+                                                      {128u, 4u, 64u},
+                                                      {160u, 4u, 128u}}) {
     const KvFormat format = kv_format(head_size, bits);
     const uint32_t tokens_per_page = kPageBytes / record_bytes;
     const uint32_t tokens = 3 * tokens_per_page;
@@ -76,7 +80,8 @@ TEST(Layout, KvRecordsOfFourBitsAreHalfAsLargeAndHaveAWordOfScaleAndZeroPoint) {
 }
 
 TEST(Layout, PastBeatsAreThoseThatHoldARecord) {
-  for (const auto& [head_size, bits] : {std::pair{64u, 8u}, {128u, 8u}, {64u, 4u}, {128u, 4u}}) {
+  for (const auto& [head_size, bits] :
+       {std::pair{64u, 8u}, {128u, 8u}, {256u, 8u}, {64u, 4u}, {128u, 4u}, {256u, 4u}}) {
     const KvFormat format = kv_format(head_size, bits);
     std::set<uint64_t> beats;
     for (uint32_t t = 0; t < 600; ++t) {

@@ -430,6 +430,7 @@ inline constexpr std::array<Op, kOpcodes> kOps = [] {
       {.opcode = Opcode::kSwiglu,
        .name = "swiglu",
        .units = kSpu,
+       .flags = kFlagGelu,
        .operands = {{Field::kRows, Form::kNumber, "rows", Bound::kHiddenRows}},
        .fills = {{Buffer::kHidden}},
        .uses = {{Buffer::kFactor}},

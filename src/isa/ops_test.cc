@@ -288,6 +288,7 @@ TEST(Disassemble, NamesOperands) {
             "residual rows=64 post_norm=P[5] plain");
   EXPECT_EQ(disassemble({.opcode = Opcode::kRoute, .flags = kFlagChosenSoftmax, .rows = 64}),
             "route rows=64 chosen");
+  EXPECT_EQ(disassemble({.opcode = Opcode::kSwiglu, .flags = kFlagGelu, .rows = 64}), "swiglu rows=64 gelu");
   EXPECT_EQ(disassemble({.opcode = Opcode::kExperts, .address = 1, .address2 = 16, .count = 4}),
             "experts at=0x40 stride=0x400 steps=4");
   EXPECT_EQ(disassemble({.opcode = Opcode::kValue, .flags = kFlagNorm}),

@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t kMaxSize = (1u << 24) - 1;
 constexpr uint64_t kMaxWidth = 65536;
 constexpr uint64_t kMaxLayers = 1024;
-constexpr uint64_t kMaxHeadSize = 128;
+constexpr uint64_t kMaxHeadSize = 256;
 constexpr uint64_t kMaxExperts = 256;
 constexpr uint64_t kMaxExpertsPerToken = 16;
 constexpr uint32_t kContextUnit = 64;  // contexts are multiples of it

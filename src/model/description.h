@@ -44,7 +44,7 @@ struct ModelDescription {
   uint32_t layers = 0;
   uint32_t heads = 0;      // query heads
   uint32_t kv_heads = 0;   // divides heads
-  uint32_t head_size = 0;  // even, at most 128; heads * head_size need not be dim
+  uint32_t head_size = 0;  // even, at most 256; heads * head_size need not be dim
   uint32_t hidden = 0;  // FFN width; of a model with experts that of the one that all tokens share, 0: none
   uint32_t vocabulary = 0;
   uint32_t trained_context = 0;   // positions the model was trained for (0: not known)
@@ -63,6 +63,7 @@ struct ModelDescription {
   bool norm_all_heads = false;  // OLMoE: with qk_norm, one RMSNorm for all heads of q and one for those of k
   bool pre_norm = true;         // RMSNorm of the residual on its way into attention and FFN
   bool post_norm = false;       // OLMo 2: RMSNorm of what attention and FFN give, before it is added
+  bool gelu = false;            // Gemma: GELU (tanh) of the FFN's gate, else SiLU
   uint32_t experts = 0;         // FFNs that a router chooses from; 0: a dense model
   uint32_t experts_per_token = 0;
   uint32_t expert_hidden = 0;  // FFN width of an expert
@@ -83,7 +84,7 @@ struct ModelDescription {
 };
 
 // Throws Error, naming the field, unless every size is positive, consistent and within the format's
-// limits (head_size even and <= 128, sizes below 2^24, dim, hidden and heads * head_size <= 65536,
+// limits (head_size even and <= 256, sizes below 2^24, dim, hidden and heads * head_size <= 65536,
 // layers <= 1024, experts <= 256, of which a token has <= 16).
 void validate(const ModelDescription& model);
 

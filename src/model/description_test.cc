@@ -34,7 +34,7 @@ TEST(Validate, NamesTheFieldThatIsWrong) {
   expect_field("dim", [](auto& m) { m.dim = 0; });
   expect_field("dim", [](auto& m) { m.dim = 65537; });
   expect_field("layers", [](auto& m) { m.layers = 1025; });
-  expect_field("head_size", [](auto& m) { m.head_size = 130; });
+  expect_field("head_size", [](auto& m) { m.head_size = 258; });
   expect_field("head_size", [](auto& m) { m.head_size = 15; });
   expect_field("kv_heads", [](auto& m) { m.kv_heads = 3; });
   expect_field("hidden", [](auto& m) { m.hidden = 0; });

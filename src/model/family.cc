@@ -96,6 +96,29 @@ constexpr std::array kFamilies = {
            .norm_all_heads = true,
            .pre_norm = false,
            .post_norm = true},
+    Family{.name = "gemma",
+           .architecture = "gemma",
+           .configuration = "GemmaConfig",
+           .hf = {256000, 3072, 24576, 28, 16, 16, 256, 8192, 1e-6, 1e4, true, 0},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .gelu = true,
+           .scaled_embedding = true,
+           .hf_norm_offset = 1.0},
+    Family{.name = "gemma3_text",
+           .architecture = "gemma3",
+           .configuration = "Gemma3TextConfig",
+           .hf = {262208, 2304, 9216, 26, 8, 4, 256, 131072, 1e-6, 1e6, true, 4096},
+           .gguf_pairing = RopePairing::kHalfSplit,
+           .qk_norm = true,
+           .window = SlidingWindow::kBetweenFull,
+           .full_every = 6,
+           .local_rope = LocalRope::kOwnBase,
+           .gelu = true,
+           .scaled_embedding = true,
+           .hf_norm_offset = 1.0,
+           .query_pre_attn_scalar = 256,
+           .gguf_wide_layers = 62,
+           .post_norm = true},
     Family{.name = "mixtral",
            .architecture = "",
            .configuration = "MixtralConfig",
@@ -161,10 +184,7 @@ struct Beyond {
   std::string_view needs;
 };
 constexpr std::array kBeyond = {
-    Beyond{"gemma", "GELU in the FFN and heads of 256"},
-    Beyond{"gemma2", "GELU in the FFN, heads of 256, soft-capped scores and logits"},
-    Beyond{"gemma3", "GELU in the FFN, heads of 256, a RoPE of its own for sliding layers"},
-    Beyond{"gemma3_text", "GELU in the FFN, heads of 256, a RoPE of its own for sliding layers"},
+    Beyond{"gemma2", "soft-capped scores and logits"},
     Beyond{"qwen2moe", "a gate on the expert that all tokens share"},
     Beyond{"qwen2_moe", "a gate on the expert that all tokens share"},
     Beyond{"phimoe", "a choice of experts by jittered thresholds"},
@@ -233,7 +253,11 @@ void apply(const Fold& fold, std::span<float> values) {
 }
 
 Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, TensorRole role) {
-  const auto times = [](double factor) { return Fold{.add = 0.0f, .multiply = static_cast<float>(factor)}; };
+  const bool norm = row_of(role).kind == TensorKind::kNorm;
+  const auto times = [&](double factor) {
+    return Fold{.add = norm ? static_cast<float>(multipliers.norm_offset) : 0.0f,
+                .multiply = static_cast<float>(factor)};
+  };
   switch (role) {
     case TensorRole::kEmbedding:
       return times(multipliers.embedding);
@@ -252,7 +276,7 @@ Fold fold_of(const ModelDescription& model, const Multipliers& multipliers, Tens
     case TensorRole::kLmHead:
       return times(multipliers.logits);
     default:
-      return {};
+      return times(1.0);
   }
 }
 
@@ -307,6 +331,9 @@ TensorSlot hf_slot(const Family& family, const ModelDescription& model, TensorId
                             "mlp.gate_up_proj.weight", "layers.");
   const ExpertFamily& experts = family.experts;
   const std::string layer = concat("layers.", id.layer, ".");
+  // With norms before and behind, those behind have the names that those before have elsewhere.
+  if (id.role == TensorRole::kFfnNorm && model.post_norm)
+    slot.tensor = layer + "pre_feedforward_layernorm.weight";
   if (id.role == TensorRole::kRouter) slot.tensor = layer + experts.router;
   if (experts.shared != nullptr && std::ranges::find(kGateUp, id.role) != kGateUp.end()) {
     fuse(model, id.role, kGateUp, experts.shared_gate_up, slot);

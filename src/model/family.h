@@ -30,6 +30,7 @@ struct Multipliers {
   double attention = 0.0;  // of the scores; 0: 1 / sqrt(head_size)
   double residual = 1.0;   // of what attention and FFN add to the residual
   double logits = 1.0;
+  double norm_offset = 0.0;  // what is added to the weights of norms
   bool operator==(const Multipliers&) const = default;
 };
 
@@ -115,6 +116,13 @@ struct Family {
   SlidingWindow window = SlidingWindow::kNever;
   uint32_t full_every = 0;  // n: every n-th layer sees all positions, where the file does not say which
   LocalRope local_rope = LocalRope::kNone;
+  bool gelu = false;
+  bool scaled_embedding = false;  // the embedding is multiplied with sqrt(dim)
+  double hf_norm_offset = 0.0;    // norms multiply with this plus the weights of Hugging Face files
+  // Default of the key whose -1/2 power scores are multiplied with, 0: there is none; and how many layers the
+  // model has for which it is dim / heads, which GGUF files do not say.
+  uint32_t query_pre_attn_scalar = 0;
+  uint32_t gguf_wide_layers = 0;
   bool norm_all_heads = false;
   bool pre_norm = true;
   bool post_norm = false;

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/multiversion.h"
+#include "numerics/fp16.h"
 #include "numerics/fp32.h"
 
 #if defined(__x86_64__)
@@ -68,6 +69,13 @@ constexpr std::array<float, 256> kF8E4m3Values = [] {
 }();
 
 }  // namespace
+
+float rounded(FloatFormat format, float x) {
+  if (format == FloatFormat::kF16) return fp16_to_float(float_to_fp16(x));
+  if (format != FloatFormat::kBf16) return x;
+  const uint32_t bits = float_bits(x);
+  return float_from_bits((bits + 0x7FFFu + (bits >> 16 & 1u)) & 0xFFFF0000u);
+}
 
 void convert_to_float(FloatFormat format, std::span<const uint8_t> bytes, std::span<float> out) {
   assert(bytes.size() == out.size() * bytes_per_value(format));

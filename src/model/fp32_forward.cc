@@ -67,6 +67,11 @@ void softmax(std::span<float> scores) {
 
 float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
+float gelu(float x) {
+  constexpr float kFactor = 0.79788456f;  // sqrt(2 / pi)
+  return 0.5f * x * (1.0f + std::tanh(kFactor * (x + 0.044715f * x * x * x)));
+}
+
 }  // namespace
 
 Fp32Forward::Fp32Forward(const TensorSource& source, uint64_t context)
@@ -169,13 +174,14 @@ void Fp32Forward::attend(const Layer& layer, size_t first) {
   }
 }
 
-// x_ += weight * norm(w_down (silu(w_gate normed_) * (w_up normed_))).
+// x_ += weight * norm(w_down (silu(w_gate normed_) * (w_up normed_))), or with gelu.
 void Fp32Forward::feed_forward(const Ffn& ffn, float weight, std::span<const float> norm) {
   gate_.resize(ffn.w_gate.size() / model_.dim);
   up_.resize(gate_.size());
   multiply(ffn.w_gate, normed_, {}, gate_);
   multiply(ffn.w_up, normed_, {}, up_);
-  for (size_t i = 0; i < gate_.size(); ++i) gate_[i] = silu(gate_[i]) * up_[i];
+  for (size_t i = 0; i < gate_.size(); ++i)
+    gate_[i] = (model_.gelu ? gelu(gate_[i]) : silu(gate_[i])) * up_[i];
   multiply(ffn.w_down, gate_, {}, branch_);
   rms_norm(branch_, norm, model_.norm_eps, branch_);
   for (float& value : branch_) value *= weight;

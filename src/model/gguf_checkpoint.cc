@@ -306,6 +306,14 @@ uint32_t default_window(const Family& family, const ModelDescription& model) {
 
 // Constants that activations are multiplied with; an absent or zero key means none.
 Multipliers multipliers(const GgufMetadata& metadata, const Family& family, const std::string& arch) {
+  if (family.scaled_embedding) {
+    // The converter has added 1 to the weights of norms.
+    const double dim = metadata.required_count(arch + ".embedding_length");
+    const uint32_t heads = metadata.required_count(arch + ".attention.head_count");
+    const bool wide = metadata.count(arch + ".block_count") == family.gguf_wide_layers;
+    return {.embedding = std::sqrt(dim),
+            .attention = wide && heads != 0 ? 1.0 / std::sqrt(dim / heads) : 0.0};
+  }
   if (!family.multipliers) return {};
   const auto key = [&](const char* name) { return concat(arch, ".", name); };
   const auto factor = [&](const char* name, double none) {
@@ -409,6 +417,7 @@ GgufDescription describe_gguf(const Gguf& gguf, const std::string& origin) {
   model.norm_all_heads = family->norm_all_heads;
   model.pre_norm = family->pre_norm;
   model.post_norm = family->post_norm;
+  model.gelu = family->gelu;
   model.unrotated = unrotated_layers(model.layers, family->unrotated_every);
   const uint32_t window = sliding_window.value_or(default_window(*family, model));
   if (window != 0 && family->full_every != 0) {

@@ -227,7 +227,7 @@ TEST(GgufCheckpoint, UnsupportedModelsAreRefusedByName) {
   };
   const auto nothing = [](GgufWriter&) {};
   EXPECT_NO_THROW(open("llama", nothing));
-  EXPECT_REFUSED(open("gemma", nothing), "model.gguf: architecture 'gemma' needs GELU");
+  EXPECT_REFUSED(open("gemma2", nothing), "model.gguf: architecture 'gemma2' needs soft-capped scores");
   EXPECT_REFUSED(open("llama", [](auto& w) { w.count("llama.expert_count", 8); }), "expert_used_count");
   EXPECT_REFUSED(open("deepseek2", nothing), "'deepseek2' needs a choice of experts by groups");
   EXPECT_REFUSED(open("llama", [](auto& w) { w.count("llama.rope.dimension_count", 16); }),

@@ -188,8 +188,12 @@ class HfCheckpoint final : public TensorSource {
  public:
   explicit HfCheckpoint(const fs::path& directory)
       : directory_(directory), config_(read_config(directory)), files_(directory) {
-    prefix_ = files_.find("model.embed_tokens.weight") != nullptr ? "model." : "";
+    for (const char* prefix : {"model.", "language_model.model.", "model.language_model."}) {
+      if (files_.find(concat(prefix, "embed_tokens.weight")) != nullptr) prefix_ = prefix;
+    }
+    if (prefix_ == "language_model.model.") head_ = "language_model.lm_head";
     keep_head_that_differs();
+    round_embedding_factor();
     const ModelDescription& model = config_.model;
     entries_.resize(index_.size());
     for_each_tensor(model, [&](TensorId id) { entries_[index(id)] = resolve(id); });
@@ -262,6 +266,10 @@ class HfCheckpoint final : public TensorSource {
       notes.push_back(concat("config.json does not give ", joined(config_.absent), ": taken as ",
                              config_.family->configuration, " has it"));
     }
+    if (config_.sees_images) {
+      notes.push_back(
+          "the model takes images too; only its text part is read, what is for images is left aside");
+    }
     if (head_kept_) {
       notes.push_back(
           "config.json says tie_word_embeddings, but lm_head.weight differs from the embedding: it is "
@@ -293,14 +301,23 @@ class HfCheckpoint final : public TensorSource {
   // Writers tie by name what training has untied: values that are there and differ are the model's.
   void keep_head_that_differs() {
     if (!config_.tied) return;
-    const Located* head = files_.find("lm_head.weight");
+    const Located* head = files_.find(head_ + ".weight");
     const Located* embedding = files_.find(prefix_ + "embed_tokens.weight");
     const bool packed =
-        files_.find("lm_head.qweight") != nullptr || files_.find("lm_head.weight_packed") != nullptr;
+        files_.find(head_ + ".qweight") != nullptr || files_.find(head_ + ".weight_packed") != nullptr;
     if (!packed && (head == nullptr || embedding == nullptr || same(*head, *embedding))) return;
     head_kept_ = true;
     config_.tied = false;
     config_.model.tied_embeddings = false;
+  }
+
+  // transformers multiplies the embedding with sqrt(dim) in the embedding's own format.
+  void round_embedding_factor() {
+    const Located* embedding = files_.find(prefix_ + "embed_tokens.weight");
+    if (!config_.family->scaled_embedding || embedding == nullptr) return;
+    double& factor = config_.multipliers.embedding;
+    factor = static_cast<double>(
+        rounded(float_format(*embedding, "embed_tokens.weight"), static_cast<float>(factor)));
   }
 
   const Located* claim(const std::string& name) {
@@ -328,7 +345,8 @@ class HfCheckpoint final : public TensorSource {
 
   Entry resolve(TensorId id) {
     const TensorSlot slot = hf_slot(*config_.family, config_.model, id, config_.tied);
-    const std::string name = (id.role == TensorRole::kLmHead && !config_.tied ? "" : prefix_) + slot.tensor;
+    const std::string name =
+        id.role == TensorRole::kLmHead && !config_.tied ? head_ + ".weight" : prefix_ + slot.tensor;
     const Fold fold = fold_of(config_.model, config_.multipliers, id.role);
     const std::string module = name.substr(0, name.rfind('.'));
     if (!is_vector(id.role)) {
@@ -519,12 +537,15 @@ class HfCheckpoint final : public TensorSource {
     for (const auto& [name, located] : files_.tensors()) {
       if (claimed_.contains(name)) continue;
       const bool rope_table = name.ends_with(".rotary_emb.inv_freq");
-      const bool unused_head = name == "lm_head.weight" && config_.tied;  // the embedding once more
+      const bool unused_head = name == head_ + ".weight" && config_.tied;  // the embedding once more
+      const bool of_images =
+          config_.sees_images && (name.find("vision_tower.") != std::string::npos ||
+                                  name.find("multi_modal_projector.") != std::string::npos);
       const bool zero_bias = name.ends_with(".bias") && all_zero(located.tensor.data);  // AutoGPTQ adds them
       // Of activations and caches that other programs quantise.
       const bool scale =
           name.ends_with(".input_scale") || name.ends_with(".k_scale") || name.ends_with(".v_scale");
-      if (rope_table || unused_head || zero_bias || scale) continue;
+      if (rope_table || unused_head || zero_bias || scale || of_images) continue;
       if (name.ends_with(".o_proj.bias")) {
         throw Error(concat(located.file->path(), ": tensor '", name, "': a bias on o_proj is not supported"));
       }
@@ -536,8 +557,9 @@ class HfCheckpoint final : public TensorSource {
   fs::path directory_;
   HfConfig config_;
   SafetensorsFiles files_;
-  std::string prefix_;  // "model." or ""
-  bool fp8_ = false;    // some weights are
+  std::string prefix_;            // "model.", "" or another
+  std::string head_ = "lm_head";  // module, with its prefix
+  bool fp8_ = false;              // some weights are
   uint64_t rounded_scales_ = 0;
   bool head_kept_ = false;         // of embeddings that are said to be tied
   std::set<std::string> claimed_;  // names of the tensors that the model uses

@@ -179,6 +179,33 @@ TEST(HfCheckpoint, BiasesHeadNormsAndTiedEmbeddingsReadBack) {
   }
 }
 
+// As transformers computes it: sqrt(32) = 5.65685... is 5.65625 in BF16.
+TEST(HfCheckpoint, TheFactorOfAScaledEmbeddingIsRoundedToItsFormat) {
+  ModelDescription model = small_model();
+  model.dim = 32;
+  model.gelu = true;
+  const auto source = make_synthetic(model, 1);
+  for (const auto& [type, factor] : {std::pair{"F32", std::sqrt(32.0f)}, {"BF16", 5.65625f}}) {
+    const TemporaryFolder folder;
+    json config = config_of(model, "gemma");
+    config["tie_word_embeddings"] = false;
+    config["hidden_act"] = "gelu_pytorch_tanh";
+    test::SafetensorsWriter writer;
+    for (const TensorId id : test::tensors_of(model)) add_tensor(writer, *source, id, type, hf_name(id));
+    folder.write("config.json", config.dump());
+    folder.write("model.safetensors", writer.bytes());
+    const auto read = open_model(folder.path());
+    const std::vector<float> stored = tensor_of(*source, {kEmbedding});
+    const std::vector<float> values = tensor_of(*read, {kEmbedding});
+    for (size_t i = 0; i < values.size(); ++i) {
+      const float value = std::string_view(type) == "F32"
+                              ? stored[i]
+                              : float_from_bits(static_cast<uint32_t>(to_16_bit({stored[i]}, type)[0]) << 16);
+      ASSERT_EQ(values[i], value * factor) << type << ' ' << i;
+    }
+  }
+}
+
 TEST(HfCheckpoint, ShardsAreReadTogether) {
   const TemporaryFolder folder;
   const auto source = make_synthetic(small_model(), 1);

@@ -136,6 +136,9 @@ class Fields {
   std::string where_;
 };
 
+// Gemma 3's models that take images too have their text part's configuration in one of its own.
+bool sees_images(const Fields& config) { return config.text("model_type") == "gemma3"; }
+
 const Family& family_of(const Fields& config) {
   const std::optional<std::string> type = config.text("model_type");
   if (!type) config.refuse("model_type is missing");
@@ -144,6 +147,17 @@ const Family& family_of(const Fields& config) {
 }
 
 constexpr uint32_t kQwenWindowLayers = 28;  // default of max_window_layers in Qwen2Config and Qwen3Config
+
+void refuse_activation(const Fields& config, const Family& family) {
+  const bool has_old_key = !family.gelu || (family.name == "gemma" && !config.has("hidden_activation"));
+  const char* key = has_old_key ? "hidden_act" : "hidden_activation";
+  const char* usual = family.gelu ? "gelu_pytorch_tanh" : "silu";
+  const std::string activation = config.text(key).value_or(usual);
+  // transformers takes Gemma 1's "gelu", with which it was published, for the form with tanh.
+  const char* also = !family.gelu ? "swish" : family.name == "gemma" ? "gelu" : usual;
+  if (activation != usual && activation != also)
+    config.refuse(concat(key, " '", activation, "' is not supported; only ", usual, " is"));
+}
 
 // What the family's reference implementation can do and Brim cannot.
 void refuse_unsupported(const Fields& config, const Family& family) {
@@ -164,9 +178,12 @@ void refuse_unsupported(const Fields& config, const Family& family) {
     config.refuse(
         "some layers have no experts (decoder_sparse_step, mlp_only_layers), which is not supported");
   }
-  const std::string activation = config.text("hidden_act").value_or("silu");
-  if (activation != "silu" && activation != "swish") {
-    config.refuse("hidden_act '" + activation + "' is not supported; only silu is");
+  refuse_activation(config, family);
+  for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+    if (config.has(cap)) config.refuse(concat(cap, ": soft-capping is not supported"));
+  }
+  if (config.flag("use_bidirectional_attention", false)) {
+    config.refuse("use_bidirectional_attention: attention to later positions is not supported");
   }
   if (config.flag("mlp_bias", false)) config.refuse("mlp_bias: biases in the FFN are not supported");
   if (config.number("partial_rotary_factor").value_or(1.0) != 1.0) {
@@ -466,13 +483,19 @@ QuantisationConfig quantisation_config(const Fields& fields) {
 }
 
 // What differs from the plain model by constants.
-Multipliers multipliers(const Fields& config, const Family& family) {
-  if (!family.multipliers) return {};
-  const auto positive = [&](const char* key) {
-    const double value = config.number(key, 1.0);
+Multipliers multipliers(const Fields& config, const Family& family, const ModelDescription& model) {
+  const auto positive = [&](const char* key, double otherwise = 1.0) {
+    const double value = config.number(key, otherwise);
     if (!(value > 0.0)) config.refuse(concat(key, " is ", value, ", which must be positive"));
     return value;
   };
+  if (!family.multipliers) {
+    Multipliers result{.norm_offset = family.hf_norm_offset};
+    if (family.scaled_embedding) result.embedding = std::sqrt(static_cast<double>(model.dim));
+    if (family.query_pre_attn_scalar != 0)
+      result.attention = 1.0 / std::sqrt(positive("query_pre_attn_scalar", family.query_pre_attn_scalar));
+    return result;
+  }
   return {.embedding = positive("embedding_multiplier"),
           .attention = positive("attention_multiplier"),
           .residual = positive("residual_multiplier"),
@@ -490,13 +513,17 @@ void read_experts(const Fields& config, const ExpertFamily& family, HfConfig& re
                              : family.weights == ExpertWeights::kOfChosen;
 }
 
-HfConfig describe(const Fields& config) {
-  const Family& family = family_of(config);
+HfConfig describe(const Fields& config, const Family& family) {
   refuse_unsupported(config, family);
 
   const HfDefaults& defaults = family.hf;
-  HfConfig result{
-      .family = &family, .model = {}, .multipliers = {}, .tied = false, .quantisation = {}, .absent = {}};
+  HfConfig result{.family = &family,
+                  .model = {},
+                  .multipliers = {},
+                  .sees_images = false,
+                  .tied = false,
+                  .quantisation = {},
+                  .absent = {}};
   ModelDescription& model = result.model;
   const auto size = [&](const char* key, uint32_t otherwise) {
     return config.size(key, otherwise, result.absent);
@@ -517,6 +544,7 @@ HfConfig describe(const Fields& config) {
   model.norm_all_heads = family.norm_all_heads;
   model.pre_norm = family.pre_norm;
   model.post_norm = family.post_norm;
+  model.gelu = family.gelu;
   if (family.experts.count != nullptr) read_experts(config, family.experts, result);
   model.rope_pairing = RopePairing::kHalfSplit;
   if (const auto head_size = config.count("head_dim")) {
@@ -531,7 +559,7 @@ HfConfig describe(const Fields& config) {
   read_rope(config, family, model);
   model.unrotated = unrotated(config, family, model.layers);
   read_window(config, family, model);
-  result.multipliers = multipliers(config, family);
+  result.multipliers = multipliers(config, family, model);
   model.tied_embeddings = result.tied && fold_of(model, result.multipliers, TensorRole::kEmbedding) ==
                                              fold_of(model, result.multipliers, TensorRole::kLmHead);
   return result;
@@ -544,7 +572,12 @@ HfConfig parse_hf_config(std::string_view text, const std::string& origin) {
   if (!document.is_object()) throw Error(origin + ": no JSON object");
   const Fields config(document, origin + ": ");
 
-  HfConfig result = describe(config);
+  const bool images = sees_images(config);
+  const std::optional<Fields> part = images ? config.object("text_config") : std::nullopt;
+  if (images && !part) config.refuse("text_config is missing");
+  HfConfig result =
+      describe(images ? *part : config, images ? *family_of_config("gemma3_text") : family_of(config));
+  result.sees_images = images;
   try {
     validate(result.model);
   } catch (const Error& error) {

@@ -35,7 +35,8 @@ struct HfConfig {
   const Family* family;
   ModelDescription model;
   Multipliers multipliers;
-  bool tied;  // says that the LM head is the embedding; the folds of the two may still differ
+  bool sees_images;  // the model is the text part of one that takes images too
+  bool tied;         // says that the LM head is the embedding; the folds of the two may still differ
   std::optional<QuantisationConfig> quantisation;
   std::vector<std::string> absent;  // sizes that have the family's default, "hidden_size" ...
 };

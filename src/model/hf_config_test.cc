@@ -135,6 +135,50 @@ TEST(HfConfig, LayersWithoutRopeAreThoseOfTheListElseEveryFourth) {
   EXPECT_REFUSED(smollm({{"no_rope_layer_interval", 0}}), "no_rope_layer_interval is 0");
 }
 
+TEST(HfConfig, GemmaHasGeluAScaledEmbeddingAndNormsOfOnePlusTheirWeights) {
+  const HfConfig gemma = parse(json{{"model_type", "gemma"}, {"hidden_act", "gelu"}});
+  EXPECT_EQ(std::tuple(gemma.model.dim, gemma.model.head_size, gemma.model.kv_heads, gemma.model.hidden),
+            std::tuple(3072u, 256u, 16u, 24576u));
+  EXPECT_TRUE(gemma.model.gelu && gemma.tied && !gemma.model.post_norm && !gemma.sees_images);
+  EXPECT_FALSE(gemma.model.tied_embeddings);  // the head lacks the factor
+  using enum TensorRole;
+  const auto fold = [](const HfConfig& config, TensorRole role) {
+    return fold_of(config.model, config.multipliers, role);
+  };
+  EXPECT_EQ(fold(gemma, kEmbedding).multiply, std::sqrt(3072.0f));
+  EXPECT_EQ(fold(gemma, kAttentionNorm), (Fold{.add = 1.0f, .multiply = 1.0f}));
+  EXPECT_EQ(fold(gemma, kLmHead), Fold{});
+  EXPECT_EQ(fold(gemma, kQuery), Fold{});
+}
+
+TEST(HfConfig, Gemma3TurnsTheLayersWithAWindowByABaseOfTheirOwn) {
+  json text = {{"model_type", "gemma3_text"},
+               {"num_hidden_layers", 7},
+               {"sliding_window", 512},
+               {"query_pre_attn_scalar", 64},
+               {"rope_scaling", {{"rope_type", "linear"}, {"factor", 8.0}}}};
+  const auto check = [](const HfConfig& config, bool sees_images) {
+    const ModelDescription& model = config.model;
+    EXPECT_EQ(config.sees_images, sees_images);
+    EXPECT_EQ(model.windowed, (std::vector<bool>{true, true, true, true, true, false, true}));
+    EXPECT_EQ(std::tuple(model.attention_window, model.rope_theta, model.local_rope_theta),
+              std::tuple(512u, 1e6, 1e4));
+    EXPECT_EQ(model.rope_scaling.factor, 8.0);
+    EXPECT_TRUE(model.pre_norm && model.post_norm && model.qk_norm);
+    // Scores times 1 / sqrt(64), where heads of 256 have 1 / sqrt(256).
+    EXPECT_EQ(fold_of(model, config.multipliers, TensorRole::kQueryNorm),
+              (Fold{.add = 1.0f, .multiply = 2.0f}));
+    EXPECT_EQ(fold_of(model, config.multipliers, TensorRole::kKeyNorm),
+              (Fold{.add = 1.0f, .multiply = 1.0f}));
+  };
+  check(parse(text), false);
+  check(parse(json{{"model_type", "gemma3"}, {"text_config", text}}), true);
+  text["rope_local_base_freq"] = 2e4;
+  text["sliding_window_pattern"] = 2;
+  EXPECT_EQ(parse(text).model.local_rope_theta, 2e4);
+  EXPECT_EQ(parse(text).model.windowed, (std::vector<bool>{true, false, true, false, true, false, true}));
+}
+
 TEST(HfConfig, Olmo3ScalesTheRopeOfEveryFourthLayerAloneWhichSeesAllPositions) {
   const auto olmo = [](const json& changes) {
     json config = with({{"model_type", "olmo3"}, {"num_hidden_layers", 5}, {"sliding_window", 1024}});
@@ -259,7 +303,16 @@ TEST(HfConfig, LinearAndYarnScalingAreRead) {
 
 TEST(HfConfig, UnsupportedModelsAreRefusedByName) {
   EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma2"}}),
-                        "config.json: model_type 'gemma2' needs GELU in the FFN, heads of 256");
+                        "config.json: model_type 'gemma2' needs soft-capped scores and logits");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma"}, {"hidden_act", "relu"}}),
+                        "hidden_act 'relu' is not supported; only gelu_pytorch_tanh is");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma3_text"}, {"hidden_activation", "gelu"}}),
+                        "hidden_activation 'gelu'");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma3_text"}, {"final_logit_softcapping", 30.0}}),
+                        "final_logit_softcapping: soft-capping");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma3_text"}, {"use_bidirectional_attention", true}}),
+                        "use_bidirectional_attention");
+  EXPECT_CONFIG_REFUSED((json{{"model_type", "gemma3"}}), "text_config is missing");
   EXPECT_CONFIG_REFUSED((json{{"model_type", "mamba"}}),
                         "model_type 'mamba' is not supported; known are llama");
   EXPECT_CONFIG_REFUSED((json{{"num_local_experts", 8}}),

@@ -23,6 +23,8 @@ struct PublishedShape {
   uint32_t full_every = 0;       // n: every n-th layer sees all positions, the others the last `window`
   uint32_t window = 0;
   double local_rope_theta = 0.0;
+  bool gelu = false, norms_both = false;
+  double linear_factor = 1.0;  // of RoPE in the layers without a window
 };
 
 const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
@@ -36,11 +38,11 @@ const RopeScaling kLlama32Scaling = {.kind = RopeScaling::Kind::kLlama3,
 // Qwen/Qwen2.5-0.5B, Qwen/Qwen3-0.6B, -1.7B and -4B, HuggingFaceTB/SmolLM2-135M, -360M and -1.7B,
 // microsoft/Phi-3.5-mini-instruct (whose longrope factors are left out: they change no size),
 // HuggingFaceTB/SmolLM3-3B, allenai/OLMo-2-0425-1B, allenai/OLMo-2-1124-7B, allenai/Olmo-3-7B-Instruct
-// (likewise without YaRN), allenai/OLMoE-1B-7B-0924,
-// Qwen/Qwen3-30B-A3B, mistralai/Mixtral-8x7B-v0.1.
+// (likewise without YaRN), google/gemma-2b, google/gemma-3-270m, -1b-it and -4b-it (its text part),
+// allenai/OLMoE-1B-7B-0924, Qwen/Qwen3-30B-A3B, mistralai/Mixtral-8x7B-v0.1.
 constexpr std::array kPublished = {
     // clang-format off
-    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2, experts, of a token, their hidden, softmax over the chosen, norms over all heads, behind, without RoPE, full, window, its layers' theta
+    // dim, layers, heads, kv_heads, head_size, hidden, vocabulary, context, eps, theta, tied, bias, qk_norm, llama3.2, experts, of a token, their hidden, softmax over the chosen, norms over all heads, behind, without RoPE, full, window, its layers' theta, GELU, norms before and behind, linear factor
     PublishedShape{"llama2-7b", 4096, 32, 32, 32, 128, 11008, 32000, 4096, 1e-5f, 1e4, false, false, false, false},
     PublishedShape{"llama-68m", 768, 2, 12, 12, 64, 3072, 32000, 2048, 1e-6f, 1e4, false, false, false, false},
     PublishedShape{"tinyllama-1.1b", 2048, 22, 32, 4, 64, 5632, 32000, 2048, 1e-5f, 1e4, false, false, false, false},
@@ -58,6 +60,10 @@ constexpr std::array kPublished = {
     PublishedShape{"olmo2-1b", 2048, 16, 16, 16, 128, 8192, 100352, 4096, 1e-6f, 5e5, false, false, true, false, 0, 0, 0, false, true, true},
     PublishedShape{"olmo2-7b", 4096, 32, 32, 32, 128, 11008, 100352, 4096, 1e-6f, 5e5, false, false, true, false, 0, 0, 0, false, true, true},
     PublishedShape{"olmo3-7b", 4096, 32, 32, 32, 128, 11008, 100278, 65536, 1e-6f, 5e5, false, false, true, false, 0, 0, 0, false, true, true, 0, 4, 4096, 5e5},
+    PublishedShape{"gemma-2b", 2048, 18, 8, 1, 256, 16384, 256000, 8192, 1e-6f, 1e4, true, false, false, false, 0, 0, 0, false, false, false, 0, 0, 0, 0.0, true},
+    PublishedShape{"gemma3-270m", 640, 18, 4, 1, 256, 2048, 262144, 32768, 1e-6f, 1e6, true, false, true, false, 0, 0, 0, false, false, false, 0, 6, 512, 1e4, true, true},
+    PublishedShape{"gemma3-1b", 1152, 26, 4, 1, 256, 6912, 262144, 32768, 1e-6f, 1e6, true, false, true, false, 0, 0, 0, false, false, false, 0, 6, 512, 1e4, true, true},
+    PublishedShape{"gemma3-4b", 2560, 34, 8, 4, 256, 10240, 262208, 131072, 1e-6f, 1e6, true, false, true, false, 0, 0, 0, false, false, false, 0, 6, 1024, 1e4, true, true, 8.0},
     PublishedShape{"phi3.5-mini", 3072, 32, 32, 32, 96, 8192, 32064, 131072, 1e-5f, 1e4, false, false, false, false},
     PublishedShape{"olmoe-1b-7b", 2048, 16, 16, 16, 128, 0, 50304, 4096, 1e-5f, 1e4, false, false, true, false, 64, 8, 1024, false, true},
     PublishedShape{"qwen3-30b-a3b", 2048, 48, 32, 4, 128, 0, 151936, 40960, 1e-6f, 1e6, false, false, true, false, 128, 8, 768, true, false},
@@ -159,7 +165,10 @@ std::unique_ptr<TensorSource> open_synthetic(const std::string& name) {
     model.qk_norm = shape.qk_norm;
     model.norm_all_heads = shape.norm_all_heads;
     model.pre_norm = !shape.norms_behind;
-    model.post_norm = shape.norms_behind;
+    model.post_norm = shape.norms_behind || shape.norms_both;
+    model.gelu = shape.gelu;
+    if (shape.linear_factor != 1.0)
+      model.rope_scaling = {.kind = RopeScaling::Kind::kLinear, .factor = shape.linear_factor};
     model.unrotated = unrotated_layers(shape.layers, shape.unrotated_every);
     model.windowed = windowed_layers(shape.layers, shape.full_every);
     model.attention_window = shape.window;

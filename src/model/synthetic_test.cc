@@ -79,6 +79,9 @@ TEST(Synthetic, ParameterCountsAreThePublishedOnes) {
   EXPECT_EQ(parameters("qwen3-1.7b"), 1'720'574'976u);
   EXPECT_EQ(parameters("smollm3-3b"), 3'075'098'624u);
   EXPECT_EQ(parameters("olmo2-1b"), 1'484'916'736u);
+  EXPECT_EQ(parameters("gemma-2b"), 2'506'172'416u);
+  EXPECT_EQ(parameters("gemma3-270m"), 268'098'176u);
+  EXPECT_EQ(parameters("gemma3-1b"), 999'885'952u);
 }
 
 TEST(Synthetic, LogitsStayOfOrderOne) {

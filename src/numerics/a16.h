@@ -1,5 +1,5 @@
-// A16: activations as block floating point. A block of up to 128 elements shares one power-of-two
-// exponent e; element x becomes the int16 mantissa m = RNE(x * 2^-e).
+// A16: activations as block floating point. A block of up to 128 elements (a query head's: 256) shares one
+// power-of-two exponent e; element x becomes the int16 mantissa m = RNE(x * 2^-e).
 //
 // |m| <= 32639 = 127 * 256 + 127, so that m = 256 h + l with h and l in [-127, 127] resp. [-128, 127]:
 // the two int8 digits that integer dot-product instructions want.
@@ -39,7 +39,7 @@ constexpr int16_t a16_mantissa(float x, int32_t e) {
   return static_cast<int16_t>(round_to_int(fmul(x, power_of_two(-e))));
 }
 
-// Converts x[0..n), n <= 128, to mantissas; returns e. An overflowing block gives all m = 0, e = 0 and
+// Converts x[0..n) to mantissas; returns e. An overflowing block gives all m = 0, e = 0 and
 // sets *overflow (it is never cleared): the pass is then reported as failed, and stays deterministic.
 constexpr int32_t to_a16(const float* x, int32_t n, int16_t* m, bool* overflow) {
   const int32_t e = a16_exponent(max_magnitude(x, n));

@@ -7,6 +7,7 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/gelu.h"
 #include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/oracle.h"
@@ -106,6 +107,7 @@ TEST(Conformance, Functions) {
   EXPECT_EQ(hash_of_range(float_bits(1.0f), float_bits(4.0f), 1, rsqrt), 0xE67337715F002321u);
   EXPECT_EQ(hash_of_both_signs(exp_fp32), 0xEA386CE9F3EC7A01u);
   EXPECT_EQ(hash_of_both_signs(silu), 0x3264B4E078D2B361u);
+  EXPECT_EQ(hash_of_both_signs(gelu), 0xF4B8C5BA206B2607u);
 }
 
 TEST(Conformance, Vectors) {

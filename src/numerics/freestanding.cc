@@ -3,6 +3,7 @@
 #include "numerics/exp.h"
 #include "numerics/fp16.h"
 #include "numerics/fp32.h"
+#include "numerics/gelu.h"
 #include "numerics/kv4.h"
 #include "numerics/kv8.h"
 #include "numerics/reciprocal.h"

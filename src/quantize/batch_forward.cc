@@ -159,7 +159,10 @@ Activations BatchForward::attend(uint32_t layer, Activations& q, Activations& k,
 void BatchForward::gate(Activations& gate, const Activations& up) const {
   for_each_index(threads_, tokens_, [&](uint64_t t) {
     for (uint64_t i = t * model_.hidden; i < (t + 1) * model_.hidden; ++i) {
-      gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+      const float x = gate[i];
+      // GELU's (1 + tanh(y)) / 2 is the sigmoid of 2 y.
+      const float y = model_.gelu ? 1.5957691f * x * (1.0f + 0.044715f * x * x) : x;
+      gate[i] = x / (1.0f + std::exp(-y)) * up[i];
     }
   });
 }

@@ -38,7 +38,7 @@ class BatchForward {
   // k.
   Activations attend(uint32_t layer, Activations& q, Activations& k, const Activations& v) const;
 
-  // silu(gate) * up, in place of the gate.
+  // silu(gate) * up, or gelu(gate) * up, in place of the gate.
   void gate(Activations& gate, const Activations& up) const;
 
   void add(const Activations& branch, Activations& x) const;

@@ -146,17 +146,29 @@ TEST_P(RtlModelCyclesTest, TheSimulatorAgreesWithinOnePercent) {
     expect_agreement(file.image(), lanes, latency, std::vector<uint32_t>{0, 200});
 }
 
-class RtlLayerCyclesTest : public testing::TestWithParam<double> {};
+class RtlLayerCyclesTest : public testing::TestWithParam<std::tuple<double, uint32_t>> {};
 
 TEST_P(RtlLayerCyclesTest, OfALayerOfLlama2TheSimulatorAgreesWithinOnePercent) {
+  const auto& [latency, lanes] = GetParam();
   ModelDescription model = open_synthetic("llama2-7b")->description();
   model.layers = 1;
   model.vocabulary = 256;
   const PackedModel file(*make_synthetic(model, kSyntheticSeed), EmbeddingFormat::kQ8, 128);
-  expect_agreement(file.image(), 1, GetParam(), std::vector<uint32_t>{0});
+  expect_agreement(file.image(), lanes, latency, std::vector<uint32_t>{0});
 }
 
-INSTANTIATE_TEST_SUITE_P(Latencies, RtlLayerCyclesTest, testing::ValuesIn(kLatenciesNs));
+struct LayerCase {
+  std::string operator()(const auto& test) const {
+    const auto& [latency, lanes] = test.param;
+    return case_name(std::to_string(static_cast<int>(latency)) + "_ns", lanes);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Latencies, RtlLayerCyclesTest,
+                         testing::Combine(testing::ValuesIn(kLatenciesNs), testing::Values(1u)), LayerCase());
+INSTANTIATE_TEST_SUITE_P(LongLatencies, RtlLayerCyclesTest,
+                         testing::Combine(testing::ValuesIn(kLatenciesNs), testing::Values(4u, 8u)),
+                         LayerCase());
 
 // Eight lanes are slow to simulate: one shape in eight here, all of them where time does not matter.
 const std::vector<test::ExecutorShape> kShapes = test::executor_shapes();

@@ -276,6 +276,10 @@ Task Spu::swiglu(const Step& step) {
   for (uint32_t left = step.instruction.rows / 2; left > 0;) {
     const uint32_t elements = std::min(left, kBlock);
     co_await issue_results({.elements = 2 * elements, .pairs = true});
+    if ((step.instruction.flags & kFlagGelu) != 0) {
+      issue({.elements = elements});  // squares
+      issue({.elements = elements});  // what the gate is multiplied with
+    }
     issue({.elements = elements, .latency = kMicroExp});
     issue({.elements = elements});  // 1 + e^-gate
     reciprocal(elements);

@@ -122,8 +122,9 @@ class ExactKernels final : public Kernels {
   void to_a16(const float* x, const float* w, uint32_t n, A16Digits* out, bool* overflow) const override {
     reference_->to_a16(x, w, n, out, overflow);
   }
-  void swiglu(const float* gate_up, float r, uint32_t n, A16Digits* out, bool* overflow) const override {
-    reference_->swiglu(gate_up, r, n, out, overflow);
+  void swiglu(Gate gate, const float* gate_up, float r, uint32_t n, A16Digits* out,
+              bool* overflow) const override {
+    reference_->swiglu(gate, gate_up, r, n, out, overflow);
   }
 
  private:

@@ -40,11 +40,12 @@ inline std::vector<ExecutorShape> executor_shapes() {
       shape("one_group_gqa_heads_of_8", 64, {8, 4, 8}, 172, EmbeddingFormat::kQ8),
       shape("one_column_pages_heads_of_64_bias", 384, {6, 2, 64}, 640, EmbeddingFormat::kFp16),
       shape("two_column_pages_heads_of_128_qk_norm", 256, {2, 2, 128}, 768, EmbeddingFormat::kQ4),
-      shape("four_column_pages_heads_of_96_tied", 512, {4, 4, 96}, 1024, EmbeddingFormat::kQ8),
+      shape("four_column_pages_heads_of_96_tied_gelu", 512, {4, 4, 96}, 1024, EmbeddingFormat::kQ8),
       shape("norms_behind_and_a_layer_without_rope", 320, {4, 2, 64}, 384, EmbeddingFormat::kQ8)};
   shapes[1].model.qkv_bias = true;
   shapes[2].model.qk_norm = true;
   shapes[3].model.tied_embeddings = true;
+  shapes[3].model.gelu = true;
   shapes[4].model.pre_norm = false;
   shapes[4].model.post_norm = true;
   shapes[4].model.unrotated = {false, true};

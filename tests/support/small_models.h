@@ -1,7 +1,9 @@
 // Small models that together take every branch of packing and decoding, and images of them. For tests.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,6 +94,14 @@ inline ModelDescription small_model(const std::string& name) {
   throw Error("no small model is called " + name);
 }
 
+// The board of an image of this model: with heads larger than its accelerator takes, for this machine alone.
+inline Board board_of(const TensorSource& source) {
+  Board board = load_board("kv260");
+  uint32_t& most = board.accelerator.largest_model.head_size;
+  most = std::max(most, source.description().head_size);
+  return board;
+}
+
 // An image in a folder of its own.
 class PackedModel {
  public:
@@ -101,10 +111,11 @@ class PackedModel {
         image_(std::make_unique<MappedImage>(path_)) {}
 
   explicit PackedModel(const TensorSource& source, EmbeddingFormat embedding = EmbeddingFormat::kQ8,
-                       uint32_t context = 128, const Board& board = load_board("kv260"),
+                       uint32_t context = 128, const std::optional<Board>& board = {},
                        std::span<const uint8_t> tokenizer = {}, const KvCache& kv = {})
       : path_(folder_.path() + "/image.brim"),
-        plan_(pack_image(source, tokenizer, options(board, embedding, context, kv), path_)),
+        plan_(pack_image(source, tokenizer,
+                         options(board ? *board : board_of(source), embedding, context, kv), path_)),
         image_(std::make_unique<MappedImage>(path_)) {}
 
   const std::string& path() const { return path_; }
