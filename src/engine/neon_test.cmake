@@ -17,7 +17,7 @@ if(AARCH64_CXX AND QEMU_AARCH64 AND GTEST_SOURCE AND CMAKE_SYSTEM_PROCESSOR MATC
       DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
     set(objects ${objects} ${object} PARENT_SCOPE)
   endfunction()
-  foreach(name kernels kernels_reference kernels_neon kernels_avx512 kernels_avx2 kernels_test)
+  foreach(name kernels kernels_reference kernels_neon kernels_amx kernels_avx512 kernels_avx2 same_products kernels_test)
     neon_object(${CMAKE_CURRENT_SOURCE_DIR}/${name}.cc ${name} -O2 -Wall -Wextra -Wshadow -Werror)
   endforeach()
   foreach(name gtest-all gtest_main)
