@@ -26,6 +26,8 @@ class TokenSet {
   bool contains(uint32_t token) const {
     return token / 64 < words_.size() && (words_[token / 64] >> (token % 64) & 1u) != 0;
   }
+  // Of tokens 64 n ... 64 n + 63, a bit each.
+  uint64_t word(size_t n) const { return n < words_.size() ? words_[n] : 0; }
   // visit(token) for those below `end`, ascending.
   template <typename Visit>
   void for_each(size_t end, const Visit& visit) const {

@@ -1,5 +1,9 @@
 #include "runtime/sampler.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+
 #include "numerics/split_mix.h"
 
 namespace brim {
@@ -20,7 +24,7 @@ void for_each_stage(const Stages& stages, const Visit& visit) {
 // Far below every logit, and finite: where all tokens are banned, one of them is chosen all the same.
 constexpr float kBanned = std::numeric_limits<float>::lowest();
 
-constexpr size_t kBlock = 64;
+constexpr size_t kBlock = 64;  // tokens of a word of a TokenSet
 
 // In lanes, so that compilers use vectors.
 float largest(std::span<const float, kBlock> values) {
@@ -36,16 +40,22 @@ float largest(std::span<const float, kBlock> values) {
 
 }  // namespace
 
-// Most blocks hold nothing better than what was found, which is seen from their largest value.
+// Most blocks hold nothing better than what was found, which is seen from their largest value; of few tokens
+// each is looked at.
 uint32_t argmax(std::span<const float> values, TokenSet allowed) {
+  constexpr int kFew = 8;
   uint32_t best = 0;
   bool any = false;
   for (uint32_t begin = 0; begin < values.size(); begin += kBlock) {
     const std::span<const float> block = values.subspan(begin, std::min(kBlock, values.size() - begin));
-    if (any && block.size() == kBlock && largest(block.first<kBlock>()) <= values[best]) continue;
-    for (uint32_t i = 0; i < block.size(); ++i) {
+    const bool whole = block.size() == kBlock;
+    uint64_t left = allowed.empty() ? ~uint64_t{0} : allowed.word(begin / kBlock);
+    if (!whole) left &= (uint64_t{1} << block.size()) - 1;
+    if (any && whole && std::popcount(left) > kFew && largest(block.first<kBlock>()) <= values[best])
+      continue;
+    for (; left != 0; left &= left - 1) {
+      const auto i = static_cast<uint32_t>(std::countr_zero(left));
       if (any && !(block[i] > values[best])) continue;
-      if (!allowed.empty() && !allowed.contains(begin + i)) continue;
       best = begin + i;
       any = true;
     }
