@@ -213,7 +213,11 @@ TEST(Planner, EveryPublishedShapeGetsASoundPlanOrAReasonOnEveryBoard) {
           EXPECT_THROW(plan_image(model, board, {.embedding = format, .context = next}), Error)
               << "a longer context would have fitted";
         } catch (const Error& error) {
-          EXPECT_NE(std::string(error.what()).find("needs"), std::string::npos) << error.what();
+          // Too much for the memory, or for the accelerator, by number.
+          const std::string reason = error.what();
+          EXPECT_TRUE(reason.find("needs") != std::string::npos ||
+                      reason.find("is more than the accelerator") != std::string::npos)
+              << reason;
         }
       }
     }
