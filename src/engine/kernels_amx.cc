@@ -106,8 +106,7 @@ bool usable() {
   if (same_products(*with_tiles(), *without)) return true;
   std::fputs(
       "brim: note: the amx kernels multiply wrongly on this processor, so the avx512 kernels are used; "
-      "please "
-      "report this with what lscpu says\n",
+      "please report this with what lscpu says\n",
       stderr);
   return false;
 }

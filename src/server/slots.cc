@@ -218,16 +218,19 @@ void Slots::serve(Slot& slot) {
     const std::shared_ptr<Job> job = slot.job;
     lock.unlock();
     const auto start = Clock::now();
-    work(slot, *job);
+    Event end = work(slot, *job);
     lock.lock();
     job_seconds_ += (seconds_since(start) - job_seconds_) / 8;
     slot.job = nullptr;
+    if (!stopping_) dispatch();
+    lock.unlock();
+    job->put(std::move(end));  // only now: who has the whole answer finds the slot free
+    lock.lock();
     if (stopping_) return;
-    dispatch();
   }
 }
 
-void Slots::work(Slot& slot, Job& job) {
+Event Slots::work(Slot& slot, Job& job) {
   uint64_t SlotCounts::*outcome = &SlotCounts::jobs;
   Event end = JobEnd();
   try {
@@ -253,7 +256,7 @@ void Slots::work(Slot& slot, Job& job) {
     const std::lock_guard lock(mutex_);
     ++(counts_.*outcome);
   }
-  job.put(std::move(end));
+  return end;
 }
 
 Timings Slots::answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammars& grammars) {

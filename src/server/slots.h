@@ -105,7 +105,8 @@ class Slots {
   };
 
   void serve(Slot& slot);
-  void work(Slot& slot, Job& job);
+  // Answers the job; returns how it ends.
+  Event work(Slot& slot, Job& job);
   Timings answer(Slot& slot, Job& job, uint32_t number, const AnswerGrammars& grammars);
   void dispatch();
   Slot* slot_for(const Job& job);
