@@ -157,7 +157,7 @@ TEST_P(BoardFourBits, OfKAndVGiveTheTextOfTheReference) {
   std::string console = board.console();
   std::erase(console, '\r');
   EXPECT_NE(console.find("> ROMEO:\n" + expected + "\n[8 tokens;"), std::string::npos) << expected << "\n"
-                                                                                        << console;
+                                                                                       << console;
 }
 INSTANTIATE_TEST_SUITE_P(Targets, BoardFourBits, testing::Values("cpu", "rtl"));
 

@@ -13,11 +13,8 @@ struct Entry {
 };
 
 constexpr Entry kEntries[] = {
-    {"amx", make_amx_kernels},
-    {"avx512", make_avx512_kernels},
-    {"avx2", make_avx2_kernels},
-    {"neon", make_neon_kernels},
-    {"reference", make_reference_kernels},
+    {"amx", make_amx_kernels},   {"avx512", make_avx512_kernels},       {"avx2", make_avx2_kernels},
+    {"neon", make_neon_kernels}, {"reference", make_reference_kernels},
 };
 
 }  // namespace

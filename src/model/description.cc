@@ -162,7 +162,8 @@ uint32_t usual_context(const ModelDescription& model) {
   double usual = model.trained_context;
   const auto limit = [&](double positions) { usual = usual == 0 ? positions : std::min(usual, positions); };
   if (model.rope_scaling.kind == RopeScaling::Kind::kLongRope) limit(model.rope_scaling.original_context);
-  if (model.attention_window >= kContextUnit) limit(model.attention_window / kContextUnit * kContextUnit);
+  const uint32_t window = model.attention_window / kContextUnit * kContextUnit;
+  if (window > 0) limit(window);
   return static_cast<uint32_t>(usual);
 }
 

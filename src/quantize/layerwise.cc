@@ -264,8 +264,8 @@ class Layerwise {
 
   // Rows [first, first + kSlabRows) of a matrix, or what there is of them.
   std::vector<float> read_slab(const TensorSource& source, TensorId id, uint64_t first) const {
-    const auto [all, columns] = tensor_shape(model_, id.role);
-    const uint64_t rows = std::min(kSlabRows, all - first);
+    const TensorShape shape = tensor_shape(model_, id.role);
+    const uint64_t rows = std::min(kSlabRows, shape.rows - first), columns = shape.columns;
     std::vector<float> values(rows * columns);
     constexpr uint64_t kRows = 64;
     for_each_index(threads_, (rows + kRows - 1) / kRows, [&](uint64_t job) {
