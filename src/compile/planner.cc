@@ -315,6 +315,8 @@ std::string describe(ContextLimit limit) {
       return "as asked for";
     case ContextLimit::kTrained:
       return "as trained for";
+    case ContextLimit::kWindow:
+      return "as long as the attention window";
     case ContextLimit::kMemory:
       return "as much as fits into the memory";
     case ContextLimit::kAccelerator:
@@ -376,7 +378,10 @@ Plan plan_with(const ModelDescription& model, const Board& board, const PlanOpti
   // The last block may reach beyond the trained context.
   const uint64_t usual = usual_context(model) ? usual_context(model) : kMaxContext;
   const uint64_t trained = round_up(usual, kAttentionBlock) / kAttentionBlock;
-  const ContextLimit limit = trained <= scored ? ContextLimit::kTrained : ContextLimit::kAccelerator;
+  const bool at_window = usual < model.trained_context && usual <= model.attention_window;
+  const ContextLimit limit = trained > scored ? ContextLimit::kAccelerator
+                             : at_window      ? ContextLimit::kWindow
+                                              : ContextLimit::kTrained;
   const uint64_t most = std::min(trained, scored);
   uint64_t fits = 0;
   uint64_t fails = most + 1;

@@ -42,6 +42,7 @@ struct PlannedRegion {
 enum class ContextLimit : uint8_t {
   kAsked,        // the user
   kTrained,      // the model
+  kWindow,       // its attention window, beyond which processors alone go
   kMemory,       // of the board
   kAccelerator,  // its score buffer or most positions
 };

@@ -238,6 +238,21 @@ TEST(Planner, SmallModelsGetTheContextThatIsAskedForInWholeBlocks) {
   }
 }
 
+TEST(Planner, AnAttentionWindowIsTheContextUnlessMoreIsAskedFor) {
+  ModelDescription model = small_model("plain");
+  model.trained_context = 1024;
+  model.attention_window = 200;
+  const Board board = load_board("kv260");
+  const Plan plan = plan_image(model, board, {.context = {}});
+  EXPECT_EQ(plan.addresses.context, 192u);  // whole blocks of 64
+  EXPECT_EQ(plan.limited_by, ContextLimit::kWindow);
+  const Plan longer = plan_image(model, board, {.context = 1024});
+  EXPECT_EQ(longer.addresses.context, 1024u);
+  EXPECT_EQ(longer.limited_by, ContextLimit::kAsked);
+  model.attention_window = 4096;
+  EXPECT_EQ(plan_image(model, board, {.context = {}}).limited_by, ContextLimit::kTrained);
+}
+
 TEST(Planner, FirmwareMayStandAtTheEndInTheMiddleOrInTheSecondMemory) {
   const ModelDescription model = small_model("plain");
   const std::vector<MemoryRegion> one = {{"ddr", 0x40000000, 64 * kMiB}};

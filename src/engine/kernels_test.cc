@@ -256,19 +256,30 @@ struct KvBits {
   uint32_t keys, values;
 };
 
-TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions) {
+TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesPositionsAndRings) {
   for (const KvBits bits : {KvBits{8, 8}, KvBits{4, 4}, KvBits{8, 4}}) {
     for (const uint32_t head_size : {8u, 48u, 64u, 80u, 128u, 160u, 256u}) {
       for (const bool extreme : {false, true}) {
         const uint32_t context = 2112;
-        const Cache keys(random_, context, head_size, extreme, bits.keys);
-        const Cache values(random_, context, head_size, extreme, bits.values);
+        Cache keys(random_, context, head_size, extreme, bits.keys);
+        Cache values(random_, context, head_size, extreme, bits.values);
         int16_t q[kMaxHeadSize] = {};
         for (uint32_t i = 0; i < head_size; ++i) {
           q[i] = static_cast<int16_t>(static_cast<int32_t>(below(2 * kA16MaxMantissa + 1)) - kA16MaxMantissa);
           if (extreme) q[i] = below(2) ? kA16MaxMantissa : -kA16MaxMantissa;
         }
-        for (const uint32_t positions : {1u, 3u, 15u, 16u, 17u, 63u, 64u, 65u, 130u, 255u, 320u, 2001u}) {
+        struct Case {
+          uint32_t positions;
+          uint32_t start = 0;  // in a ring
+        };
+        constexpr Case kCases[] = {{1},  {3},   {15},  {16},  {17},   {63},        {64},
+                                   {65}, {130}, {255}, {320}, {2001}, {320, 1792}, {2001, 1792}};
+        for (const Case& one : kCases) {
+          const uint32_t positions = one.positions;
+          for (KvView* view : {&keys.view, &values.view}) {
+            view->ring = 2048;
+            view->start = one.start;
+          }
           const auto run = [&](const Kernels& kernels, std::vector<float>& scores,
                                std::vector<int16_t>& mantissas, std::vector<int32_t>& exponents,
                                std::vector<float>& out, float& denominator, bool& overflow) {
@@ -294,8 +305,8 @@ TEST_P(KernelsTest, AttentionHasTheBitsOfTheReferenceForAllHeadSizesAndPositions
           bool overflow[2] = {false, false};
           run(*reference_, scores[0], mantissas[0], exponents[0], out[0], denominator[0], overflow[0]);
           run(*tested_, scores[1], mantissas[1], exponents[1], out[1], denominator[1], overflow[1]);
-          const std::string what =
-              concat("K", bits.keys, "V", bits.values, ", head size ", head_size, ", positions ", positions);
+          const std::string what = concat("K", bits.keys, "V", bits.values, ", head size ", head_size,
+                                          ", positions ", positions, " from ", one.start);
           expect_same(scores[0], scores[1], what + " scores and p");
           EXPECT_EQ(denominator[0], denominator[1]) << what;
           const uint32_t blocks = (positions + kAttentionBlock - 1) / kAttentionBlock;

@@ -39,6 +39,25 @@ class FlushToZeroScope {
  private:
   uint32_t saved_;
 };
+
+// Of f over floats of both signs. Not inlined, so that the processor computes it in the mode of the moment.
+template <typename Function>
+[[gnu::noinline]] uint64_t hash_of_results(const Function& f) {
+  ResultHash hash;
+  for (uint32_t bits = 0; bits <= float_bits(kInfinity); bits += 4093) {
+    const float x = flush(float_from_bits(bits));
+    hash.add(f(x));
+    hash.add(f(negate(x)));
+  }
+  return hash.value;
+}
+
+template <typename Function>
+bool gives_the_same_with_flush_to_zero(const Function& f) {
+  const uint64_t expected = hash_of_results(f);
+  const FlushToZeroScope scope;
+  return hash_of_results(f) == expected;
+}
 #endif
 
 }  // namespace brim
